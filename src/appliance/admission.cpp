@@ -1,0 +1,51 @@
+#include "appliance/admission.hpp"
+
+#include "base/limits.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace drydock::appliance {
+namespace {
+
+Admission away(Admission::Answer answer, std::string words) {
+  Admission admission;
+  admission.answer = answer;
+  admission.words = std::move(words);
+  return admission;
+}
+
+std::size_t count_pending(const Fleet& fleet) {
+  return static_cast<std::size_t>(std::count_if(fleet.begin(), fleet.end(), [](const auto& member) { return member.second.row.approval == "pending"; }));
+}
+
+}  // namespace
+
+Admission consider(const transport::lightssl::Claim& claim, const Fleet& fleet, Policy policy) {
+  using Answer = Admission::Answer;
+  const auto id = claim.id.text();
+  const auto known = fleet.find(claim.id);
+  const auto& key_bytes = claim.public_key.empty() && known != fleet.end() ? known->second.row.public_key : claim.public_key;
+  if (key_bytes.empty()) return away(Answer::turned_away, fmt::format("device {} sends no public key and none is on file", id));
+  auto key = crypto::RsaPublicKey::from_spki(key_bytes);
+  if (!key) return away(Answer::turned_away, fmt::format("device {} sends a public key that cannot be read", id));
+
+  if (known != fleet.end()) {
+    if (known->second.row.approval == "refused") return away(Answer::turned_away, fmt::format("device {} was refused by a person", id));
+    // By modulus: the same key can be written down in more than one way.
+    const auto on_file = crypto::RsaPublicKey::from_spki(known->second.row.public_key);
+    if (!on_file || on_file->modulus() != key->modulus())
+      return away(Answer::changed_key, fmt::format("device {} came with another key than the one on file. If its keys were renewed on purpose, run "
+                                                   "'drydock devices approve {} --new-key'", id, id));
+  } else {
+    if (policy == Policy::closed) return away(Answer::turned_away, fmt::format("device {} is unknown, and unknown devices are turned away (devices.policy = \"closed\")", id));
+    if (policy == Policy::approve && count_pending(fleet) >= limits::unknown_devices)
+      return away(Answer::turned_away, fmt::format("device {} is unknown, and {} others wait for approval already", id, limits::unknown_devices));
+  }
+  Admission admission;
+  admission.answer = known != fleet.end() ? Answer::known : Answer::stranger;
+  admission.key = std::move(*key);
+  return admission;
+}
+
+}  // namespace drydock::appliance

@@ -1,0 +1,223 @@
+#include "appliance/appliance.hpp"
+
+#include "appliance/admission.hpp"
+#include "appliance/berth.hpp"
+#include "base/log.hpp"
+#include "device/session.hpp"
+#include "store/modules.hpp"
+
+#include <asio/co_spawn.hpp>
+#include <fmt/core.h>
+
+namespace drydock::appliance {
+namespace {
+
+struct Stored {
+  std::vector<store::DeviceRow> devices;
+  std::map<std::string, std::vector<planning::Goal>> goals;
+  firmware::Catalogue catalogue;
+};
+
+Stored load_everything(store::Database& db) {
+  Stored stored;
+  stored.devices = store::load_devices(db);
+  for (const auto& row : stored.devices) stored.goals[row.id] = store::load_goals(db, row.id);
+  stored.catalogue = store::load_catalogue(db);
+  return stored;
+}
+
+std::string without_port(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
+
+}  // namespace
+
+Appliance::Appliance(Services services, Configuration configuration)
+    : services_(std::move(services)), configuration_(std::move(configuration)), journal_(services_.writer) {}
+
+Appliance::~Appliance() = default;
+
+asio::awaitable<Result<void>> Appliance::start() {
+  const auto now = utc_milliseconds();
+  std::function<Stored(store::Database&)> load = [now](store::Database& db) {
+    store::mark_all_disconnected(db);
+    store::recover_interrupted_steps(db, now);
+    return load_everything(db);
+  };
+  auto stored = co_await services_.writer.perform<Stored>(std::move(load));
+  if (!stored) co_return tl::unexpected(stored.error());
+  catalogue_ = std::move(stored->catalogue);
+  for (auto& row : stored->devices) {
+    const auto id = transport::DeviceId::parse(row.id);
+    if (!id) continue;
+    auto& member = fleet_[*id];
+    member.goals = stored->goals[row.id];
+    member.row = std::move(row);
+  }
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Appliance::reload() {
+  std::function<Stored(store::Database&)> load = load_everything;
+  auto stored = co_await services_.writer.perform<Stored>(std::move(load));
+  if (!stored) co_return tl::unexpected(stored.error());
+  catalogue_ = std::move(stored->catalogue);
+
+  Fleet before = std::move(fleet_);
+  fleet_.clear();
+  for (auto& row : stored->devices) {
+    const auto id = transport::DeviceId::parse(row.id);
+    if (!id) continue;
+    // People change name, approval, keys and goals; the rest is fresher in memory.
+    auto old = before.extract(*id);
+    auto& member = fleet_[*id];
+    if (old) member = std::move(old.mapped());
+    else member.row = row;
+    member.row.name = row.name;
+    member.row.approval = row.approval;
+    member.row.public_key = row.public_key;
+    member.row.changed_key = row.changed_key;
+    member.goals = stored->goals[row.id];
+    if (member.row.approval == "refused" && member.channel) member.channel->close();
+  }
+  // What is left was forgotten by a person.
+  for (auto& [id, member] : before)
+    if (member.channel) member.channel->close();
+  nudge_all();
+  co_return Result<void>{};
+}
+
+void Appliance::nudge_all() {
+  for (auto& [id, member] : fleet_)
+    if (member.channel) member.channel->interrupt();
+}
+
+// A plain function: its lambda never shares a full expression with an await.
+void Appliance::serve(std::shared_ptr<transport::ByteStream> stream) {
+  if (stopping_) return stream->close();
+  sessions_.emplace(stream.get(), stream);
+  asio::co_spawn(services_.loop, run_session(stream), [this, stream](std::exception_ptr failed) {
+    sessions_.erase(stream.get());
+    stream->close();
+    if (!failed) return;
+    try {
+      std::rethrow_exception(failed);
+    } catch (const std::exception& e) {
+      log::error("a session ended by a fault of this program: {}", e.what());
+    }
+  });
+}
+
+asio::awaitable<void> Appliance::run_session(std::shared_ptr<transport::ByteStream> stream) { co_await device::serve(*stream, *this); }
+
+void Appliance::stop() {
+  stopping_ = true;
+  for (auto& [id, member] : fleet_)
+    if (member.channel) member.channel->close();
+  for (auto& [key, stream] : sessions_) stream->close();
+}
+
+FleetMember* Appliance::find(const transport::DeviceId& id) {
+  const auto found = fleet_.find(id);
+  return found == fleet_.end() ? nullptr : &found->second;
+}
+
+void Appliance::give_up_turn() {
+  --transferring_;
+  while (!waiting_.empty()) {
+    const auto id = waiting_.front();
+    waiting_.pop_front();
+    auto* member = find(id);
+    if (member == nullptr || !member->waiting_for_turn) continue;
+    member->waiting_for_turn = false;
+    if (member->channel == nullptr) continue;
+    member->channel->interrupt();
+    return;
+  }
+}
+
+transfer::ChunkedOptions Appliance::transfer_options() const {
+  transfer::ChunkedOptions options;
+  options.offer_fast = configuration_.fast_ota;
+  return options;
+}
+
+Result<crypto::RsaPublicKey> Appliance::admit(const transport::lightssl::Claim& claim, const std::string&) {
+  auto admission = consider(claim, fleet_, configuration_.policy);
+  if (admission.key) return std::move(*admission.key);
+  if (admission.answer == Admission::Answer::changed_key) {
+    auto& row = find(claim.id)->row;
+    if (row.changed_key != claim.public_key) {
+      row.changed_key = claim.public_key;
+      row.changed_key_seen = utc_milliseconds();
+      journal_.changed_key(row.id, claim.public_key);
+      journal_.record(log::Level::warning, {row.id, "changed_key", admission.words});
+    }
+  }
+  return failure(Kind::conflict, admission.words);
+}
+
+void Appliance::turned_away(const Error& why, const std::string& peer) {
+  const auto address = without_port(peer);
+  std::string words;
+  std::string kind = "refused";
+  switch (why.kind) {
+    case Kind::refused:
+      kind = "wrong_server_key";
+      words = fmt::format("wrong server key in the device at {}: it was set up for another server, or its key was never written. "
+                          "Write this server's key to it: 'drydock keys export' makes the file and shows the commands", address);
+      break;
+    case Kind::conflict: words = fmt::format("{} (from {})", why.message, address); break;
+    case Kind::malformed:
+    case Kind::too_large: words = fmt::format("{} was turned away: {}", address, why.message); break;
+    default: return log::debug("{}: {}", peer, why.message);
+  }
+  if (refusals_.is_news(address, words)) journal_.record(log::Level::warning, {"", kind, words});
+}
+
+asio::awaitable<Result<std::unique_ptr<device::Berth>>> Appliance::berth(const transport::lightssl::Claim& claim, const device::Hello& hello,
+                                                                         transport::Channel& channel) {
+  auto [entry, is_new] = fleet_.try_emplace(claim.id);
+  auto& member = entry->second;
+  const auto now = utc_milliseconds();
+  if (is_new) {
+    member.row.id = claim.id.text();
+    member.row.public_key = claim.public_key;
+    member.row.first_seen = now;
+    member.row.approval = configuration_.policy == Policy::open ? "approved" : "pending";
+  }
+  if (member.channel != nullptr) {
+    log::info("{}: a new connection replaces the old one", member.row.id);
+    member.channel->close();
+  }
+  member.channel = &channel;
+  member.connection = ++connections_;
+  auto& row = member.row;
+  row.platform = hello.platform;
+  row.product_id = hello.product_id;
+  row.product_version = hello.product_version;
+  row.system_version = hello.system_version;
+  row.hello_flags = hello.flags;
+  row.address = without_port(channel.peer());
+  row.connected = true;
+  row.safe_mode = false;
+  row.last_seen = now;
+
+  auto berth = std::make_unique<ApplianceBerth>(*this, claim.id, member.connection);
+  const auto what = firmware::platform_name(row.platform);
+  if (is_new) journal_.record(log::Level::notice, {row.id, "first_seen", fmt::format("a new device, a {}, connected from {}", what, row.address)});
+  else journal_.record(log::Level::info, {row.id, "connected", fmt::format("connected from {}", row.address)});
+  const auto saved = co_await journal_.save(row);
+  if (!saved) co_return tl::unexpected(saved.error());
+  co_return berth;
+}
+
+device::Bystander Appliance::bystander(const transport::DeviceId& id) {
+  device::Bystander bystander;
+  bystander.device_name = [this, id] {
+    const auto* member = find(id);
+    return member ? member->row.name : std::string();
+  };
+  bystander.on_event = [id](const device::Event& event) { log::debug("{}: event {}", id.text(), event.name); };
+  return bystander;
+}
+
+}  // namespace drydock::appliance

@@ -1,0 +1,82 @@
+// The house: it lets devices in, knows which are connected, decides what each gets next, and sees to it that all is
+// written down. Runs on one event loop.
+#pragma once
+
+#include "appliance/configuration.hpp"
+#include "appliance/fleet.hpp"
+#include "appliance/journal.hpp"
+#include "appliance/refusals.hpp"
+#include "device/dock.hpp"
+#include "firmware/files.hpp"
+#include "transport/byte_stream.hpp"
+
+#include <asio/io_context.hpp>
+#include <deque>
+
+namespace drydock::appliance {
+
+/// What the appliance is made of. Everything must outlive it.
+struct Services {
+  asio::io_context& loop;
+  store::Writer& writer;
+  const firmware::ModuleFiles& files;
+  const crypto::RsaPrivateKey& server_key;
+  crypto::Random& random;
+  crypto::Workshop workshop;
+};
+
+class Appliance final : public device::Dock {
+public:
+  Appliance(Services services, Configuration configuration);
+  ~Appliance() override;
+
+  /// Loads what the store knows and recovers from whatever ended the last run. Call once, before anything connects.
+  asio::awaitable<Result<void>> start();
+
+  /// Serves a connection until its end, in a coroutine of its own.
+  void serve(std::shared_ptr<transport::ByteStream> stream);
+
+  /// Somebody else changed the database (the command line did): looks again, and lets every device be decided anew.
+  asio::awaitable<Result<void>> reload();
+
+  /// Closes every connection; sessions() falls to 0 soon after.
+  void stop();
+  std::size_t sessions() const { return sessions_.size(); }
+
+  const Fleet& fleet() const { return fleet_; }
+  const firmware::Catalogue& catalogue() const { return catalogue_; }
+
+  // device::Dock
+  const crypto::RsaPrivateKey& server_key() const override { return services_.server_key; }
+  crypto::Random& random() override { return services_.random; }
+  const crypto::Workshop& workshop() const override { return services_.workshop; }
+  transfer::ChunkedOptions transfer_options() const override;
+  Result<crypto::RsaPublicKey> admit(const transport::lightssl::Claim& claim, const std::string& peer) override;
+  void turned_away(const Error& why, const std::string& peer) override;
+  asio::awaitable<Result<std::unique_ptr<device::Berth>>> berth(const transport::lightssl::Claim& claim, const device::Hello& hello,
+                                                                transport::Channel& channel) override;
+  device::Bystander bystander(const transport::DeviceId& id) override;
+
+private:
+  friend class ApplianceBerth;
+
+  asio::awaitable<void> run_session(std::shared_ptr<transport::ByteStream> stream);
+  FleetMember* find(const transport::DeviceId& id);
+  bool turn_is_free() const { return transferring_ < configuration_.concurrent_updates; }
+  void give_up_turn();
+  void nudge_all();
+
+  Services services_;
+  Configuration configuration_;
+  Journal journal_;
+  Fleet fleet_;
+  firmware::Catalogue catalogue_;
+  Refusals refusals_;
+  std::deque<transport::DeviceId> waiting_;   ///< for their turn, first come first served
+  std::map<transport::ByteStream*, std::shared_ptr<transport::ByteStream>> sessions_;
+  std::uint64_t connections_ = 0;
+  int transferring_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace drydock::appliance

@@ -1,0 +1,212 @@
+#include "appliance/berth.hpp"
+
+#include "appliance/describe_text.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace drydock::appliance {
+namespace {
+
+using namespace std::chrono_literals;
+using device::Decision;
+using planning::Permission;
+
+// Progress is for people: rarely enough for an SD card, often enough for a page.
+constexpr std::size_t progress_bytes = 64 * 1024;
+constexpr auto progress_time = 2s;
+
+Error replaced() { return {Kind::conflict, "another connection of the same device replaced this one, or it was forgotten"}; }
+
+std::string join(const std::vector<planning::Missing>& missing) {
+  std::string words = "missing in the catalogue: ";
+  for (const auto& m : missing) {
+    if (&m != &missing.front()) words += "; ";
+    words += m.words;
+  }
+  return words;
+}
+
+}  // namespace
+
+ApplianceBerth::~ApplianceBerth() {
+  free_turn();
+  auto* m = member();
+  if (m == nullptr) return;
+  m->channel = nullptr;
+  m->transfer.reset();
+  m->waiting_for_turn = false;
+  m->row.connected = false;
+  m->row.last_seen = utc_milliseconds();
+  appliance_.journal_.save_soon(m->row);
+}
+
+FleetMember* ApplianceBerth::member() {
+  auto* m = appliance_.find(id_);
+  return m != nullptr && m->connection == connection_ ? m : nullptr;
+}
+
+void ApplianceBerth::set_state(FleetMember& m, const std::string& state, const std::string& words) {
+  if (m.row.state == state && m.row.state_words == words) return;
+  const bool worth_telling = state != "updating" && state != "waiting";
+  m.row.state = state;
+  m.row.state_words = words;
+  if (worth_telling) {
+    const auto level = state == "blocked" || state == "parked" ? log::Level::warning : log::Level::info;
+    appliance_.journal_.record(level, {m.row.id, "state", words.empty() ? state : words});
+  }
+  appliance_.journal_.save_soon(m.row);
+}
+
+asio::awaitable<Result<Decision>> ApplianceBerth::decide(const device::Facts& facts) {
+  auto* m = member();
+  if (m == nullptr) co_return tl::unexpected(replaced());
+  m->row.safe_mode = facts.safe_mode;
+  m->row.updates_enabled = facts.updates_enabled;
+  if (facts.application) m->row.application = application_json(*facts.application);
+  m->row.last_seen = utc_milliseconds();
+
+  if (const auto judged = co_await judge(facts); !judged) co_return tl::unexpected(judged.error());
+  co_return co_await choose(facts);
+}
+
+// Once for each Describe: what became of the step that was under way before it.
+asio::awaitable<Result<void>> ApplianceBerth::judge(const device::Facts& facts) {
+  auto inventory = facts.inventory();
+  auto* m = member();
+  if (judged_ && m->modules_stored == inventory.modules) co_return Result<void>{};
+  judged_ = true;
+  m->modules_stored = inventory.modules;
+  const auto judged = co_await appliance_.journal_.reconcile(m->row.id, std::move(inventory));
+  if (!judged) co_return tl::unexpected(judged.error());
+  if (!judged->step) co_return Result<void>{};
+  const auto& step = *judged->step;
+  const auto title = fmt::format("{} version {}", step.key.name(), step.version);
+  if (judged->outcome.verified) appliance_.journal_.record(log::Level::notice, {id_.text(), "verified", title + " is in force: the device reports it"});
+  else appliance_.journal_.record(log::Level::warning, {id_.text(), "failed", judged->outcome.words});
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<Decision>> ApplianceBerth::choose(const device::Facts& facts) {
+  auto* m = member();
+  if (m == nullptr) co_return tl::unexpected(replaced());
+  const planning::Target target{m->goals};
+  m->plan = planning::plan(facts.inventory(), appliance_.catalogue_, target);
+
+  if (m->row.approval != "approved") co_return co_await settle("awaiting_approval", "waits for approval: 'drydock devices approve " + m->row.id + "'", "superseded");
+  if (m->plan.blocked()) co_return co_await settle("blocked", join(m->plan.missing), "blocked");
+  if (m->plan.current()) {
+    const auto words = facts.safe_mode ? "runs what it should, and is in safe mode for another reason" : "runs what it should";
+    co_return co_await settle("current", words, "done");
+  }
+  if (!facts.takes_updates()) co_return co_await settle("updates_disabled", "updates are disabled on the device by its application", "superseded");
+
+  const auto steps = m->plan.steps;
+  const bool turn = appliance_.turn_is_free();
+  // The turn is taken before the first await, so that no other session can take it too.
+  if (turn) {
+    ++appliance_.transferring_;
+    has_turn_ = true;
+  }
+  const auto begun = co_await appliance_.journal_.begin(m->row.id, steps, turn);
+  m = member();
+  if (!begun || m == nullptr || begun->step_id == 0) free_turn();
+  if (!begun) co_return tl::unexpected(begun.error());
+  if (m == nullptr) co_return tl::unexpected(replaced());
+
+  Decision decision;
+  const auto& permission = begun->permission;
+  if (permission.answer == Permission::Answer::parked) {
+    set_state(*m, "parked", fmt::format("parked: {}. 'drydock devices approve {} --retry' tries again", permission.words, m->row.id));
+    co_return decision;
+  }
+  if (permission.answer == Permission::Answer::wait) {
+    const auto pause = std::chrono::milliseconds(permission.not_before - utc_milliseconds());
+    decision.look_again = Clock::now() + std::max(pause, std::chrono::milliseconds(1));
+    set_state(*m, "waiting", fmt::format("pauses before the next try: {}", permission.words));
+    co_return decision;
+  }
+  if (!turn) {
+    if (!m->waiting_for_turn) appliance_.waiting_.push_back(id_);
+    m->waiting_for_turn = true;
+    set_state(*m, "waiting", "waits for its turn");
+    co_return decision;
+  }
+  Transfer transfer;
+  transfer.step = steps.front();
+  transfer.step_id = begun->step_id;
+  transfer.began = transfer.stored_at = Clock::now();
+  m->transfer = transfer;
+  set_state(*m, "updating", fmt::format("step 1 of {}: {}", steps.size(), steps.front().module.title()));
+  co_return co_await load_image(steps.front());
+}
+
+asio::awaitable<Result<Decision>> ApplianceBerth::load_image(planning::Step step) {
+  appliance_.journal_.record(log::Level::notice, {id_.text(), "sending", fmt::format("sends {} ({} bytes): {}", step.module.title(), step.module.size, step.reason)});
+  const auto& files = appliance_.services_.files;
+  std::function<Result<std::shared_ptr<const Bytes>>()> load = [&files, sha = step.module.sha256] { return files.load(sha); };
+  auto image = co_await crypto::offload(appliance_.services_.workshop, std::move(load));
+  if (!image) {
+    // Not the device's fault, and nothing it should be asked to wait for.
+    co_await sent(tl::unexpected(image.error()));
+    auto* m = member();
+    if (m == nullptr) co_return tl::unexpected(replaced());
+    co_return co_await settle("blocked", image.error().message, "blocked");
+  }
+  Decision decision;
+  decision.send = Decision::Send{std::move(step), std::move(*image)};
+  co_return decision;
+}
+
+asio::awaitable<Result<Decision>> ApplianceBerth::settle(std::string state, std::string words, std::string update_state) {
+  auto* m = member();
+  const bool changed = m->row.state != state || m->row.state_words != words;
+  set_state(*m, state, words);
+  if (changed)
+    if (const auto ended = co_await appliance_.journal_.end_update(m->row.id, update_state, words); !ended) co_return tl::unexpected(ended.error());
+  co_return Decision{};
+}
+
+void ApplianceBerth::progress(std::size_t bytes) {
+  auto* m = member();
+  if (m == nullptr || !m->transfer) return;
+  auto& transfer = *m->transfer;
+  transfer.bytes = bytes;
+  const auto now = Clock::now();
+  const bool due = bytes >= transfer.bytes_stored + progress_bytes || (now - transfer.stored_at >= progress_time && bytes > transfer.bytes_stored);
+  if (!due) return;
+  transfer.bytes_stored = bytes;
+  transfer.stored_at = now;
+  appliance_.journal_.progress(transfer.step_id, bytes);
+}
+
+asio::awaitable<void> ApplianceBerth::sent(Result<transfer::Delivery> delivery) {
+  free_turn();
+  judged_ = false;
+  auto* m = member();
+  if (m == nullptr || !m->transfer) co_return;
+  const auto transfer = *std::exchange(m->transfer, std::nullopt);
+  const auto title = transfer.step.module.title();
+  // When the appliance stops in the middle, the step stays as it is and is taken up again at the next start.
+  if (!delivery && appliance_.stopping_) co_return;
+  if (!delivery) {
+    appliance_.journal_.record(log::Level::warning, {m->row.id, "failed", fmt::format("{} was not sent: {}", title, delivery.error().message)});
+    (void)co_await appliance_.journal_.failed(m->row.id, transfer.step_id, delivery.error().message);
+    co_return;
+  }
+  const auto seconds = std::chrono::duration<double>(Clock::now() - transfer.began).count();
+  appliance_.journal_.record(log::Level::info, {m->row.id, "sent", fmt::format("{} was sent in {:.1f} s{}; the device resets now", title, seconds,
+                                                                            delivery->resent ? fmt::format(", {} chunks twice", delivery->resent) : "")});
+  set_state(*m, "updating", fmt::format("took {}; waiting for it to come back and report it", title));
+  (void)co_await appliance_.journal_.sent(transfer.step_id);
+}
+
+void ApplianceBerth::leaving(const Error& why) {
+  log::info("{}: disconnected: {}", id_.text(), why.message);
+}
+
+void ApplianceBerth::free_turn() {
+  if (std::exchange(has_turn_, false)) appliance_.give_up_turn();
+}
+
+}  // namespace drydock::appliance

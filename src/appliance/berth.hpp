@@ -1,0 +1,36 @@
+// One connected device's place in the appliance: what it gets next, and why.
+#pragma once
+
+#include "appliance/appliance.hpp"
+
+namespace drydock::appliance {
+
+class ApplianceBerth final : public device::Berth {
+public:
+  ApplianceBerth(Appliance& appliance, transport::DeviceId id, std::uint64_t connection)
+      : appliance_(appliance), id_(id), connection_(connection) {}
+  ~ApplianceBerth() override;
+
+  asio::awaitable<Result<device::Decision>> decide(const device::Facts& facts) override;
+  void progress(std::size_t bytes) override;
+  asio::awaitable<void> sent(Result<transfer::Delivery> delivery) override;
+  void leaving(const Error& why) override;
+
+private:
+  /// Nothing once another connection of the device took this one's place, or the device was forgotten.
+  FleetMember* member();
+  asio::awaitable<Result<void>> judge(const device::Facts& facts);
+  asio::awaitable<Result<device::Decision>> choose(const device::Facts& facts);
+  asio::awaitable<Result<device::Decision>> load_image(planning::Step step);
+  asio::awaitable<Result<device::Decision>> settle(std::string state, std::string words, std::string update_state);
+  void set_state(FleetMember& member, const std::string& state, const std::string& words);
+  void free_turn();
+
+  Appliance& appliance_;
+  transport::DeviceId id_;
+  std::uint64_t connection_;
+  bool judged_ = false;    ///< the Describe at hand has been held against what was tried
+  bool has_turn_ = false;
+};
+
+}  // namespace drydock::appliance

@@ -1,0 +1,24 @@
+// Wakes the service when the command line has changed the database: inotify on one file, so that waiting costs nothing.
+#pragma once
+
+#include "appliance/state_folder.hpp"
+
+#include <asio/awaitable.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+
+namespace drydock::appliance {
+
+class ChangeWatch {
+public:
+  /// Throws std::system_error when the kernel has no watches left.
+  ChangeWatch(asio::any_io_executor executor, const StateFolder& folder);
+
+  /// True at the next change (several at once count as one), false after stop().
+  asio::awaitable<bool> changed();
+  void stop();
+
+private:
+  asio::posix::stream_descriptor inotify_;
+};
+
+}  // namespace drydock::appliance

@@ -1,0 +1,144 @@
+#include "appliance/configuration.hpp"
+
+#include "base/bytes.hpp"
+#include "firmware/files.hpp"
+
+#include <array>
+#include <fmt/core.h>
+#include <functional>
+#include <map>
+#include <toml++/toml.h>
+
+namespace drydock::appliance {
+namespace {
+
+constexpr std::size_t largest_file = 64 * 1024;
+
+// One known option: how to take its value, and what to say when the value will not do.
+struct Option {
+  std::function<bool(const toml::node&, Configuration&)> take;
+  const char* wants;
+};
+
+template <class Number>
+bool take_number(const toml::node& node, Number& into, std::int64_t least, std::int64_t most) {
+  const auto value = node.value_exact<std::int64_t>();
+  if (!value || *value < least || *value > most) return false;
+  into = static_cast<Number>(*value);
+  return true;
+}
+
+template <class Into>
+bool take_text(const toml::node& node, Into& into) {
+  const auto value = node.value_exact<std::string>();
+  if (!value || value->empty()) return false;
+  into = *value;
+  return true;
+}
+
+template <class Word, class Parse>
+bool take_word(const toml::node& node, Word& into, Parse parse) {
+  const auto value = node.value_exact<std::string>();
+  const auto word = value ? parse(*value) : std::nullopt;
+  if (word) into = *word;
+  return word.has_value();
+}
+
+const std::map<std::string, Option, std::less<>>& options() {
+  static const std::map<std::string, Option, std::less<>> known{
+      {"state.folder", {[](const toml::node& n, Configuration& c) { return take_text(n, c.state_folder); }, "a path in quotes"}},
+      {"listen.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.address); }, "an IP address in quotes"}},
+      {"listen.tcp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.tcp_port, 0, 65535); }, "a port number, 0 to 65535"}},
+      {"devices.policy", {[](const toml::node& n, Configuration& c) { return take_word(n, c.policy, parse_policy); }, "\"approve\", \"open\" or \"closed\""}},
+      {"updates.concurrent", {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); }, "a number, 1 to 10000"}},
+      {"updates.fast", {[](const toml::node& n, Configuration& c) {
+                          const auto value = n.value_exact<bool>();
+                          if (value) c.fast_ota = *value;
+                          return value.has_value();
+                        }, "true or false"}},
+      {"log.level", {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); }, "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
+  };
+  return known;
+}
+
+std::string place(std::string_view name, const toml::source_region& source) { return fmt::format("{}, line {}", name, source.begin.line); }
+
+Result<void> read_table(const toml::table& table, const std::string& prefix, std::string_view name, Configuration& into) {
+  for (const auto& [key, node] : table) {
+    const auto full = prefix + std::string(key.str());
+    if (const auto* inner = node.as_table(); inner != nullptr && prefix.empty()) {
+      if (auto read = read_table(*inner, full + ".", name, into); !read) return read;
+      continue;
+    }
+    const auto option = options().find(full);
+    if (option == options().end()) return failure(Kind::malformed, fmt::format("{}: there is no option '{}'", place(name, node.source()), full));
+    if (!option->second.take(node, into)) return failure(Kind::malformed, fmt::format("{}: '{}' must be {}", place(name, node.source()), full, option->second.wants));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<Policy> parse_policy(std::string_view word) {
+  if (word == "approve") return Policy::approve;
+  if (word == "open") return Policy::open;
+  if (word == "closed") return Policy::closed;
+  return std::nullopt;
+}
+
+std::optional<log::Level> parse_log_level(std::string_view word) {
+  if (word == "error") return log::Level::error;
+  if (word == "warning") return log::Level::warning;
+  if (word == "notice") return log::Level::notice;
+  if (word == "info") return log::Level::info;
+  if (word == "debug") return log::Level::debug;
+  return std::nullopt;
+}
+
+Result<Configuration> parse_configuration(std::string_view text, std::string_view name) {
+  try {
+    const toml::table table = toml::parse(text);
+    Configuration configuration;
+    if (auto read = read_table(table, "", name, configuration); !read) return tl::unexpected(read.error());
+    return configuration;
+  } catch (const toml::parse_error& e) {
+    return failure(Kind::malformed, fmt::format("{}: {}", place(name, e.source()), e.description()));
+  }
+}
+
+Result<Configuration> load_configuration(const std::filesystem::path& file) {
+  const auto content = firmware::read_file(file, largest_file);
+  if (!content) return tl::unexpected(content.error());
+  return parse_configuration(text_of(*content), file.string());
+}
+
+std::string default_configuration_text() {
+  return R"(# Drydock's configuration. Every option is shown with its default.
+
+[state]
+# Where keys, firmware files and the database live. Back this folder up: devices know this server by its keys.
+#folder = "/var/lib/drydock"
+
+[listen]
+#address = "0.0.0.0"
+# Photon, P1 and Core connect here. Their server address says which port to use.
+#tcp_port = 5683
+
+[devices]
+# What happens to a device that was never seen before:
+# "approve": it is shown and waits for you; "open": it is approved at once; "closed": it is turned away.
+#policy = "approve"
+
+[updates]
+# How many devices are sent a module at the same time.
+#concurrent = 8
+# Offer the fast transfer, where a device need not answer every chunk.
+#fast = true
+
+[log]
+# "error", "warning", "notice", "info" or "debug".
+#level = "info"
+)";
+}
+
+}  // namespace drydock::appliance

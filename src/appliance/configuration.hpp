@@ -1,0 +1,41 @@
+// The configuration file (TOML). Command line flags lie over it.
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace drydock::appliance {
+
+/// What happens to a device that was never seen before.
+enum class Policy {
+  approve,  ///< it may connect and is shown, and waits until a person approves it
+  open,     ///< it is approved at once
+  closed,   ///< it is turned away
+};
+
+struct Configuration {
+  std::filesystem::path state_folder = "/var/lib/drydock";
+  std::string address = "0.0.0.0";
+  std::uint16_t tcp_port = 5683;
+  Policy policy = Policy::approve;
+  int concurrent_updates = 8;   ///< devices that are sent a module at the same time
+  bool fast_ota = true;
+  log::Level log_level = log::Level::info;
+};
+
+/// Kind::not_found when there is no such file; Kind::malformed, with the line, for anything it does not know.
+Result<Configuration> load_configuration(const std::filesystem::path& file);
+/// The same from text; `name` is for messages.
+Result<Configuration> parse_configuration(std::string_view text, std::string_view name);
+
+std::optional<Policy> parse_policy(std::string_view word);
+std::optional<log::Level> parse_log_level(std::string_view word);
+
+/// Every option with its default, commented: what `drydock config default` prints.
+std::string default_configuration_text();
+
+}  // namespace drydock::appliance

@@ -1,0 +1,84 @@
+#include "appliance/journal.hpp"
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+
+namespace drydock::appliance {
+
+void Journal::record(log::Level level, Happening happening) {
+  log::write(level, happening.device_id.empty() ? happening.words : happening.device_id + ": " + happening.words);
+  store::HistoryRow row{utc_milliseconds(), std::move(happening.device_id), std::move(happening.kind), std::move(happening.words)};
+  writer_.post([row = std::move(row)](store::Database& db) { store::append_history(db, row); });
+}
+
+asio::awaitable<Result<void>> Journal::save(store::DeviceRow row) {
+  std::function<void(store::Database&)> work = [row = std::move(row)](store::Database& db) { store::save_device(db, row); };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+void Journal::save_soon(store::DeviceRow row) {
+  writer_.post([row = std::move(row)](store::Database& db) { store::save_device(db, row); });
+}
+
+asio::awaitable<Result<Journal::Judged>> Journal::reconcile(std::string device_id, firmware::Inventory reported) {
+  const auto now = utc_milliseconds();
+  std::function<Judged(store::Database&)> work = [=](store::Database& db) {
+    store::save_modules(db, device_id, reported.modules);
+    Judged judged;
+    judged.step = store::step_in_flight(db, device_id);
+    if (!judged.step) return judged;
+    const auto& step = *judged.step;
+    const planning::InFlight in_flight{step.key, step.version, step.suffix_sha256, step.from_version, step.state == "sent"};
+    judged.outcome = planning::reconcile(in_flight, reported);
+    if (judged.outcome.verified) store::mark_verified(db, step, now);
+    else store::mark_failed(db, step, judged.outcome.words, now);
+    return judged;
+  };
+  co_return co_await writer_.perform<Judged>(std::move(work));
+}
+
+asio::awaitable<Result<Journal::Begun>> Journal::begin(std::string device_id, std::vector<planning::Step> steps, bool may_begin) {
+  const auto now = utc_milliseconds();
+  std::function<Begun(store::Database&)> work = [=](store::Database& db) {
+    Begun begun;
+    begun.permission = planning::may_try(steps.front(), store::load_attempts(db, device_id, steps.front()), now);
+    store::record_plan(db, device_id, steps, now);
+    if (begun.permission.answer == planning::Permission::Answer::parked) store::end_update(db, device_id, "parked", begun.permission.words, now);
+    if (begun.permission.answer == planning::Permission::Answer::go && may_begin) begun.step_id = store::begin_step(db, device_id, steps.front(), now);
+    return begun;
+  };
+  co_return co_await writer_.perform<Begun>(std::move(work));
+}
+
+asio::awaitable<Result<void>> Journal::end_update(std::string device_id, std::string state, std::string words) {
+  const auto now = utc_milliseconds();
+  std::function<void(store::Database&)> work = [=](store::Database& db) { store::end_update(db, device_id, state, words, now); };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+void Journal::progress(std::int64_t step_id, std::size_t bytes) {
+  writer_.post([=](store::Database& db) { store::record_progress(db, step_id, static_cast<std::uint32_t>(bytes)); });
+}
+
+asio::awaitable<Result<void>> Journal::sent(std::int64_t step_id) {
+  const auto now = utc_milliseconds();
+  std::function<void(store::Database&)> work = [=](store::Database& db) { store::mark_sent(db, step_id, now); };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+asio::awaitable<Result<void>> Journal::failed(std::string device_id, std::int64_t step_id, std::string error) {
+  const auto now = utc_milliseconds();
+  std::function<void(store::Database&)> work = [=](store::Database& db) {
+    // Another connection of the device may have judged the step by its Describe meanwhile.
+    const auto step = store::step_in_flight(db, device_id);
+    if (step && step->id == step_id) store::mark_failed(db, *step, error, now);
+  };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+void Journal::changed_key(std::string device_id, Bytes key) {
+  const auto now = utc_milliseconds();
+  writer_.post([=](store::Database& db) { store::note_changed_key(db, device_id, key, now); });
+}
+
+}  // namespace drydock::appliance

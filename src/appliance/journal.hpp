@@ -1,0 +1,54 @@
+// What a session writes down, each function one transaction: nothing here touches the loop's own data.
+#pragma once
+
+#include "base/log.hpp"
+#include "planning/attempts.hpp"
+#include "store/devices.hpp"
+#include "store/history.hpp"
+#include "store/updates.hpp"
+#include "store/writer.hpp"
+
+namespace drydock::appliance {
+
+/// A happening, in the log and in the history.
+struct Happening {
+  std::string device_id;   ///< empty: no known device
+  std::string kind;
+  std::string words;
+};
+
+class Journal {
+public:
+  explicit Journal(store::Writer& writer) : writer_(writer) {}
+
+  /// To the log at `level`, and to the history.
+  void record(log::Level level, Happening happening);
+
+  asio::awaitable<Result<void>> save(store::DeviceRow row);
+  void save_soon(store::DeviceRow row);
+
+  /// Stores the reported modules and judges the step that was in flight, if there was one.
+  struct Judged {
+    std::optional<store::StepRow> step;
+    planning::Reconciled outcome;
+  };
+  asio::awaitable<Result<Judged>> reconcile(std::string device_id, firmware::Inventory reported);
+
+  /// Records the plan and, where past attempts and `may_begin` allow, begins its first step.
+  struct Begun {
+    planning::Permission permission;
+    std::int64_t step_id = 0;   ///< 0: not begun
+  };
+  asio::awaitable<Result<Begun>> begin(std::string device_id, std::vector<planning::Step> steps, bool may_begin);
+
+  asio::awaitable<Result<void>> end_update(std::string device_id, std::string state, std::string words);
+  void progress(std::int64_t step_id, std::size_t bytes);
+  asio::awaitable<Result<void>> sent(std::int64_t step_id);
+  asio::awaitable<Result<void>> failed(std::string device_id, std::int64_t step_id, std::string error);
+  void changed_key(std::string device_id, Bytes key);
+
+private:
+  store::Writer& writer_;
+};
+
+}  // namespace drydock::appliance

@@ -1,0 +1,82 @@
+#include "appliance/server_keys.hpp"
+
+#include "crypto/hash.hpp"
+#include "firmware/files.hpp"
+
+#include <algorithm>
+#include <asio/ip/address_v4.hpp>
+#include <fmt/core.h>
+
+namespace drydock::appliance {
+namespace {
+
+constexpr int key_bits = 2048;
+constexpr std::size_t largest_key_file = 16 * 1024;
+
+}  // namespace
+
+Result<crypto::RsaPrivateKey> load_server_key(const StateFolder& folder) {
+  const auto content = firmware::read_file(folder.server_key(), largest_key_file);
+  if (!content && content.error().kind == Kind::not_found) return failure(Kind::not_found, fmt::format("there is no server key yet in {}", folder.root.string()));
+  if (!content) return tl::unexpected(content.error());
+  auto key = crypto::RsaPrivateKey::parse(*content);
+  if (!key || key->size() != key_bits / 8)
+    return failure(Kind::malformed, fmt::format("{} is not an RSA key of {} bits. It was left as it is: restore it from a backup, for devices know this server by it",
+                                                folder.server_key().string(), key_bits));
+  return key;
+}
+
+Result<crypto::RsaPrivateKey> create_server_key(const StateFolder& folder) {
+  if (std::filesystem::exists(folder.server_key())) return failure(Kind::conflict, fmt::format("{} exists already and is never replaced", folder.server_key().string()));
+  auto key = crypto::RsaPrivateKey::generate(key_bits);
+  const auto pem = key.to_pem();
+  if (auto written = firmware::write_file(folder.server_key(), view_of(pem)); !written) return tl::unexpected(written.error());
+  return key;
+}
+
+Result<crypto::RsaPrivateKey> load_or_create_server_key(const StateFolder& folder) {
+  auto key = load_server_key(folder);
+  if (!key && key.error().kind == Kind::not_found) return create_server_key(folder);
+  return key;
+}
+
+std::string fingerprint(ByteView spki) {
+  const auto hex = to_hex(crypto::sha256(spki));
+  std::string grouped;
+  for (std::size_t i = 0; i < 32; i += 4) {
+    if (i != 0) grouped += ' ';
+    grouped += hex.substr(i, 4);
+  }
+  return grouped;
+}
+
+Result<Bytes> server_key_file(ByteView spki, const std::string& host, std::optional<std::uint16_t> port) {
+  constexpr std::size_t size = 512;
+  constexpr std::size_t address_at = 384;
+  constexpr std::size_t port_at = 450;
+  constexpr std::uint8_t type_ipv4 = 0;
+  constexpr std::uint8_t type_name = 1;
+  constexpr std::size_t longest_name = 63;
+
+  Bytes file(size, 0xff);
+  std::copy(spki.begin(), spki.end(), file.begin());
+  asio::error_code not_an_address;
+  const auto ip = asio::ip::make_address_v4(host, not_an_address);
+  Bytes address;
+  if (!not_an_address) {
+    address = {type_ipv4, 4};
+    append(address, ip.to_bytes());
+  } else {
+    if (host.empty() || host.size() > longest_name) return failure(Kind::malformed, fmt::format("a host name must have 1 to {} characters", longest_name));
+    address = {type_name, static_cast<std::uint8_t>(host.size())};
+    append(address, view_of(host));
+  }
+  std::copy(address.begin(), address.end(), file.begin() + address_at);
+  if (port) {
+    file[port_at] = static_cast<std::uint8_t>(*port >> 8);
+    file[port_at + 1] = static_cast<std::uint8_t>(*port);
+  }
+  return file;
+}
+
+}  // namespace drydock::appliance

@@ -1,0 +1,98 @@
+#include "appliance/service.hpp"
+
+#include "appliance/server_keys.hpp"
+
+#include "base/asio_tokens.hpp"
+
+#include <asio/co_spawn.hpp>
+#include <csignal>
+#include <fmt/core.h>
+#include <stdexcept>
+
+namespace drydock::appliance {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Long enough for every session to notice that its connection is gone.
+constexpr auto drain_limit = 5s;
+
+template <class T>
+T or_throw(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+void rethrow(std::exception_ptr failed) {
+  if (failed) std::rethrow_exception(failed);
+}
+
+}  // namespace
+
+Service::Service(asio::io_context& loop, const Configuration& configuration)
+    : loop_(loop), configuration_(configuration), folder_{configuration.state_folder}, files_(folder_.firmware()) {
+  or_throw(folder_.create());
+  lock_.emplace(or_throw(ServiceLock::take(folder_)));
+  auto database = store::Database::open(folder_.database(), store::Access::read_write);
+  server_key_.emplace(or_throw(load_or_create_server_key(folder_)));
+  writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
+  Services services{loop_, *writer_, files_, *server_key_, random_, crypto::Workshop(pool_.get_executor())};
+  appliance_ = std::make_unique<Appliance>(std::move(services), configuration_);
+}
+
+Service::~Service() {
+  pool_.join();
+  writer_.reset();
+}
+
+asio::awaitable<Result<void>> Service::start() {
+  const auto started = co_await appliance_->start();
+  if (!started) co_return started;
+  try {
+    const asio::ip::tcp::endpoint at(asio::ip::make_address(configuration_.address), configuration_.tcp_port);
+    const auto serve = [this](std::shared_ptr<transport::ByteStream> stream) { appliance_->serve(std::move(stream)); };
+    listener_ = std::make_unique<transport::TcpListener>(loop_, at, serve);
+    changes_ = std::make_unique<ChangeWatch>(loop_.get_executor(), folder_);
+  } catch (const std::system_error& e) {
+    co_return failure(Kind::conflict, fmt::format("cannot listen on {} port {}: {}", configuration_.address, configuration_.tcp_port, e.code().message()));
+  }
+  listener_->start();
+  asio::co_spawn(loop_, watch_changes(), rethrow);
+  co_return Result<void>{};
+}
+
+asio::awaitable<void> Service::watch_changes() {
+  while (co_await changes_->changed()) {
+    const auto reloaded = co_await appliance_->reload();
+    if (!reloaded) log::error("{}", reloaded.error().message);
+  }
+}
+
+void Service::stop_on_signals() {
+  signals_ = std::make_unique<asio::signal_set>(loop_, SIGTERM, SIGINT);
+  signals_->async_wait([this](asio::error_code error, int) {
+    if (error) return;
+    log::notice("stopping");
+    stop();
+  });
+}
+
+void Service::stop() {
+  if (std::exchange(stopping_, true)) return;
+  if (signals_) signals_->cancel();
+  if (listener_) listener_->stop();
+  if (changes_) changes_->stop();
+  appliance_->stop();
+  asio::co_spawn(loop_, drain(), rethrow);
+}
+
+// The loop must not run out of work while sessions still wait for the writer or the pool.
+asio::awaitable<void> Service::drain() {
+  Timer pause(loop_);
+  for (auto waited = 0ms; appliance_->sessions() > 0 && waited < drain_limit; waited += 10ms) {
+    pause.expires_after(10ms);
+    (void)co_await pause.async_wait(as_result);
+  }
+}
+
+}  // namespace drydock::appliance

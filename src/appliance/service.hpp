@@ -1,0 +1,54 @@
+// The whole appliance on real sockets: opens everything, listens, and takes it all down again in order.
+#pragma once
+
+#include "appliance/appliance.hpp"
+#include "appliance/change_watch.hpp"
+#include "appliance/state_folder.hpp"
+#include "transport/tcp_listener.hpp"
+
+#include <asio/signal_set.hpp>
+#include <asio/thread_pool.hpp>
+
+namespace drydock::appliance {
+
+class Service {
+public:
+  /// Makes state folder, keys and database where they are not there yet. Throws std::runtime_error with a message for
+  /// the person who started it.
+  Service(asio::io_context& loop, const Configuration& configuration);
+  ~Service();
+
+  /// Loads, binds, listens. Kind::storage, or Kind::conflict when the port is taken.
+  asio::awaitable<Result<void>> start();
+
+  /// Stops listening, closes every connection, writes what there is to write; then the loop runs out of work.
+  void stop();
+
+  /// stop() at SIGTERM or SIGINT.
+  void stop_on_signals();
+
+  std::uint16_t tcp_port() const { return listener_->port(); }
+  Appliance& appliance() { return *appliance_; }
+  const crypto::RsaPrivateKey& server_key() const { return *server_key_; }
+
+private:
+  asio::awaitable<void> watch_changes();
+  asio::awaitable<void> drain();
+
+  asio::io_context& loop_;
+  Configuration configuration_;
+  StateFolder folder_;
+  std::optional<ServiceLock> lock_;
+  std::optional<crypto::RsaPrivateKey> server_key_;
+  crypto::SystemRandom random_;
+  asio::thread_pool pool_{1};
+  std::unique_ptr<store::Writer> writer_;
+  firmware::ModuleFiles files_;
+  std::unique_ptr<Appliance> appliance_;
+  std::unique_ptr<transport::TcpListener> listener_;
+  std::unique_ptr<ChangeWatch> changes_;
+  std::unique_ptr<asio::signal_set> signals_;
+  bool stopping_ = false;
+};
+
+}  // namespace drydock::appliance

@@ -1,0 +1,42 @@
+// Every bound on what a device or a file may make Drydock hold or do, in one place.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace drydock::limits {
+
+using namespace std::chrono_literals;
+
+// Connections.
+inline constexpr std::size_t connections = 10'000;
+inline constexpr std::size_t connections_per_address = 256;
+inline constexpr std::size_t handshakes_at_once = 32;
+inline constexpr std::size_t unknown_devices = 1'000;      ///< waiting for approval; further ones are turned away
+inline constexpr auto handshake = 10s;                     ///< from accept to a valid Hello
+inline constexpr auto accept_pause = 100ms;                ///< after a failed accept (descriptors used up, say)
+inline constexpr auto write_stall = 30s;                   ///< a peer that takes no byte for so long is gone
+
+// Messages. A device's buffer is at most 1152 bytes; block-wise transfer carries what is longer.
+inline constexpr std::size_t frame = 2048;                 ///< ciphertext of one lightssl frame
+inline constexpr std::size_t options_per_message = 32;
+inline constexpr std::size_t messages_per_second = 500;    ///< sustained, for one device
+inline constexpr std::size_t describe = 64 * 1024;         ///< one Describe part, assembled from its blocks
+inline constexpr std::size_t modules_per_describe = 64;
+inline constexpr std::size_t dependencies_per_module = 16;
+inline constexpr std::size_t names_per_describe = 256;     ///< cloud functions, and variables
+inline constexpr std::size_t text = 256;                   ///< one text a device says about itself
+
+// Waiting for a device.
+inline constexpr auto response = 20s;
+inline constexpr auto describe_response = 30s;
+inline constexpr auto idle = 60s;                          ///< TCP devices ping after 15 s of silence and give up 10 s later
+
+// Files.
+inline constexpr std::size_t module_file = 4 * 1024 * 1024;
+inline constexpr std::size_t describe_file = 1024 * 1024;  ///< for `plan --describe`
+
+// History rows kept for each device, and in total for strangers.
+inline constexpr int history_per_device = 500;
+
+}  // namespace drydock::limits

@@ -1,0 +1,61 @@
+#include "base/log.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <mutex>
+
+namespace drydock::log {
+namespace {
+
+std::mutex mutex;
+Level threshold = Level::info;
+std::function<void(Level, std::string_view)> sink;
+
+std::string_view word(Level level) {
+  switch (level) {
+    case Level::error: return "error";
+    case Level::warning: return "warning";
+    case Level::notice: return "notice";
+    case Level::info: return "info";
+    case Level::debug: return "debug";
+  }
+  return "?";
+}
+
+std::string with_prefix(Level level, std::string_view line) {
+  static const bool under_journald = std::getenv("JOURNAL_STREAM") != nullptr;
+  if (under_journald) return fmt::format("<{}>{}\n", static_cast<int>(level), line);
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  return fmt::format("{:02}:{:02}:{:02} {:7} {}\n", local.tm_hour, local.tm_min, local.tm_sec, word(level), line);
+}
+
+}  // namespace
+
+void set_threshold(Level level) { threshold = level; }
+bool enabled(Level level) { return level <= threshold; }
+
+void set_sink(std::function<void(Level, std::string_view)> to) {
+  const std::lock_guard lock(mutex);
+  sink = std::move(to);
+}
+
+void write(Level level, std::string_view line) {
+  if (!enabled(level)) return;
+  const auto safe = printable(line);
+  const std::lock_guard lock(mutex);
+  if (sink) return sink(level, safe);
+  const auto text = with_prefix(level, safe);
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+std::string printable(std::string_view text) {
+  std::string safe(text);
+  for (char& c : safe)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return safe;
+}
+
+}  // namespace drydock::log

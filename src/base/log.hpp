@@ -1,0 +1,39 @@
+// One line a happening, on standard error: with journald's priority prefix under systemd, with the time elsewhere.
+#pragma once
+
+#include <fmt/core.h>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace drydock::log {
+
+/// The numbers are syslog's, as journald reads them.
+enum class Level { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
+
+void write(Level level, std::string_view line);
+
+/// Lines less important than this are not written.
+void set_threshold(Level level);
+bool enabled(Level level);
+
+/// Sends the lines elsewhere (tests read them, the demo hides them); an empty function restores standard error.
+void set_sink(std::function<void(Level, std::string_view)> sink);
+
+/// Control characters become '?', so that a text from a device can never forge a line.
+std::string printable(std::string_view text);
+
+template <class... Args>
+void error(fmt::format_string<Args...> format, Args&&... args) { write(Level::error, fmt::format(format, std::forward<Args>(args)...)); }
+template <class... Args>
+void warning(fmt::format_string<Args...> format, Args&&... args) { write(Level::warning, fmt::format(format, std::forward<Args>(args)...)); }
+template <class... Args>
+void notice(fmt::format_string<Args...> format, Args&&... args) { write(Level::notice, fmt::format(format, std::forward<Args>(args)...)); }
+template <class... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) { write(Level::info, fmt::format(format, std::forward<Args>(args)...)); }
+template <class... Args>
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace drydock::log

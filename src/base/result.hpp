@@ -1,0 +1,36 @@
+// Expected failures as values. Exceptions are left for programmer errors and start-up.
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+#include <utility>
+
+namespace drydock {
+
+/// What kind of failure it is decides what the program does next; the message is for people.
+enum class Kind {
+  malformed,    ///< bytes that do not follow the protocol or file format
+  too_large,    ///< beyond a limit of base/limits.hpp or of the device
+  closed,       ///< the other side ended the connection
+  timed_out,    ///< nothing came in time
+  interrupted,  ///< somebody here asked the waiting coroutine to look up
+  refused,      ///< understood, and not allowed
+  not_found,
+  conflict,     ///< contradicts what is stored
+  storage,      ///< file system or database
+  internal,
+};
+
+struct Error {
+  Kind kind = Kind::internal;
+  std::string message;
+};
+
+template <class T>
+using Result = tl::expected<T, Error>;
+
+inline tl::unexpected<Error> failure(Kind kind, std::string message) {
+  return tl::unexpected<Error>(Error{kind, std::move(message)});
+}
+
+}  // namespace drydock

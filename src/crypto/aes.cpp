@@ -1,0 +1,58 @@
+#include "crypto/aes.hpp"
+
+#include <stdexcept>
+#include <wolfssl/options.h>
+#include <wolfssl/wolfcrypt/aes.h>
+
+namespace drydock::crypto {
+namespace {
+
+// The key schedule is wiped with the object.
+struct Cipher {
+  Cipher(const AesKey& key, int direction) {
+    if (wc_AesInit(&aes, nullptr, INVALID_DEVID) != 0 ||
+        wc_AesSetKey(&aes, key.data(), static_cast<word32>(key.size()), nullptr, direction) != 0)
+      throw std::runtime_error("AES key set-up failed");
+  }
+  ~Cipher() { wc_AesFree(&aes); }
+  Cipher(const Cipher&) = delete;
+  Cipher& operator=(const Cipher&) = delete;
+  Aes aes;
+};
+
+void check(int status, std::size_t size) {
+  if (status != 0 || size % aes_block != 0) throw std::logic_error("AES-CBC works on whole blocks");
+}
+
+}  // namespace
+
+struct Aes128CbcEncryptor::Impl : Cipher {
+  explicit Impl(const AesKey& key) : Cipher(key, AES_ENCRYPTION) {}
+};
+struct Aes128CbcDecryptor::Impl : Cipher {
+  explicit Impl(const AesKey& key) : Cipher(key, AES_DECRYPTION) {}
+};
+
+Aes128CbcEncryptor::Aes128CbcEncryptor(const AesKey& key) : impl_(std::make_unique<Impl>(key)) {}
+Aes128CbcEncryptor::~Aes128CbcEncryptor() = default;
+Aes128CbcEncryptor::Aes128CbcEncryptor(Aes128CbcEncryptor&&) noexcept = default;
+
+void Aes128CbcEncryptor::encrypt(const AesBlock& iv, std::span<std::uint8_t> data) {
+  const auto size = static_cast<word32>(data.size());
+  int status = wc_AesSetIV(&impl_->aes, iv.data());
+  if (status == 0) status = wc_AesCbcEncrypt(&impl_->aes, data.data(), data.data(), size);
+  check(status, size);
+}
+
+Aes128CbcDecryptor::Aes128CbcDecryptor(const AesKey& key) : impl_(std::make_unique<Impl>(key)) {}
+Aes128CbcDecryptor::~Aes128CbcDecryptor() = default;
+Aes128CbcDecryptor::Aes128CbcDecryptor(Aes128CbcDecryptor&&) noexcept = default;
+
+void Aes128CbcDecryptor::decrypt(const AesBlock& iv, std::span<std::uint8_t> data) {
+  const auto size = static_cast<word32>(data.size());
+  int status = wc_AesSetIV(&impl_->aes, iv.data());
+  if (status == 0) status = wc_AesCbcDecrypt(&impl_->aes, data.data(), data.data(), size);
+  check(status, size);
+}
+
+}  // namespace drydock::crypto

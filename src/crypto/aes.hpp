@@ -1,0 +1,40 @@
+// AES-128-CBC over whole blocks. Padding and the chaining of messages belong to whoever frames them.
+#pragma once
+
+#include "base/bytes.hpp"
+
+#include <array>
+#include <memory>
+
+namespace drydock::crypto {
+
+inline constexpr std::size_t aes_block = 16;
+using AesKey = std::array<std::uint8_t, 16>;
+using AesBlock = std::array<std::uint8_t, aes_block>;
+
+/// One key for one direction. `data` is replaced in place; its size must be a multiple of 16.
+class Aes128CbcEncryptor {
+public:
+  explicit Aes128CbcEncryptor(const AesKey& key);
+  ~Aes128CbcEncryptor();
+  Aes128CbcEncryptor(Aes128CbcEncryptor&&) noexcept;
+  void encrypt(const AesBlock& iv, std::span<std::uint8_t> data);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+class Aes128CbcDecryptor {
+public:
+  explicit Aes128CbcDecryptor(const AesKey& key);
+  ~Aes128CbcDecryptor();
+  Aes128CbcDecryptor(Aes128CbcDecryptor&&) noexcept;
+  void decrypt(const AesBlock& iv, std::span<std::uint8_t> data);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace drydock::crypto

@@ -1,0 +1,57 @@
+// Runs a slow function on a thread pool and resumes the awaiting coroutine on its own executor, so that a private-key
+// operation or the hash of a large file never holds up the event loop.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/post.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace drydock::crypto {
+
+/// Where slow work goes. Without a pool (tests, simulator) it is done at once, on the caller's thread.
+class Workshop {
+public:
+  Workshop() = default;
+  explicit Workshop(asio::any_io_executor pool) : pool_(std::move(pool)) {}
+  const std::optional<asio::any_io_executor>& pool() const { return pool_; }
+
+private:
+  std::optional<asio::any_io_executor> pool_;
+};
+
+namespace detail {
+
+// A captureless lambda starts the operation: g++ 12 destroys captures twice in an expression that awaits.
+template <class T>
+asio::awaitable<void> cross(asio::any_io_executor pool, asio::any_io_executor home, std::shared_ptr<std::function<void()>> work) {
+  return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
+      [](auto handler, asio::any_io_executor to, asio::any_io_executor back, std::shared_ptr<std::function<void()>> job) {
+        asio::post(to, [handler = std::move(handler), back = std::move(back), job = std::move(job)]() mutable {
+          (*job)();
+          asio::post(back, std::move(handler));
+        });
+      },
+      asio::use_awaitable, std::move(pool), std::move(home), std::move(work));
+}
+
+}  // namespace detail
+
+/// `work` returns a T and must not throw.
+template <class T>
+asio::awaitable<T> offload(const Workshop& workshop, std::function<T()> work) {
+  if (!workshop.pool()) co_return work();
+  auto result = std::make_shared<std::optional<T>>();
+  auto job = std::make_shared<std::function<void()>>();
+  *job = [result, work = std::move(work)] { result->emplace(work()); };
+  const auto home = co_await asio::this_coro::executor;
+  co_await detail::cross<T>(*workshop.pool(), home, job);
+  co_return std::move(**result);
+}
+
+}  // namespace drydock::crypto

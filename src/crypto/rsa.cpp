@@ -1,0 +1,162 @@
+#include "crypto/rsa.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <stdexcept>
+#include <wolfssl/options.h>
+#include <wolfssl/wolfcrypt/asn_public.h>
+#include <wolfssl/wolfcrypt/rsa.h>
+
+namespace drydock::crypto {
+namespace {
+
+constexpr long public_exponent = 65537;  // the only one devices assume (PROTOCOL §8.1)
+
+struct Key {
+  Key() {
+    if (wc_InitRsaKey(&rsa, nullptr) != 0) throw std::runtime_error("RSA key set-up failed");
+  }
+  ~Key() { wc_FreeRsaKey(&rsa); }
+  Key(const Key&) = delete;
+  Key& operator=(const Key&) = delete;
+  std::size_t size() { return static_cast<std::size_t>(wc_RsaEncryptSize(&rsa)); }
+  RsaKey rsa;
+};
+
+Bytes spki_of(RsaKey& key) {
+  Bytes der(static_cast<std::size_t>(wc_RsaEncryptSize(&key)) + 64);
+  const int size = wc_RsaKeyToPublicDer(&key, der.data(), static_cast<word32>(der.size()));
+  if (size <= 0) throw std::runtime_error("RSA public key could not be encoded");
+  der.resize(static_cast<std::size_t>(size));
+  return der;
+}
+
+std::string pem_of(const Bytes& der, int type) {
+  Bytes pem(der.size() * 2 + 256);
+  const int size = wc_DerToPem(der.data(), static_cast<word32>(der.size()), pem.data(), static_cast<word32>(pem.size()), type);
+  if (size <= 0) throw std::runtime_error("RSA key could not be written as PEM");
+  return std::string(pem.begin(), pem.begin() + size);
+}
+
+}  // namespace
+
+struct RsaPublicKey::Impl : Key {};
+
+RsaPublicKey::RsaPublicKey() : impl_(std::make_unique<Impl>()) {}
+RsaPublicKey::RsaPublicKey(RsaPublicKey&&) noexcept = default;
+RsaPublicKey& RsaPublicKey::operator=(RsaPublicKey&&) noexcept = default;
+RsaPublicKey::~RsaPublicKey() = default;
+
+Result<RsaPublicKey> RsaPublicKey::from_spki(ByteView der) {
+  RsaPublicKey key;
+  word32 index = 0;
+  if (wc_RsaPublicKeyDecode(der.data(), &index, &key.impl_->rsa, static_cast<word32>(der.size())) != 0)
+    return failure(Kind::malformed, "not an RSA public key");
+  return key;
+}
+
+std::size_t RsaPublicKey::size() const { return impl_->size(); }
+
+Bytes RsaPublicKey::modulus() const {
+  Bytes modulus(size());
+  Bytes exponent(16);
+  auto modulus_size = static_cast<word32>(modulus.size());
+  auto exponent_size = static_cast<word32>(exponent.size());
+  if (wc_RsaFlattenPublicKey(&impl_->rsa, exponent.data(), &exponent_size, modulus.data(), &modulus_size) != 0)
+    throw std::runtime_error("RSA modulus could not be read");
+  modulus.resize(modulus_size);
+  return modulus;
+}
+
+// The padding is written here, not by wolfCrypt, because its bytes must come from the Random passed in.
+Result<Bytes> RsaPublicKey::encrypt(ByteView plaintext, Random& padding) const {
+  const auto size = this->size();
+  constexpr std::size_t overhead = 11;
+  if (plaintext.size() + overhead > size) return failure(Kind::too_large, "too long for this RSA key");
+  Bytes block{0x00, 0x02};
+  block.resize(size - plaintext.size() - 1);
+  padding.fill(std::span(block).subspan(2));
+  for (std::size_t i = 2; i < block.size(); ++i)
+    while (block[i] == 0) padding.fill(std::span(block).subspan(i, 1));
+  block.push_back(0x00);
+  append(block, plaintext);
+
+  Bytes out(size);
+  const int written = wc_RsaPublicEncrypt_ex(block.data(), static_cast<word32>(size), out.data(), static_cast<word32>(size),
+                                             &impl_->rsa, nullptr, WC_RSA_NO_PAD, WC_HASH_TYPE_NONE, 0, nullptr, 0);
+  if (written != static_cast<int>(size)) return failure(Kind::internal, "RSA encryption failed");
+  return out;
+}
+
+// wolfCrypt keeps scratch state in the key and blinds with the generator, so one operation at a time.
+struct RsaPrivateKey::Impl : Key {
+  Impl() {
+    if (wc_InitRng(&rng) != 0) throw std::runtime_error("no random numbers from the operating system");
+    wc_RsaSetRNG(&rsa, &rng);
+  }
+  ~Impl() { wc_FreeRng(&rng); }
+  WC_RNG rng;
+  std::mutex mutex;
+};
+
+RsaPrivateKey::RsaPrivateKey() : impl_(std::make_unique<Impl>()) {}
+RsaPrivateKey::RsaPrivateKey(RsaPrivateKey&&) noexcept = default;
+RsaPrivateKey& RsaPrivateKey::operator=(RsaPrivateKey&&) noexcept = default;
+RsaPrivateKey::~RsaPrivateKey() = default;
+
+RsaPrivateKey RsaPrivateKey::generate(int bits) {
+  RsaPrivateKey key;
+  if (wc_MakeRsaKey(&key.impl_->rsa, bits, public_exponent, &key.impl_->rng) != 0)
+    throw std::runtime_error("an RSA key could not be generated");
+  return key;
+}
+
+Result<RsaPrivateKey> RsaPrivateKey::parse(ByteView der_or_pem) {
+  Bytes der(der_or_pem.begin(), der_or_pem.end());
+  if (text_of(der).starts_with("-----")) {
+    const int size = wc_KeyPemToDer(der_or_pem.data(), static_cast<int>(der_or_pem.size()), der.data(), static_cast<int>(der.size()), nullptr);
+    if (size <= 0) return failure(Kind::malformed, "not an RSA private key in PEM form");
+    der.resize(static_cast<std::size_t>(size));
+  }
+  RsaPrivateKey key;
+  word32 index = 0;
+  if (wc_RsaPrivateKeyDecode(der.data(), &index, &key.impl_->rsa, static_cast<word32>(der.size())) != 0)
+    return failure(Kind::malformed, "not an RSA private key");
+  return key;
+}
+
+std::size_t RsaPrivateKey::size() const { return impl_->size(); }
+
+std::string RsaPrivateKey::to_pem() const {
+  Bytes der(size() * 8 + 256);
+  const int written = wc_RsaKeyToDer(&impl_->rsa, der.data(), static_cast<word32>(der.size()));
+  if (written <= 0) throw std::runtime_error("RSA private key could not be encoded");
+  der.resize(static_cast<std::size_t>(written));
+  return pem_of(der, PRIVATEKEY_TYPE);
+}
+
+Bytes RsaPrivateKey::public_key_spki() const { return spki_of(impl_->rsa); }
+
+std::string RsaPrivateKey::public_key_pem() const { return pem_of(public_key_spki(), PUBLICKEY_TYPE); }
+
+Result<Bytes> RsaPrivateKey::decrypt(ByteView ciphertext) const {
+  if (ciphertext.size() != size()) return failure(Kind::malformed, "RSA ciphertext of the wrong length");
+  Bytes out(size());
+  const std::lock_guard lock(impl_->mutex);
+  const int written = wc_RsaPrivateDecrypt(ciphertext.data(), static_cast<word32>(ciphertext.size()), out.data(),
+                                           static_cast<word32>(out.size()), &impl_->rsa);
+  if (written < 0) return failure(Kind::malformed, "RSA decryption found no PKCS#1 padding");
+  out.resize(static_cast<std::size_t>(written));
+  return out;
+}
+
+Result<Bytes> RsaPrivateKey::sign_bare(ByteView digest) const {
+  Bytes out(size());
+  const std::lock_guard lock(impl_->mutex);
+  const int written = wc_RsaSSL_Sign(digest.data(), static_cast<word32>(digest.size()), out.data(),
+                                     static_cast<word32>(out.size()), &impl_->rsa, &impl_->rng);
+  if (written != static_cast<int>(out.size())) return failure(Kind::internal, "RSA signature failed");
+  return out;
+}
+
+}  // namespace drydock::crypto

@@ -1,0 +1,305 @@
+#include "device/conversation.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace drydock::device {
+
+using namespace std::chrono_literals;
+using coap::Code;
+using coap::Message;
+using coap::Type;
+
+namespace {
+
+// Devices that post their Describe do it right after Hello; asking before that would only have it sent twice.
+constexpr auto time_to_post = 3s;
+constexpr std::size_t subscriptions_kept = 32;
+
+std::uint16_t random_id(crypto::Random& random) {
+  const auto bytes = random.bytes(2);
+  return get_be16(bytes, 0);
+}
+
+bool is_response_to(const Message& message, const Message& request) {
+  return coap::is_response(message.code) && message.token == request.token;
+}
+
+template <class Number>
+void read_number(std::string_view text, Number& into) {
+  Number n{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error == std::errc{} && end == text.data() + text.size()) into = n;
+}
+
+}  // namespace
+
+Conversation::Conversation(transport::Channel& channel, crypto::Random& random, Bystander bystander)
+    : channel_(channel), random_(random), bystander_(std::move(bystander)), posted_describe_(limits::describe), message_id_(random_id(random)) {}
+
+asio::awaitable<Result<void>> Conversation::send(const Message& message) { co_return co_await channel_.send(message); }
+
+asio::awaitable<Result<Hello>> Conversation::hello(Clock::time_point deadline) {
+  for (;;) {
+    const auto message = co_await channel_.receive(deadline);
+    if (!message && message.error().kind == Kind::interrupted) continue;
+    if (!message) co_return tl::unexpected(message.error());
+    if (!is_hello(*message)) co_return failure(Kind::malformed, "the device's first message is not Hello");
+    auto hello = parse_hello(message->payload);
+    if (!hello) co_return hello;
+    facts_.hello = *hello;
+    facts_.max_binary = hello->max_binary;
+    facts_.chunk_size = hello->chunk_size;
+    if (message->type == Type::confirmable)
+      if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
+    auto ours = server_hello();
+    ours.id = next_message_id();
+    if (const auto sent = co_await channel_.send(ours); !sent) co_return tl::unexpected(sent.error());
+    co_return hello;
+  }
+}
+
+asio::awaitable<Result<void>> Conversation::describe() {
+  facts_.system.reset();
+  if (facts_.hello.says(hello_flag::posts_describe)) {
+    const auto deadline = Clock::now() + time_to_post;
+    while (!facts_.system) {
+      const auto message = co_await channel_.receive(deadline);
+      if (!message && message.error().kind == Kind::interrupted) continue;
+      if (!message && message.error().kind == Kind::timed_out) break;
+      if (!message) co_return tl::unexpected(message.error());
+      if (const auto sent = co_await answer(*message); !sent) co_return sent;
+    }
+  }
+  if (!facts_.system) {
+    auto body = co_await fetch_describe(describe_flag::system);
+    // Up to 1.5 some devices know the request only without a part.
+    if (!body && body.error().kind == Kind::refused) body = co_await fetch_describe(std::nullopt);
+    if (!body) co_return tl::unexpected(body.error());
+    auto described = parse_describe(*body);
+    if (!described) co_return tl::unexpected(described.error());
+    learn(std::move(*described));
+    if (!facts_.system) co_return failure(Kind::malformed, "the device's Describe says nothing about its system");
+  }
+  news_ = false;
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Conversation::describe_application() {
+  if (facts_.application || facts_.hello.says(hello_flag::posts_describe)) co_return Result<void>{};
+  const auto body = co_await fetch_describe(describe_flag::application);
+  if (!body && body.error().kind == Kind::closed) co_return tl::unexpected(body.error());
+  if (body)
+    if (auto described = parse_describe(*body)) learn(std::move(*described));
+  facts_.application = facts_.application.value_or(ApplicationDescribe{});
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<Bytes>> Conversation::fetch_describe(std::optional<std::uint8_t> part) {
+  coap::BlockAssembler body(limits::describe);
+  std::optional<coap::Block> next;
+  for (;;) {
+    auto request = describe_request(part, next);
+    request.id = next_message_id();
+    request.token = next_token();
+    if (const auto sent = co_await channel_.send(request); !sent) co_return tl::unexpected(sent.error());
+    const auto deadline = Clock::now() + limits::describe_response;
+    const auto response = co_await response_to(request, deadline);
+    if (!response && response.error().kind == Kind::timed_out) co_return failure(Kind::timed_out, "the device did not answer the request for its Describe");
+    if (!response) co_return tl::unexpected(response.error());
+    if (!coap::is_success(response->code)) co_return failure(Kind::refused, "the device refuses to describe itself (" + coap::to_string(response->code) + ")");
+    const auto block = coap::find_block(*response, coap::option::block2);
+    if (!block) co_return response->payload;
+    auto whole = body.add(*block, response->payload);
+    if (!whole) co_return tl::unexpected(whole.error());
+    if (*whole) co_return std::move(**whole);
+    const coap::Block following{block->number + 1, false, block->size_exponent};
+    next = following;
+  }
+}
+
+asio::awaitable<Result<Message>> Conversation::response_to(const Message& request, Clock::time_point deadline) {
+  for (;;) {
+    auto message = co_await channel_.receive(deadline);
+    if (!message && message.error().kind == Kind::interrupted) continue;
+    if (!message) co_return message;
+    if (is_response_to(*message, request)) {
+      if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
+      co_return message;
+    }
+    if (const auto sent = co_await answer(*message); !sent) co_return tl::unexpected(sent.error());
+  }
+}
+
+asio::awaitable<Result<Reason>> Conversation::keep_company(Clock::time_point until) {
+  auto silent_since = Clock::now();
+  while (!std::exchange(news_, false)) {
+    const auto gone = silent_since + limits::idle;
+    const auto message = co_await channel_.receive(std::min(until, gone));
+    if (!message && message.error().kind == Kind::interrupted) co_return Reason::nudged;
+    if (!message && message.error().kind == Kind::timed_out) {
+      if (Clock::now() < gone) co_return Reason::time_is_up;
+      co_return failure(Kind::timed_out, "the device fell silent");
+    }
+    if (!message) co_return tl::unexpected(message.error());
+    silent_since = Clock::now();
+    if (const auto sent = co_await answer(*message); !sent) co_return tl::unexpected(sent.error());
+  }
+  co_return Reason::news;
+}
+
+asio::awaitable<Result<bool>> Conversation::wait_for_reset(Clock::time_point until) {
+  for (;;) {
+    const auto message = co_await channel_.receive(until);
+    if (!message && message.error().kind == Kind::interrupted) continue;
+    if (!message && message.error().kind == Kind::timed_out) co_return false;
+    if (!message && message.error().kind == Kind::closed) co_return true;
+    if (!message) co_return tl::unexpected(message.error());
+    if (const auto sent = co_await answer(*message); !sent) co_return true;
+  }
+}
+
+asio::awaitable<Result<Message>> Conversation::next_about_update(Clock::time_point deadline) {
+  for (;;) {
+    auto message = co_await channel_.receive(deadline);
+    if (!message && message.error().kind == Kind::interrupted) continue;
+    if (!message) co_return message;
+    const bool request = coap::is_request(message->code);
+    if (!request && (message->code != Code::empty || message->type == Type::acknowledgement)) {
+      if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
+      co_return message;
+    }
+    if (request && subject_of(*message) == Subject::update) {
+      if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
+      co_return message;
+    }
+    if (const auto sent = co_await answer(*message); !sent) co_return tl::unexpected(sent.error());
+  }
+}
+
+asio::awaitable<Result<void>> Conversation::acknowledge(const Message& message) {
+  if (message.type != Type::confirmable) co_return Result<void>{};
+  const auto acknowledgement = coap::empty_acknowledgement(message.id);
+  co_return co_await channel_.send(acknowledgement);
+}
+
+// A device cannot make us work without end: beyond its ration of requests the connection is closed.
+bool Conversation::within_ration() {
+  const auto now = Clock::now();
+  if (now - second_began_ > 1s) {
+    second_began_ = now;
+    messages_this_second_ = 0;
+  }
+  return ++messages_this_second_ <= limits::messages_per_second;
+}
+
+asio::awaitable<Result<void>> Conversation::answer(const Message& message) {
+  if (!within_ration()) co_return failure(Kind::too_large, "the device sends too many messages");
+  // A ping is answered by an acknowledgement: the RFC's reset makes devices throw their session away. Responses that
+  // nobody waits for any more get one too.
+  if (!coap::is_request(message.code)) co_return co_await acknowledge(message);
+  switch (subject_of(message)) {
+    case Subject::time: {
+      const auto response = time_response(message, static_cast<std::uint32_t>(utc_milliseconds() / 1000));
+      co_return co_await channel_.send(response);
+    }
+    case Subject::describe_post: co_return co_await take_describe_post(message);
+    case Subject::event: co_return co_await take_event(message);
+    case Subject::subscription: {
+      auto filter = subscription_filter(message);
+      auto& known = facts_.subscriptions;
+      if (known.size() < subscriptions_kept && std::find(known.begin(), known.end(), filter) == known.end()) known.push_back(std::move(filter));
+      co_return co_await acknowledge(message);
+    }
+    case Subject::goodbye: {
+      facts_.said_goodbye = true;
+      log::debug("goodbye: {}", goodbye_words(message.payload));
+      co_return co_await acknowledge(message);
+    }
+    case Subject::hello:
+    case Subject::update: co_return co_await acknowledge(message);
+    case Subject::unknown: break;
+  }
+  if (message.type != Type::confirmable) co_return Result<void>{};
+  const auto not_found = coap::piggybacked(message, Code::not_found);
+  co_return co_await channel_.send(not_found);
+}
+
+asio::awaitable<Result<void>> Conversation::take_describe_post(const Message& message) {
+  const auto block = coap::find_block(message, coap::option::block1);
+  std::optional<Bytes> body = message.payload;
+  auto reply = coap::empty_acknowledgement(message.id);
+  if (block) {
+    auto whole = posted_describe_.add(*block, message.payload);
+    if (!whole) co_return tl::unexpected(whole.error());
+    body = std::move(*whole);
+    reply = coap::piggybacked(message, block->more ? Code::continue_ : Code::changed);
+    coap::add_block(reply, coap::option::block1, *block);
+  }
+  if (body) {
+    auto described = parse_describe(*body);
+    if (!described) co_return tl::unexpected(described.error());
+    learn(std::move(*described));
+  }
+  if (message.type != Type::confirmable) co_return Result<void>{};
+  co_return co_await channel_.send(reply);
+}
+
+void Conversation::learn(Describe describe) {
+  if (describe.system) {
+    facts_.system = std::move(describe.system);
+    news_ = true;
+  }
+  if (describe.application) {
+    facts_.application = std::move(describe.application);
+    news_ = true;
+  }
+}
+
+// The events that tell about the device itself (PROTOCOL §4.11).
+asio::awaitable<Result<void>> Conversation::take_event(const Message& message) {
+  const auto event = parse_event(message);
+  const auto acknowledged = co_await acknowledge(message);
+  if (!acknowledged) co_return acknowledged;
+
+  std::optional<std::string> reply;
+  if (event.name == "spark/device/safemode") {
+    facts_.safe_mode = news_ = true;
+  } else if (event.name == "particle/device/updates/enabled") {
+    facts_.updates_enabled = event.data == "true";
+    news_ = true;
+  } else if (event.name == "particle/device/updates/forced") {
+    facts_.updates_forced = event.data == "true";
+    news_ = true;
+  } else if (event.name == "spark/hardware/max_binary") {
+    read_number(event.data, facts_.max_binary);
+  } else if (event.name == "spark/hardware/ota_chunk_size") {
+    read_number(event.data, facts_.chunk_size);
+  } else if (event.name == "spark/device/last_reset") {
+    facts_.last_reset = event.data.substr(0, limits::text);
+  } else if (event.name.ends_with("/device/name")) {
+    reply = bystander_.device_name();
+  } else if (event.name.ends_with("/device/ip")) {
+    const auto peer = channel_.peer();
+    reply = peer.substr(0, peer.rfind(':'));
+  } else if (event.name.ends_with("/device/random")) {
+    const auto random = random_.bytes(20);
+    reply = to_hex(random);
+  }
+  bystander_.on_event(event);
+  if (event.name == "spark/device/claim/code") {
+    // Only the prefix is checked: any event below it makes the device forget its claim code (PROTOCOL §4.12).
+    auto claimed = event_message("spark/device/claim/success", "");
+    claimed.id = next_message_id();
+    co_return co_await channel_.send(claimed);
+  }
+  if (!reply) co_return Result<void>{};
+  auto answer_event = event_message(event.name, *reply);
+  answer_event.id = next_message_id();
+  co_return co_await channel_.send(answer_event);
+}
+
+}  // namespace drydock::device

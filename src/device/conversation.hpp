@@ -1,0 +1,81 @@
+// The dialogue with one device. Whatever is being waited for, the device's own requests (pings, time, events,
+// subscriptions, posted Describes) are answered on the way, so that the session can read as a straight line.
+#pragma once
+
+#include "coap/block_assembler.hpp"
+#include "crypto/random.hpp"
+#include "device/facts.hpp"
+#include "device/messages.hpp"
+#include "transfer/dialogue.hpp"
+#include "transport/channel.hpp"
+
+#include <functional>
+
+namespace drydock::device {
+
+/// What the conversation tells and asks its owner about while it waits. Called on the loop; must not throw.
+struct Bystander {
+  std::function<void(const Event&)> on_event = [](const Event&) {};
+  std::function<std::string()> device_name = [] { return std::string(); };
+};
+
+/// Why keep_company() came back.
+enum class Reason {
+  news,       ///< the device said something that planning should know: see facts()
+  nudged,     ///< somebody here called the channel's interrupt()
+  time_is_up,
+};
+
+class Conversation final : public transfer::Dialogue {
+public:
+  /// `channel` and `random` must outlive the conversation.
+  Conversation(transport::Channel& channel, crypto::Random& random, Bystander bystander);
+
+  /// Waits for Hello and answers it with ours, which must be the first message a device gets.
+  asio::awaitable<Result<Hello>> hello(Clock::time_point deadline);
+
+  /// A system Describe newer than this call, posted by the device or asked for.
+  asio::awaitable<Result<void>> describe();
+
+  /// The application part, from devices that do not post it themselves. Not having it is no failure.
+  asio::awaitable<Result<void>> describe_application();
+
+  /// Answers the device until something happens or `until`. Kind::closed, Kind::timed_out (it fell silent) end the session.
+  asio::awaitable<Result<Reason>> keep_company(Clock::time_point until);
+
+  /// Waits for the device to go away, as it does when it resets. True when it did before `until`.
+  asio::awaitable<Result<bool>> wait_for_reset(Clock::time_point until);
+
+  const Facts& facts() const { return facts_; }
+
+  // transfer::Dialogue
+  std::uint16_t next_message_id() override { return ++message_id_; }
+  coap::Token next_token() override { return coap::Token(++token_); }
+  asio::awaitable<Result<void>> send(const coap::Message& message) override;
+  asio::awaitable<Result<coap::Message>> next_about_update(Clock::time_point deadline) override;
+  bool reliable() const override { return channel_.reliable(); }
+  std::size_t unacknowledged() const override { return channel_.unacknowledged(); }
+
+private:
+  bool within_ration();
+  asio::awaitable<Result<coap::Message>> response_to(const coap::Message& request, Clock::time_point deadline);
+  asio::awaitable<Result<Bytes>> fetch_describe(std::optional<std::uint8_t> part);
+  asio::awaitable<Result<void>> acknowledge(const coap::Message& message);
+  asio::awaitable<Result<void>> answer(const coap::Message& message);
+  asio::awaitable<Result<void>> take_describe_post(const coap::Message& message);
+  asio::awaitable<Result<void>> take_event(const coap::Message& message);
+  void learn(Describe describe);
+
+  transport::Channel& channel_;
+  crypto::Random& random_;
+  Bystander bystander_;
+  Facts facts_;
+  coap::BlockAssembler posted_describe_;
+  std::uint16_t message_id_;
+  std::uint8_t token_ = 0;
+  bool news_ = false;
+  Clock::time_point second_began_{};
+  std::size_t messages_this_second_ = 0;
+};
+
+}  // namespace drydock::device

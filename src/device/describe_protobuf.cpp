@@ -1,0 +1,132 @@
+// Protobuf Describe, message particle.cloud.SystemDescribe from Device OS 5.5 (field numbers: PROTOCOL §4.2). Read
+// straight from the wire with nanopb's stream functions: an unknown field is skipped, one of the wrong type ends only
+// the message it stands in.
+#include "base/limits.hpp"
+#include "device/describe.hpp"
+
+#include <pb_decode.h>
+
+namespace drydock::device {
+namespace {
+
+using firmware::InstalledModule;
+using firmware::StoreLocation;
+
+// Calls `field(tag, type, stream)`, which returns whether it has consumed the field.
+template <class Field>
+bool read_fields(pb_istream_t& in, Field field) {
+  while (in.bytes_left > 0) {
+    pb_wire_type_t type;
+    std::uint32_t tag = 0;
+    bool end = false;
+    if (!pb_decode_tag(&in, &type, &tag, &end)) return end;
+    if (!field(tag, type, in) && !pb_skip_field(&in, type)) return false;
+  }
+  return true;
+}
+
+template <class Number>
+bool take_varint(pb_wire_type_t type, pb_istream_t& in, Number& into) {
+  std::uint64_t value = 0;
+  if (type != PB_WT_VARINT || !pb_decode_varint(&in, &value)) return false;
+  into = static_cast<Number>(value);
+  return true;
+}
+
+bool take_fixed32(pb_wire_type_t type, pb_istream_t& in, std::uint32_t& into) {
+  return type == PB_WT_32BIT && pb_decode_fixed32(&in, &into);
+}
+
+// Something longer than `limit` is consumed and left empty.
+bool take_bytes(pb_wire_type_t type, pb_istream_t& in, Bytes& into, std::size_t limit) {
+  pb_istream_t content;
+  if (type != PB_WT_STRING || !pb_make_string_substream(&in, &content)) return false;
+  if (content.bytes_left <= limit) {
+    into.resize(content.bytes_left);
+    pb_read(&content, into.data(), into.size());
+  }
+  return pb_close_string_substream(&in, &content);
+}
+
+bool take_text(pb_wire_type_t type, pb_istream_t& in, std::string& into) {
+  Bytes bytes;
+  if (!take_bytes(type, in, bytes, limits::text)) return false;
+  into.assign(bytes.begin(), bytes.end());
+  return true;
+}
+
+template <class Reader>
+bool take_message(pb_wire_type_t type, pb_istream_t& in, Reader reader) {
+  pb_istream_t content;
+  if (type != PB_WT_STRING || !pb_make_string_substream(&in, &content)) return false;
+  reader(content);
+  return pb_close_string_substream(&in, &content);
+}
+
+bool read_dependency(pb_istream_t& in, firmware::Dependency& d) {
+  return read_fields(in, [&](std::uint32_t tag, pb_wire_type_t type, pb_istream_t& s) {
+    switch (tag) {
+      case 1: return take_varint(type, s, d.key.function);
+      case 2: return take_varint(type, s, d.key.index);
+      case 3: return take_varint(type, s, d.version);
+      default: return false;
+    }
+  });
+}
+
+bool read_module(pb_istream_t& in, InstalledModule& m) {
+  return read_fields(in, [&](std::uint32_t tag, pb_wire_type_t type, pb_istream_t& s) {
+    switch (tag) {
+      case 1: return take_varint(type, s, m.key.function);
+      case 2: return take_varint(type, s, m.key.index);
+      case 3: return take_varint(type, s, m.version);
+      case 4: {
+        std::uint32_t store = 0;
+        if (!take_varint(type, s, store)) return false;
+        m.store = store <= 3 ? static_cast<StoreLocation>(store) : StoreLocation::other;
+        return true;
+      }
+      case 5: return take_varint(type, s, m.max_size);
+      case 6: return take_fixed32(type, s, m.checked);
+      case 7: return take_fixed32(type, s, m.passed);
+      case 8: {
+        Bytes hash;
+        if (!take_bytes(type, s, hash, 32)) return false;
+        // Devices fill in zeros where they know no hash.
+        if (hash.size() == 32 && hash != Bytes(32, 0)) m.sha256 = to_hex(hash);
+        return true;
+      }
+      case 9:
+        return take_message(type, s, [&](pb_istream_t& content) {
+          firmware::Dependency d;
+          if (read_dependency(content, d) && d.exists() && m.dependencies.size() < limits::dependencies_per_module) m.dependencies.push_back(d);
+        });
+      default: return false;
+    }
+  });
+}
+
+}  // namespace
+
+Result<SystemDescribe> parse_describe_protobuf(ByteView payload) {
+  SystemDescribe system;
+  auto in = pb_istream_from_buffer(payload.data(), payload.size());
+  const bool whole = read_fields(in, [&](std::uint32_t tag, pb_wire_type_t type, pb_istream_t& s) {
+    switch (tag) {
+      case 1:
+        return take_message(type, s, [&](pb_istream_t& content) {
+          InstalledModule module;
+          if (read_module(content, module) && module.key.function != firmware::Function::none && system.modules.size() < limits::modules_per_describe)
+            system.modules.push_back(std::move(module));
+        });
+      case 2: return take_text(type, s, system.imei);
+      case 3: return take_text(type, s, system.iccid);
+      case 4: return take_text(type, s, system.modem_firmware);
+      default: return false;
+    }
+  });
+  if (!whole) return failure(Kind::malformed, "Describe is neither JSON nor a whole protobuf message");
+  return system;
+}
+
+}  // namespace drydock::device

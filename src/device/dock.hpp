@@ -1,0 +1,65 @@
+// What a session needs from the house it runs in: who may come in, what a device should get next, and somebody to
+// tell how it went. The appliance implements it; tests and the fuzzers bring their own.
+#pragma once
+
+#include "crypto/offload.hpp"
+#include "device/conversation.hpp"
+#include "planning/plan.hpp"
+#include "transfer/chunked.hpp"
+#include "transport/lightssl_handshake.hpp"
+
+namespace drydock::device {
+
+/// What to do about a device now.
+struct Decision {
+  /// The module to send, already written down as begun.
+  struct Send {
+    planning::Step step;
+    std::shared_ptr<const Bytes> image;
+  };
+  std::optional<Send> send;
+  /// Without a module to send: when to decide again, if nothing happens before.
+  Clock::time_point look_again = Clock::time_point::max();
+};
+
+/// One device's place while it is connected. Destroying it frees the place and records that the device left.
+class Berth {
+public:
+  virtual ~Berth() = default;
+
+  /// Reconciles what the device reports with what was tried, plans, and chooses. Kind::storage when it could not be
+  /// written down: then nothing may be sent.
+  virtual asio::awaitable<Result<Decision>> decide(const Facts& facts) = 0;
+
+  virtual void progress(std::size_t bytes) = 0;
+
+  /// How the step that decide() gave ended, as far as this connection can know.
+  virtual asio::awaitable<void> sent(Result<transfer::Delivery> delivery) = 0;
+
+  /// Why the session ends, in words.
+  virtual void leaving(const Error& why) = 0;
+};
+
+class Dock {
+public:
+  virtual ~Dock() = default;
+
+  virtual const crypto::RsaPrivateKey& server_key() const = 0;
+  virtual crypto::Random& random() = 0;
+  virtual const crypto::Workshop& workshop() const = 0;
+  virtual transfer::ChunkedOptions transfer_options() const = 0;
+
+  /// The key to answer this claim with, or why it is not answered. Nothing is remembered yet: a claim proves nothing.
+  virtual Result<crypto::RsaPublicKey> admit(const transport::lightssl::Claim& claim, const std::string& peer) = 0;
+
+  /// Somebody who got no further than the handshake.
+  virtual void turned_away(const Error& why, const std::string& peer) = 0;
+
+  /// After Hello has proved the key. `channel` must outlive the berth; interrupt() and close() may be called on it.
+  virtual asio::awaitable<Result<std::unique_ptr<Berth>>> berth(const transport::lightssl::Claim& claim, const Hello& hello,
+                                                                transport::Channel& channel) = 0;
+
+  virtual Bystander bystander(const transport::DeviceId& id) = 0;
+};
+
+}  // namespace drydock::device

@@ -1,0 +1,30 @@
+// What a device has said about itself on this connection.
+#pragma once
+
+#include "device/describe.hpp"
+#include "device/hello.hpp"
+
+#include <string>
+#include <vector>
+
+namespace drydock::device {
+
+struct Facts {
+  Hello hello;
+  std::optional<SystemDescribe> system;            ///< the last complete one
+  std::optional<ApplicationDescribe> application;
+  bool safe_mode = false;
+  std::optional<bool> updates_enabled;             ///< nothing: the device is too old to say, and always takes them
+  bool updates_forced = false;
+  std::uint32_t max_binary = 0;                    ///< from Hello (3.0+) or an event (before); 0 when not said
+  std::uint16_t chunk_size = 0;                    ///< likewise
+  std::string last_reset;
+  bool said_goodbye = false;
+  std::vector<std::string> subscriptions;
+
+  bool takes_updates() const { return updates_enabled.value_or(true) || updates_forced; }
+  /// For the planner. Only with a system Describe.
+  firmware::Inventory inventory() const;
+};
+
+}  // namespace drydock::device

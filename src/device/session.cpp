@@ -1,0 +1,78 @@
+#include "device/session.hpp"
+
+#include "base/limits.hpp"
+#include "transport/lightssl_channel.hpp"
+
+#include <asio/this_coro.hpp>
+
+namespace drydock::device {
+namespace {
+
+using namespace std::chrono_literals;
+namespace lightssl = transport::lightssl;
+
+// A device that took an image resets within a few seconds; a bootloader may need a little longer.
+constexpr auto reset_time = 90s;
+
+// The life of a device at its berth. It ends with the connection: by a reset, as a rule, for that is how a device
+// puts a module into force.
+asio::awaitable<Error> live(Conversation& device, Berth& berth, transfer::ChunkedOptions options) {
+  for (;;) {
+    const auto described = co_await device.describe();
+    if (!described) co_return described.error();
+
+    auto decision = co_await berth.decide(device.facts());
+    while (decision && !decision->send) {
+      const auto application = co_await device.describe_application();
+      if (!application) co_return application.error();
+      const auto reason = co_await device.keep_company(decision->look_again);
+      if (!reason) co_return reason.error();
+      decision = co_await berth.decide(device.facts());
+    }
+    if (!decision) co_return decision.error();
+
+    const auto& [step, image] = *decision->send;
+    if (const auto chunk = device.facts().chunk_size; chunk != 0 && chunk < options.chunk_size) options.chunk_size = chunk;
+    const transfer::Progress progress = [&berth](std::size_t bytes) { berth.progress(bytes); };
+    const auto delivery = co_await transfer::send_chunked(device, *image, options, progress);
+    co_await berth.sent(delivery);
+    // After a refusal the device is as it was; after anything else that failed nobody knows what it waits for.
+    if (!delivery && delivery.error().kind != Kind::refused) co_return delivery.error();
+
+    const auto reset = co_await device.wait_for_reset(Clock::now() + (delivery ? reset_time : 5s));
+    if (!reset) co_return reset.error();
+    if (*reset) co_return Error{Kind::closed, delivery ? "the device resets into its new firmware" : "the device disconnected"};
+  }
+}
+
+asio::awaitable<Result<void>> come_in(transport::ByteStream& stream, Dock& dock) {
+  const auto deadline = Clock::now() + limits::handshake;
+  const auto claim = co_await lightssl::await_claim(stream, dock.server_key(), dock.random(), dock.workshop(), deadline);
+  if (!claim) co_return tl::unexpected(claim.error());
+  const auto device_key = dock.admit(*claim, stream.peer());
+  if (!device_key) co_return tl::unexpected(device_key.error());
+  const auto credentials = co_await lightssl::accept_claim(stream, *device_key, dock.server_key(), dock.random(), dock.workshop(), deadline);
+  if (!credentials) co_return tl::unexpected(credentials.error());
+
+  const auto executor = co_await asio::this_coro::executor;
+  lightssl::LightsslChannel channel(executor, stream, *credentials);
+  Conversation device(channel, dock.random(), dock.bystander(claim->id));
+  const auto hello = co_await device.hello(deadline);
+  if (!hello) co_return tl::unexpected(hello.error());
+  const auto berth = co_await dock.berth(*claim, *hello, channel);
+  if (!berth) co_return tl::unexpected(berth.error());
+
+  const auto why = co_await live(device, **berth, dock.transfer_options());
+  (*berth)->leaving(why);
+  co_return Result<void>{};
+}
+
+}  // namespace
+
+asio::awaitable<void> serve(transport::ByteStream& stream, Dock& dock) {
+  const auto came_in = co_await come_in(stream, dock);
+  if (!came_in) dock.turned_away(came_in.error(), stream.peer());
+  stream.close();
+}
+
+}  // namespace drydock::device

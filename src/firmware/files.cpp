@@ -1,0 +1,110 @@
+#include "firmware/files.hpp"
+
+#include "base/limits.hpp"
+#include "crypto/hash.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace drydock::firmware {
+namespace {
+
+class Descriptor {
+public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { if (fd_ >= 0) ::close(fd_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  bool open() const { return fd_ >= 0; }
+
+private:
+  int fd_;
+};
+
+tl::unexpected<Error> system_failure(const std::filesystem::path& file, const char* what) {
+  const int number = errno;
+  const auto kind = number == ENOENT ? Kind::not_found : Kind::storage;
+  return failure(kind, fmt::format("{} {}: {}", file.string(), what, std::strerror(number)));
+}
+
+bool write_all(int fd, ByteView content) {
+  while (!content.empty()) {
+    const auto written = ::write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    content = content.subspan(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit) {
+  const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!in.open()) return system_failure(file, "cannot be opened");
+  struct stat status{};
+  if (::fstat(in.get(), &status) != 0) return system_failure(file, "cannot be read");
+  if (S_ISDIR(status.st_mode)) return failure(Kind::malformed, file.string() + " is a folder, not a file");
+  Bytes content;
+  for (;;) {
+    std::uint8_t chunk[65536];
+    const auto got = ::read(in.get(), chunk, sizeof chunk);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure(file, "cannot be read");
+    if (got == 0) return content;
+    if (content.size() + static_cast<std::size_t>(got) > limit)
+      return failure(Kind::too_large, fmt::format("{} is larger than the {} bytes allowed", file.string(), limit));
+    append(content, ByteView(chunk, static_cast<std::size_t>(got)));
+  }
+}
+
+Result<void> write_file(const std::filesystem::path& file, ByteView content) {
+  const auto folder = file.parent_path();
+  auto temporary = (folder / ("." + file.filename().string() + ".XXXXXX")).string();
+  const Descriptor out(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!out.open()) return system_failure(file, "cannot be written");
+  if (!write_all(out.get(), content) || ::fsync(out.get()) != 0 || ::rename(temporary.c_str(), file.c_str()) != 0) {
+    auto error = system_failure(file, "cannot be written");
+    ::unlink(temporary.c_str());
+    return error;
+  }
+  // The rename lasts only once the folder is synced too.
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.open()) ::fsync(directory.get());
+  return {};
+}
+
+Result<void> ModuleFiles::save(const std::string& sha256, ByteView content) const {
+  if (std::filesystem::exists(path_of(sha256))) return {};
+  return write_file(path_of(sha256), content);
+}
+
+Result<void> ModuleFiles::remove(const std::string& sha256) const {
+  if (::unlink(path_of(sha256).c_str()) != 0 && errno != ENOENT) return system_failure(path_of(sha256), "cannot be removed");
+  return {};
+}
+
+Result<std::shared_ptr<const Bytes>> ModuleFiles::load(const std::string& sha256) const {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = in_use_.find(sha256);
+    if (found != in_use_.end())
+      if (auto shared = found->second.lock()) return shared;
+  }
+  auto content = read_file(path_of(sha256), limits::module_file);
+  if (!content) return tl::unexpected(content.error());
+  if (to_hex(crypto::sha256(*content)) != sha256)
+    return failure(Kind::storage, fmt::format("{} was damaged on disk: remove the module and add it again", path_of(sha256).string()));
+  auto shared = std::make_shared<const Bytes>(std::move(*content));
+  const std::lock_guard lock(mutex_);
+  std::erase_if(in_use_, [](const auto& entry) { return entry.second.expired(); });
+  in_use_[sha256] = shared;
+  return shared;
+}
+
+}  // namespace drydock::firmware

@@ -1,0 +1,39 @@
+// The module files themselves: state/firmware/<sha256>.bin, each written once and never changed.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace drydock::firmware {
+
+/// A whole file; Kind::not_found, Kind::too_large beyond `limit` bytes, Kind::storage.
+Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit);
+
+/// Written to a temporary name, synced, renamed: the name never stands for half a file. Kind::storage.
+Result<void> write_file(const std::filesystem::path& file, ByteView content);
+
+class ModuleFiles {
+public:
+  explicit ModuleFiles(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  std::filesystem::path path_of(const std::string& sha256) const { return folder_ / (sha256 + ".bin"); }
+  Result<void> save(const std::string& sha256, ByteView content) const;
+  Result<void> remove(const std::string& sha256) const;
+
+  /// The file's bytes, checked against their name. One copy is shared by all that send it at the same time. Slow;
+  /// may be called from any thread.
+  Result<std::shared_ptr<const Bytes>> load(const std::string& sha256) const;
+
+private:
+  std::filesystem::path folder_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::weak_ptr<const Bytes>> in_use_;
+};
+
+}  // namespace drydock::firmware

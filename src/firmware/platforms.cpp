@@ -1,0 +1,138 @@
+#include "firmware/platforms.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fmt/core.h>
+
+namespace drydock::firmware {
+namespace {
+
+constexpr std::uint32_t kib = 1024;
+
+// PROTOCOL §1.1; OTA region sizes from §1.3.
+constexpr std::array platforms{
+    Platform{0, "Core", "core", Transport::tcp, 108'000},
+    Platform{3, "virtual device", "gcc", Transport::tcp, 0},
+    Platform{6, "Photon", "photon", Transport::tcp, 256 * kib},
+    Platform{8, "P1", "p1", Transport::tcp, 256 * kib},
+    Platform{10, "Electron", "electron", Transport::udp, 128 * kib},
+    Platform{12, "Argon", "argon", Transport::udp, 1'536'000},
+    Platform{13, "Boron", "boron", Transport::udp, 1'536'000},
+    Platform{14, "Xenon", "xenon", Transport::udp, 1'536'000},
+    Platform{15, "E SoM X", "esomx", Transport::udp, 1'536'000},
+    Platform{22, "A SoM", "asom", Transport::udp, 1'536'000},
+    Platform{23, "B SoM", "bsom", Transport::udp, 1'536'000},
+    Platform{24, "X SoM", "xsom", Transport::udp, 1'536'000},
+    Platform{25, "B5 SoM", "b5som", Transport::udp, 1'536'000},
+    Platform{26, "Tracker", "tracker", Transport::udp, 1'536'000},
+    Platform{28, "Tracker M", "trackerm", Transport::udp, 1'572'864},
+    Platform{31, "Raspberry Pi", "raspi", Transport::tcp, 0},
+    Platform{32, "P2 / Photon 2", "p2", Transport::udp, 1'572'864},
+    Platform{35, "M SoM", "msom", Transport::udp, 1'572'864},
+    Platform{37, "Electron 2", "electron2", Transport::udp, 1'536'000},
+    Platform{42, "Tachyon", "tachyon", Transport::other, 0},
+    Platform{43, "Linux", "linux", Transport::other, 0},
+    Platform{82, "Digistump Oak", "oak", Transport::tcp, 0},
+    Platform{88, "RedBear Duo", "duo", Transport::tcp, 0},
+    Platform{103, "Bluz", "bluz", Transport::tcp, 0},
+};
+
+struct KnownSlot {
+  std::uint16_t platform;
+  Function function;
+  std::uint8_t index;
+  Slot slot;
+};
+
+// PROTOCOL §1.3, Gen 2. Later platforms moved their slots between releases, so the device's own report decides there.
+constexpr std::array slots{
+    KnownSlot{6, Function::bootloader, 0, {0x08000000, 0x08004000}},
+    KnownSlot{6, Function::system_part, 1, {0x08020000, 0x08060000}},
+    KnownSlot{6, Function::system_part, 2, {0x08060000, 0x080A0000}},
+    KnownSlot{6, Function::user_part, 1, {0x080A0000, 0x080C0000}},
+    KnownSlot{8, Function::bootloader, 0, {0x08000000, 0x08004000}},
+    KnownSlot{8, Function::system_part, 1, {0x08020000, 0x08060000}},
+    KnownSlot{8, Function::system_part, 2, {0x08060000, 0x080A0000}},
+    KnownSlot{8, Function::user_part, 1, {0x080A0000, 0x080C0000}},
+    KnownSlot{10, Function::bootloader, 0, {0x08000000, 0x08004000}},
+    KnownSlot{10, Function::system_part, 1, {0x08020000, 0x08040000}},
+    KnownSlot{10, Function::system_part, 2, {0x08040000, 0x08060000}},
+    KnownSlot{10, Function::system_part, 3, {0x08060000, 0x08080000}},
+    KnownSlot{10, Function::user_part, 1, {0x08080000, 0x080A0000}},
+};
+
+struct Letter {
+  Function function;
+  char letter;
+};
+
+// PROTOCOL §1.2.
+constexpr std::array letters{
+    Letter{Function::resource, 'r'},    Letter{Function::bootloader, 'b'}, Letter{Function::monolithic, 'm'},
+    Letter{Function::system_part, 's'}, Letter{Function::user_part, 'u'},  Letter{Function::ncp, 'c'},
+    Letter{Function::radio_stack, 'a'}, Letter{Function::asset, 't'},
+};
+
+bool same_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+}  // namespace
+
+std::string module_name(Function function, std::uint8_t index) {
+  switch (function) {
+    case Function::bootloader: return index == 0 ? "bootloader" : fmt::format("bootloader part {}", index);
+    case Function::system_part: return fmt::format("system part {}", index);
+    case Function::user_part: return index <= 1 ? "user part" : fmt::format("user part {}", index);
+    case Function::monolithic: return "monolithic firmware";
+    case Function::ncp: return "network co-processor firmware";
+    case Function::radio_stack: return "radio stack";
+    case Function::asset: return "asset";
+    case Function::resource: return "resource";
+    case Function::settings: return "settings";
+    case Function::none: return "nothing";
+  }
+  return fmt::format("module of unknown function {} index {}", static_cast<int>(function), index);
+}
+
+std::optional<char> describe_letter(Function function) {
+  for (const auto& l : letters)
+    if (l.function == function) return l.letter;
+  return std::nullopt;
+}
+
+std::optional<Function> function_of_letter(char letter) {
+  for (const auto& l : letters)
+    if (l.letter == letter) return l.function;
+  return std::nullopt;
+}
+
+const Platform* find_platform(std::uint16_t id) {
+  const auto found = std::find_if(platforms.begin(), platforms.end(), [id](const Platform& p) { return p.id == id; });
+  return found == platforms.end() ? nullptr : &*found;
+}
+
+const Platform* find_platform(std::string_view text) {
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc{} && end == text.data() + text.size()) return find_platform(number);
+  const auto found = std::find_if(platforms.begin(), platforms.end(), [text](const Platform& p) {
+    return same_ignoring_case(p.name, text) || same_ignoring_case(p.key, text);
+  });
+  return found == platforms.end() ? nullptr : &*found;
+}
+
+std::string platform_name(std::uint16_t id) {
+  const auto* platform = find_platform(id);
+  return platform ? std::string(platform->name) : fmt::format("platform {}", id);
+}
+
+std::optional<Slot> find_slot(std::uint16_t platform, Function function, std::uint8_t index) {
+  for (const auto& known : slots)
+    if (known.platform == platform && known.function == function && known.index == index) return known.slot;
+  return std::nullopt;
+}
+
+}  // namespace drydock::firmware

@@ -1,0 +1,39 @@
+#include "planning/attempts.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/core.h>
+
+namespace drydock::planning {
+
+using namespace std::chrono_literals;
+
+std::chrono::milliseconds pause_after(int failed_attempts) {
+  constexpr std::array<std::chrono::milliseconds, 3> pauses{1min, 5min, 30min};
+  const auto i = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(failed_attempts, 1)) - 1, 0, pauses.size() - 1);
+  return pauses[i];
+}
+
+Permission may_try(const Step& step, const Attempts& before, std::int64_t now) {
+  if (before.count == 0) return {};
+  const auto tried = fmt::format("{} was tried {} time{}: {}", step.module.title(), before.count, before.count == 1 ? "" : "s", before.last_error);
+  if (before.count >= attempts_allowed) return {Permission::Answer::parked, 0, tried};
+  const auto not_before = before.last_started + pause_after(before.count).count();
+  // A wall clock that was set back must not make the pause longer than it is.
+  if (now >= not_before || now < before.last_started) return {};
+  return {Permission::Answer::wait, not_before, tried};
+}
+
+Reconciled reconcile(const InFlight& step, const firmware::Inventory& reported) {
+  const auto* now = reported.find(step.key);
+  const auto title = fmt::format("{} version {}", step.key.name(), step.version);
+  if (now == nullptr) return {false, fmt::format("the device reports no {}", step.key.name())};
+  const bool same_file = step.key.function != firmware::Function::user_part || now->sha256.empty() || now->sha256 == step.suffix_sha256;
+  if (now->version == step.version && same_file && !now->damaged()) return {true, ""};
+  if (!step.completely_sent) return {false, "the connection ended before " + title + " was sent completely"};
+  if (now->version == step.version && now->damaged()) return {false, fmt::format("the device took {} and reports it damaged", title)};
+  if (now->version == step.version) return {false, fmt::format("the device took {} and still runs another one of that version", title)};
+  return {false, fmt::format("the device took {} and still reports version {}", title, now->version)};
+}
+
+}  // namespace drydock::planning

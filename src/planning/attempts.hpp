@@ -1,0 +1,49 @@
+// What was tried before decides what may be tried now: the only memory planning has. A module that does not take must
+// never circle (PROTOCOL §7.3, R9).
+#pragma once
+
+#include "planning/plan.hpp"
+
+#include <chrono>
+
+namespace drydock::planning {
+
+/// Tries count for (device, module file, version it replaces): a device that moved on starts afresh.
+struct Attempts {
+  int count = 0;
+  std::int64_t last_started = 0;  ///< UTC milliseconds
+  std::string last_error;
+};
+
+inline constexpr int attempts_allowed = 3;
+
+/// How long to leave a device alone after its n-th failed attempt at a step, n counted from 1.
+std::chrono::milliseconds pause_after(int failed_attempts);
+
+struct Permission {
+  enum class Answer { go, wait, parked };
+  Answer answer = Answer::go;
+  std::int64_t not_before = 0;  ///< UTC milliseconds, for `wait`
+  std::string words;            ///< for `wait` and `parked`: what a person should know
+};
+
+Permission may_try(const Step& step, const Attempts& before, std::int64_t now);
+
+/// A step that was begun on an earlier connection.
+struct InFlight {
+  firmware::ModuleKey key;
+  std::uint16_t version = 0;
+  std::string suffix_sha256;
+  std::optional<std::uint16_t> from_version;
+  bool completely_sent = false;
+};
+
+struct Reconciled {
+  bool verified = false;
+  std::string words;  ///< why not, when not verified
+};
+
+/// Only a fresh Describe says what became of a step (PROTOCOL §7.6).
+Reconciled reconcile(const InFlight& step, const firmware::Inventory& reported);
+
+}  // namespace drydock::planning

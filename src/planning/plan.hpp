@@ -1,0 +1,50 @@
+// The planner: what a device reports, what the catalogue holds and what a person asked for, turned into an ordered list
+// of modules to send, each with its reason, or into the list of files that are missing. A pure function; every Describe
+// is planned afresh (PROTOCOL §7.3).
+#pragma once
+
+#include "firmware/catalogue.hpp"
+#include "firmware/inventory.hpp"
+
+namespace drydock::planning {
+
+/// A wish beyond "every dependency met": exactly this version in this slot, older or newer.
+struct Goal {
+  firmware::ModuleKey key;
+  std::uint16_t version = 0;
+  std::string sha256;  ///< of the catalogue's file; empty: any file of that version
+  bool operator==(const Goal&) const = default;
+};
+
+struct Target {
+  std::vector<Goal> goals;
+};
+
+struct Step {
+  firmware::StockedModule module;
+  std::optional<std::uint16_t> from_version;  ///< installed before this step; nothing when the slot is empty
+  std::string reason;                         ///< "user part version 6 needs system part 2 version 8"
+  bool operator==(const Step&) const = default;
+};
+
+/// A module file that somebody would have to add.
+struct Missing {
+  firmware::Dependency need;
+  std::string words;  ///< "Photon system part 1, version 8 or later: needed by user part version 6"
+  bool operator==(const Missing&) const = default;
+};
+
+struct Plan {
+  std::vector<Step> steps;       ///< to be sent in this order; empty when blocked
+  std::vector<Missing> missing;  ///< why nothing can be sent
+  std::vector<std::string> notes;  ///< worth saying, changes nothing: a damaged module without a replacement, say
+  bool current() const { return steps.empty() && missing.empty(); }
+  bool blocked() const { return !missing.empty(); }
+};
+
+Plan plan(const firmware::Inventory& installed, const firmware::Catalogue& catalogue, const Target& target = {});
+
+/// Dependencies of installed main-store modules that are not met, in Describe order, without repetition.
+std::vector<firmware::Dependency> unmet_dependencies(const firmware::Inventory& installed);
+
+}  // namespace drydock::planning

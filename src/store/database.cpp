@@ -1,0 +1,83 @@
+#include "store/database.hpp"
+
+#include "store/migrations.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+#include <sqlite3.h>
+
+namespace drydock::store {
+namespace {
+
+// "DRYD": marks the file, so that no other program's database is ever migrated.
+constexpr int application_id = 0x44525944;
+constexpr int busy_milliseconds = 5000;
+
+int pragma(SQLite::Database& sql, const char* name) { return sql.execAndGet(fmt::format("PRAGMA {}", name)).getInt(); }
+
+bool has_tables(SQLite::Database& sql) { return sql.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() > 0; }
+
+[[noreturn]] void explain(const std::filesystem::path& file, const SQLite::Exception& e) {
+  switch (e.getErrorCode() & 0xff) {
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      throw StoreError(fmt::format("the database {} is damaged ({}). It was left as it is. Restore a backup, or move it away to start afresh: "
+                                   "devices must then be approved again", file.string(), e.what()));
+    case SQLITE_FULL: throw StoreError(fmt::format("no space is left for the database {}", file.string()));
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      throw StoreError(fmt::format("the database {} cannot be opened for writing ({}): check that the state folder exists, belongs to this user, and is not read-only",
+                                   file.string(), e.what()));
+    case SQLITE_BUSY: throw StoreError(fmt::format("the database {} is locked by another program", file.string()));
+    default: throw StoreError(fmt::format("the database {}: {}", file.string(), e.what()));
+  }
+}
+
+void check_identity(SQLite::Database& sql, const std::filesystem::path& file) {
+  const int id = pragma(sql, "application_id");
+  if (id != application_id && has_tables(sql))
+    throw StoreError(fmt::format("{} is a database of another program; it was left as it is", file.string()));
+  const int version = pragma(sql, "user_version");
+  if (version > newest_migration())
+    throw StoreError(fmt::format("the database {} was written by a newer Drydock (its schema is version {}, this program knows up to {}). "
+                                 "It was left as it is: install the newer version again, or restore a backup from before the upgrade",
+                                 file.string(), version, newest_migration()));
+}
+
+void prepare(SQLite::Database& sql, const std::filesystem::path& file, Access access) {
+  sql.setBusyTimeout(busy_milliseconds);
+  check_identity(sql, file);
+  sql.exec("PRAGMA foreign_keys = ON");
+  if (access == Access::read_only) return;
+  sql.exec("PRAGMA journal_mode = WAL");
+  sql.exec("PRAGMA synchronous = FULL");
+  sql.exec(fmt::format("PRAGMA application_id = {}", application_id));
+  migrate(sql);
+}
+
+}  // namespace
+
+Database::Database(std::unique_ptr<SQLite::Database> sql) : sql_(std::move(sql)) {}
+Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
+Database::~Database() = default;
+
+Database Database::open(const std::filesystem::path& file, Access access) {
+  const int mode = access == Access::read_only ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
+  try {
+    auto sql = std::make_unique<SQLite::Database>(file.string(), mode);
+    prepare(*sql, file, access);
+    return Database(std::move(sql));
+  } catch (const SQLite::Exception& e) {
+    explain(file, e);
+  }
+}
+
+Database Database::in_memory() {
+  auto sql = std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  prepare(*sql, ":memory:", Access::read_write);
+  return Database(std::move(sql));
+}
+
+}  // namespace drydock::store

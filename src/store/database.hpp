@@ -1,0 +1,41 @@
+// The SQLite file. Only this room knows SQL; it is used by the appliance and the command line, never by codecs,
+// planner or transports.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+
+namespace SQLite {
+class Database;
+}
+
+namespace drydock::store {
+
+/// Cannot be opened, is not ours, is damaged, is newer than this program: the message says which and what to do.
+class StoreError : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+enum class Access { read_only, read_write };
+
+class Database {
+public:
+  /// Opens and, for read_write, creates and migrates. Throws StoreError; then the file is as it was.
+  static Database open(const std::filesystem::path& file, Access access);
+  /// For tests: in memory, migrated.
+  static Database in_memory();
+
+  Database(Database&&) noexcept;
+  Database& operator=(Database&&) noexcept;
+  ~Database();
+
+  SQLite::Database& sql() { return *sql_; }
+
+private:
+  explicit Database(std::unique_ptr<SQLite::Database> sql);
+  std::unique_ptr<SQLite::Database> sql_;
+};
+
+}  // namespace drydock::store

@@ -1,0 +1,219 @@
+#include "store/devices.hpp"
+
+#include "store/dependencies_json.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <array>
+
+namespace drydock::store {
+namespace {
+
+constexpr const char* device_columns =
+    "id, name, approval, public_key, platform, product_id, product_version, system_version, hello_flags, address, connected, "
+    "first_seen, last_seen, safe_mode, updates_enabled, state, state_words, application, changed_key, changed_key_seen";
+
+Bytes blob(const SQLite::Column& column) {
+  const auto* data = static_cast<const std::uint8_t*>(column.getBlob());
+  return data ? Bytes(data, data + column.getBytes()) : Bytes();
+}
+
+DeviceRow read_row(SQLite::Statement& s) {
+  DeviceRow row;
+  row.id = s.getColumn(0).getString();
+  row.name = s.getColumn(1).getString();
+  row.approval = s.getColumn(2).getString();
+  row.public_key = blob(s.getColumn(3));
+  row.platform = static_cast<std::uint16_t>(s.getColumn(4).getInt());
+  row.product_id = static_cast<std::uint16_t>(s.getColumn(5).getInt());
+  row.product_version = static_cast<std::uint16_t>(s.getColumn(6).getInt());
+  row.system_version = static_cast<std::uint16_t>(s.getColumn(7).getInt());
+  row.hello_flags = static_cast<std::uint16_t>(s.getColumn(8).getInt());
+  row.address = s.getColumn(9).getString();
+  row.connected = s.getColumn(10).getInt() != 0;
+  row.first_seen = s.getColumn(11).getInt64();
+  row.last_seen = s.getColumn(12).getInt64();
+  row.safe_mode = s.getColumn(13).getInt() != 0;
+  if (!s.getColumn(14).isNull()) row.updates_enabled = s.getColumn(14).getInt() != 0;
+  row.state = s.getColumn(15).getString();
+  row.state_words = s.getColumn(16).getString();
+  row.application = s.getColumn(17).getString();
+  row.changed_key = blob(s.getColumn(18));
+  row.changed_key_seen = s.getColumn(19).getInt64();
+  return row;
+}
+
+void bind_blob(SQLite::Statement& s, int at, const Bytes& bytes) {
+  if (bytes.empty()) s.bind(at);
+  else s.bind(at, bytes.data(), static_cast<int>(bytes.size()));
+}
+
+constexpr std::array store_names{"main", "factory", "backup", "scratchpad", "other"};
+
+firmware::StoreLocation store_of(const std::string& name) {
+  for (std::size_t i = 0; i < store_names.size(); ++i)
+    if (name == store_names[i]) return static_cast<firmware::StoreLocation>(i);
+  return firmware::StoreLocation::other;
+}
+
+}  // namespace
+
+std::vector<DeviceRow> load_devices(Database& db) {
+  SQLite::Statement s(db.sql(), std::string("SELECT ") + device_columns + " FROM devices ORDER BY first_seen, id");
+  std::vector<DeviceRow> rows;
+  while (s.executeStep()) rows.push_back(read_row(s));
+  return rows;
+}
+
+std::optional<DeviceRow> load_device(Database& db, const std::string& id) {
+  SQLite::Statement s(db.sql(), std::string("SELECT ") + device_columns + " FROM devices WHERE id = ?");
+  s.bind(1, id);
+  if (!s.executeStep()) return std::nullopt;
+  return read_row(s);
+}
+
+void save_device(Database& db, const DeviceRow& row) {
+  SQLite::Statement s(db.sql(), std::string("INSERT INTO devices (") + device_columns +
+      ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET "
+      "platform = excluded.platform, product_id = excluded.product_id, product_version = excluded.product_version, "
+      "system_version = excluded.system_version, hello_flags = excluded.hello_flags, address = excluded.address, "
+      "connected = excluded.connected, last_seen = excluded.last_seen, safe_mode = excluded.safe_mode, "
+      "updates_enabled = excluded.updates_enabled, state = excluded.state, state_words = excluded.state_words, "
+      "application = excluded.application");
+  s.bind(1, row.id);
+  s.bind(2, row.name);
+  s.bind(3, row.approval);
+  bind_blob(s, 4, row.public_key);
+  s.bind(5, row.platform);
+  s.bind(6, row.product_id);
+  s.bind(7, row.product_version);
+  s.bind(8, row.system_version);
+  s.bind(9, row.hello_flags);
+  s.bind(10, row.address);
+  s.bind(11, row.connected ? 1 : 0);
+  s.bind(12, row.first_seen);
+  s.bind(13, row.last_seen);
+  s.bind(14, row.safe_mode ? 1 : 0);
+  if (row.updates_enabled) s.bind(15, *row.updates_enabled ? 1 : 0);
+  else s.bind(15);
+  s.bind(16, row.state);
+  s.bind(17, row.state_words);
+  s.bind(18, row.application);
+  bind_blob(s, 19, row.changed_key);
+  s.bind(20, row.changed_key_seen);
+  s.exec();
+}
+
+void set_approval(Database& db, const std::string& id, const std::string& approval) {
+  SQLite::Statement s(db.sql(), "UPDATE devices SET approval = ? WHERE id = ?");
+  s.bind(1, approval);
+  s.bind(2, id);
+  s.exec();
+}
+
+void set_name(Database& db, const std::string& id, const std::string& name) {
+  SQLite::Statement s(db.sql(), "UPDATE devices SET name = ? WHERE id = ?");
+  s.bind(1, name);
+  s.bind(2, id);
+  s.exec();
+}
+
+void note_changed_key(Database& db, const std::string& id, const Bytes& key, std::int64_t at) {
+  SQLite::Statement s(db.sql(), "UPDATE devices SET changed_key = ?, changed_key_seen = ? WHERE id = ?");
+  bind_blob(s, 1, key);
+  s.bind(2, at);
+  s.bind(3, id);
+  s.exec();
+}
+
+bool accept_changed_key(Database& db, const std::string& id) {
+  SQLite::Statement s(db.sql(), "UPDATE devices SET public_key = changed_key, changed_key = NULL, changed_key_seen = 0 WHERE id = ? AND changed_key IS NOT NULL");
+  s.bind(1, id);
+  return s.exec() != 0;
+}
+
+bool forget_device(Database& db, const std::string& id) {
+  SQLite::Statement history(db.sql(), "DELETE FROM history WHERE device_id = ?");
+  history.bind(1, id);
+  history.exec();
+  SQLite::Statement s(db.sql(), "DELETE FROM devices WHERE id = ?");
+  s.bind(1, id);
+  return s.exec() != 0;
+}
+
+void mark_all_disconnected(Database& db) { db.sql().exec("UPDATE devices SET connected = 0 WHERE connected = 1"); }
+
+void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules) {
+  SQLite::Statement clear(db.sql(), "DELETE FROM device_modules WHERE device_id = ?");
+  clear.bind(1, id);
+  clear.exec();
+  SQLite::Statement s(db.sql(), "INSERT INTO device_modules (device_id, position, function, module_index, version, store, max_size, checked, passed, sha256, dependencies) "
+                                "VALUES (?,?,?,?,?,?,?,?,?,?,?)");
+  int position = 0;
+  for (const auto& m : modules) {
+    s.reset();
+    s.bind(1, id);
+    s.bind(2, position++);
+    s.bind(3, static_cast<int>(m.key.function));
+    s.bind(4, m.key.index);
+    s.bind(5, m.version);
+    s.bind(6, store_names[static_cast<std::size_t>(m.store)]);
+    s.bind(7, m.max_size);
+    s.bind(8, m.checked);
+    s.bind(9, m.passed);
+    s.bind(10, m.sha256);
+    s.bind(11, dependencies_to_json(m.dependencies));
+    s.exec();
+  }
+}
+
+std::vector<firmware::InstalledModule> load_modules(Database& db, const std::string& id) {
+  SQLite::Statement s(db.sql(), "SELECT function, module_index, version, store, max_size, checked, passed, sha256, dependencies "
+                                "FROM device_modules WHERE device_id = ? ORDER BY position");
+  s.bind(1, id);
+  std::vector<firmware::InstalledModule> modules;
+  while (s.executeStep()) {
+    firmware::InstalledModule m;
+    m.key = {static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
+    m.version = static_cast<std::uint16_t>(s.getColumn(2).getInt());
+    m.store = store_of(s.getColumn(3).getString());
+    m.max_size = s.getColumn(4).getUInt();
+    m.checked = s.getColumn(5).getUInt();
+    m.passed = s.getColumn(6).getUInt();
+    m.sha256 = s.getColumn(7).getString();
+    m.dependencies = dependencies_from_json(s.getColumn(8).getString());
+    modules.push_back(std::move(m));
+  }
+  return modules;
+}
+
+void save_goal(Database& db, const std::string& id, const planning::Goal& goal) {
+  SQLite::Statement s(db.sql(), "INSERT OR REPLACE INTO goals (device_id, function, module_index, version, sha256) VALUES (?,?,?,?,?)");
+  s.bind(1, id);
+  s.bind(2, static_cast<int>(goal.key.function));
+  s.bind(3, goal.key.index);
+  s.bind(4, goal.version);
+  s.bind(5, goal.sha256);
+  s.exec();
+}
+
+void clear_goals(Database& db, const std::string& id) {
+  SQLite::Statement s(db.sql(), "DELETE FROM goals WHERE device_id = ?");
+  s.bind(1, id);
+  s.exec();
+}
+
+std::vector<planning::Goal> load_goals(Database& db, const std::string& id) {
+  SQLite::Statement s(db.sql(), "SELECT function, module_index, version, sha256 FROM goals WHERE device_id = ? ORDER BY function, module_index");
+  s.bind(1, id);
+  std::vector<planning::Goal> goals;
+  while (s.executeStep()) {
+    planning::Goal goal;
+    goal.key = {static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
+    goal.version = static_cast<std::uint16_t>(s.getColumn(2).getInt());
+    goal.sha256 = s.getColumn(3).getString();
+    goals.push_back(std::move(goal));
+  }
+  return goals;
+}
+
+}  // namespace drydock::store

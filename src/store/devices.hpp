@@ -1,0 +1,59 @@
+// Devices as people see them: identity, approval, what they last said, how they are doing.
+#pragma once
+
+#include "firmware/inventory.hpp"
+#include "planning/plan.hpp"
+#include "store/database.hpp"
+
+namespace drydock::store {
+
+/// A device's row. Ids are 24 hexadecimal digits, times UTC milliseconds.
+struct DeviceRow {
+  std::string id;
+  std::string name;
+  std::string approval = "pending";  ///< pending, approved, refused
+  Bytes public_key;                  ///< SubjectPublicKeyInfo, pinned at first use
+  std::uint16_t platform = 0;
+  std::uint16_t product_id = 0;
+  std::uint16_t product_version = 0;
+  std::uint16_t system_version = 0;
+  std::uint16_t hello_flags = 0;
+  std::string address;
+  bool connected = false;
+  std::int64_t first_seen = 0;
+  std::int64_t last_seen = 0;
+  bool safe_mode = false;
+  std::optional<bool> updates_enabled;
+  std::string state = "unknown";
+  std::string state_words;
+  std::string application;           ///< JSON of its functions and variables, for people
+  Bytes changed_key;                 ///< another key that claimed this id and was refused; empty: none
+  std::int64_t changed_key_seen = 0;
+};
+
+std::vector<DeviceRow> load_devices(Database& db);
+std::optional<DeviceRow> load_device(Database& db, const std::string& id);
+
+/// Writes what the appliance knows. Of a device already there, name, approval and keys stay: they belong to people.
+void save_device(Database& db, const DeviceRow& row);
+
+void set_approval(Database& db, const std::string& id, const std::string& approval);
+void set_name(Database& db, const std::string& id, const std::string& name);
+/// A device came with another key than the one on file.
+void note_changed_key(Database& db, const std::string& id, const Bytes& key, std::int64_t at);
+/// Trusts the refused key from now on. False when there is none.
+bool accept_changed_key(Database& db, const std::string& id);
+/// With its modules, updates, attempts and history.
+bool forget_device(Database& db, const std::string& id);
+/// No device is connected to a service that is not running.
+void mark_all_disconnected(Database& db);
+
+/// The modules of the last Describe.
+void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules);
+std::vector<firmware::InstalledModule> load_modules(Database& db, const std::string& id);
+
+void save_goal(Database& db, const std::string& id, const planning::Goal& goal);
+void clear_goals(Database& db, const std::string& id);
+std::vector<planning::Goal> load_goals(Database& db, const std::string& id);
+
+}  // namespace drydock::store

@@ -1,0 +1,14 @@
+// The catalogue's rows.
+#pragma once
+
+#include "firmware/catalogue.hpp"
+#include "store/database.hpp"
+
+namespace drydock::store {
+
+/// False when the same file is there already; its name then stays.
+bool add_module(Database& db, const firmware::StockedModule& module, std::int64_t now);
+bool remove_module(Database& db, const std::string& sha256);
+firmware::Catalogue load_catalogue(Database& db);
+
+}  // namespace drydock::store

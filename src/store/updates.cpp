@@ -1,0 +1,208 @@
+#include "store/updates.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <algorithm>
+
+namespace drydock::store {
+namespace {
+
+constexpr const char* step_columns =
+    "id, device_id, update_number, function, module_index, version, sha256, suffix_sha256, from_version, reason, state, "
+    "bytes_total, bytes_acknowledged, planned_at, started_at, finished_at, error";
+
+constexpr int no_version = -1;
+
+int version_or_none(std::optional<std::uint16_t> version) { return version ? *version : no_version; }
+
+StepRow read_step(SQLite::Statement& s) {
+  StepRow row;
+  row.id = s.getColumn(0).getInt64();
+  row.device_id = s.getColumn(1).getString();
+  row.update_number = s.getColumn(2).getInt64();
+  row.key = {static_cast<firmware::Function>(s.getColumn(3).getInt()), static_cast<std::uint8_t>(s.getColumn(4).getInt())};
+  row.version = static_cast<std::uint16_t>(s.getColumn(5).getInt());
+  row.sha256 = s.getColumn(6).getString();
+  row.suffix_sha256 = s.getColumn(7).getString();
+  if (const int from = s.getColumn(8).getInt(); from != no_version) row.from_version = static_cast<std::uint16_t>(from);
+  row.reason = s.getColumn(9).getString();
+  row.state = s.getColumn(10).getString();
+  row.bytes_total = s.getColumn(11).getUInt();
+  row.bytes_acknowledged = s.getColumn(12).getUInt();
+  row.planned_at = s.getColumn(13).getInt64();
+  row.started_at = s.getColumn(14).getInt64();
+  row.finished_at = s.getColumn(15).getInt64();
+  row.error = s.getColumn(16).getString();
+  return row;
+}
+
+std::int64_t running_update(Database& db, const std::string& device_id, std::int64_t now) {
+  SQLite::Statement find(db.sql(), "SELECT update_number FROM updates WHERE device_id = ? AND state = 'running'");
+  find.bind(1, device_id);
+  if (find.executeStep()) return find.getColumn(0).getInt64();
+  SQLite::Statement add(db.sql(), "INSERT INTO updates (device_id, update_number, state, started_at) "
+                                  "SELECT ?, coalesce(max(update_number), 0) + 1, 'running', ? FROM updates WHERE device_id = ? RETURNING update_number");
+  add.bind(1, device_id);
+  add.bind(2, now);
+  add.bind(3, device_id);
+  add.executeStep();
+  const auto number = add.getColumn(0).getInt64();
+  add.executeStep();
+  return number;
+}
+
+void finish_step(Database& db, std::int64_t id, const char* state, const std::string& error, std::int64_t now) {
+  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = ?, error = ?, finished_at = ? WHERE id = ?");
+  s.bind(1, state);
+  s.bind(2, error);
+  s.bind(3, now);
+  s.bind(4, id);
+  s.exec();
+}
+
+}  // namespace
+
+std::optional<StepRow> step_in_flight(Database& db, const std::string& device_id) {
+  SQLite::Statement s(db.sql(), std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? AND state IN ('sending', 'sent') ORDER BY id DESC LIMIT 1");
+  s.bind(1, device_id);
+  if (!s.executeStep()) return std::nullopt;
+  return read_step(s);
+}
+
+void mark_verified(Database& db, const StepRow& step, std::int64_t now) {
+  finish_step(db, step.id, "verified", "", now);
+  SQLite::Statement bytes(db.sql(), "UPDATE update_steps SET bytes_acknowledged = bytes_total WHERE id = ?");
+  bytes.bind(1, step.id);
+  bytes.exec();
+  SQLite::Statement s(db.sql(), "DELETE FROM attempts WHERE device_id = ? AND sha256 = ?");
+  s.bind(1, step.device_id);
+  s.bind(2, step.sha256);
+  s.exec();
+}
+
+void mark_failed(Database& db, const StepRow& step, const std::string& error, std::int64_t now) {
+  finish_step(db, step.id, "failed", error, now);
+  SQLite::Statement s(db.sql(), "UPDATE attempts SET last_error = ? WHERE device_id = ? AND sha256 = ? AND from_version = ?");
+  s.bind(1, error);
+  s.bind(2, step.device_id);
+  s.bind(3, step.sha256);
+  s.bind(4, version_or_none(step.from_version));
+  s.exec();
+}
+
+void record_plan(Database& db, const std::string& device_id, const std::vector<planning::Step>& plan, std::int64_t now) {
+  const auto number = running_update(db, device_id, now);
+  std::vector<StepRow> rows;
+  {
+    SQLite::Statement s(db.sql(), std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? AND state = 'planned' ORDER BY id");
+    s.bind(1, device_id);
+    while (s.executeStep()) rows.push_back(read_step(s));
+  }
+  const bool unchanged = std::equal(rows.begin(), rows.end(), plan.begin(), plan.end(), [&](const StepRow& row, const planning::Step& step) {
+    return row.update_number == number && row.sha256 == step.module.sha256 && row.from_version == step.from_version;
+  });
+  if (unchanged) return;
+  for (const auto& row : rows) finish_step(db, row.id, "superseded", "", now);
+  SQLite::Statement add(db.sql(), "INSERT INTO update_steps (device_id, update_number, function, module_index, version, sha256, suffix_sha256, from_version, "
+                                  "reason, state, bytes_total, planned_at) VALUES (?,?,?,?,?,?,?,?,?,'planned',?,?)");
+  for (const auto& step : plan) {
+    add.reset();
+    add.bind(1, device_id);
+    add.bind(2, number);
+    add.bind(3, static_cast<int>(step.module.key.function));
+    add.bind(4, step.module.key.index);
+    add.bind(5, step.module.version);
+    add.bind(6, step.module.sha256);
+    add.bind(7, step.module.suffix_sha256);
+    add.bind(8, version_or_none(step.from_version));
+    add.bind(9, step.reason);
+    add.bind(10, step.module.size);
+    add.bind(11, now);
+    add.exec();
+  }
+}
+
+std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now) {
+  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'sending', started_at = ?, bytes_acknowledged = 0 WHERE id = "
+                                "(SELECT min(id) FROM update_steps WHERE device_id = ? AND state = 'planned' AND sha256 = ?) RETURNING id");
+  s.bind(1, now);
+  s.bind(2, device_id);
+  s.bind(3, step.module.sha256);
+  if (!s.executeStep()) throw StoreError("a step was begun that was never planned");
+  const auto id = s.getColumn(0).getInt64();
+  s.executeStep();
+  SQLite::Statement count(db.sql(), "INSERT INTO attempts (device_id, sha256, from_version, count, last_started, last_error) VALUES (?,?,?,1,?,'no result yet') "
+                                    "ON CONFLICT DO UPDATE SET count = count + 1, last_started = excluded.last_started");
+  count.bind(1, device_id);
+  count.bind(2, step.module.sha256);
+  count.bind(3, version_or_none(step.from_version));
+  count.bind(4, now);
+  count.exec();
+  return id;
+}
+
+void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes) {
+  SQLite::Statement s(db.sql(), "UPDATE update_steps SET bytes_acknowledged = ? WHERE id = ? AND bytes_acknowledged < ?");
+  s.bind(1, bytes);
+  s.bind(2, step_id);
+  s.bind(3, bytes);
+  s.exec();
+}
+
+void mark_sent(Database& db, std::int64_t step_id, std::int64_t now) {
+  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'sent', bytes_acknowledged = bytes_total, finished_at = ? WHERE id = ?");
+  s.bind(1, now);
+  s.bind(2, step_id);
+  s.exec();
+}
+
+void end_update(Database& db, const std::string& device_id, const std::string& state, const std::string& words, std::int64_t now) {
+  SQLite::Statement steps(db.sql(), "UPDATE update_steps SET state = 'superseded', finished_at = ? WHERE device_id = ? AND state = 'planned'");
+  steps.bind(1, now);
+  steps.bind(2, device_id);
+  steps.exec();
+  SQLite::Statement s(db.sql(), "UPDATE updates SET state = ?, words = ?, finished_at = ? WHERE device_id = ? AND state = 'running'");
+  s.bind(1, state);
+  s.bind(2, words);
+  s.bind(3, now);
+  s.bind(4, device_id);
+  s.exec();
+}
+
+planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step) {
+  SQLite::Statement s(db.sql(), "SELECT count, last_started, last_error FROM attempts WHERE device_id = ? AND sha256 = ? AND from_version = ?");
+  s.bind(1, device_id);
+  s.bind(2, step.module.sha256);
+  s.bind(3, version_or_none(step.from_version));
+  planning::Attempts attempts;
+  if (!s.executeStep()) return attempts;
+  attempts.count = s.getColumn(0).getInt();
+  attempts.last_started = s.getColumn(1).getInt64();
+  attempts.last_error = s.getColumn(2).getString();
+  return attempts;
+}
+
+void clear_attempts(Database& db, const std::string& device_id) {
+  SQLite::Statement s(db.sql(), "DELETE FROM attempts WHERE device_id = ?");
+  s.bind(1, device_id);
+  s.exec();
+}
+
+void recover_interrupted_steps(Database& db, std::int64_t now) {
+  SQLite::Statement uncount(db.sql(), "UPDATE attempts SET count = max(count - 1, 0) WHERE (device_id, sha256, from_version) IN "
+                                      "(SELECT device_id, sha256, from_version FROM update_steps WHERE state = 'sending')");
+  uncount.exec();
+  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'failed', error = 'the appliance was stopped in the middle of it', finished_at = ? WHERE state = 'sending'");
+  s.bind(1, now);
+  s.exec();
+}
+
+std::vector<StepRow> recent_steps(Database& db, const std::string& device_id, int limit) {
+  SQLite::Statement s(db.sql(), std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? ORDER BY id DESC LIMIT ?");
+  s.bind(1, device_id);
+  s.bind(2, limit);
+  std::vector<StepRow> rows;
+  while (s.executeStep()) rows.push_back(read_step(s));
+  return rows;
+}
+
+}  // namespace drydock::store

@@ -1,0 +1,59 @@
+// The journal of updates: which modules were to be sent to a device, how far each got, how often it was tried.
+// A step: planned → sending → sent → verified | failed | superseded.
+#pragma once
+
+#include "planning/attempts.hpp"
+#include "store/database.hpp"
+
+namespace drydock::store {
+
+struct StepRow {
+  std::int64_t id = 0;
+  std::string device_id;
+  std::int64_t update_number = 0;
+  firmware::ModuleKey key;
+  std::uint16_t version = 0;
+  std::string sha256;
+  std::string suffix_sha256;
+  std::optional<std::uint16_t> from_version;
+  std::string reason;
+  std::string state;
+  std::uint32_t bytes_total = 0;
+  std::uint32_t bytes_acknowledged = 0;
+  std::int64_t planned_at = 0;
+  std::int64_t started_at = 0;   ///< 0: not yet
+  std::int64_t finished_at = 0;
+  std::string error;
+};
+
+/// The step of this device that is sending or sent and not yet judged. At most one.
+std::optional<StepRow> step_in_flight(Database& db, const std::string& device_id);
+
+void mark_verified(Database& db, const StepRow& step, std::int64_t now);
+/// Counts no attempt: that was done when the step began.
+void mark_failed(Database& db, const StepRow& step, const std::string& error, std::int64_t now);
+
+/// Makes the planned steps of the device's running update those of `plan`; starts an update if none runs. Steps that
+/// the plan no longer has are superseded.
+void record_plan(Database& db, const std::string& device_id, const std::vector<planning::Step>& plan, std::int64_t now);
+
+/// Turns the first planned step into `sending` and counts the attempt. Returns its row id.
+std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now);
+void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes);
+void mark_sent(Database& db, std::int64_t step_id, std::int64_t now);
+
+/// Ends the device's running update, if there is one: `state` is done, blocked, parked or superseded.
+void end_update(Database& db, const std::string& device_id, const std::string& state, const std::string& words, std::int64_t now);
+
+planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step);
+/// So that a parked device may try again.
+void clear_attempts(Database& db, const std::string& device_id);
+
+/// After a restart: what was being sent when the appliance stopped goes back to be sent again, and that attempt was
+/// not the device's fault.
+void recover_interrupted_steps(Database& db, std::int64_t now);
+
+/// Steps of the newest updates, newest first.
+std::vector<StepRow> recent_steps(Database& db, const std::string& device_id, int limit);
+
+}  // namespace drydock::store

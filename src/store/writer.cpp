@@ -1,0 +1,160 @@
+#include "store/writer.hpp"
+
+#include "base/log.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <SQLiteCpp/Savepoint.h>
+#include <asio/post.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace drydock::store {
+namespace {
+
+Error storage_error(const std::exception& e) { return {Kind::storage, std::string("the database could not be written: ") + e.what()}; }
+
+}  // namespace
+
+void Writer::post(std::function<void(Database&)> work) {
+  Job job;
+  job.work = std::move(work);
+  submit(std::move(job));
+}
+
+asio::awaitable<Result<void>> Writer::perform(std::function<void(Database&)> work) {
+  auto error = std::make_shared<std::optional<Error>>();
+  Job job;
+  job.work = std::move(work);
+  job.durable = true;
+  auto shared_job = std::make_shared<Job>(std::move(job));
+  // A captureless lambda starts the operation: see crypto/offload.hpp.
+  co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
+      [](auto handler, Writer* self, std::shared_ptr<Job> waiting, std::shared_ptr<std::optional<Error>> result) {
+        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+        waiting->done = [shared, result](std::optional<Error> e) {
+          *result = std::move(e);
+          (*shared)();
+        };
+        self->submit(std::move(*waiting));
+      },
+      asio::use_awaitable, this, shared_job, error);
+  if (*error) co_return tl::unexpected(**error);
+  co_return Result<void>{};
+}
+
+namespace {
+
+class ThreadWriter final : public Writer {
+public:
+  ThreadWriter(Database db, asio::any_io_executor home) : db_(std::move(db)), home_(std::move(home)), thread_([this] { run(); }) {}
+  ~ThreadWriter() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+protected:
+  void submit(Job job) override {
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_.push_back(std::move(job));
+    }
+    wake_.notify_one();
+  }
+
+private:
+  void run() {
+    for (;;) {
+      std::vector<Job> batch;
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+        if (waiting_.empty()) return;  // only when stopping: everything submitted is written first
+        batch.swap(waiting_);
+      }
+      commit(batch);
+    }
+  }
+
+  void commit(std::vector<Job>& batch) {
+    std::vector<std::optional<Error>> errors(batch.size());
+    try {
+      bool durable = false;
+      for (const auto& job : batch) durable |= job.durable;
+      db_.sql().exec(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+      SQLite::Transaction transaction(db_.sql(), SQLite::TransactionBehavior::IMMEDIATE);
+      for (std::size_t i = 0; i < batch.size(); ++i) errors[i] = attempt(batch[i]);
+      transaction.commit();
+    } catch (const std::exception& e) {
+      for (auto& error : errors) error = storage_error(e);
+    }
+    for (std::size_t i = 0; i < batch.size(); ++i) finish(batch[i], errors[i]);
+  }
+
+  // One job's failure must not undo its neighbours.
+  std::optional<Error> attempt(Job& job) {
+    try {
+      SQLite::Savepoint savepoint(db_.sql(), "job");
+      job.work(db_);
+      savepoint.release();
+      return std::nullopt;
+    } catch (const std::exception& e) {
+      return storage_error(e);
+    }
+  }
+
+  void finish(Job& job, std::optional<Error> error) {
+    if (error && !job.done) log::error("{}", error->message);
+    if (!job.done) return;
+    asio::post(home_, [done = std::move(job.done), error = std::move(error)]() mutable { done(std::move(error)); });
+  }
+
+  Database db_;
+  asio::any_io_executor home_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Job> waiting_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+class InlineWriter final : public Writer {
+public:
+  InlineWriter(Database db, asio::any_io_executor home) : db_(std::move(db)), home_(std::move(home)) {}
+
+protected:
+  void submit(Job job) override {
+    std::optional<Error> error;
+    try {
+      SQLite::Transaction transaction(db_.sql(), SQLite::TransactionBehavior::IMMEDIATE);
+      job.work(db_);
+      transaction.commit();
+    } catch (const std::exception& e) {
+      error = storage_error(e);
+    }
+    if (error && !job.done) log::error("{}", error->message);
+    if (!job.done) return;
+    asio::post(home_, [done = std::move(job.done), error = std::move(error)]() mutable { done(std::move(error)); });
+  }
+
+private:
+  Database db_;
+  asio::any_io_executor home_;
+};
+
+}  // namespace
+
+std::unique_ptr<Writer> Writer::on_thread(Database db, asio::any_io_executor home) {
+  return std::make_unique<ThreadWriter>(std::move(db), std::move(home));
+}
+
+std::unique_ptr<Writer> Writer::inline_for_tests(Database db, asio::any_io_executor home) {
+  return std::make_unique<InlineWriter>(std::move(db), std::move(home));
+}
+
+}  // namespace drydock::store

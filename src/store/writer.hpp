@@ -1,0 +1,53 @@
+// All writing goes through one thread, so that an SD card that takes 30 ms for a sync stalls neither the event loop nor
+// one writer for each device: whatever waits shares a transaction and its sync.
+#pragma once
+
+#include "base/result.hpp"
+#include "store/database.hpp"
+
+#include <asio/any_io_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/use_awaitable.hpp>
+#include <functional>
+#include <optional>
+
+namespace drydock::store {
+
+class Writer {
+public:
+  /// On a thread of its own. Results come back on `home`.
+  static std::unique_ptr<Writer> on_thread(Database db, asio::any_io_executor home);
+  /// At once, on the caller's thread: for the simulator and tests. Results come back on `home` all the same.
+  static std::unique_ptr<Writer> inline_for_tests(Database db, asio::any_io_executor home);
+
+  virtual ~Writer() = default;
+
+  /// Runs `work` in a transaction; what it wrote is on disk when the awaiting coroutine goes on. Kind::storage, with
+  /// nothing of `work` written, when it throws or the commit fails.
+  template <class T>
+  asio::awaitable<Result<T>> perform(std::function<T(Database&)> work);
+  asio::awaitable<Result<void>> perform(std::function<void(Database&)> work);
+
+  /// Runs `work` some time soon; it may be lost in a power cut. Failures are logged.
+  void post(std::function<void(Database&)> work);
+
+protected:
+  struct Job {
+    std::function<void(Database&)> work;
+    std::function<void(std::optional<Error>)> done;  ///< empty: nobody waits
+    bool durable = false;
+  };
+  virtual void submit(Job job) = 0;
+};
+
+template <class T>
+asio::awaitable<Result<T>> Writer::perform(std::function<T(Database&)> work) {
+  auto value = std::make_shared<std::optional<T>>();
+  std::function<void(Database&)> job = [value, work = std::move(work)](Database& db) { value->emplace(work(db)); };
+  const auto done = co_await perform(std::move(job));
+  if (!done) co_return tl::unexpected(done.error());
+  co_return std::move(**value);
+}
+
+}  // namespace drydock::store

@@ -1,0 +1,222 @@
+#include "transfer/chunked.hpp"
+
+#include "transfer/chunked_messages.hpp"
+#include "transfer/verdict.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace drydock::transfer {
+namespace {
+
+using namespace std::chrono_literals;
+using coap::Code;
+using coap::Message;
+using coap::Type;
+
+constexpr auto chunk_time = 60s;           // one answer in normal OTA; the device itself gives up after 30 s or more
+constexpr auto missed_time = 10s;          // ChunkMissed follows its 4.00 at once
+constexpr std::size_t unreliable_flight = 40;   // what every version can account for in one round
+constexpr int fruitless_rounds = 5;        // UpdateDone rounds in which nothing new arrived
+constexpr int bad_chunk_tries = 5;         // a chunk whose CRC the device finds wrong again and again
+constexpr std::size_t slowest_link = 4 * 1024;  // bytes a second
+
+Clock::duration at_slowest(std::size_t bytes) { return std::chrono::milliseconds(bytes * 1000 / slowest_link); }
+
+bool answers(const Message& message, const Message& request) {
+  const bool acknowledges = message.type == Type::acknowledgement && message.id == request.id;
+  const bool responds = coap::is_response(message.code) && message.token == request.token;
+  return acknowledges || responds;
+}
+
+Error refusal(const Message& answer) {
+  if (answer.code == Code::service_unavailable) return {Kind::refused, "the device refuses the update: updates are disabled on it, or the file is too large for it"};
+  return {Kind::refused, fmt::format("the device refuses the update ({})", coap::to_string(answer.code))};
+}
+
+// One transfer, so that its parts share what they must all know.
+class ChunkedTransfer {
+public:
+  ChunkedTransfer(Dialogue& device, ByteView image, const ChunkedOptions& options, const Progress& progress)
+      : device_(device), image_(image), options_(options), progress_(progress) {}
+
+  asio::awaitable<Result<Delivery>> run() {
+    const auto fast = co_await begin();
+    if (!fast) co_return tl::unexpected(fast.error());
+    delivery_.fast = *fast;
+    if (*fast) co_return co_await send_fast();
+    co_return co_await send_normal();
+  }
+
+private:
+  std::size_t chunk_count() const { return (image_.size() + options_.chunk_size - 1) / options_.chunk_size; }
+  ByteView chunk_data(std::size_t index) const {
+    const auto at = index * options_.chunk_size;
+    return image_.subspan(at, std::min<std::size_t>(options_.chunk_size, image_.size() - at));
+  }
+
+  asio::awaitable<Result<void>> ask(Message& request) {
+    request.id = device_.next_message_id();
+    request.token = device_.next_token();
+    co_return co_await device_.send(request);
+  }
+
+  // UpdateBegin; true when the device chose fast OTA.
+  asio::awaitable<Result<bool>> begin() {
+    auto request = update_begin(options_.offer_fast, options_.chunk_size, static_cast<std::uint32_t>(image_.size()));
+    if (const auto sent = co_await ask(request); !sent) co_return tl::unexpected(sent.error());
+    const auto deadline = Clock::now() + ready_time(image_.size());
+    for (;;) {
+      const auto answer = co_await device_.next_about_update(deadline);
+      if (!answer && answer.error().kind == Kind::timed_out) co_return failure(Kind::timed_out, "the device did not get ready for the update in time");
+      if (!answer) co_return tl::unexpected(answer.error());
+      if (!answers(*answer, request) || answer->code == Code::empty) continue;
+      if (!coap::is_success(answer->code)) co_return tl::unexpected(refusal(*answer));
+      co_return is_fast(*answer);
+    }
+  }
+
+  asio::awaitable<Result<Delivery>> send_normal() {
+    std::size_t index = 0;
+    int tries = 0;
+    while (index < chunk_count()) {
+      auto request = chunk(chunk_data(index));
+      if (const auto sent = co_await ask(request); !sent) co_return tl::unexpected(sent.error());
+      const auto received = co_await chunk_received(request);
+      if (!received) co_return tl::unexpected(received.error());
+      if (*received) {
+        ++index;
+        tries = 0;
+        progress_(std::min(index * options_.chunk_size, image_.size()));
+      } else if (++tries == bad_chunk_tries) {
+        co_return failure(Kind::refused, fmt::format("chunk {} arrives damaged every time", index));
+      } else {
+        ++delivery_.resent;
+      }
+    }
+    co_return co_await finish();
+  }
+
+  // True for a chunk that arrived whole. Over TCP an unanswered chunk is never sent again: the device counts chunks, and
+  // would write it twice.
+  asio::awaitable<Result<bool>> chunk_received(const Message& request) {
+    const auto deadline = Clock::now() + chunk_time;
+    for (;;) {
+      const auto answer = co_await device_.next_about_update(deadline);
+      if (!answer && answer.error().kind == Kind::timed_out) co_return failure(Kind::timed_out, "the device stopped answering in the middle of the transfer");
+      if (!answer) co_return tl::unexpected(answer.error());
+      if (!answers(*answer, request) || answer->code == Code::empty) continue;
+      if (coap::is_success(answer->code)) co_return true;
+      if (!answer->payload.empty()) co_return failure(Kind::refused, protocol_error_words(answer->payload[0]));
+      co_return false;
+    }
+  }
+
+  asio::awaitable<Result<Delivery>> send_fast() {
+    const auto flight = device_.reliable() ? chunk_count() : std::min(chunk_count(), unreliable_flight);
+    for (std::size_t index = 0; index < flight; ++index)
+      if (const auto sent = co_await send_fast_chunk(index); !sent) co_return tl::unexpected(sent.error());
+    highest_sent_ = flight;
+    co_return co_await finish();
+  }
+
+  asio::awaitable<Result<void>> send_fast_chunk(std::size_t index) {
+    auto message = chunk(chunk_data(index), static_cast<std::uint16_t>(index));
+    const auto sent = co_await ask(message);
+    if (sent) report_written((index + 1) * options_.chunk_size);
+    co_return sent;
+  }
+
+  // In fast OTA the device is silent while chunks arrive; what its TCP has acknowledged is the best word there is.
+  void report_written(std::size_t written) {
+    if (!device_.reliable()) return;
+    const auto under_way = device_.unacknowledged();
+    const auto arrived = std::min(written, image_.size());
+    arrived_ = std::max(arrived_, arrived > under_way ? arrived - under_way : 0);
+    progress_(arrived_);
+  }
+
+  // UpdateDone, until the device has everything: it answers 4.00 and names what it misses, gets that, and is asked again.
+  asio::awaitable<Result<Delivery>> finish() {
+    std::size_t fewest_missing = chunk_count() + 1;
+    int fruitless = 0;
+    for (;;) {
+      auto request = update_done();
+      if (const auto sent = co_await ask(request); !sent) co_return tl::unexpected(sent.error());
+      const auto missing = co_await done_answer(request);
+      if (!missing) co_return tl::unexpected(missing.error());
+      if (finished_) co_return delivery_;
+      if (missing->empty()) co_return failure(Kind::refused, "the device says that chunks are missing and does not say which");
+
+      const auto still_missing = chunk_count() - std::min<std::size_t>(chunk_count(), missing->front());
+      fruitless = still_missing < fewest_missing ? 0 : fruitless + 1;
+      fewest_missing = std::min(fewest_missing, still_missing);
+      if (fruitless == fruitless_rounds) co_return failure(Kind::refused, fmt::format("the device asks for chunk {} again and again", missing->front()));
+      for (const auto index : *missing) {
+        if (index < highest_sent_) ++delivery_.resent;
+        highest_sent_ = std::max<std::size_t>(highest_sent_, index + std::size_t{1});
+        if (const auto sent = co_await send_fast_chunk(index); !sent) co_return tl::unexpected(sent.error());
+      }
+    }
+  }
+
+  // The chunks that the device misses; none, with finished_ set, when it has them all.
+  asio::awaitable<Result<std::vector<std::uint16_t>>> done_answer(const Message& request) {
+    std::vector<std::uint16_t> missing;
+    bool told_incomplete = false;
+    auto deadline = Clock::now() + done_time(image_.size());
+    for (;;) {
+      const auto answer = co_await device_.next_about_update(deadline);
+      if (!answer && answer.error().kind == Kind::closed && !told_incomplete) {
+        finished_ = true;  // before 0.8 devices reset without a word; the next Describe tells
+        co_return missing;
+      }
+      if (!answer && answer.error().kind == Kind::timed_out) {
+        if (told_incomplete) co_return missing;
+        co_return failure(Kind::timed_out, "the device did not confirm the image in time");
+      }
+      if (!answer) co_return tl::unexpected(answer.error());
+
+      if (is_chunk_missed(*answer)) {
+        missing = missed_chunks(*answer, chunk_count());
+        co_return missing;
+      }
+      if (is_update_done(*answer)) co_return conclude(answer->payload, missing);
+      if (!answers(*answer, request) || answer->code == Code::empty) continue;
+      if (coap::is_success(answer->code)) co_return conclude(answer->payload, missing);
+      if (answer->code != Code::bad_request) co_return tl::unexpected(refusal(*answer));
+      told_incomplete = true;
+      deadline = Clock::now() + missed_time;
+    }
+  }
+
+  Result<std::vector<std::uint16_t>> conclude(ByteView payload, const std::vector<std::uint16_t>& missing) {
+    auto verdict = read_verdict(payload);
+    if (!verdict.accepted) return failure(Kind::refused, std::move(verdict.words));
+    finished_ = true;
+    delivery_.confirmed = true;
+    progress_(image_.size());
+    return missing;
+  }
+
+  Dialogue& device_;
+  ByteView image_;
+  ChunkedOptions options_;
+  const Progress& progress_;
+  Delivery delivery_;
+  std::size_t arrived_ = 0;
+  std::size_t highest_sent_ = 0;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+Clock::duration ready_time(std::size_t image_size) { return 60s + at_slowest(image_size); }
+Clock::duration done_time(std::size_t image_size) { return 60s + at_slowest(image_size); }
+
+asio::awaitable<Result<Delivery>> send_chunked(Dialogue& device, ByteView image, ChunkedOptions options, const Progress& progress) {
+  ChunkedTransfer transfer(device, image, options, progress);
+  co_return co_await transfer.run();
+}
+
+}  // namespace drydock::transfer

@@ -1,0 +1,35 @@
+// Sends one module by the chunked transfer, normal or fast as the device says (PROTOCOL §5.3).
+#pragma once
+
+#include "transfer/dialogue.hpp"
+
+#include <functional>
+
+namespace drydock::transfer {
+
+struct ChunkedOptions {
+  ChunkedOptions() = default;
+  std::uint16_t chunk_size = 512;
+  bool offer_fast = true;
+};
+
+/// Where a transfer ended when nothing failed.
+struct Delivery {
+  bool confirmed = false;   ///< the device acknowledged the whole image; else it went away right after it (before 0.8)
+  bool fast = false;
+  std::size_t resent = 0;   ///< chunks sent more than once
+};
+
+/// Bytes of the image that have arrived, as far as can be known: non-decreasing, at most its size.
+using Progress = std::function<void(std::size_t bytes)>;
+
+/// Kind::refused: the device does not want it, with its reason in words. Kind::timed_out: it stalled. Kind::closed: the
+/// connection ended in the middle. `image` must have at most 65,534 chunks.
+asio::awaitable<Result<Delivery>> send_chunked(Dialogue& device, ByteView image, ChunkedOptions options, const Progress& progress);
+
+/// How long to wait for UpdateReady (the device erases its flash first) and for the answer to UpdateDone (it checks the
+/// image). Both grow with the image, for a device on a slow link must not be given up while it works.
+Clock::duration ready_time(std::size_t image_size);
+Clock::duration done_time(std::size_t image_size);
+
+}  // namespace drydock::transfer

@@ -1,0 +1,33 @@
+// What a transfer needs from the conversation with a device. Pings, events and time requests that come in between are
+// answered by the conversation and never reach the transfer.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "coap/message.hpp"
+
+#include <asio/awaitable.hpp>
+
+namespace drydock::transfer {
+
+class Dialogue {
+public:
+  virtual ~Dialogue() = default;
+
+  /// Message ids of requests; every request takes a new one.
+  virtual std::uint16_t next_message_id() = 0;
+  /// Tokens have one byte: devices parse at offsets computed for that (PROTOCOL §2.4).
+  virtual coap::Token next_token() = 0;
+
+  virtual asio::awaitable<Result<void>> send(const coap::Message& message) = 0;
+
+  /// The next acknowledgement, response, or request about the update (GET c, PUT u, POST u). Confirmable ones are
+  /// already acknowledged. Kind::timed_out after `deadline`; never Kind::interrupted.
+  virtual asio::awaitable<Result<coap::Message>> next_about_update(Clock::time_point deadline) = 0;
+
+  virtual bool reliable() const = 0;
+  /// Bytes handed to the network that the device's side has not acknowledged.
+  virtual std::size_t unacknowledged() const = 0;
+};
+
+}  // namespace drydock::transfer

@@ -1,0 +1,43 @@
+// A connection as the layers above see it: CoAP messages in and out, each authenticated or at least encrypted by the
+// transport below.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "coap/message.hpp"
+
+#include <asio/awaitable.hpp>
+
+namespace drydock::transport {
+
+class Channel {
+public:
+  virtual ~Channel() = default;
+
+  /// The next message. Kind::timed_out when none has come by `deadline`, Kind::interrupted after interrupt(),
+  /// Kind::closed when the peer is gone, Kind::malformed or Kind::too_large when it sends nonsense. After the first two
+  /// the channel is as good as before; after the others it is finished.
+  virtual asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline) = 0;
+
+  /// Hands the message to the transport; Kind::closed or Kind::timed_out (the peer takes nothing) when it cannot.
+  virtual asio::awaitable<Result<void>> send(const coap::Message& message) = 0;
+
+  /// Hands over what earlier sends may still hold back to fill larger writes. receive() does so by itself.
+  virtual asio::awaitable<Result<void>> flush() = 0;
+
+  /// The current receive(), or else the next one, returns Kind::interrupted.
+  virtual void interrupt() = 0;
+
+  /// Whatever is pending ends with Kind::closed.
+  virtual void close() = 0;
+
+  /// TCP: nothing is lost or reordered, so nobody retransmits.
+  virtual bool reliable() const = 0;
+
+  /// Bytes sent that the peer's network side has not acknowledged.
+  virtual std::size_t unacknowledged() const = 0;
+
+  virtual std::string peer() const = 0;
+};
+
+}  // namespace drydock::transport

@@ -1,0 +1,74 @@
+#include "transport/tcp_listener.hpp"
+
+#include "base/asio_tokens.hpp"
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "transport/tcp_stream.hpp"
+
+#include <asio/co_spawn.hpp>
+
+namespace drydock::transport {
+
+// Counts itself among its address's connections for as long as it lives.
+struct TcpListener::Counted {
+  Counted(std::shared_ptr<Census> c, asio::ip::address a, asio::ip::tcp::socket socket) : census(std::move(c)), address(std::move(a)), stream(std::move(socket)) {
+    ++census->by_address[address];
+    ++census->total;
+  }
+  ~Counted() {
+    --census->total;
+    if (--census->by_address[address] == 0) census->by_address.erase(address);
+  }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+  std::shared_ptr<Census> census;
+  asio::ip::address address;
+  TcpStream stream;
+};
+
+TcpListener::TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, Accept accept)
+    : loop_(loop), acceptor_(loop, at), accept_(std::move(accept)), census_(std::make_shared<Census>()) {}
+
+TcpListener::~TcpListener() = default;
+
+void TcpListener::start() {
+  asio::co_spawn(loop_, run(), [](std::exception_ptr failed) {
+    if (failed) std::rethrow_exception(failed);  // out of the loop's run(): a fault of this program
+  });
+}
+
+void TcpListener::stop() {
+  asio::error_code ignored;
+  acceptor_.close(ignored);
+}
+
+asio::awaitable<void> TcpListener::run() {
+  Timer pause(loop_);
+  for (;;) {
+    auto accepted = co_await acceptor_.async_accept(as_result);
+    auto& [error, socket] = accepted;
+    if (!acceptor_.is_open()) co_return;
+    if (error) {
+      // Descriptors used up, as a rule. Trying again at once would spin.
+      log::warning("a connection could not be accepted: {}", error.message());
+      pause.expires_after(limits::accept_pause);
+      (void)co_await pause.async_wait(as_result);
+      continue;
+    }
+    take(std::move(socket));
+  }
+}
+
+void TcpListener::take(asio::ip::tcp::socket socket) {
+  asio::error_code gone;
+  const auto address = socket.remote_endpoint(gone).address();
+  if (gone || census_->total >= limits::connections) return;
+  const auto known = census_->by_address.find(address);
+  if (known != census_->by_address.end() && known->second >= limits::connections_per_address) return;
+  auto counted = std::make_shared<Counted>(census_, address, std::move(socket));
+  accept_(std::shared_ptr<ByteStream>(counted, &counted->stream));
+}
+
+}  // namespace drydock::transport

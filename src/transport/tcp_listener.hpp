@@ -1,0 +1,43 @@
+// Accepts TCP connections within limits and hands each on as a byte stream.
+#pragma once
+
+#include "transport/byte_stream.hpp"
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace drydock::transport {
+
+class TcpListener {
+public:
+  using Accept = std::function<void(std::shared_ptr<ByteStream>)>;
+
+  /// Binds at once; throws std::system_error when the port is taken or may not be used.
+  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, Accept accept);
+  ~TcpListener();
+
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  void start();
+  void stop();
+
+private:
+  struct Counted;
+  struct Census {
+    std::map<asio::ip::address, std::size_t> by_address;
+    std::size_t total = 0;
+  };
+
+  asio::awaitable<void> run();
+  void take(asio::ip::tcp::socket socket);
+
+  asio::io_context& loop_;
+  asio::ip::tcp::acceptor acceptor_;
+  Accept accept_;
+  std::shared_ptr<Census> census_;
+};
+
+}  // namespace drydock::transport

@@ -1,0 +1,72 @@
+#include "virtual_device/firmware_maker.hpp"
+
+#include <stdexcept>
+#include <wolfssl/options.h>
+#include <wolfssl/wolfcrypt/hash.h>
+#include <zlib.h>
+
+namespace drydock::virtual_device {
+namespace {
+
+constexpr std::size_t prefix_size = 24;
+constexpr std::size_t suffix_size = 36;
+constexpr std::size_t vector_table = 0x184;
+
+void put_le16(Bytes& at, std::size_t where, std::uint16_t v) {
+  at[where] = static_cast<std::uint8_t>(v);
+  at[where + 1] = static_cast<std::uint8_t>(v >> 8);
+}
+void put_le32(Bytes& at, std::size_t where, std::uint32_t v) {
+  put_le16(at, where, static_cast<std::uint16_t>(v));
+  put_le16(at, where + 2, static_cast<std::uint16_t>(v >> 16));
+}
+void put_needs(Bytes& at, std::size_t where, const ModuleRecipe::Needs& needs) {
+  at[where] = needs.function;
+  at[where + 1] = needs.index;
+  put_le16(at, where + 2, needs.version);
+}
+
+// PROTOCOL §1.3, Photon.
+std::uint32_t photon_address(const ModuleRecipe& r) {
+  if (r.function == 2) return 0x08000000;
+  if (r.function == 4 && r.index == 1) return 0x08020000;
+  if (r.function == 4) return 0x08060000;
+  return 0x080A0000;
+}
+
+}  // namespace
+
+Bytes make_module(const ModuleRecipe& r) {
+  const std::size_t prefix_at = r.function == 5 ? 0 : vector_table;
+  if (r.size < prefix_at + prefix_size + suffix_size + 4) throw std::logic_error("a module cannot be that small");
+  Bytes file(r.size);
+  std::uint32_t noise = r.version * 2654435761U + r.index * 40503U + r.filling;
+  for (auto& byte : file) {
+    noise = noise * 1664525U + 1013904223U;
+    byte = static_cast<std::uint8_t>(noise >> 24);
+  }
+  // A vector table begins with the initial stack pointer, an address in RAM: so devices recognise it.
+  if (prefix_at != 0) put_le32(file, 0, 0x2001C000);
+
+  const auto end = r.size - 4;
+  const std::uint32_t start = r.start ? r.start : photon_address(r);
+  put_le32(file, prefix_at, start);
+  put_le32(file, prefix_at + 4, start + static_cast<std::uint32_t>(end));
+  file[prefix_at + 8] = 0;
+  file[prefix_at + 9] = r.flags;
+  put_le16(file, prefix_at + 10, r.version);
+  put_le16(file, prefix_at + 12, r.platform);
+  file[prefix_at + 14] = r.function;
+  file[prefix_at + 15] = r.index;
+  put_needs(file, prefix_at + 16, r.needs1);
+  put_needs(file, prefix_at + 20, r.needs2);
+
+  put_le16(file, end - 2, suffix_size);
+  put_le16(file, end - 36, 0);
+  wc_Sha256Hash(file.data(), static_cast<word32>(end - 34), file.data() + end - 34);
+  const auto crc = static_cast<std::uint32_t>(::crc32(0, file.data(), static_cast<uInt>(end)));
+  for (int i = 0; i < 4; ++i) file[end + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(crc >> (24 - 8 * i));
+  return file;
+}
+
+}  // namespace drydock::virtual_device

@@ -1,0 +1,164 @@
+#include "virtual_device/flash.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <fmt/core.h>
+#include <zlib.h>
+
+namespace drydock::virtual_device {
+namespace {
+
+constexpr std::uint8_t bootloader = 2;
+constexpr std::uint8_t system_part = 4;
+constexpr std::uint8_t user_part = 5;
+
+std::uint32_t photon_slot_size(std::uint8_t function) {
+  if (function == bootloader) return 16384;
+  if (function == user_part) return 131072;
+  return 262144;
+}
+
+char letter(std::uint8_t function) {
+  switch (function) {
+    case bootloader: return 'b';
+    case system_part: return 's';
+    case user_part: return 'u';
+    default: return '_';
+  }
+}
+
+void put_varint(Bytes& to, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) to.push_back(static_cast<std::uint8_t>(value | 0x80));
+  to.push_back(static_cast<std::uint8_t>(value));
+}
+void put_field(Bytes& to, unsigned number, std::uint64_t value) {
+  if (value == 0) return;
+  put_varint(to, number << 3);
+  put_varint(to, value);
+}
+void put_fixed(Bytes& to, unsigned number, std::uint32_t value) {
+  put_varint(to, number << 3 | 5);
+  for (int i = 0; i < 4; ++i) to.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+}
+void put_bytes(Bytes& to, unsigned number, ByteView bytes) {
+  put_varint(to, number << 3 | 2);
+  put_varint(to, bytes.size());
+  append(to, bytes);
+}
+
+}  // namespace
+
+std::optional<FlashModule> read_image(ByteView image) {
+  if (image.size() < 100) return std::nullopt;
+  const bool vectors = (get_le32(image, 0) & 0x2FFE0000U) == 0x20000000U;
+  const std::size_t at = vectors ? 0x184 : 0;
+  if (image.size() < at + 64) return std::nullopt;
+  const std::uint32_t length = get_le32(image, at + 4) - get_le32(image, at);
+  if (length + 4 > image.size() || length < at + 60) return std::nullopt;
+  FlashModule m;
+  m.version = get_le16(image, at + 10);
+  m.platform = get_le16(image, at + 12);
+  m.function = image[at + 14];
+  m.index = image[at + 15];
+  for (const std::size_t d : {at + 16, at + 20})
+    if (image[d] != 0) m.needs.push_back({image[d], image[d + 1], get_le16(image, d + 2)});
+  if (image[at + 16] == 0) m.needs.clear();
+  m.slot_size = photon_slot_size(m.function);
+  m.suffix_hash = to_hex(image.subspan(length - 34, 32));
+  std::transform(m.suffix_hash.begin(), m.suffix_hash.end(), m.suffix_hash.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  m.crc_ok = get_be32(image, length) == ::crc32(0, image.data(), static_cast<uInt>(length));
+  return m;
+}
+
+void Flash::put(const FlashModule& module) { modules_[{module.function, module.index}] = module; }
+
+void Flash::put(ByteView image) {
+  if (const auto module = read_image(image)) put(*module);
+}
+
+bool Flash::meets(const Need& need) const {
+  const auto found = modules_.find({need.function, need.index});
+  return found != modules_.end() && found->second.version >= need.version;
+}
+
+int Flash::check_image(ByteView image) const {
+  const auto module = read_image(image);
+  if (!module) return -1300;
+  if (!module->crc_ok) return -1330;
+  for (std::size_t i = 0; i < module->needs.size() && module->function != user_part; ++i) {
+    if (i == 1 && module->needs[i].function == bootloader) continue;
+    if (!meets(module->needs[i])) return -1340;
+  }
+  if (module->function == system_part)
+    for (const auto& [key, other] : modules_)
+      for (const auto& need : other.needs)
+        if (other.function == system_part && key.second != module->index && need.function == module->function && need.index == module->index && need.version > module->version)
+          return -1340;
+  if (module->platform != platform_) return -1360;
+  return 0;
+}
+
+bool Flash::safe_mode() const {
+  const auto user = std::find_if(modules_.begin(), modules_.end(), [](const auto& m) { return m.first.first == user_part; });
+  if (user == modules_.end()) return true;
+  for (const auto& [key, module] : modules_)
+    if (!module.crc_ok || !std::all_of(module.needs.begin(), module.needs.end(), [this](const Need& n) { return meets(n); })) return true;
+  return false;
+}
+
+unsigned Flash::passed(const FlashModule& module) const {
+  unsigned bits = 0x08 | 0x10;
+  if (module.crc_ok) bits |= 0x02;
+  if (std::all_of(module.needs.begin(), module.needs.end(), [this](const Need& n) { return meets(n); })) bits |= 0x04;
+  return bits;
+}
+
+std::string Flash::describe_json(bool first_need_only) const {
+  std::string text = fmt::format("{{\"p\":{},\"m\":[", platform_);
+  bool first = true;
+  for (const auto& [key, m] : modules_) {
+    if (!first) text += ',';
+    first = false;
+    text += fmt::format("{{\"s\":{},\"l\":\"m\",\"vc\":30,\"vv\":{}", m.slot_size, passed(m));
+    if (m.function == user_part) text += fmt::format(",\"u\":\"{}\"", m.suffix_hash);
+    text += fmt::format(",\"f\":\"{}\",\"n\":\"{}\",\"v\":{},\"d\":[", letter(m.function), m.index, m.version);
+    const std::size_t count = first_need_only ? std::min<std::size_t>(1, m.needs.size()) : m.needs.size();
+    for (std::size_t i = 0; i < count; ++i)
+      text += fmt::format("{}{{\"f\":\"{}\",\"n\":\"{}\",\"v\":{}{}}}", i ? "," : "", letter(m.needs[i].function), m.needs[i].index, m.needs[i].version,
+                          first_need_only ? ",\"_\":\"\"" : "");
+    text += "]}";
+  }
+  return text + "]}";
+}
+
+Bytes Flash::describe_protobuf() const {
+  Bytes message;
+  for (const auto& [key, m] : modules_) {
+    Bytes module;
+    put_field(module, 1, m.function);
+    put_field(module, 2, m.index);
+    put_field(module, 3, m.version);
+    put_field(module, 5, m.slot_size);
+    put_fixed(module, 6, 30);
+    put_fixed(module, 7, passed(m));
+    if (m.function == user_part)
+      if (const auto hash = from_hex(m.suffix_hash)) put_bytes(module, 8, *hash);
+    for (const auto& need : m.needs) {
+      Bytes dependency;
+      put_field(dependency, 1, need.function);
+      put_field(dependency, 2, need.index);
+      put_field(dependency, 3, need.version);
+      put_bytes(module, 9, dependency);
+    }
+    put_bytes(message, 1, module);
+  }
+  return message;
+}
+
+std::optional<std::uint16_t> Flash::version(std::uint8_t function, std::uint8_t index) const {
+  const auto found = modules_.find({function, index});
+  if (found == modules_.end()) return std::nullopt;
+  return found->second.version;
+}
+
+}  // namespace drydock::virtual_device

@@ -1,0 +1,60 @@
+// What is in a virtual device's flash memory, how it describes it, and what it accepts over the air: the device's own
+// rules (PROTOCOL §4.2, §6.8), written without the server's parser or planner.
+#pragma once
+
+#include "base/bytes.hpp"
+
+#include <map>
+#include <string>
+
+namespace drydock::virtual_device {
+
+struct Need {
+  std::uint8_t function = 0;
+  std::uint8_t index = 0;
+  std::uint16_t version = 0;
+};
+
+struct FlashModule {
+  std::uint8_t function = 0;
+  std::uint8_t index = 0;
+  std::uint16_t version = 0;
+  std::uint16_t platform = 0;
+  std::uint32_t slot_size = 0;
+  std::vector<Need> needs;
+  std::string suffix_hash;   ///< upper-case hex
+  bool crc_ok = true;
+};
+
+/// Reads an image as a device does; nothing when it finds no module.
+std::optional<FlashModule> read_image(ByteView image);
+
+class Flash {
+public:
+  explicit Flash(std::uint16_t platform) : platform_(platform) {}
+
+  void put(const FlashModule& module);
+  void put(ByteView image);
+  void erase(std::uint8_t function, std::uint8_t index) { modules_.erase({function, index}); }
+
+  /// The system error of the over-the-air check, 0 when the image may be applied. Its order: integrity, dependencies,
+  /// siblings, platform.
+  int check_image(ByteView image) const;
+
+  /// The user part's dependencies, strictly: whether the device starts its application.
+  bool safe_mode() const;
+
+  std::string describe_json(bool first_need_only) const;
+  Bytes describe_protobuf() const;
+
+  std::optional<std::uint16_t> version(std::uint8_t function, std::uint8_t index) const;
+
+private:
+  bool meets(const Need& need) const;
+  unsigned passed(const FlashModule& module) const;
+
+  std::uint16_t platform_;
+  std::map<std::pair<std::uint8_t, std::uint8_t>, FlashModule> modules_;
+};
+
+}  // namespace drydock::virtual_device

@@ -1,0 +1,127 @@
+// A device made of software: it speaks a Photon's side of the TCP protocol for tests, the simulator and the demo, with
+// the habits of several Device OS releases, and with faults on request. Written from the protocol reference; it shares
+// with the server the CoAP codec and nothing else of the protocol.
+#pragma once
+
+#include "base/clock.hpp"
+#include "coap/message.hpp"
+#include "transport/byte_stream.hpp"
+#include "virtual_device/device_crypto.hpp"
+#include "virtual_device/flash.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+namespace drydock::virtual_device {
+
+/// What differs between releases (PROTOCOL §2.6, §4.2, §5).
+struct Release {
+  std::uint16_t hello_flags = 0x36;
+  bool extended_hello = false;          ///< 3.0+
+  bool posts_describe = true;           ///< 2.0+: unasked
+  bool protobuf_describe = false;       ///< 5.5+
+  bool describe_needs_query = false;    ///< 3.3+
+  bool piggybacked_describe = false;    ///< up to 1.5: inside the acknowledgement
+  bool first_need_only = false;         ///< up to 0.6
+  bool bare_verdict = false;            ///< up to 0.6: UpdateDone is answered without payload, even for a bad image
+  bool asks_by_itself = false;          ///< up to 0.7: after the first round asks for more and sends its own UpdateDone
+  bool says_updates_enabled = true;     ///< 1.2+
+  std::size_t describe_block = 0;       ///< 3.3+: bytes of a block when posting; 0: whole
+  static Release v0_6();
+  static Release v2_3();
+  static Release v3_3();
+  static Release v6_2();                ///< as the host build speaks it over TCP
+};
+
+struct Faults {
+  std::set<std::size_t> drop_chunks;      ///< each index lost once
+  std::set<std::size_t> corrupt_chunks;   ///< each index arrives damaged once
+  std::optional<std::size_t> silent_at;   ///< stops answering at the n-th message received on a connection, once
+  std::optional<std::size_t> reset_at;    ///< resets at the n-th message received on a connection
+  int resets = 1;                         ///< how often reset_at strikes
+  bool forgets_updates = false;           ///< accepts images and never applies them
+  bool updates_disabled = false;
+  bool refuses_updates = false;           ///< answers UpdateBegin with 5.03 though updates are not disabled
+  bool damages_image = false;             ///< finds every image's CRC wrong
+  Bytes describe_instead;                 ///< posts these bytes as its Describe
+};
+
+struct Options {
+  std::array<std::uint8_t, 12> id{};
+  Bytes server_key;                       ///< SubjectPublicKeyInfo it trusts
+  std::uint16_t platform = 6;
+  Release release = Release::v2_3();
+  bool takes_fast_ota = true;
+  Clock::duration erase_time{};           ///< before UpdateReady
+  Clock::duration chunk_time{};           ///< flash writing time of one chunk
+  Clock::duration reset_time = std::chrono::milliseconds(500);
+  Clock::duration reconnect_time = std::chrono::seconds(1);
+};
+
+/// Opens a connection to the server; nothing when it cannot be reached.
+using Connect = std::function<asio::awaitable<std::shared_ptr<transport::ByteStream>>()>;
+
+class VirtualDevice {
+public:
+  VirtualDevice(Options options, DeviceKey key, Flash flash);
+  ~VirtualDevice();
+
+  /// Connects, and again after each reset or loss, until stop().
+  asio::awaitable<void> run(Connect connect);
+  /// run() returns soon after.
+  void stop();
+
+  Flash& flash() { return flash_; }
+  const Flash& flash() const { return flash_; }
+  Faults faults;
+
+  // What tests look at.
+  int connections = 0;
+  int resets = 0;
+  int images_received = 0;
+  std::vector<std::string> applied;       ///< "s1@3", in order
+  std::size_t chunks_received = 0;
+  std::uint32_t time_received = 0;
+  bool connected = false;                 ///< Hello was answered and the connection lives
+  std::string last_failure;               ///< why the last connection ended
+
+private:
+  enum class After { reconnect, reset };
+  struct Update;
+
+  asio::awaitable<After> serve(transport::ByteStream& stream);
+  asio::awaitable<bool> handshake(transport::ByteStream& stream);
+  asio::awaitable<bool> greet();
+  asio::awaitable<bool> post_describe(std::uint8_t part);
+  asio::awaitable<bool> handle(const coap::Message& message);
+  asio::awaitable<bool> answer_describe(const coap::Message& request);
+  asio::awaitable<bool> begin_update(const coap::Message& request);
+  asio::awaitable<bool> take_chunk(const coap::Message& request);
+  asio::awaitable<bool> end_update(const coap::Message& request);
+  asio::awaitable<bool> report_missing();
+  asio::awaitable<bool> send(coap::Message message);
+  asio::awaitable<bool> send_event(std::string name, std::string data);
+  asio::awaitable<std::optional<coap::Message>> receive(Clock::time_point deadline);
+  asio::awaitable<bool> read_exactly(std::span<std::uint8_t> into, Clock::time_point deadline);
+  asio::awaitable<void> sleep(Clock::duration time);
+  Bytes describe_body(std::uint8_t part) const;
+
+  Options options_;
+  DeviceKey key_;
+  Flash flash_;
+  transport::ByteStream* stream_ = nullptr;
+  std::shared_ptr<transport::ByteStream> current_;
+  std::unique_ptr<DeviceCipher> outgoing_;
+  std::unique_ptr<DeviceCipher> incoming_;
+  std::unique_ptr<Update> update_;
+  std::shared_ptr<Timer> sleeping_;
+  std::uint16_t message_id_ = 0;
+  std::uint8_t token_ = 0;
+  std::size_t messages_received_ = 0;
+  bool reset_wanted_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace drydock::virtual_device

@@ -1,0 +1,165 @@
+#include "support/harbour.hpp"
+
+#include <asio/co_spawn.hpp>
+
+namespace drydock::testing {
+
+using virtual_device::ModuleRecipe;
+
+const crypto::RsaPrivateKey& server_key() {
+  static const auto key = crypto::RsaPrivateKey::generate(2048);
+  return key;
+}
+
+virtual_device::DeviceKey device_key(int number) {
+  static std::map<int, Bytes> keys;
+  auto& der = keys[number];
+  if (der.empty()) {
+    const auto key = crypto::RsaPrivateKey::generate(1024);
+    const auto pem = key.to_pem();
+    der.assign(pem.begin(), pem.end());
+  }
+  return virtual_device::DeviceKey::from_pem(der);
+}
+
+Bytes system_part(std::uint8_t index, std::uint16_t version, ModuleRecipe::Needs needs, std::size_t size) {
+  ModuleRecipe r;
+  r.function = 4;
+  r.index = index;
+  r.version = version;
+  r.needs1 = needs;
+  r.size = size;
+  return virtual_device::make_module(r);
+}
+
+Bytes user_part(std::uint16_t version, ModuleRecipe::Needs needs, std::uint8_t filling) {
+  ModuleRecipe r;
+  r.function = 5;
+  r.version = version;
+  r.needs1 = needs;
+  r.size = 3000;
+  r.filling = filling;
+  return virtual_device::make_module(r);
+}
+
+Bytes bootloader(std::uint16_t version) {
+  ModuleRecipe r;
+  r.function = 2;
+  r.index = 0;
+  r.version = version;
+  r.size = 2000;
+  return virtual_device::make_module(r);
+}
+
+struct Harbour::Running {
+  Running(World& world, const appliance::StateFolder& folder, const appliance::Configuration& configuration)
+      : files(folder.firmware()),
+        writer(store::Writer::inline_for_tests(store::Database::open(folder.database(), store::Access::read_write), world.loop.get_executor())),
+        appliance(appliance::Services{world.loop, *writer, files, server_key(), world.random, crypto::Workshop()}, configuration) {}
+  firmware::ModuleFiles files;
+  std::unique_ptr<store::Writer> writer;
+  appliance::Appliance appliance;
+};
+
+Harbour::Harbour(unsigned seed) : world(seed) {
+  configuration.policy = appliance::Policy::open;
+  configuration.state_folder = folder.path();
+  (void)appliance::StateFolder{folder.path()}.create();
+  log::set_sink([this](log::Level, std::string_view line) { log.emplace_back(line); });
+}
+
+Harbour::~Harbour() {
+  for (auto& device : devices_) device->stop();
+  if (running_) running_->appliance.stop();
+  world.settle();
+  log::set_sink({});
+  // Boost prints it when a test fails and --log_level=message asks for it.
+  if (std::getenv("DRYDOCK_TEST_LOG"))
+    for (const auto& line : log) std::fprintf(stderr, "    %s\n", line.c_str());
+}
+
+void Harbour::start() {
+  running_ = std::make_unique<Running>(world, appliance::StateFolder{folder.path()}, configuration);
+  world.spawn([this]() -> asio::awaitable<void> {
+    const auto started = co_await running_->appliance.start();
+    if (!started) throw std::runtime_error(started.error().message);
+  });
+  world.settle();
+}
+
+appliance::Appliance& Harbour::appliance() {
+  if (!running_) start();
+  return running_->appliance;
+}
+
+void Harbour::stock(const Bytes& file, const std::string& name) {
+  auto db = database();
+  const auto appraised = appliance::appraise(file, name);
+  if (!appraised) throw std::runtime_error(appraised.error().message);
+  const auto added = appliance::add_to_stock(db, {folder.path()}, *appraised);
+  if (!added) throw std::runtime_error(added.error().message);
+  if (!running_) return;
+  world.spawn([this]() -> asio::awaitable<void> { (void)co_await running_->appliance.reload(); });
+  world.settle();
+}
+
+void Harbour::approve(const std::string& id) {
+  {
+    auto db = database();
+    store::set_approval(db, id, "approved");
+  }
+  world.spawn([this]() -> asio::awaitable<void> { (void)co_await running_->appliance.reload(); });
+  world.settle();
+}
+
+std::string Harbour::id_of(int number) {
+  transport::DeviceId id;
+  id.bytes[11] = static_cast<std::uint8_t>(number);
+  return id.text();
+}
+
+virtual_device::VirtualDevice& Harbour::launch(int number, const std::vector<Bytes>& modules, virtual_device::Options options) {
+  (void)appliance();
+  options.id[11] = static_cast<std::uint8_t>(number);
+  if (options.server_key.empty()) options.server_key = server_key().public_key_spki();
+  virtual_device::Flash flash(options.platform);
+  for (const auto& module : modules) flash.put(module);
+  devices_.push_back(std::make_unique<virtual_device::VirtualDevice>(std::move(options), device_key(number), std::move(flash)));
+  auto& device = *devices_.back();
+  virtual_device::Connect dial = [this]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
+    auto pair = testing::connect(world, link);
+    running_->appliance.serve(pair.server);
+    co_return std::shared_ptr<transport::ByteStream>(pair.device);
+  };
+  world.spawn([&device, dial]() -> asio::awaitable<void> { co_await device.run(dial); });
+  return device;
+}
+
+store::Database Harbour::database() { return store::Database::open(appliance::StateFolder{folder.path()}.database(), store::Access::read_write); }
+
+store::DeviceRow Harbour::row(int number) {
+  auto db = database();
+  return store::load_device(db, id_of(number)).value_or(store::DeviceRow{});
+}
+
+std::vector<store::StepRow> Harbour::steps(int number) {
+  auto db = database();
+  auto steps = store::recent_steps(db, id_of(number), 100);
+  std::reverse(steps.begin(), steps.end());
+  return steps;
+}
+
+std::vector<store::HistoryRow> Harbour::history() {
+  auto db = database();
+  return store::recent_history(db, "", 200);
+}
+
+bool Harbour::run_until_state(int number, const std::string& state, Clock::duration by) {
+  const auto id = transport::DeviceId::parse(id_of(number));
+  return run_until(by, [&] {
+    const auto found = running_->appliance.fleet().find(*id);
+    return found != running_->appliance.fleet().end() && found->second.row.state == state;
+  });
+}
+
+}  // namespace drydock::testing

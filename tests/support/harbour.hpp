@@ -1,0 +1,61 @@
+// A whole appliance and its devices in one process on a virtual clock: what most tests of behaviour start from.
+#pragma once
+
+#include "appliance/appliance.hpp"
+#include "appliance/stock.hpp"
+#include "firmware/files.hpp"
+#include "store/writer.hpp"
+#include "support/folder.hpp"
+#include "support/world.hpp"
+#include "virtual_device/firmware_maker.hpp"
+#include "virtual_device/virtual_device.hpp"
+
+namespace drydock::testing {
+
+/// Generated once for the whole program; generating takes longer than any test.
+const crypto::RsaPrivateKey& server_key();
+/// One of a few device keys, the same for the same number.
+virtual_device::DeviceKey device_key(int number);
+
+/// Well-formed Photon modules (function, index, version, dependency).
+Bytes system_part(std::uint8_t index, std::uint16_t version, virtual_device::ModuleRecipe::Needs needs = {}, std::size_t size = 6000);
+Bytes user_part(std::uint16_t version, virtual_device::ModuleRecipe::Needs needs = {}, std::uint8_t filling = 0);
+Bytes bootloader(std::uint16_t version);
+
+class Harbour {
+public:
+  explicit Harbour(unsigned seed = 1);
+  ~Harbour();
+
+  World world;
+  TemporaryFolder folder;
+  appliance::Configuration configuration;
+  LinkOptions link;
+
+  appliance::Appliance& appliance();
+  void stock(const Bytes& file, const std::string& name = "test.bin");
+  void approve(const std::string& id);
+
+  /// A Photon with these modules, connecting from now on.
+  virtual_device::VirtualDevice& launch(int number, const std::vector<Bytes>& modules, virtual_device::Options options = {});
+  static std::string id_of(int number);
+
+  /// The device's row as the store has it.
+  store::DeviceRow row(int number);
+  std::vector<store::StepRow> steps(int number);
+  std::vector<store::HistoryRow> history();
+  store::Database database();
+
+  bool run_until(Clock::duration by, std::function<bool()> enough) { return world.advance_until(by, enough); }
+  bool run_until_state(int number, const std::string& state, Clock::duration by);
+
+  std::vector<std::string> log;
+
+private:
+  struct Running;
+  void start();
+  std::unique_ptr<Running> running_;
+  std::vector<std::unique_ptr<virtual_device::VirtualDevice>> devices_;
+};
+
+}  // namespace drydock::testing
