@@ -27,8 +27,10 @@ public:
   /// stop() at SIGTERM or SIGINT.
   void stop_on_signals();
 
+  bool stopping() const { return stopping_; }
   std::uint16_t tcp_port() const { return listener_->port(); }
   Appliance& appliance() { return *appliance_; }
+  const Appliance& appliance() const { return *appliance_; }
   const crypto::RsaPrivateKey& server_key() const { return *server_key_; }
 
 private:

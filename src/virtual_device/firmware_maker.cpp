@@ -46,7 +46,7 @@ Bytes make_module(const ModuleRecipe& r) {
     byte = static_cast<std::uint8_t>(noise >> 24);
   }
   // A vector table begins with the initial stack pointer, an address in RAM: so devices recognise it.
-  if (prefix_at != 0) put_le32(file, 0, 0x2001C000);
+  if (prefix_at != 0) put_le32(file, 0, 0x20020000);
 
   const auto end = r.size - 4;
   const std::uint32_t start = r.start ? r.start : photon_address(r);

@@ -50,7 +50,7 @@ void put_bytes(Bytes& to, unsigned number, ByteView bytes) {
 
 std::optional<FlashModule> read_image(ByteView image) {
   if (image.size() < 100) return std::nullopt;
-  const bool vectors = (get_le32(image, 0) & 0x2FFE0000U) == 0x20000000U;
+  const bool vectors = (get_le32(image, 0) & 0x2FFC0000U) == 0x20000000U;
   const std::size_t at = vectors ? 0x184 : 0;
   if (image.size() < at + 64) return std::nullopt;
   const std::uint32_t length = get_le32(image, at + 4) - get_le32(image, at);

@@ -1,0 +1,114 @@
+#include "cli/as_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace drydock::cli {
+namespace {
+
+using nlohmann::json;
+
+// Names come from devices and files: whatever is not UTF-8 is replaced.
+std::string print(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace); }
+
+json version_or_null(std::optional<std::uint16_t> version) { return version ? json(*version) : json(nullptr); }
+
+json dependencies_of(const std::vector<firmware::Dependency>& dependencies) {
+  auto list = json::array();
+  for (const auto& d : dependencies) list.push_back({{"module", d.key.name()}, {"function", static_cast<int>(d.key.function)}, {"index", d.key.index}, {"version", d.version}});
+  return list;
+}
+
+json stocked(const firmware::StockedModule& m) {
+  return {{"sha256", m.sha256}, {"file", m.file_name}, {"size", m.size}, {"platform", m.platform}, {"platform_name", firmware::platform_name(m.platform)},
+          {"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index}, {"version", m.version},
+          {"dependencies", dependencies_of(m.dependencies)}};
+}
+
+json device(const store::DeviceRow& row) {
+  return {{"id", row.id}, {"name", row.name}, {"approval", row.approval}, {"platform", row.platform}, {"platform_name", firmware::platform_name(row.platform)},
+          {"connected", row.connected}, {"address", row.address}, {"first_seen", row.first_seen}, {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},
+          {"updates_enabled", row.updates_enabled ? json(*row.updates_enabled) : json(nullptr)}, {"state", row.state}, {"state_words", row.state_words},
+          {"system_version", row.system_version}, {"changed_key_seen", row.changed_key_seen}};
+}
+
+json history(const std::vector<store::HistoryRow>& rows) {
+  auto list = json::array();
+  for (const auto& row : rows) list.push_back({{"at", row.at}, {"device", row.device_id}, {"kind", row.kind}, {"words", row.words}});
+  return list;
+}
+
+json step(const store::StepRow& s) {
+  return {{"module", s.key.name()}, {"version", s.version}, {"from_version", version_or_null(s.from_version)}, {"state", s.state}, {"reason", s.reason},
+          {"bytes_total", s.bytes_total}, {"bytes_acknowledged", s.bytes_acknowledged}, {"planned_at", s.planned_at}, {"started_at", s.started_at},
+          {"finished_at", s.finished_at}, {"error", s.error}};
+}
+
+}  // namespace
+
+std::string key_as_json(const std::string& fingerprint, const std::string& pem) { return print({{"fingerprint", fingerprint}, {"public_key", pem}}); }
+
+std::string catalogue_as_json(const firmware::Catalogue& catalogue) {
+  auto list = json::array();
+  for (const auto* module : catalogue.all()) list.push_back(stocked(*module));
+  return print(list);
+}
+
+std::string inspected_as_json(const std::vector<Inspected>& files) {
+  auto list = json::array();
+  for (const auto& f : files) {
+    json entry{{"file", f.file}, {"accepted", f.verdict.empty()}};
+    if (!f.verdict.empty()) entry["why_not"] = f.verdict;
+    if (f.module) {
+      const auto& p = f.module->prefix;
+      entry.update({{"module", p.key.name()}, {"function", static_cast<int>(p.key.function)}, {"index", p.key.index}, {"version", p.version}, {"platform", p.platform},
+                    {"platform_name", firmware::platform_name(p.platform)}, {"start_address", p.start_address}, {"end_address", p.end_address}, {"flags", p.flags},
+                    {"crc_ok", f.module->crc_ok()}, {"sha256_ok", f.module->sha256_ok}, {"padding", f.module->padding},
+                    {"dependencies", dependencies_of(f.module->dependencies())}});
+    }
+    list.push_back(entry);
+  }
+  return print(list);
+}
+
+std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan) {
+  json result{{"platform", platform}, {"current", plan.current()}, {"blocked", plan.blocked()}, {"steps", json::array()}, {"missing", json::array()}, {"notes", plan.notes}};
+  for (const auto& s : plan.steps) {
+    auto entry = stocked(s.module);
+    entry["from_version"] = version_or_null(s.from_version);
+    entry["reason"] = s.reason;
+    result["steps"].push_back(entry);
+  }
+  for (const auto& m : plan.missing)
+    result["missing"].push_back({{"module", m.need.key.name()}, {"function", static_cast<int>(m.need.key.function)}, {"index", m.need.key.index}, {"version", m.need.version}, {"words", m.words}});
+  return print(result);
+}
+
+std::string devices_as_json(const std::vector<store::DeviceRow>& rows) {
+  auto list = json::array();
+  for (const auto& row : rows) list.push_back(device(row));
+  return print(list);
+}
+
+std::string device_as_json(const DeviceDetails& d) {
+  auto result = device(d.row);
+  result["application"] = json::parse(d.row.application, nullptr, false);
+  if (result["application"].is_discarded()) result["application"] = nullptr;
+  result["modules"] = json::array();
+  for (const auto& m : d.modules)
+    result["modules"].push_back({{"module", m.key.name()}, {"version", m.version}, {"valid", m.valid()}, {"main", m.store == firmware::StoreLocation::main},
+                                 {"failed_checks", firmware::validity::failed_words(m.checked, m.passed)}, {"sha256", m.sha256}, {"dependencies", dependencies_of(m.dependencies)}});
+  result["targets"] = json::array();
+  for (const auto& g : d.goals) result["targets"].push_back({{"module", g.key.name()}, {"version", g.version}, {"sha256", g.sha256}});
+  result["steps"] = json::array();
+  for (const auto& s : d.steps) result["steps"].push_back(step(s));
+  result["history"] = history(d.history);
+  return print(result);
+}
+
+std::string status_as_json(bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals) {
+  json result{{"running", running}, {"devices", json::array()}, {"refusals", history(refusals)}};
+  for (const auto& row : rows) result["devices"].push_back(device(row));
+  return print(result);
+}
+
+}  // namespace drydock::cli

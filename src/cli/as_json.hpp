@@ -1,0 +1,39 @@
+// What `--json` prints. Every JSON of the command line is made here.
+#pragma once
+
+#include "firmware/catalogue.hpp"
+#include "firmware/module.hpp"
+#include "planning/plan.hpp"
+#include "store/devices.hpp"
+#include "store/history.hpp"
+#include "store/updates.hpp"
+
+#include <string>
+#include <vector>
+
+namespace drydock::cli {
+
+std::string key_as_json(const std::string& fingerprint, const std::string& pem);
+std::string catalogue_as_json(const firmware::Catalogue& catalogue);
+
+struct Inspected {
+  std::string file;
+  std::optional<firmware::Module> module;
+  std::string verdict;   ///< empty: it may be added
+};
+std::string inspected_as_json(const std::vector<Inspected>& files);
+
+std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan);
+
+struct DeviceDetails {
+  store::DeviceRow row;
+  std::vector<firmware::InstalledModule> modules;
+  std::vector<planning::Goal> goals;
+  std::vector<store::StepRow> steps;
+  std::vector<store::HistoryRow> history;
+};
+std::string devices_as_json(const std::vector<store::DeviceRow>& rows);
+std::string device_as_json(const DeviceDetails& device);
+std::string status_as_json(bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals);
+
+}  // namespace drydock::cli

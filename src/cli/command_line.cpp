@@ -1,0 +1,193 @@
+#include "cli/command_line.hpp"
+
+#include "appliance/state_folder.hpp"
+#include "cli/commands.hpp"
+#include "version.hpp"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <fmt/core.h>
+#include <functional>
+
+namespace drydock::cli {
+
+int complain(const std::string& message) {
+  fmt::print(stderr, "drydock: {}\n", log::printable(message));
+  return 1;
+}
+
+namespace {
+
+constexpr const char* default_configuration = "/etc/drydock/drydock.toml";
+
+// What flags say, over what the file says.
+struct Flags {
+  std::string configuration_file;
+  std::optional<std::string> state;
+  std::optional<std::string> address;
+  std::optional<std::uint16_t> port;
+  std::optional<std::string> policy;
+  std::optional<std::string> log_level;
+  bool json = false;
+};
+
+Result<Context> make_context(const Flags& flags) {
+  Context context;
+  const bool named = !flags.configuration_file.empty();
+  auto loaded = appliance::load_configuration(named ? flags.configuration_file : default_configuration);
+  if (!loaded && (named || loaded.error().kind != Kind::not_found)) return tl::unexpected(loaded.error());
+  if (loaded) context.configuration = std::move(*loaded);
+  if (flags.state) context.configuration.state_folder = *flags.state;
+  if (flags.address) context.configuration.address = *flags.address;
+  if (flags.port) context.configuration.tcp_port = *flags.port;
+  if (flags.policy) context.configuration.policy = *appliance::parse_policy(*flags.policy);
+  if (flags.log_level) context.configuration.log_level = *appliance::parse_log_level(*flags.log_level);
+  context.json = flags.json;
+  log::set_threshold(context.configuration.log_level);
+  return context;
+}
+
+class CommandLine {
+public:
+  CommandLine() : app_("Drydock: a local cloud for Particle devices. It brings devices up to date, module by module.", "drydock") {
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", std::string("drydock ") + version);
+    app_.add_option("-c,--config", flags_.configuration_file, fmt::format("Configuration file (default: {})", default_configuration));
+    app_.add_option("--state", flags_.state, "State folder: keys, firmware, database");
+    app_.add_option("--log-level", flags_.log_level, "error, warning, notice, info or debug")->check(CLI::IsMember({"error", "warning", "notice", "info", "debug"}));
+    app_.fallthrough();
+    add_serve();
+    add_demo();
+    add_keys();
+    add_firmware();
+    add_devices();
+    add_plan();
+    auto* status_command = command(app_, "status", "How the devices are doing", [](const Context& c) { return status(c); });
+    with_json(status_command);
+    auto* config = app_.add_subcommand("config", "The configuration file");
+    config->require_subcommand(1);
+    config->add_subcommand("default", "Print one with every option and its default")->callback([this] {
+      action_ = [](const Context&) {
+        fmt::print("{}", appliance::default_configuration_text());
+        return 0;
+      };
+    });
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return app_.exit(e) == 0 ? 0 : 2;
+    }
+    const auto context = make_context(flags_);
+    if (!context) return complain(context.error().message);
+    return action_(*context);
+  }
+
+private:
+  using Action = std::function<int(const Context&)>;
+
+  CLI::App* command(CLI::App& under, const std::string& name, const std::string& what, Action action) {
+    auto* sub = under.add_subcommand(name, what);
+    sub->callback([this, action = std::move(action)] { action_ = action; });
+    return sub;
+  }
+  void with_json(CLI::App* sub) { sub->add_flag("--json", flags_.json, "As JSON"); }
+
+  void add_serve() {
+    auto* sub = command(app_, "serve", "Run the appliance", [](const Context& c) { return serve(c); });
+    sub->add_option("--address", flags_.address, "IP address to listen on");
+    sub->add_option("--port", flags_.port, "TCP port for Photon, P1 and Core");
+    sub->add_option("--policy", flags_.policy, "What happens to unknown devices: approve, open or closed")->check(CLI::IsMember({"approve", "open", "closed"}));
+  }
+  void add_demo() {
+    auto* sub = command(app_, "demo", "Three virtual Photons are brought up to date, on this machine only", [this](const Context&) { return demo(demo_); });
+    sub->add_option("--firmware", demo_.firmware, "Folder with the Photon's 040_*.bin and 043_*.bin to use instead of made-up modules")->check(CLI::ExistingDirectory);
+    sub->add_flag("--fast", demo_.fast, "Virtual devices without the delays of real flash memory");
+  }
+  void add_keys() {
+    auto* keys = app_.add_subcommand("keys", "The key by which devices know this server");
+    keys->require_subcommand(1);
+    command(*keys, "create", "Make it (serve does so by itself)", [](const Context& c) { return keys_create(c); });
+    with_json(command(*keys, "show", "Show its public half", [](const Context& c) { return keys_show(c); }));
+    auto* exporting = command(*keys, "export", "Write the public key for 'particle keys server', and say how to point a device here",
+                              [this](const Context& c) { return keys_export(c, key_export_); });
+    exporting->add_option("-o,--output", key_export_.output, "File to write")->capture_default_str();
+    exporting->add_option("--host", key_export_.host, "This machine's address, as devices reach it");
+    exporting->add_option("--port", flags_.port, "TCP port devices should use");
+    exporting->add_flag("--dfu", key_export_.whole_file, "Write the whole 512-byte record for dfu-util instead, with address and port");
+    exporting->add_flag("--force", key_export_.force, "Replace an existing file");
+  }
+  void add_firmware() {
+    auto* firmware = app_.add_subcommand("firmware", "The catalogue of modules");
+    firmware->require_subcommand(1);
+    auto* add = command(*firmware, "add", "Check files and put them into the catalogue", [this](const Context& c) { return firmware_add(c, files_); });
+    add->add_option("files", files_, "Module files (.bin) or folders")->required();
+    with_json(command(*firmware, "list", "What there is to send", [](const Context& c) { return firmware_list(c); }));
+    auto* inspect = command(*firmware, "inspect", "Say what a file is, without adding it", [this](const Context& c) { return firmware_inspect(c, files_); });
+    inspect->add_option("files", files_, "Module files")->required();
+    with_json(inspect);
+    auto* remove = command(*firmware, "remove", "Take files out of the catalogue", [this](const Context& c) { return firmware_remove(c, names_); });
+    remove->add_option("names", names_, "File names, or beginnings of their SHA-256")->required();
+  }
+  void add_devices() {
+    auto* devices = app_.add_subcommand("devices", "The devices that have connected");
+    devices->require_subcommand(1);
+    with_json(command(*devices, "list", "All of them", [](const Context& c) { return devices_list(c); }));
+    auto* show = command(*devices, "show", "Everything about one", [this](const Context& c) { return devices_show(c, name_); });
+    show->add_option("device", name_, "Id, its beginning, or name")->required();
+    with_json(show);
+    auto* approve = command(*devices, "approve", "Let devices be updated", [this](const Context& c) { return devices_approve(c, names_, approval_); });
+    approve->add_option("devices", names_, "Ids or names")->required();
+    approve->add_flag("--new-key", approval_.new_key, "Trust the new key of a device whose keys were renewed");
+    approve->add_flag("--retry", approval_.retry, "Forget failed attempts, so that a parked device tries again");
+    auto* refuse = command(*devices, "refuse", "Turn devices away", [this](const Context& c) { return devices_refuse(c, names_); });
+    refuse->add_option("devices", names_, "Ids or names")->required();
+    auto* forget = command(*devices, "forget", "Remove devices with their history; they may come again as unknown ones", [this](const Context& c) { return devices_forget(c, names_); });
+    forget->add_option("devices", names_, "Ids or names")->required();
+    auto* rename = command(*devices, "rename", "Give a device a name", [this](const Context& c) { return devices_rename(c, name_, text_); });
+    rename->add_option("device", name_, "Id or name")->required();
+    rename->add_option("name", text_, "The new name")->required();
+    auto* target = command(*devices, "target", "Say which modules a device should end with, besides what they need", [this](const Context& c) { return devices_target(c, name_, names_, clear_); });
+    target->add_option("device", name_, "Id or name")->required();
+    target->add_option("modules", names_, "File names, or beginnings of their SHA-256");
+    target->add_flag("--clear", clear_, "Take all wishes for this device back");
+  }
+  void add_plan() {
+    auto* sub = command(app_, "plan", "Say what would be sent to a device that reports this, without a device", [this](const Context& c) { return plan(c, plan_); });
+    sub->add_option("--describe", plan_.describe, "File with a Describe, JSON or protobuf")->required()->check(CLI::ExistingFile);
+    sub->add_option("--platform", plan_.platform, "Photon, P1, … or its number, when the Describe does not say");
+    sub->add_option("--firmware", plan_.firmware, "Files or folders to plan with, instead of the catalogue")->check(CLI::ExistingPath);
+    sub->add_option("--goal", plan_.goals, "Module files the device should end with")->check(CLI::ExistingFile);
+    with_json(sub);
+  }
+
+  CLI::App app_;
+  Flags flags_;
+  Action action_;
+  DemoOptions demo_;
+  KeyExport key_export_;
+  PlanOptions plan_;
+  Approval approval_;
+  std::vector<std::filesystem::path> files_;
+  std::vector<std::string> names_;
+  std::string name_;
+  std::string text_;
+  bool clear_ = false;
+};
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  // A reader that went away must not end the process, whoever it is.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    CommandLine command_line;
+    return command_line.run(argc, argv);
+  } catch (const std::exception& e) {
+    return complain(e.what());
+  }
+}
+
+}  // namespace drydock::cli

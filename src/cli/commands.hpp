@@ -1,0 +1,64 @@
+// One function a command, one file a family. They print, and return the exit status.
+#pragma once
+
+#include "appliance/configuration.hpp"
+
+#include <string>
+#include <vector>
+
+namespace drydock::cli {
+
+struct Context {
+  appliance::Configuration configuration;
+  bool json = false;
+};
+
+/// "drydock: …" on standard error; returns 1.
+int complain(const std::string& message);
+
+int serve(const Context& context);
+
+struct DemoOptions {
+  std::filesystem::path firmware;  ///< folder with real Photon modules 040_*.bin and 043_*.bin; empty: made-up ones
+  bool fast = false;               ///< devices without the delays of real flash memory
+};
+int demo(const DemoOptions& options);
+
+int keys_create(const Context& context);
+int keys_show(const Context& context);
+struct KeyExport {
+  std::filesystem::path output = "drydock.pub.der";
+  std::string host;                ///< empty: this machine's address, where there is only one
+  bool whole_file = false;         ///< the 512 bytes for dfu-util, with address and port, instead of the bare key
+  bool force = false;
+};
+int keys_export(const Context& context, const KeyExport& what);
+
+int firmware_add(const Context& context, const std::vector<std::filesystem::path>& files);
+int firmware_list(const Context& context);
+int firmware_inspect(const Context& context, const std::vector<std::filesystem::path>& files);
+int firmware_remove(const Context& context, const std::vector<std::string>& names);
+
+int devices_list(const Context& context);
+int devices_show(const Context& context, const std::string& device);
+struct Approval {
+  bool new_key = false;
+  bool retry = false;
+};
+int devices_approve(const Context& context, const std::vector<std::string>& devices, const Approval& how);
+int devices_refuse(const Context& context, const std::vector<std::string>& devices);
+int devices_forget(const Context& context, const std::vector<std::string>& devices);
+int devices_rename(const Context& context, const std::string& device, const std::string& name);
+int devices_target(const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear);
+
+struct PlanOptions {
+  std::filesystem::path describe;
+  std::string platform;                             ///< when the Describe does not say
+  std::vector<std::filesystem::path> firmware;      ///< files or folders to plan with, instead of the catalogue
+  std::vector<std::filesystem::path> goals;         ///< modules the device should end with
+};
+int plan(const Context& context, const PlanOptions& options);
+
+int status(const Context& context);
+
+}  // namespace drydock::cli

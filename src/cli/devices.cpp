@@ -1,0 +1,154 @@
+#include "appliance/server_keys.hpp"
+#include "appliance/stock.hpp"
+#include "base/clock.hpp"
+#include "cli/as_json.hpp"
+#include "cli/open_store.hpp"
+#include "cli/table.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace drydock::cli {
+namespace {
+
+// By id, the beginning of an id, or name.
+Result<store::DeviceRow> find_device(store::Database& db, const std::string& name) {
+  std::vector<store::DeviceRow> found;
+  for (auto& row : store::load_devices(db))
+    if (row.name == name || (name.size() >= 4 && row.id.starts_with(name))) found.push_back(std::move(row));
+  if (found.empty()) return failure(Kind::not_found, fmt::format("no device '{}': see 'drydock devices list'", name));
+  if (found.size() > 1) return failure(Kind::conflict, fmt::format("'{}' stands for {} devices: give more of the id", name, found.size()));
+  return std::move(found.front());
+}
+
+// Applies `change` to each device named and tells the running service.
+template <class Change>
+int change_each(const Context& context, const std::vector<std::string>& names, Change change) {
+  auto db = open_to_write(context);
+  std::vector<store::DeviceRow> rows;
+  for (const auto& name : names) {
+    auto row = find_device(db, name);
+    if (!row) return complain(row.error().message);
+    rows.push_back(std::move(*row));
+  }
+  int status = 0;
+  for (const auto& row : rows) status = std::max(status, change(db, row));
+  folder_of(context).touch_changed();
+  return status;
+}
+
+std::string title_of(const store::DeviceRow& row) { return row.name.empty() ? row.id : fmt::format("{} ({})", row.name, row.id); }
+
+std::string state_in_words(const store::DeviceRow& row) {
+  if (row.approval == "pending") return "waits for approval";
+  if (row.approval == "refused") return "refused";
+  return row.state_words.empty() ? row.state : row.state_words;
+}
+
+}  // namespace
+
+int devices_list(const Context& context) {
+  auto db = open_to_read(context);
+  const auto rows = store::load_devices(db);
+  if (context.json) {
+    fmt::print("{}\n", devices_as_json(rows));
+    return 0;
+  }
+  if (rows.empty()) {
+    fmt::print("No device has connected yet. 'drydock keys export' says how to point one here.\n");
+    return 0;
+  }
+  const auto now = utc_milliseconds();
+  std::vector<std::vector<std::string>> lines{{"DEVICE", "NAME", "PLATFORM", "SEEN", "STATE"}};
+  for (const auto& row : rows)
+    lines.push_back({row.id, row.name.empty() ? "–" : row.name, firmware::platform_name(row.platform), row.connected ? "connected" : ago(row.last_seen, now), state_in_words(row)});
+  fmt::print("{}", table(lines));
+  return 0;
+}
+
+int devices_show(const Context& context, const std::string& name) {
+  auto db = open_to_read(context);
+  auto row = find_device(db, name);
+  if (!row) return complain(row.error().message);
+  constexpr int recent = 20;
+  const DeviceDetails d{*row, store::load_modules(db, row->id), store::load_goals(db, row->id), store::recent_steps(db, row->id, recent), store::recent_history(db, row->id, recent)};
+  if (context.json) {
+    fmt::print("{}\n", device_as_json(d));
+    return 0;
+  }
+  fmt::print("{}\n", log::printable(fmt::format("{}, a {}", title_of(*row), firmware::platform_name(row->platform))));
+  fmt::print("  {}{}\n", log::printable(state_in_words(*row)), row->safe_mode ? "; in safe mode" : "");
+  fmt::print("  {} from {}; first seen {}\n", row->connected ? "connected" : "last seen " + ago(row->last_seen, utc_milliseconds()), row->address, local_time(row->first_seen));
+  fmt::print("  key {}\n", appliance::fingerprint(row->public_key));
+  if (!row->changed_key.empty())
+    fmt::print("  REFUSED: came {} with another key, {}. If its keys were renewed on purpose: drydock devices approve {} --new-key\n",
+               local_time(row->changed_key_seen), appliance::fingerprint(row->changed_key), row->id);
+  std::vector<std::vector<std::string>> modules{{"MODULE", "VERSION", "CHECKS"}};
+  for (const auto& m : d.modules) {
+    const auto failed = firmware::validity::failed_words(m.checked, m.passed);
+    modules.push_back({m.key.name() + (m.store == firmware::StoreLocation::main ? "" : " (other store)"), std::to_string(m.version), failed.empty() ? "passed" : "failed: " + failed});
+  }
+  fmt::print("\n{}", table(modules));
+  for (const auto& goal : d.goals) fmt::print("wanted: {} version {}\n", goal.key.name(), goal.version);
+  if (!d.steps.empty()) {
+    std::vector<std::vector<std::string>> steps{{"STEP", "STATE", "BYTES", "WHY"}};
+    for (const auto& s : d.steps)
+      steps.push_back({fmt::format("{} version {}", s.key.name(), s.version), s.state, fmt::format("{}/{}", s.bytes_acknowledged, s.bytes_total), s.error.empty() ? s.reason : s.error});
+    fmt::print("\n{}", table(steps));
+  }
+  fmt::print("\n");
+  for (const auto& h : d.history) fmt::print("{}  {}\n", local_time(h.at), log::printable(h.words));
+  return 0;
+}
+
+int devices_approve(const Context& context, const std::vector<std::string>& devices, const Approval& how) {
+  return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
+    if (how.new_key && !store::accept_changed_key(db, row.id)) return complain(row.id + " has not come with another key");
+    if (how.retry) store::clear_attempts(db, row.id);
+    store::set_approval(db, row.id, "approved");
+    fmt::print("{} is approved{}\n", title_of(row), how.new_key ? ", with its new key" : how.retry ? " and tries again" : "");
+    return 0;
+  });
+}
+
+int devices_refuse(const Context& context, const std::vector<std::string>& devices) {
+  return change_each(context, devices, [](store::Database& db, const store::DeviceRow& row) {
+    store::set_approval(db, row.id, "refused");
+    fmt::print("{} is refused\n", title_of(row));
+    return 0;
+  });
+}
+
+int devices_forget(const Context& context, const std::vector<std::string>& devices) {
+  return change_each(context, devices, [](store::Database& db, const store::DeviceRow& row) {
+    store::forget_device(db, row.id);
+    fmt::print("{} is forgotten\n", title_of(row));
+    return 0;
+  });
+}
+
+int devices_rename(const Context& context, const std::string& device, const std::string& name) {
+  return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
+    store::set_name(db, row.id, name.substr(0, 64));
+    fmt::print("{} is called {} now\n", row.id, name.substr(0, 64));
+    return 0;
+  });
+}
+
+int devices_target(const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear) {
+  if (modules.empty() && !clear) return complain("say which modules, or --clear");
+  return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
+    if (clear) store::clear_goals(db, row.id);
+    for (const auto& name : modules) {
+      const auto module = appliance::find_in_stock(db, name);
+      if (!module) return complain(module.error().message);
+      if (module->platform != row.platform)
+        return complain(fmt::format("{} is for a {}, this device is a {}", module->file_name, firmware::platform_name(module->platform), firmware::platform_name(row.platform)));
+      store::save_goal(db, row.id, planning::Goal{module->key, module->version, module->sha256});
+      fmt::print("{} shall have {}\n", title_of(row), module->title());
+    }
+    return 0;
+  });
+}
+
+}  // namespace drydock::cli

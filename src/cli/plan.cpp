@@ -1,0 +1,97 @@
+#include "appliance/stock.hpp"
+#include "base/limits.hpp"
+#include "cli/as_json.hpp"
+#include "cli/open_store.hpp"
+#include "device/describe.hpp"
+#include "firmware/files.hpp"
+#include "store/modules.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace drydock::cli {
+namespace {
+
+using std::filesystem::path;
+
+Result<firmware::StockedModule> read_module(const path& file) {
+  const auto content = firmware::read_file(file, limits::module_file);
+  if (!content) return tl::unexpected(content.error());
+  auto appraised = appliance::appraise(*content, file.filename().string());
+  if (!appraised) return tl::unexpected(appraised.error());
+  return std::move(appraised->module);
+}
+
+firmware::Catalogue read_catalogue(const std::vector<path>& places) {
+  firmware::Catalogue catalogue;
+  const auto take = [&](const path& file) {
+    auto module = read_module(file);
+    if (module) catalogue.add(std::move(*module));
+    else complain(module.error().message + " (left out)");
+  };
+  for (const auto& place : places) {
+    if (!std::filesystem::is_directory(place)) {
+      take(place);
+      continue;
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(place))
+      if (entry.path().extension() == ".bin") take(entry.path());
+  }
+  return catalogue;
+}
+
+}  // namespace
+
+int plan(const Context& context, const PlanOptions& options) {
+  const auto content = firmware::read_file(options.describe, limits::describe_file);
+  if (!content) return complain(content.error().message);
+  const auto describe = device::parse_describe(*content);
+  if (!describe) return complain(fmt::format("{}: {}", options.describe.string(), describe.error().message));
+  if (!describe->system) return complain(fmt::format("{} says nothing about the device's system: no modules (\"m\")", options.describe.string()));
+
+  firmware::Inventory inventory;
+  inventory.modules = describe->system->modules;
+  if (!options.platform.empty()) {
+    const auto* platform = firmware::find_platform(options.platform);
+    if (!platform) return complain(fmt::format("there is no platform '{}'", options.platform));
+    inventory.platform = platform->id;
+  } else if (describe->system->platform) {
+    inventory.platform = *describe->system->platform;
+  } else {
+    return complain("the Describe does not say the platform: add --platform photon, or another one");
+  }
+  if (const auto* platform = firmware::find_platform(inventory.platform)) inventory.max_binary = platform->max_binary;
+
+  firmware::Catalogue catalogue;
+  if (options.firmware.empty()) {
+    auto db = open_to_read(context);
+    catalogue = store::load_catalogue(db);
+  } else {
+    catalogue = read_catalogue(options.firmware);
+  }
+  planning::Target target;
+  for (const auto& file : options.goals) {
+    auto module = read_module(file);
+    if (!module) return complain(module.error().message);
+    if (module->platform != inventory.platform)
+      return complain(fmt::format("{} is for a {}, the device is a {}", module->file_name, firmware::platform_name(module->platform), firmware::platform_name(inventory.platform)));
+    target.goals.push_back({module->key, module->version, module->sha256});
+    catalogue.add(std::move(*module));
+  }
+
+  const auto result = planning::plan(inventory, catalogue, target);
+  if (context.json) {
+    fmt::print("{}\n", plan_as_json(inventory.platform, result));
+    return result.blocked() ? 1 : 0;
+  }
+  for (const auto& note : result.notes) fmt::print("note: {}\n", note);
+  if (result.current()) fmt::print("Nothing to send: the device has what it needs.\n");
+  for (std::size_t i = 0; i < result.steps.size(); ++i) {
+    const auto& s = result.steps[i];
+    fmt::print("{}. {} {}({}): {}\n", i + 1, s.module.title(), s.from_version ? fmt::format("over version {} ", *s.from_version) : "", s.module.file_name, s.reason);
+  }
+  for (const auto& m : result.missing) fmt::print("missing: {}\n", m.words);
+  return result.blocked() ? 1 : 0;
+}
+
+}  // namespace drydock::cli
