@@ -119,7 +119,7 @@ private:
     if (satisfied(goal, module)) return;
     if (module == nullptr) return report_missing({goal.key, goal.version}, "asked for", "");
     const auto why = fmt::format("{} was asked for", module->title());
-    if (!bring(*module, why)) report_missing({goal.key, goal.version}, "asked for", "with its dependencies");
+    if (!bring(*module, why) && missing_.empty()) report_missing({goal.key, goal.version}, "asked for", "with its dependencies");
   }
 
   // Tries candidates from the lowest sufficient version upwards, so that no needlessly long chain is started (R3).

@@ -1,0 +1,179 @@
+// Configuration, keys, admission and attempts: the appliance's decisions without any network.
+#include "appliance/admission.hpp"
+#include "appliance/configuration.hpp"
+#include "appliance/server_keys.hpp"
+#include "base/limits.hpp"
+#include "planning/attempts.hpp"
+#include "support/data.hpp"
+#include "support/folder.hpp"
+#include "support/harbour.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <sys/stat.h>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace std::chrono_literals;
+using appliance::Admission;
+using appliance::Policy;
+
+namespace {
+
+std::string problem(std::string_view text) {
+  const auto parsed = appliance::parse_configuration(text, "drydock.toml");
+  return parsed ? "" : parsed.error().message;
+}
+
+transport::lightssl::Claim claim_of(int number, int key) {
+  transport::lightssl::Claim claim;
+  claim.id.bytes[11] = static_cast<std::uint8_t>(number);
+  claim.public_key = device_key(key).public_key_spki();
+  return claim;
+}
+
+appliance::Fleet fleet_with(int number, int key, const std::string& approval = "approved") {
+  appliance::Fleet fleet;
+  auto& row = fleet[claim_of(number, key).id].row;
+  row.approval = approval;
+  row.public_key = claim_of(number, key).public_key;
+  return fleet;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(appliance_room)
+
+BOOST_AUTO_TEST_CASE(the_printed_default_configuration_is_the_default) {
+  const auto text = appliance::default_configuration_text();
+  BOOST_TEST(problem(text) == "");
+  // Also with every option switched on.
+  std::string all;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) all += (line.starts_with("#") && line.find(" = ") != std::string::npos && line[1] != ' ' ? line.substr(1) : line) + "\n";
+  const auto parsed = appliance::parse_configuration(all, "drydock.toml");
+  BOOST_REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message));
+  const appliance::Configuration usual;
+  BOOST_TEST(parsed->state_folder == usual.state_folder);
+  BOOST_TEST(parsed->address == usual.address);
+  BOOST_TEST(parsed->tcp_port == usual.tcp_port);
+  BOOST_TEST((parsed->policy == usual.policy));
+  BOOST_TEST(parsed->concurrent_updates == usual.concurrent_updates);
+  BOOST_TEST(parsed->fast_ota == usual.fast_ota);
+  BOOST_TEST((parsed->log_level == usual.log_level));
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_configuration_says_where_and_what) {
+  BOOST_TEST(problem("[listen]\ntcp_prot = 1\n") == "drydock.toml, line 2: there is no option 'listen.tcp_prot'");
+  BOOST_TEST(problem("[listen]\ntcp_port = 70000\n") == "drydock.toml, line 2: 'listen.tcp_port' must be a port number, 0 to 65535");
+  BOOST_TEST(problem("[devices]\npolicy = \"opne\"\n") == "drydock.toml, line 2: 'devices.policy' must be \"approve\", \"open\" or \"closed\"");
+  BOOST_TEST(problem("[devices\n").starts_with("drydock.toml, line 1: "));
+  BOOST_TEST(problem("surprise = 1\n") == "drydock.toml, line 1: there is no option 'surprise'");
+  BOOST_TEST((appliance::load_configuration("/nowhere/drydock.toml").error().kind == Kind::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(the_server_key_is_made_once_readable_by_nobody_else_and_never_replaced) {
+  TemporaryFolder temporary;
+  const appliance::StateFolder folder{temporary.path() / "state"};
+  BOOST_REQUIRE(folder.create().has_value());
+  const auto first = appliance::load_or_create_server_key(folder);
+  const auto second = appliance::load_or_create_server_key(folder);
+  BOOST_TEST(to_hex(first->public_key_spki()) == to_hex(second->public_key_spki()));
+  struct stat status{};
+  BOOST_REQUIRE(::stat(folder.server_key().c_str(), &status) == 0);
+  BOOST_TEST((status.st_mode & 0777) == 0600u);
+  BOOST_TEST((appliance::create_server_key(folder).error().kind == Kind::conflict));
+  std::filesystem::resize_file(folder.server_key(), 100);
+  BOOST_TEST((appliance::load_or_create_server_key(folder).error().kind == Kind::malformed));
+  BOOST_TEST(std::filesystem::file_size(folder.server_key()) == 100u);
+}
+
+BOOST_AUTO_TEST_CASE(server_key_files_are_those_of_the_vectors) {
+  const auto v = load_json("08_server_key_files.json");
+  int compared = 0;
+  for (const auto& file : v["files"]) {
+    if (file["transport"] != "tcp") continue;
+    ++compared;
+    std::optional<std::uint16_t> port;
+    if (!file["port"].is_null()) port = file["port"].get<std::uint16_t>();
+    const auto made = appliance::server_key_file(hex(v["server_rsa_pub_der"]), file["host"], port);
+    BOOST_REQUIRE(made.has_value());
+    BOOST_TEST(to_hex(*made) == text_in(file["file"]));
+  }
+  BOOST_TEST(compared == 2);
+  BOOST_TEST(!appliance::server_key_file({}, std::string(64, 'h'), 1).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(strangers_come_in_as_the_policy_says) {
+  BOOST_TEST((appliance::consider(claim_of(1, 1), {}, Policy::approve).answer == Admission::Answer::stranger));
+  BOOST_TEST((appliance::consider(claim_of(1, 1), {}, Policy::open).answer == Admission::Answer::stranger));
+  const auto closed = appliance::consider(claim_of(1, 1), {}, Policy::closed);
+  BOOST_TEST((closed.answer == Admission::Answer::turned_away));
+  BOOST_TEST(!closed.key.has_value());
+  BOOST_TEST(closed.words.find("is unknown") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_known_device_is_known_by_its_key_only) {
+  BOOST_TEST((appliance::consider(claim_of(1, 1), fleet_with(1, 1), Policy::closed).answer == Admission::Answer::known));
+  BOOST_TEST((appliance::consider(claim_of(1, 2), fleet_with(1, 1), Policy::open).answer == Admission::Answer::changed_key));
+  BOOST_TEST((appliance::consider(claim_of(1, 1), fleet_with(1, 1, "refused"), Policy::open).answer == Admission::Answer::turned_away));
+}
+
+BOOST_AUTO_TEST_CASE(an_old_core_that_sends_no_key_is_held_to_the_one_on_file) {
+  auto claim = claim_of(1, 1);
+  claim.public_key.clear();
+  BOOST_TEST((appliance::consider(claim, fleet_with(1, 1), Policy::open).answer == Admission::Answer::known));
+  BOOST_TEST((appliance::consider(claim, {}, Policy::open).answer == Admission::Answer::turned_away));
+  claim.public_key = Bytes(162, 3);
+  BOOST_TEST((appliance::consider(claim, {}, Policy::open).answer == Admission::Answer::turned_away));
+}
+
+BOOST_AUTO_TEST_CASE(there_is_an_end_to_the_strangers_waiting) {
+  appliance::Fleet fleet;
+  for (std::size_t i = 0; i < limits::unknown_devices; ++i) {
+    transport::DeviceId id;
+    id.bytes[0] = 1;
+    id.bytes[1] = static_cast<std::uint8_t>(i);
+    id.bytes[2] = static_cast<std::uint8_t>(i >> 8);
+    fleet[id].row.approval = "pending";
+  }
+  BOOST_TEST((appliance::consider(claim_of(1, 1), fleet, Policy::approve).answer == Admission::Answer::turned_away));
+}
+
+BOOST_AUTO_TEST_CASE(three_attempts_with_growing_pauses_then_parked) {
+  using planning::Permission;
+  planning::Step step;
+  step.module.version = 3;
+  const std::int64_t started = 1'000'000;
+  const auto ask = [&](int count, std::int64_t after) { return planning::may_try(step, {count, started, "it failed"}, started + after); };
+  BOOST_TEST((ask(0, 0).answer == Permission::Answer::go));
+  BOOST_TEST((ask(1, 59'999).answer == Permission::Answer::wait));
+  BOOST_TEST(ask(1, 59'999).not_before == started + 60'000);
+  BOOST_TEST((ask(1, 60'000).answer == Permission::Answer::go));
+  BOOST_TEST((ask(2, 299'999).answer == Permission::Answer::wait));
+  BOOST_TEST((ask(2, 300'000).answer == Permission::Answer::go));
+  BOOST_TEST((ask(3, 1'000'000'000).answer == Permission::Answer::parked));
+  BOOST_TEST(ask(3, 1).words.find("tried 3 times: it failed") != std::string::npos);
+  BOOST_TEST((ask(1, -5'000).answer == Permission::Answer::go));  // the wall clock was set back
+}
+
+BOOST_AUTO_TEST_CASE(only_a_describe_says_what_became_of_a_step) {
+  firmware::Inventory reported;
+  reported.platform = 6;
+  firmware::InstalledModule part;
+  part.key = {firmware::Function::system_part, 2};
+  part.version = 1;
+  reported.modules = {part};
+  planning::InFlight step{part.key, 3, "", 1, true};
+  BOOST_TEST(planning::reconcile(step, reported).words == "the device took system part 2 version 3 and still reports version 1");
+  step.completely_sent = false;
+  BOOST_TEST(planning::reconcile(step, reported).words == "the connection ended before system part 2 version 3 was sent completely");
+  reported.modules[0].version = 3;
+  BOOST_TEST(planning::reconcile(step, reported).verified);
+  reported.modules[0].checked = 30;
+  reported.modules[0].passed = 28;
+  BOOST_TEST(!planning::reconcile(step, reported).verified);
+  reported.modules.clear();
+  BOOST_TEST(!planning::reconcile(step, reported).verified);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,217 @@
+// The handshake and frames against computed vectors and recordings of real device firmware.
+#include "coap/message.hpp"
+#include "crypto/hash.hpp"
+#include "support/data.hpp"
+#include "transport/lightssl_frames.hpp"
+#include "transport/lightssl_handshake.hpp"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace drydock::transport;
+
+namespace {
+
+// Gives out bytes that were written down.
+class Replay final : public crypto::Random {
+public:
+  explicit Replay(Bytes bytes) : bytes_(std::move(bytes)) {}
+  void fill(std::span<std::uint8_t> into) override {
+    for (auto& byte : into) byte = bytes_.at(at_++);
+  }
+
+private:
+  Bytes bytes_;
+  std::size_t at_ = 0;
+};
+
+lightssl::Credentials credentials_of(const Bytes& bytes) {
+  lightssl::Credentials credentials;
+  BOOST_REQUIRE(bytes.size() == credentials.bytes.size());
+  std::copy(bytes.begin(), bytes.end(), credentials.bytes.begin());
+  return credentials;
+}
+
+crypto::AesKey key_of(const Bytes& b) { crypto::AesKey k; std::copy_n(b.begin(), 16, k.begin()); return k; }
+crypto::AesBlock block_of(const Bytes& b) { crypto::AesBlock k; std::copy_n(b.begin(), 16, k.begin()); return k; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(lightssl_transport)
+
+BOOST_AUTO_TEST_CASE(the_computed_handshake_is_reproduced_byte_for_byte) {
+  const auto v = load_json("01_lightssl_handshake.json");
+  const auto server = crypto::RsaPrivateKey::parse(view_of(text_in(v["server_private_key_pem"])));
+  BOOST_REQUIRE(server.has_value());
+  BOOST_TEST(to_hex(server->public_key_spki()) == text_in(v["server_public_key_der"]));
+
+  const auto plaintext = server->decrypt(hex(v["step2_device_sends_256"]));
+  BOOST_REQUIRE(plaintext.has_value());
+  BOOST_TEST(to_hex(*plaintext) == text_in(v["step2_plaintext_214"]));
+  const auto claim = lightssl::read_claim(*plaintext, hex(v["step1_server_sends_nonce_40"]));
+  BOOST_REQUIRE(claim.has_value());
+  BOOST_TEST(claim->id.text() == text_in(v["device_id_hex"]));
+  BOOST_TEST(to_hex(claim->public_key) == text_in(v["device_public_key_der_162"]));
+
+  const auto device_key = crypto::RsaPublicKey::from_spki(claim->public_key);
+  BOOST_REQUIRE(device_key.has_value());
+  const auto credentials = credentials_of(hex(v["step3_credentials_40"]));
+  const auto block = hex(v["step3_padded_block_128"]);
+  Replay padding(Bytes(block.begin() + 2, block.end() - 41));
+  auto encrypted = device_key->encrypt(credentials.bytes, padding);
+  BOOST_REQUIRE(encrypted.has_value());
+  BOOST_TEST(to_hex(*encrypted) == text_in(v["step3_ciphertext_128"]));
+  BOOST_TEST(to_hex(crypto::hmac_sha1(credentials.bytes, *encrypted)) == text_in(v["step3_hmac_sha1_20"]));
+  const auto reply = lightssl::sign_reply(credentials, *encrypted, *server);
+  BOOST_REQUIRE(reply.has_value());
+  BOOST_TEST(to_hex(*reply) == text_in(v["step3_server_sends_384"]));
+  BOOST_TEST(to_hex(credentials.key()) == text_in(v["derived"]["aes_key"]));
+  BOOST_TEST(to_hex(credentials.initial_vector()) == text_in(v["derived"]["initial_iv_both_directions"]));
+}
+
+BOOST_AUTO_TEST_CASE(the_computed_frames_are_reproduced_both_ways) {
+  const auto v = load_json("02_aes_cbc_frames.json");
+  for (const auto* direction : {"device_to_server", "server_to_device"}) {
+    lightssl::FrameWriter writer(key_of(hex(v["aes_key"])), block_of(hex(v["initial_iv"])));
+    lightssl::FrameReader reader(key_of(hex(v["aes_key"])), block_of(hex(v["initial_iv"])));
+    for (const auto& frame : v[direction]) {
+      Bytes wire;
+      writer.seal(hex(frame["coap_plaintext"]), wire);
+      BOOST_TEST(to_hex(wire) == text_in(frame["frame_on_wire"]));
+      // One byte at a time, as a network may deliver it.
+      std::optional<Bytes> message;
+      for (const auto byte : wire) {
+        BOOST_TEST(!message.has_value());
+        reader.feed({&byte, 1});
+        message = *reader.next();
+      }
+      BOOST_REQUIRE(message.has_value());
+      BOOST_TEST(to_hex(*message) == text_in(frame["coap_plaintext"]));
+    }
+  }
+}
+
+BOOST_DATA_TEST_CASE(a_recorded_session_decodes_and_encodes_identically,
+                     boost::unit_test::data::make({"tcp-2.3.1-normal.jsonl", "tcp-photon-6.2.0-fast.jsonl"}), file) {
+  const auto keys = load_json("tcp-keys.json");
+  const auto server = crypto::RsaPrivateKey::parse(hex(keys["server_private_key_pkcs8_der"]));
+  BOOST_REQUIRE(server.has_value());
+  const auto device = crypto::RsaPrivateKey::parse(hex(keys["device_private_key_pkcs1_der"]));
+  BOOST_REQUIRE(device.has_value());
+
+  Bytes nonce;
+  Bytes cipher;
+  int sessions = 0;
+  int frames = 0;
+  std::map<std::string, std::unique_ptr<lightssl::FrameReader>> readers;
+  std::map<std::string, std::unique_ptr<lightssl::FrameWriter>> writers;
+  std::map<std::string, std::vector<Bytes>> recorded_frames;
+  std::map<std::string, std::vector<Bytes>> recorded_messages;
+
+  const auto compare = [&] {
+    for (auto& [direction, messages] : recorded_messages) {
+      BOOST_REQUIRE(messages.size() == recorded_frames[direction].size());
+      for (std::size_t i = 0; i < messages.size(); ++i) {
+        readers[direction]->feed(recorded_frames[direction][i]);
+        const auto message = readers[direction]->next();
+        BOOST_REQUIRE(message.has_value() && message->has_value());
+        BOOST_TEST(to_hex(**message) == to_hex(messages[i]));
+        Bytes wire;
+        writers[direction]->seal(messages[i], wire);
+        BOOST_TEST(to_hex(wire) == to_hex(recorded_frames[direction][i]));
+        const auto parsed = coap::decode(messages[i]);
+        BOOST_REQUIRE(parsed.has_value());
+        BOOST_TEST(to_hex(coap::encode(*parsed)) == to_hex(messages[i]));
+        ++frames;
+      }
+    }
+    recorded_frames.clear();
+    recorded_messages.clear();
+  };
+
+  for (const auto& event : load_json_lines(file)) {
+    const auto what = text_in(event["ev"]);
+    if (what == "nonce") {
+      compare();
+      ++sessions;
+      nonce = hex(event["hex"]);
+    } else if (what == "handshake_cipher") {
+      cipher = hex(event["hex"]);
+    } else if (what == "handshake_blob") {
+      const auto padded = hex(event["padded_plaintext"]);
+      const auto plaintext = server->decrypt(cipher);
+      BOOST_REQUIRE(plaintext.has_value());
+      BOOST_TEST(to_hex(*plaintext) == to_hex(ByteView(padded).last(plaintext->size())));
+      const auto claim = lightssl::read_claim(*plaintext, nonce);
+      BOOST_REQUIRE(claim.has_value());
+      BOOST_TEST(claim->id.text() == text_in(keys["device_id"]));
+      // The device's ciphertext again, from its padding.
+      const auto server_public = crypto::RsaPublicKey::from_spki(server->public_key_spki());
+      Replay padding(Bytes(padded.begin() + 2, padded.end() - static_cast<std::ptrdiff_t>(plaintext->size()) - 1));
+      BOOST_TEST(to_hex(*server_public->encrypt(*plaintext, padding)) == to_hex(cipher));
+    } else if (what == "session_key") {
+      const auto credentials = credentials_of(hex(event["credentials"]));
+      const auto ciphertext = hex(event["ciphertext"]);
+      BOOST_TEST(to_hex(*device->decrypt(ciphertext)) == text_in(event["credentials"]));
+      const auto reply = lightssl::sign_reply(credentials, ciphertext, *server);
+      BOOST_REQUIRE(reply.has_value());
+      BOOST_TEST(to_hex(*reply) == text_in(event["ciphertext"]) + text_in(event["signature"]));
+      for (const auto* direction : {"device_to_server", "server_to_device"}) {
+        readers[direction] = std::make_unique<lightssl::FrameReader>(credentials.key(), credentials.initial_vector());
+        writers[direction] = std::make_unique<lightssl::FrameWriter>(credentials.key(), credentials.initial_vector());
+      }
+    } else if (what == "frame") {
+      recorded_frames[event["dir"]].push_back(hex(event["hex"]));
+    } else if (what == "message") {
+      recorded_messages[event["dir"]].push_back(hex(event["plain"]));
+    }
+  }
+  compare();
+  BOOST_TEST(sessions >= 1);
+  BOOST_TEST(frames > 30);
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_must_repeat_the_nonce_and_have_an_id) {
+  const Bytes nonce(40, 1);
+  Bytes blob(52, 1);
+  BOOST_TEST(lightssl::read_claim(blob, nonce).has_value());  // an old Core, which sends no key
+  BOOST_TEST(lightssl::read_claim(blob, nonce)->public_key.empty());
+  blob[39] = 2;
+  BOOST_TEST((lightssl::read_claim(blob, nonce).error().kind == Kind::refused));
+  BOOST_TEST((lightssl::read_claim(ByteView(nonce), nonce).error().kind == Kind::malformed));
+}
+
+BOOST_AUTO_TEST_CASE(frames_of_impossible_length_are_refused_before_they_are_waited_for) {
+  const auto refuse = [](const char* length) {
+    lightssl::FrameReader reader({}, {});
+    reader.feed(hex(std::string(length)));
+    const auto next = reader.next();
+    BOOST_REQUIRE(!next.has_value());
+    return next.error().kind;
+  };
+  BOOST_TEST((refuse("0810") == Kind::too_large));
+  BOOST_TEST((refuse("ffff") == Kind::too_large));
+  BOOST_TEST((refuse("0000") == Kind::malformed));
+  BOOST_TEST((refuse("0011") == Kind::malformed));
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_of_noise_is_refused) {
+  lightssl::FrameReader reader({}, {});
+  reader.feed(hex("0020" + std::string(64, '5')));
+  BOOST_TEST(!reader.next().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(private_keys_survive_being_written_down) {
+  const auto key = crypto::RsaPrivateKey::generate(2048);
+  const auto again = crypto::RsaPrivateKey::parse(view_of(key.to_pem()));
+  BOOST_REQUIRE(again.has_value());
+  BOOST_TEST(to_hex(again->public_key_spki()) == to_hex(key.public_key_spki()));
+  BOOST_TEST(key.public_key_spki().size() == 294u);
+  BOOST_TEST(!crypto::RsaPrivateKey::parse(view_of("-----BEGIN nonsense")).has_value());
+  BOOST_TEST(!crypto::RsaPublicKey::from_spki(Bytes(162, 7)).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,198 @@
+#include "appliance/stock.hpp"
+#include "base/crc32.hpp"
+#include "firmware/files.hpp"
+#include "firmware/module.hpp"
+#include "support/data.hpp"
+#include "support/folder.hpp"
+#include "support/harbour.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+
+using namespace drydock;
+using namespace drydock::testing;
+
+namespace {
+
+std::string refusal(const Bytes& file) {
+  const auto module = firmware::parse_module(file);
+  if (!module) return module.error().message;
+  const auto checked = firmware::check(*module);
+  return checked ? "" : checked.error().message;
+}
+
+Bytes made(virtual_device::ModuleRecipe recipe = {}) { return virtual_device::make_module(recipe); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(firmware_module)
+
+BOOST_AUTO_TEST_CASE(crc_vectors) {
+  for (const auto& v : load_list("07_crc32.json", "vectors")) {
+    const auto bytes = v.contains("hex") ? hex(v["hex"]) : Bytes();
+    const auto text = v.value("ascii", "");
+    const auto crc = v.contains("hex") ? crc32(bytes) : crc32(view_of(text));
+    Bytes big_endian;
+    put_be32(big_endian, crc);
+    BOOST_TEST(to_hex(big_endian) == v["crc32_hex"].get<std::string>());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_made_module_is_read_back) {
+  virtual_device::ModuleRecipe recipe;
+  recipe.function = 4;
+  recipe.index = 2;
+  recipe.version = 1512;
+  recipe.needs1 = {4, 1, 1512};
+  recipe.needs2 = {2, 0, 400};
+  const auto file = made(recipe);
+  const auto module = firmware::parse_module(file);
+  BOOST_REQUIRE(module.has_value());
+  BOOST_TEST(module->prefix.offset == 0x184u);
+  BOOST_TEST(module->key().name() == "system part 2");
+  BOOST_TEST(module->version() == 1512);
+  BOOST_TEST(module->dependencies().size() == 2u);
+  BOOST_TEST(module->crc_ok());
+  BOOST_TEST(module->sha256_ok);
+  BOOST_TEST(refusal(file) == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_second_dependency_without_a_first_does_not_exist_for_the_device) {
+  virtual_device::ModuleRecipe recipe;
+  recipe.needs2 = {2, 0, 400};
+  BOOST_TEST(firmware::parse_module(made(recipe))->dependencies().empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_file_is_said) {
+  BOOST_TEST(refusal({}) == "the file is empty");
+  BOOST_TEST(refusal(Bytes(10, 1)).starts_with("the file has only 10 bytes"));
+  BOOST_TEST(refusal(Bytes(5000, 0)).starts_with("not a Particle firmware module"));
+  auto cut = made();
+  cut.resize(3000);
+  BOOST_TEST(refusal(cut) == "the file is cut: its header announces 4096 bytes, it has 3000");
+  auto damaged = made();
+  damaged[2000] ^= 1;
+  BOOST_TEST(refusal(damaged).starts_with("the file is damaged: its CRC is"));
+  virtual_device::ModuleRecipe elsewhere;
+  elsewhere.start = 0x08060000;
+  BOOST_TEST(refusal(made(elsewhere)).starts_with("it would be installed at 0x8060000"));
+  virtual_device::ModuleRecipe monolithic;
+  monolithic.function = 3;
+  BOOST_TEST(refusal(made(monolithic)).starts_with("it is a monolithic image"));
+  virtual_device::ModuleRecipe strange;
+  strange.platform = 999;
+  BOOST_TEST(refusal(made(strange)) == "unknown platform 999");
+  virtual_device::ModuleRecipe flagged;
+  flagged.flags = 0x80;
+  BOOST_TEST(refusal(made(flagged)).starts_with("unknown module flags"));
+}
+
+BOOST_AUTO_TEST_CASE(every_cut_and_every_flipped_byte_is_an_answer_not_a_crash) {
+  const auto whole = made({5, 1, 3, 6, {4, 2, 3}, {}, 400});
+  for (std::size_t size = 0; size < whole.size(); ++size) BOOST_TEST(refusal(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size))) != "");
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    auto flipped = whole;
+    flipped[at] ^= 0x55;
+    BOOST_TEST(refusal(flipped) != "");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(padding_behind_a_module_is_not_sent) {
+  auto padded = made();
+  padded.resize(padded.size() + 100, 0xff);
+  const auto appraised = appliance::appraise(padded, "padded.bin");
+  BOOST_REQUIRE(appraised.has_value());
+  BOOST_TEST(appraised->content.size() == 4096u);
+  BOOST_TEST(appraised->module.size == 4096u);
+}
+
+BOOST_AUTO_TEST_CASE(stock_keeps_one_copy_of_each_file_and_notices_damage) {
+  TemporaryFolder temporary;
+  const appliance::StateFolder folder{temporary.path()};
+  BOOST_REQUIRE(folder.create().has_value());
+  auto db = store::Database::open(folder.database(), store::Access::read_write);
+  const auto part = appliance::appraise(made(), "a.bin");
+  BOOST_REQUIRE(part.has_value());
+  BOOST_TEST((*appliance::add_to_stock(db, folder, *part) == appliance::Added::new_module));
+  BOOST_TEST((*appliance::add_to_stock(db, folder, *part) == appliance::Added::known_already));
+
+  const firmware::ModuleFiles files(folder.firmware());
+  const auto loaded = files.load(part->module.sha256);
+  BOOST_REQUIRE(loaded.has_value());
+  BOOST_TEST((**loaded == part->content));
+  BOOST_TEST((files.load(part->module.sha256)->get() == loaded->get()));  // shared, not read twice
+
+  const firmware::ModuleFiles elsewhere(folder.firmware());
+  std::filesystem::resize_file(files.path_of(part->module.sha256), 100);
+  BOOST_TEST((elsewhere.load(part->module.sha256).error().kind == Kind::storage));
+  BOOST_TEST((elsewhere.load(std::string(64, 'a')).error().kind == Kind::not_found));
+
+  BOOST_TEST(appliance::find_in_stock(db, "a.bin").has_value());
+  BOOST_TEST(appliance::remove_from_stock(db, folder, part->module).has_value());
+  BOOST_TEST((appliance::find_in_stock(db, "a.bin").error().kind == Kind::not_found));
+  BOOST_TEST(!std::filesystem::exists(files.path_of(part->module.sha256)));
+}
+
+// With DRYDOCK_FIRMWARE_DIR, every real file is read as an independent parser reads it (modules.jsonl).
+BOOST_AUTO_TEST_CASE(real_files_are_read_as_an_independent_parser_reads_them) {
+  const char* folder = std::getenv("DRYDOCK_FIRMWARE_DIR");
+  if (!folder) {
+    BOOST_TEST_MESSAGE("DRYDOCK_FIRMWARE_DIR is not set: no real files to compare with");
+    return;
+  }
+  const auto number = [](const nlohmann::json& hex_text) { return static_cast<std::uint32_t>(std::stoul(hex_text.get<std::string>(), nullptr, 16)); };
+  int compared = 0;
+  for (const auto& line : load_json_lines("modules.jsonl")) {
+    const auto name = line["filename"].get<std::string>();
+    const auto content = firmware::read_file(std::filesystem::path(folder) / name, 8 << 20);
+    BOOST_REQUIRE_MESSAGE(content.has_value(), name);
+    const auto module = firmware::parse_module(*content);
+    BOOST_TEST_CONTEXT(name) {
+      ++compared;
+      if (line.contains("error")) {
+        BOOST_TEST(!module.has_value());
+        continue;
+      }
+      BOOST_REQUIRE(module.has_value());
+      const auto& p = line["prefixInfo"];
+      const auto& ours = module->prefix;
+      BOOST_TEST(ours.offset == p["prefixOffset"].get<std::uint32_t>());
+      BOOST_TEST(ours.start_address == number(p["moduleStartAddy"]));
+      BOOST_TEST(ours.end_address == number(p["moduleEndAddy"]));
+      BOOST_TEST(ours.reserved == p["reserved"].get<int>());
+      BOOST_TEST(ours.flags == p["moduleFlags"].get<int>());
+      BOOST_TEST(ours.version == p["moduleVersion"].get<int>());
+      BOOST_TEST(ours.platform == p["platformID"].get<int>());
+      BOOST_TEST(static_cast<int>(ours.key.function) == p["moduleFunction"].get<int>());
+      BOOST_TEST(ours.key.index == p["moduleIndex"].get<int>());
+      BOOST_TEST(static_cast<int>(ours.dependency1.key.function) == p["depModuleFunction"].get<int>());
+      BOOST_TEST(ours.dependency1.key.index == p["depModuleIndex"].get<int>());
+      BOOST_TEST(ours.dependency1.version == p["depModuleVersion"].get<int>());
+      BOOST_TEST(static_cast<int>(ours.dependency2.key.function) == p["dep2ModuleFunction"].get<int>());
+      BOOST_TEST(ours.dependency2.key.index == p["dep2ModuleIndex"].get<int>());
+      BOOST_TEST(ours.dependency2.version == p["dep2ModuleVersion"].get<int>());
+      BOOST_TEST(module->crc_ok() == line["crc"]["ok"].get<bool>());
+      const auto compare_extensions = [&](const nlohmann::json& theirs, const std::vector<firmware::Extension>& extensions) {
+        BOOST_REQUIRE(extensions.size() == theirs.size());
+        for (std::size_t i = 0; i < extensions.size(); ++i) {
+          BOOST_TEST(extensions[i].type == theirs[i]["type"].get<int>());
+          BOOST_TEST(extensions[i].offset == theirs[i]["offset"].get<std::uint32_t>());
+          BOOST_TEST(to_hex(extensions[i].body) == theirs[i]["data"].get<std::string>().substr(8));
+        }
+      };
+      compare_extensions(p.value("extensions", nlohmann::json::array()), ours.extensions);
+      // Of a padded file the other parser reads the padding as suffix; a device reads where the header points.
+      if (module->padding != 0) continue;
+      const auto& s = line["suffixInfo"];
+      BOOST_TEST(to_hex(module->suffix.sha256) == s["fwUniqueId"].get<std::string>());
+      BOOST_TEST(module->suffix.size == s["suffixSize"].get<int>());
+      BOOST_TEST(module->suffix.reserved == s["reserved"].get<int>());
+      BOOST_TEST((module->suffix.product_id ? static_cast<int>(*module->suffix.product_id) : -1) == s["productId"].get<int>());
+      BOOST_TEST((module->suffix.product_version ? static_cast<int>(*module->suffix.product_version) : -1) == s["productVersion"].get<int>());
+      compare_extensions(s.value("extensions", nlohmann::json::array()), module->suffix.extensions);
+    }
+  }
+  BOOST_TEST(compared == 21);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,311 @@
+// The worked examples of PROTOCOL §7.7, the resolver's cases, and what must never be planned.
+#include "device/describe.hpp"
+#include "planning/plan.hpp"
+#include "support/data.hpp"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <sstream>
+
+using namespace drydock;
+using namespace drydock::testing;
+using firmware::Catalogue;
+using firmware::Dependency;
+using firmware::Inventory;
+using firmware::ModuleKey;
+
+namespace {
+
+// The notation of the reference: "s2@7>s1@7,b0@13" is system part 2 version 7, which needs two others; "!26" says which
+// checks it passed, "#x" names the file or hash.
+struct Shorthand {
+  ModuleKey key;
+  std::uint16_t version = 0;
+  std::vector<Dependency> needs;
+  std::uint32_t passed = 30;
+  std::string hash;
+};
+
+ModuleKey key_of(const std::string& text) { return {*firmware::function_of_letter(text[0]), static_cast<std::uint8_t>(text[1] - '0')}; }
+Dependency dependency_of(const std::string& text) { return {key_of(text), static_cast<std::uint16_t>(std::stoi(text.substr(3)))}; }
+
+Shorthand read(std::string text) {
+  Shorthand s;
+  if (const auto at = text.find('#'); at != std::string::npos) {
+    s.hash = text.substr(at + 1);
+    text.resize(at);
+  }
+  if (const auto at = text.find('!'); at != std::string::npos) {
+    s.passed = static_cast<std::uint32_t>(std::stoi(text.substr(at + 1)));
+    text.resize(at);
+  }
+  if (const auto at = text.find('>'); at != std::string::npos) {
+    std::istringstream needs(text.substr(at + 1));
+    for (std::string need; std::getline(needs, need, ',');) s.needs.push_back(dependency_of(need));
+    text.resize(at);
+  }
+  const auto own = dependency_of(text);
+  s.key = own.key;
+  s.version = own.version;
+  return s;
+}
+
+std::vector<Shorthand> read_all(const std::string& text) {
+  std::istringstream words(text);
+  std::vector<Shorthand> all;
+  for (std::string word; words >> word;) all.push_back(read(word));
+  return all;
+}
+
+Inventory inventory(const std::string& text, std::uint16_t platform = 6) {
+  Inventory result;
+  result.platform = platform;
+  for (const auto& s : read_all(text)) {
+    firmware::InstalledModule m;
+    m.key = s.key;
+    m.version = s.version;
+    m.dependencies = s.needs;
+    m.checked = 30;
+    m.passed = s.passed;
+    m.sha256 = s.hash;
+    result.modules.push_back(m);
+  }
+  return result;
+}
+
+Catalogue catalogue(const std::string& text, std::uint16_t platform = 6) {
+  Catalogue result;
+  for (const auto& s : read_all(text)) {
+    firmware::StockedModule m;
+    m.platform = platform;
+    m.key = s.key;
+    m.version = s.version;
+    m.dependencies = s.needs;
+    m.suffix_sha256 = s.hash;
+    m.sha256 = std::to_string(static_cast<int>(s.key.function)) + "/" + std::to_string(s.key.index) + "@" + std::to_string(s.version) + s.hash;
+    m.size = 1000;
+    result.add(m);
+  }
+  return result;
+}
+
+planning::Target target(const std::string& text) {
+  planning::Target result;
+  for (const auto& s : read_all(text)) result.goals.push_back({s.key, s.version, ""});
+  return result;
+}
+
+std::string words(const planning::Plan& plan) {
+  std::string text;
+  for (const auto& step : plan.steps)
+    text += (text.empty() ? "" : " ") + std::string(1, *firmware::describe_letter(step.module.key.function)) + std::to_string(step.module.key.index) + "@" + std::to_string(step.module.version);
+  for (const auto& m : plan.missing)
+    text += (text.empty() ? "" : " ") + std::string("missing:") + *firmware::describe_letter(m.need.key.function) + std::to_string(m.need.key.index) + "@" + std::to_string(m.need.version);
+  return text;
+}
+
+struct Example {
+  const char* name;
+  const char* installed;
+  const char* stock;
+  const char* goals;
+  const char* expected;
+  std::uint16_t platform = 6;
+};
+std::ostream& operator<<(std::ostream& os, const Example& e) { return os << e.name; }
+
+const Example worked_examples[] = {
+    {"E1", "b0@4 s1@6 s2@7>s1@7!26 s1@6", "s1@7", "", "s1@7"},
+    {"E2", "b0@4 s1@7 s2@7>s1@7!26 u1@6>s2@8", "s1@8 s2@8>s1@8", "", "s1@8 s2@8"},
+    {"E2, nothing demands s1@8", "b0@4 s1@7 s2@7>s1@7!26 u1@6>s2@8", "s2@8", "", "s2@8"},
+    {"E3", "b0@4 s1@7 s2@7>s1@8!26 u1@6>s2@8", "s1@8 s2@8>s1@8", "", "s1@8 s2@8"},
+    {"E4", "b0@2!28 s1@0!0 s2@0>s1@1 u1@2>s2@1#old", "s1@1 s2@1>s1@1 u1@2>s2@1#new", "u1@2", "s1@1 s2@1 u1@2"},
+    {"E5", "b0@3 s1@2 s2@2>s1@2 u1@2>s2@1#old", "s1@3 s2@3>s1@3 u1@2>s2@3#new", "u1@2", "s1@3 s2@3 u1@2"},
+    {"E6", "b0@12 s1@107>s3@107 s2@107>s1@107,b0@13!26 s3@107 u1@4>s2@107", "b0@13", "", "b0@13", 10},
+    {"E7", "b0@12 s1@107>s3@107 s2@107>s1@107,b0@13!26 s3@107 u1@4>s2@107", "b0@13 s1@108>s3@108 s2@108>s1@108,b0@13 s3@108 u1@5>s2@108",
+     "s1@108 s2@108 s3@108 u1@5", "s3@108 s1@108 s2@108 b0@13 u1@5", 10},
+    {"E8", "b0@3 s1@2 s2@2>s1@3", "s1@3", "", "s1@3"},
+    {"E9", "b0@300 s1@403>b0@101 u1@5>s1@403", "s1@6200 b0@3100", "", "", 13},
+    {"E10", "b0@300 s1@403>b0@101 u1@5>s1@9999", "s1@6200", "", "missing:s1@9999", 13},
+    {"E11", "b0@7 s1@19 s2@19>s1@19 s3@100 u1@3>s2@10", "s1@20 s2@20>s1@20", "", "", 10},
+    {"E12", "b0@7 s1@109 s2@109>s1@109 u1@1>s2@109", "s1@207 s2@207>s1@207 s1@1512>s2@207 s2@1512>s1@1512,b0@400 b0@401 u1@2>s2@1512", "u1@2",
+     "s1@207 s2@207 s1@1512 s2@1512 b0@401 u1@2"},
+    {"E13", "s1@108 s2@108>s1@108", "s1@102 s2@102>s1@102", "s1@102 s2@102", "s2@102 s1@102"},
+    {"E14", "b0@2400>b2@7 b2@7 s1@5600>b0@2400 u1@5>s1@5600", "b2@9 b0@3100>b2@9 s1@6200>b0@3100 u1@6>s1@6200", "u1@6", "b2@9 b0@3100 s1@6200 u1@6", 32},
+};
+
+// Every step is held against the device's own rules, as of the moment it would arrive (PROTOCOL §6.8).
+void check_each_step_is_acceptable(Inventory device, const planning::Plan& plan) {
+  for (const auto& step : plan.steps) {
+    const auto& m = step.module;
+    for (std::size_t i = 0; i < m.dependencies.size(); ++i) {
+      const auto& need = m.dependencies[i];
+      if (i == 1 && need.key.function == firmware::Function::bootloader) continue;
+      const auto* have = device.find(need.key);
+      BOOST_TEST((have != nullptr && have->version >= need.version), m.title() << " arrives before " << need.key.name());
+    }
+    if (m.key.function == firmware::Function::system_part)
+      for (const auto* other : device.effective())
+        for (const auto& need : other->dependencies)
+          if (other->key != m.key && other->key.function == firmware::Function::system_part && need.key == m.key)
+            BOOST_TEST(need.version <= m.version, m.title() << " breaks " << other->key.name());
+    std::erase_if(device.modules, [&](const auto& i) { return i.key == m.key; });
+    firmware::InstalledModule now;
+    now.key = m.key;
+    now.version = m.version;
+    now.dependencies = m.dependencies;
+    device.modules.push_back(now);
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(planner)
+
+BOOST_DATA_TEST_CASE(worked_example, boost::unit_test::data::make(worked_examples), example) {
+  const auto device = inventory(example.installed, example.platform);
+  const auto plan = planning::plan(device, catalogue(example.stock, example.platform), target(example.goals));
+  BOOST_TEST(words(plan) == example.expected);
+  check_each_step_is_acceptable(device, plan);
+}
+
+BOOST_AUTO_TEST_CASE(every_step_says_why_and_from_where) {
+  const auto plan = planning::plan(inventory("s1@1 s2@1>s1@1 u1@6>s2@3"), catalogue("s1@3 s2@3>s1@3"));
+  BOOST_REQUIRE(plan.steps.size() == 2u);
+  BOOST_TEST(plan.steps[0].reason == "system part 2 version 3 needs system part 1 version 3");
+  BOOST_TEST(plan.steps[1].reason == "user part version 6 needs system part 2 version 3");
+  BOOST_TEST(plan.steps[1].from_version.value() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(blocked_names_exactly_the_missing_file) {
+  const auto plan = planning::plan(inventory("s1@1 s2@1>s1@1 u1@6>s2@3"), catalogue("s2@3>s1@3"));
+  BOOST_TEST(plan.steps.empty());
+  BOOST_REQUIRE(plan.missing.size() == 1u);
+  BOOST_TEST(plan.missing[0].words == "Photon system part 1, version 3 or later: needed by system part 2 version 3");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_sent_while_a_part_of_the_plan_is_missing) {
+  const auto plan = planning::plan(inventory("b0@1 s1@1 s2@1>s1@1,b0@5 u1@6>s2@3"), catalogue("b0@5"));
+  BOOST_TEST(words(plan) == "missing:s2@3");
+}
+
+BOOST_AUTO_TEST_CASE(modules_of_other_platforms_are_never_planned) {
+  const auto plan = planning::plan(inventory("s1@1 u1@6>s1@3", 6), catalogue("s1@3", 8));
+  BOOST_TEST(words(plan) == "missing:s1@3");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_larger_than_the_device_takes_is_not_planned) {
+  auto device = inventory("s1@1 u1@6>s1@3");
+  device.max_binary = 999;
+  BOOST_TEST(words(planning::plan(device, catalogue("s1@3"))) == "missing:s1@3");
+}
+
+BOOST_AUTO_TEST_CASE(files_that_need_each_other_end_in_words_not_in_a_loop) {
+  const auto plan = planning::plan(inventory("s1@1 s2@1 u1@6>s2@3"), catalogue("s1@3>s2@3 s2@3>s1@3"));
+  BOOST_TEST(plan.blocked());
+  BOOST_TEST(plan.steps.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_tangle_of_versions_ends) {
+  std::string stock;
+  for (int v = 2; v < 60; ++v)
+    stock += "s1@" + std::to_string(v) + ">s2@" + std::to_string(v + 1) + " s2@" + std::to_string(v) + ">s1@" + std::to_string(v + 1) + " ";
+  BOOST_TEST(planning::plan(inventory("s1@1 s2@1 u1@1>s2@2"), catalogue(stock)).blocked());
+}
+
+BOOST_AUTO_TEST_CASE(the_lowest_sufficient_version_is_chosen_and_a_dead_end_is_left) {
+  BOOST_TEST(words(planning::plan(inventory("s1@1 u1@1>s1@3"), catalogue("s1@4 s1@9 s1@2"))) == "s1@4");
+  BOOST_TEST(words(planning::plan(inventory("s1@1 s2@1 u1@1>s1@3"), catalogue("s1@3>s2@7 s1@4"))) == "s1@4");
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_module_is_sent_again_where_the_catalogue_has_it) {
+  BOOST_TEST(words(planning::plan(inventory("s1@3!28 s2@3>s1@3"), catalogue("s1@3"))) == "s1@3");
+  const auto without = planning::plan(inventory("b0@4!28 s1@3"), catalogue("s1@3"));
+  BOOST_TEST(without.current());
+  BOOST_TEST(without.notes.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_device_is_never_taken_back_unless_asked_for_exactly_that) {
+  BOOST_TEST(planning::plan(inventory("s1@9 u1@1>s1@3"), catalogue("s1@3 s1@4")).current());
+  BOOST_TEST(words(planning::plan(inventory("s1@9"), catalogue("s1@3"), target("s1@3"))) == "s1@3");
+}
+
+BOOST_AUTO_TEST_CASE(a_goal_that_contradicts_the_application_is_said_not_tried) {
+  const auto plan = planning::plan(inventory("s1@9 u1@1>s1@9"), catalogue("s1@3 s1@9"), target("s1@3"));
+  BOOST_TEST(plan.blocked());
+}
+
+BOOST_AUTO_TEST_CASE(a_user_part_of_the_same_version_and_another_hash_is_another_one) {
+  BOOST_TEST(words(planning::plan(inventory("u1@2#aa"), catalogue("u1@2#bb"), target("u1@2"))) == "u1@2");
+  BOOST_TEST(planning::plan(inventory("u1@2#bb"), catalogue("u1@2#bb"), target("u1@2")).current());
+}
+
+BOOST_AUTO_TEST_CASE(needs_found_in_recorded_describes_agree_with_the_reference_resolver) {
+  for (const auto& sample : load_list("10_dependency_resolution.json", "describes")) {
+    const auto text = sample["describe"].dump();
+    const auto describe = device::parse_describe_json(view_of(text));
+    BOOST_REQUIRE(describe.has_value());
+    Inventory device;
+    device.platform = describe->system->platform.value_or(6);
+    device.modules = describe->system->modules;
+    std::string expected;
+    for (const auto& need : sample["findAnyMissingDependencies"]) expected += need["f"].get<std::string>() + need["n"].get<std::string>() + "@" + std::to_string(need["v"].get<int>()) + " ";
+    std::string found;
+    for (const auto& need : planning::unmet_dependencies(device))
+      found += std::string(1, *firmware::describe_letter(need.key.function)) + std::to_string(need.key.index) + "@" + std::to_string(need.version) + " ";
+    BOOST_TEST(found == expected, sample["describe_file"]);
+  }
+}
+
+namespace {
+
+firmware::StockedModule stocked_from_listing(const std::string& name) {
+  for (const auto& line : load_json_lines("modules.jsonl")) {
+    if (line["filename"] != name) continue;
+    const auto& p = line["prefixInfo"];
+    firmware::StockedModule m;
+    m.sha256 = m.file_name = name;
+    m.platform = p["platformID"];
+    m.key = {static_cast<firmware::Function>(p["moduleFunction"].get<int>()), p["moduleIndex"]};
+    m.version = p["moduleVersion"];
+    if (p["depModuleFunction"] != 0) m.dependencies.push_back({{static_cast<firmware::Function>(p["depModuleFunction"].get<int>()), p["depModuleIndex"]}, p["depModuleVersion"]});
+    m.suffix_sha256 = line["suffixInfo"]["fwUniqueId"];
+    return m;
+  }
+  throw std::runtime_error(name);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(full_resolutions_agree_with_the_reference_resolver) {
+  const auto vectors = load_json("10_dependency_resolution.json");
+  for (const auto& c : vectors["full_resolution"]) {
+    Inventory device;
+    device.platform = 6;
+    for (const auto& sample : vectors["describes"])
+      if (sample["describe_file"] == c["describe"]) device.modules = device::parse_describe_json(view_of(sample["describe"].dump()))->system->modules;
+    Catalogue stock;
+    for (const auto& file : c["catalog"]) stock.add(stocked_from_listing(file));
+    const auto user = stocked_from_listing(c["new_user_firmware"]);
+    stock.add(user);
+    planning::Target wish;
+    wish.goals.push_back({user.key, user.version, user.sha256});
+    const auto plan = planning::plan(device, stock, wish);
+    check_each_step_is_acceptable(device, plan);
+
+    std::vector<std::string> expected = c["ordered_updates_before_user_firmware"];
+    if (c["catalog"].size() == 1) {
+      // The reference names 043_system-part2 although its own need, part 1 version 3, is nowhere to be had. The device
+      // would refuse it, so here the missing file is named and nothing is sent.
+      BOOST_TEST(words(plan) == "missing:s1@3");
+      continue;
+    }
+    expected.push_back(c["new_user_firmware"]);
+    std::vector<std::string> found;
+    for (const auto& step : plan.steps) found.push_back(step.module.file_name);
+    BOOST_TEST(found == expected, boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

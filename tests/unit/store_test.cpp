@@ -1,0 +1,216 @@
+#include "base/limits.hpp"
+#include "store/devices.hpp"
+#include "store/history.hpp"
+#include "store/migrations.hpp"
+#include "store/modules.hpp"
+#include "store/updates.hpp"
+#include "store/writer.hpp"
+#include "support/folder.hpp"
+#include "support/world.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <iterator>
+
+using namespace drydock;
+using namespace drydock::testing;
+using store::Access;
+using store::Database;
+
+namespace {
+
+const std::string id = "3f0042000f47343432313031";
+
+store::DeviceRow photon() {
+  store::DeviceRow row;
+  row.id = id;
+  row.public_key = {1, 2, 3};
+  row.platform = 6;
+  row.first_seen = row.last_seen = 1000;
+  return row;
+}
+
+planning::Step step(std::uint16_t version, const std::string& sha = std::string(64, 'a')) {
+  planning::Step s;
+  s.module.key = {firmware::Function::system_part, 1};
+  s.module.version = version;
+  s.module.sha256 = sha;
+  s.module.size = 1000;
+  s.from_version = 1;
+  s.reason = "because";
+  return s;
+}
+
+std::string message_of(const std::filesystem::path& file, Access access) {
+  try {
+    (void)Database::open(file, access);
+    return "";
+  } catch (const store::StoreError& e) {
+    return e.what();
+  }
+}
+
+std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(store_room)
+
+BOOST_AUTO_TEST_CASE(a_database_is_made_once_and_opened_again) {
+  TemporaryFolder folder;
+  const auto file = folder.path() / "drydock.db";
+  { auto db = Database::open(file, Access::read_write); store::save_device(db, photon()); }
+  auto db = Database::open(file, Access::read_only);
+  const auto row = store::load_device(db, id);
+  BOOST_REQUIRE(row.has_value());
+  BOOST_TEST(row->approval == "pending");
+  BOOST_TEST((row->public_key == Bytes{1, 2, 3}));
+  BOOST_TEST(db.sql().execAndGet("PRAGMA user_version").getInt() == store::newest_migration());
+}
+
+BOOST_AUTO_TEST_CASE(a_database_of_a_newer_program_is_refused_and_left_alone) {
+  TemporaryFolder folder;
+  const auto file = folder.path() / "drydock.db";
+  {
+    auto db = Database::open(file, Access::read_write);
+    db.sql().exec("PRAGMA user_version = 9999");
+  }
+  const auto before = content_of(file);
+  const auto message = message_of(file, Access::read_write);
+  BOOST_TEST(message.find("written by a newer Drydock") != std::string::npos, message);
+  BOOST_TEST(message.find("9999") != std::string::npos);
+  BOOST_TEST((content_of(file) == before));
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_file_and_a_strange_database_are_refused_and_left_alone) {
+  TemporaryFolder folder;
+  const auto file = folder.path() / "drydock.db";
+  std::ofstream(file) << std::string(5000, 'x');
+  BOOST_TEST(message_of(file, Access::read_write).find("is damaged") != std::string::npos);
+  BOOST_TEST(content_of(file) == std::string(5000, 'x'));
+
+  const auto strange = folder.path() / "strange.db";
+  { SQLite::Database other(strange.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE); other.exec("CREATE TABLE diary (entry TEXT)"); }
+  BOOST_TEST(message_of(strange, Access::read_write).find("database of another program") != std::string::npos);
+  BOOST_TEST(message_of(folder.path() / "nowhere" / "drydock.db", Access::read_write).find("cannot be opened") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_people_decide_is_not_overwritten_by_the_appliance) {
+  auto db = Database::in_memory();
+  store::save_device(db, photon());
+  store::set_approval(db, id, "approved");
+  store::set_name(db, id, "greenhouse");
+  auto row = photon();
+  row.connected = true;
+  store::save_device(db, row);
+  const auto now = *store::load_device(db, id);
+  BOOST_TEST(now.approval == "approved");
+  BOOST_TEST(now.name == "greenhouse");
+  BOOST_TEST(now.connected);
+}
+
+BOOST_AUTO_TEST_CASE(a_changed_key_is_kept_until_a_person_accepts_it) {
+  auto db = Database::in_memory();
+  store::save_device(db, photon());
+  BOOST_TEST(!store::accept_changed_key(db, id));
+  store::note_changed_key(db, id, {9, 9}, 5000);
+  BOOST_TEST((store::load_device(db, id)->public_key == Bytes{1, 2, 3}));
+  BOOST_TEST(store::accept_changed_key(db, id));
+  BOOST_TEST((store::load_device(db, id)->public_key == Bytes{9, 9}));
+  BOOST_TEST(store::load_device(db, id)->changed_key.empty());
+}
+
+BOOST_AUTO_TEST_CASE(modules_goals_and_history_go_with_a_forgotten_device) {
+  auto db = Database::in_memory();
+  store::save_device(db, photon());
+  firmware::InstalledModule m;
+  m.key = {firmware::Function::system_part, 2};
+  m.version = 7;
+  m.dependencies = {{{firmware::Function::system_part, 1}, 7}};
+  m.store = firmware::StoreLocation::factory;
+  store::save_modules(db, id, {m});
+  BOOST_TEST((store::load_modules(db, id) == std::vector{m}));
+  store::save_goal(db, id, {m.key, 8, "abc"});
+  BOOST_TEST(store::load_goals(db, id).size() == 1u);
+  store::append_history(db, {1, id, "x", "y"});
+  store::record_plan(db, id, {step(3)}, 1);
+  BOOST_TEST(store::forget_device(db, id));
+  BOOST_TEST(!store::forget_device(db, id));
+  BOOST_TEST(store::load_modules(db, id).empty());
+  BOOST_TEST(store::recent_history(db, id, 10).empty());
+  BOOST_TEST(store::recent_steps(db, id, 10).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_step_goes_from_planned_to_verified_and_forgets_its_attempts) {
+  auto db = Database::in_memory();
+  store::save_device(db, photon());
+  store::record_plan(db, id, {step(3), step(4, std::string(64, 'b'))}, 100);
+  const auto row = store::begin_step(db, id, step(3), 200);
+  BOOST_TEST(store::load_attempts(db, id, step(3)).count == 1);
+  store::record_progress(db, row, 600);
+  store::record_progress(db, row, 500);  // acknowledged progress never goes back
+  BOOST_TEST(store::step_in_flight(db, id)->bytes_acknowledged == 600u);
+  store::mark_sent(db, row, 300);
+  store::mark_verified(db, *store::step_in_flight(db, id), 400);
+  BOOST_TEST(!store::step_in_flight(db, id).has_value());
+  BOOST_TEST(store::load_attempts(db, id, step(3)).count == 0);
+  // The same plan again is no new plan.
+  store::record_plan(db, id, {step(4, std::string(64, 'b'))}, 500);
+  BOOST_TEST(store::recent_steps(db, id, 10).size() == 2u);
+  store::end_update(db, id, "done", "", 600);
+  BOOST_TEST(store::recent_steps(db, id, 1)[0].state == "superseded");
+}
+
+BOOST_AUTO_TEST_CASE(an_attempt_that_the_appliance_itself_cut_short_does_not_count) {
+  auto db = Database::in_memory();
+  store::save_device(db, photon());
+  store::record_plan(db, id, {step(3)}, 100);
+  store::begin_step(db, id, step(3), 200);
+  store::recover_interrupted_steps(db, 300);
+  BOOST_TEST(store::load_attempts(db, id, step(3)).count == 0);
+  BOOST_TEST(store::recent_steps(db, id, 1)[0].state == "failed");
+  store::recover_interrupted_steps(db, 300);
+  BOOST_TEST(store::load_attempts(db, id, step(3)).count == 0);
+}
+
+BOOST_AUTO_TEST_CASE(history_keeps_its_newest_rows_only) {
+  auto db = Database::in_memory();
+  for (int i = 0; i < limits::history_per_device + 50; ++i) store::append_history(db, {i, id, "k", std::to_string(i)});
+  const auto rows = store::recent_history(db, id, 10'000);
+  BOOST_TEST(rows.size() == static_cast<std::size_t>(limits::history_per_device));
+  BOOST_TEST(rows.front().words == std::to_string(limits::history_per_device + 49));
+}
+
+// The writer on its thread: a failing neighbour takes nobody with it, and everything submitted is written at the end.
+BOOST_AUTO_TEST_CASE(the_writer_isolates_jobs_and_loses_none) {
+  TemporaryFolder folder;
+  const auto file = folder.path() / "drydock.db";
+  asio::io_context loop;
+  int good = 0;
+  int failed = 0;
+  {
+    auto writer = store::Writer::on_thread(Database::open(file, Access::read_write), loop.get_executor());
+    const auto write = [&](int i) -> asio::awaitable<void> {
+      std::function<void(Database&)> work = [i](Database& db) {
+        store::append_history(db, {i, "", "k", "w"});
+        if (i % 10 == 3) throw std::runtime_error("on purpose");
+      };
+      const auto done = co_await writer->perform(std::move(work));
+      ++(done ? good : failed);
+    };
+    auto keep_running = asio::make_work_guard(loop);
+    for (int i = 0; i < 100; ++i) asio::co_spawn(loop, write(i), [&](std::exception_ptr) { if (good + failed == 100) keep_running.reset(); });
+    loop.run();
+    for (int i = 0; i < 5; ++i) writer->post([i](Database& db) { store::append_history(db, {i, "", "posted", "w"}); });
+  }
+  BOOST_TEST(good == 90);
+  BOOST_TEST(failed == 10);
+  auto db = Database::open(file, Access::read_only);
+  BOOST_TEST(store::recent_history(db, "", 1000).size() == 95u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
