@@ -61,13 +61,21 @@ void ApplianceBerth::set_state(FleetMember& m, const std::string& state, const s
 asio::awaitable<Result<Decision>> ApplianceBerth::decide(const device::Facts& facts) {
   auto* m = member();
   if (m == nullptr) co_return tl::unexpected(replaced());
-  m->row.safe_mode = facts.safe_mode;
-  m->row.updates_enabled = facts.updates_enabled;
-  if (facts.application) m->row.application = application_json(*facts.application);
-  m->row.last_seen = utc_milliseconds();
+  take_note(*m, facts);
 
   if (const auto judged = co_await judge(facts); !judged) co_return tl::unexpected(judged.error());
   co_return co_await choose(facts);
+}
+
+void ApplianceBerth::take_note(FleetMember& m, const device::Facts& facts) {
+  auto& row = m.row;
+  const auto application = facts.application ? application_json(*facts.application) : row.application;
+  const bool changed = row.safe_mode != facts.safe_mode || row.updates_enabled != facts.updates_enabled || row.application != application;
+  row.safe_mode = facts.safe_mode;
+  row.updates_enabled = facts.updates_enabled;
+  row.application = application;
+  row.last_seen = utc_milliseconds();
+  if (changed) appliance_.journal_.save_soon(row);
 }
 
 // Once for each Describe: what became of the step that was under way before it.

@@ -19,6 +19,7 @@ public:
 private:
   /// Nothing once another connection of the device took this one's place, or the device was forgotten.
   FleetMember* member();
+  void take_note(FleetMember& member, const device::Facts& facts);
   asio::awaitable<Result<void>> judge(const device::Facts& facts);
   asio::awaitable<Result<device::Decision>> choose(const device::Facts& facts);
   asio::awaitable<Result<device::Decision>> load_image(planning::Step step);

@@ -42,8 +42,11 @@ asio::awaitable<Result<Journal::Begun>> Journal::begin(std::string device_id, st
   std::function<Begun(store::Database&)> work = [=](store::Database& db) {
     Begun begun;
     begun.permission = planning::may_try(steps.front(), store::load_attempts(db, device_id, steps.front()), now);
+    if (begun.permission.answer == planning::Permission::Answer::parked) {
+      store::end_update(db, device_id, "parked", begun.permission.words, now);
+      return begun;
+    }
     store::record_plan(db, device_id, steps, now);
-    if (begun.permission.answer == planning::Permission::Answer::parked) store::end_update(db, device_id, "parked", begun.permission.words, now);
     if (begun.permission.answer == planning::Permission::Answer::go && may_begin) begun.step_id = store::begin_step(db, device_id, steps.front(), now);
     return begun;
   };
