@@ -112,6 +112,7 @@ asio::awaitable<bool> VirtualDevice::end_update(const Message& request) {
     answer.payload.assign(verdict.begin(), verdict.end());
   }
   if (!co_await send(answer)) co_return false;
+  last_update_time = Clock::now() - update_->began;
   if (error == 0 && !faults.forgets_updates) {
     flash_.put(update_->image);
     if (const auto module = read_image(update_->image)) applied.push_back(fmt::format("{}{}@{}", module->function == 4 ? 's' : module->function == 5 ? 'u' : 'b', module->index, module->version));

@@ -13,6 +13,7 @@ struct VirtualDevice::Update {
   std::vector<bool> have;
   Bytes image;
   bool told_missing = false;
+  Clock::time_point began = Clock::now();
   std::size_t count() const { return (file_size + chunk_size - 1) / chunk_size; }
   std::vector<std::uint16_t> missing(std::size_t at_most) const {
     std::vector<std::uint16_t> list;

@@ -84,6 +84,7 @@ public:
   std::vector<std::string> applied;       ///< "s1@3", in order
   std::size_t chunks_received = 0;
   std::uint32_t time_received = 0;
+  Clock::duration last_update_time{};     ///< from UpdateBegin to the answer to UpdateDone
   bool connected = false;                 ///< Hello was answered and the connection lives
   std::string last_failure;               ///< why the last connection ended
 

@@ -1,0 +1,26 @@
+// Writes a few small modules into a folder, for tests that run the real binary.
+#include "firmware/files.hpp"
+#include "virtual_device/firmware_maker.hpp"
+
+#include <cstdio>
+
+int main(int argc, char** argv) {
+  using namespace drydock;
+  if (argc != 2) return 2;
+  const std::filesystem::path folder = argv[1];
+  std::filesystem::create_directories(folder);
+  virtual_device::ModuleRecipe part1;
+  part1.version = 3;
+  virtual_device::ModuleRecipe part2;
+  part2.index = 2;
+  part2.version = 3;
+  part2.needs1 = {4, 1, 3};
+  virtual_device::ModuleRecipe application;
+  application.function = 5;
+  application.version = 6;
+  application.needs1 = {4, 2, 3};
+  const bool good = firmware::write_file(folder / "part1.bin", virtual_device::make_module(part1)) &&
+                    firmware::write_file(folder / "part2.bin", virtual_device::make_module(part2)) &&
+                    firmware::write_file(folder / "application.bin", virtual_device::make_module(application));
+  return good ? 0 : 1;
+}
