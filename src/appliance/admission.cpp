@@ -28,7 +28,8 @@ Admission consider(const transport::lightssl::Claim& claim, const Fleet& fleet, 
   const auto& key_bytes = claim.public_key.empty() && known != fleet.end() ? known->second.row.public_key : claim.public_key;
   if (key_bytes.empty()) return away(Answer::turned_away, fmt::format("device {} sends no public key and none is on file", id));
   auto key = crypto::RsaPublicKey::from_spki(key_bytes);
-  if (!key) return away(Answer::turned_away, fmt::format("device {} sends a public key that cannot be read", id));
+  constexpr std::size_t device_key_size = 128;
+  if (!key || key->size() != device_key_size) return away(Answer::turned_away, fmt::format("device {} sends a public key that cannot be read", id));
 
   if (known != fleet.end()) {
     if (known->second.row.approval == "refused") return away(Answer::turned_away, fmt::format("device {} was refused by a person", id));

@@ -31,7 +31,7 @@ std::string without_port(const std::string& peer) { return peer.substr(0, peer.r
 }  // namespace
 
 Appliance::Appliance(Services services, Configuration configuration)
-    : services_(std::move(services)), configuration_(std::move(configuration)), journal_(services_.writer) {}
+    : services_(std::move(services)), configuration_(std::move(configuration)), journal_(services_.writer), turns_(configuration_.concurrent_updates) {}
 
 Appliance::~Appliance() = default;
 
@@ -120,18 +120,9 @@ FleetMember* Appliance::find(const transport::DeviceId& id) {
   return found == fleet_.end() ? nullptr : &found->second;
 }
 
-void Appliance::give_up_turn() {
-  --transferring_;
-  while (!waiting_.empty()) {
-    const auto id = waiting_.front();
-    waiting_.pop_front();
-    auto* member = find(id);
-    if (member == nullptr || !member->waiting_for_turn) continue;
-    member->waiting_for_turn = false;
-    if (member->channel == nullptr) continue;
-    member->channel->interrupt();
-    return;
-  }
+void Appliance::call_waiting() {
+  for (const auto& id : turns_.called())
+    if (auto* member = find(id); member != nullptr && member->channel != nullptr) member->channel->interrupt();
 }
 
 transfer::ChunkedOptions Appliance::transfer_options() const {
@@ -190,6 +181,7 @@ asio::awaitable<Result<std::unique_ptr<device::Berth>>> Appliance::berth(const t
   }
   member.channel = &channel;
   member.connection = ++connections_;
+  member.transfer.reset();
   auto& row = member.row;
   row.platform = hello.platform;
   row.product_id = hello.product_id;

@@ -6,12 +6,13 @@
 #include "appliance/fleet.hpp"
 #include "appliance/journal.hpp"
 #include "appliance/refusals.hpp"
+#include "appliance/turns.hpp"
+#include "base/limits.hpp"
 #include "device/dock.hpp"
 #include "firmware/files.hpp"
 #include "transport/byte_stream.hpp"
 
 #include <asio/io_context.hpp>
-#include <deque>
 
 namespace drydock::appliance {
 
@@ -50,6 +51,7 @@ public:
   const crypto::RsaPrivateKey& server_key() const override { return services_.server_key; }
   crypto::Random& random() override { return services_.random; }
   const crypto::Workshop& workshop() const override { return services_.workshop; }
+  Turnstile& handshakes() override { return handshakes_; }
   transfer::ChunkedOptions transfer_options() const override;
   Result<crypto::RsaPublicKey> admit(const transport::lightssl::Claim& claim, const std::string& peer) override;
   void turned_away(const Error& why, const std::string& peer) override;
@@ -62,8 +64,7 @@ private:
 
   asio::awaitable<void> run_session(std::shared_ptr<transport::ByteStream> stream);
   FleetMember* find(const transport::DeviceId& id);
-  bool turn_is_free() const { return transferring_ < configuration_.concurrent_updates; }
-  void give_up_turn();
+  void call_waiting();
   void nudge_all();
 
   Services services_;
@@ -72,10 +73,10 @@ private:
   Fleet fleet_;
   firmware::Catalogue catalogue_;
   Refusals refusals_;
-  std::deque<transport::DeviceId> waiting_;   ///< for their turn, first come first served
+  Turns turns_;
+  Turnstile handshakes_{limits::handshakes_at_once};
   std::map<transport::ByteStream*, std::shared_ptr<transport::ByteStream>> sessions_;
   std::uint64_t connections_ = 0;
-  int transferring_ = 0;
   bool stopping_ = false;
 };
 

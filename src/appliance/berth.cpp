@@ -33,9 +33,9 @@ ApplianceBerth::~ApplianceBerth() {
   free_turn();
   auto* m = member();
   if (m == nullptr) return;
+  stand_back();
   m->channel = nullptr;
   m->transfer.reset();
-  m->waiting_for_turn = false;
   m->row.connected = false;
   m->row.last_seen = utc_milliseconds();
   appliance_.journal_.save_soon(m->row);
@@ -110,12 +110,8 @@ asio::awaitable<Result<Decision>> ApplianceBerth::choose(const device::Facts& fa
   if (!facts.takes_updates()) co_return co_await settle("updates_disabled", "updates are disabled on the device by its application", "superseded");
 
   const auto steps = m->plan.steps;
-  const bool turn = appliance_.turn_is_free();
   // The turn is taken before the first await, so that no other session can take it too.
-  if (turn) {
-    ++appliance_.transferring_;
-    has_turn_ = true;
-  }
+  const bool turn = has_turn_ = appliance_.turns_.take_or_wait(id_);
   const auto begun = co_await appliance_.journal_.begin(m->row.id, steps, turn);
   m = member();
   if (!begun || m == nullptr || begun->step_id == 0) free_turn();
@@ -124,6 +120,7 @@ asio::awaitable<Result<Decision>> ApplianceBerth::choose(const device::Facts& fa
 
   Decision decision;
   const auto& permission = begun->permission;
+  if (permission.answer != Permission::Answer::go) stand_back();
   if (permission.answer == Permission::Answer::parked) {
     set_state(*m, "parked", fmt::format("parked: {}. 'drydock devices approve {} --retry' tries again", permission.words, m->row.id));
     co_return decision;
@@ -135,9 +132,9 @@ asio::awaitable<Result<Decision>> ApplianceBerth::choose(const device::Facts& fa
     co_return decision;
   }
   if (!turn) {
-    if (!m->waiting_for_turn) appliance_.waiting_.push_back(id_);
-    m->waiting_for_turn = true;
     set_state(*m, "waiting", "waits for its turn");
+    // A turn may have become free while the plan was written down.
+    appliance_.call_waiting();
     co_return decision;
   }
   Transfer transfer;
@@ -145,6 +142,7 @@ asio::awaitable<Result<Decision>> ApplianceBerth::choose(const device::Facts& fa
   transfer.step_id = begun->step_id;
   transfer.began = transfer.stored_at = Clock::now();
   m->transfer = transfer;
+  sending_ = transfer;
   set_state(*m, "updating", fmt::format("step 1 of {}: {}", steps.size(), steps.front().module.title()));
   co_return co_await load_image(steps.front());
 }
@@ -167,6 +165,7 @@ asio::awaitable<Result<Decision>> ApplianceBerth::load_image(planning::Step step
 }
 
 asio::awaitable<Result<Decision>> ApplianceBerth::settle(std::string state, std::string words, std::string update_state) {
+  stand_back();
   auto* m = member();
   const bool changed = m->row.state != state || m->row.state_words != words;
   set_state(*m, state, words);
@@ -191,21 +190,21 @@ void ApplianceBerth::progress(std::size_t bytes) {
 asio::awaitable<void> ApplianceBerth::sent(Result<transfer::Delivery> delivery) {
   free_turn();
   judged_ = false;
-  auto* m = member();
-  if (m == nullptr || !m->transfer) co_return;
-  const auto transfer = *std::exchange(m->transfer, std::nullopt);
+  if (!sending_) co_return;
+  const auto transfer = *std::exchange(sending_, std::nullopt);
   const auto title = transfer.step.module.title();
-  // When the appliance stops in the middle, the step stays as it is and is taken up again at the next start.
-  if (!delivery && appliance_.stopping_) co_return;
+  if (auto* m = member()) m->transfer.reset();
   if (!delivery) {
-    appliance_.journal_.record(log::Level::warning, {m->row.id, "failed", fmt::format("{} was not sent: {}", title, delivery.error().message)});
-    (void)co_await appliance_.journal_.failed(m->row.id, transfer.step_id, delivery.error().message);
+    appliance_.journal_.record(log::Level::warning, {id_.text(), "failed", fmt::format("{} was not sent: {}", title, delivery.error().message)});
+    // A connection that broke says nothing of what the device has: its next Describe does.
+    if (delivery.error().kind == Kind::closed) co_return;
+    (void)co_await appliance_.journal_.failed(id_.text(), transfer.step_id, delivery.error().message);
     co_return;
   }
   const auto seconds = std::chrono::duration<double>(Clock::now() - transfer.began).count();
-  appliance_.journal_.record(log::Level::info, {m->row.id, "sent", fmt::format("{} was sent in {:.1f} s{}; the device resets now", title, seconds,
-                                                                            delivery->resent ? fmt::format(", {} chunks twice", delivery->resent) : "")});
-  set_state(*m, "updating", fmt::format("took {}; waiting for it to come back and report it", title));
+  const auto again = delivery->resent ? fmt::format(", {} chunks twice", delivery->resent) : "";
+  appliance_.journal_.record(log::Level::info, {id_.text(), "sent", fmt::format("{} was sent in {:.1f} s{}; the device resets now", title, seconds, again)});
+  if (auto* m = member()) set_state(*m, "updating", fmt::format("took {}; waiting for it to come back and report it", title));
   (void)co_await appliance_.journal_.sent(transfer.step_id);
 }
 
@@ -214,7 +213,15 @@ void ApplianceBerth::leaving(const Error& why) {
 }
 
 void ApplianceBerth::free_turn() {
-  if (std::exchange(has_turn_, false)) appliance_.give_up_turn();
+  if (!std::exchange(has_turn_, false)) return;
+  appliance_.turns_.give_back();
+  appliance_.call_waiting();
+}
+
+// Whoever leaves the line may have been called: the call goes to the next.
+void ApplianceBerth::stand_back() {
+  appliance_.turns_.leave_line(id_);
+  appliance_.call_waiting();
 }
 
 }  // namespace drydock::appliance

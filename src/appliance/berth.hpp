@@ -26,12 +26,14 @@ private:
   asio::awaitable<Result<device::Decision>> settle(std::string state, std::string words, std::string update_state);
   void set_state(FleetMember& member, const std::string& state, const std::string& words);
   void free_turn();
+  void stand_back();
 
   Appliance& appliance_;
   transport::DeviceId id_;
   std::uint64_t connection_;
   bool judged_ = false;    ///< the Describe at hand has been held against what was tried
   bool has_turn_ = false;
+  std::optional<Transfer> sending_;
 };
 
 }  // namespace drydock::appliance

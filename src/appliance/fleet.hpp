@@ -27,7 +27,6 @@ struct FleetMember {
   std::uint64_t connection = 0;            ///< tells a device's connections apart
   planning::Plan plan;                     ///< from the last Describe
   std::optional<Transfer> transfer;
-  bool waiting_for_turn = false;
   std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
 };
 

@@ -11,11 +11,12 @@ using namespace std::chrono_literals;
 // Connections.
 inline constexpr std::size_t connections = 10'000;
 inline constexpr std::size_t connections_per_address = 256;
-inline constexpr std::size_t handshakes_at_once = 32;
+inline constexpr std::size_t handshakes_at_once = 16;       ///< whose private-key operations may be queued
 inline constexpr std::size_t unknown_devices = 1'000;      ///< waiting for approval; further ones are turned away
-inline constexpr auto handshake = 10s;                     ///< from accept to a valid Hello
+inline constexpr auto handshake = 10s;                     ///< for a device's part: its claim, and later its Hello
 inline constexpr auto accept_pause = 100ms;                ///< after a failed accept (descriptors used up, say)
-inline constexpr auto write_stall = 30s;                   ///< a peer that takes no byte for so long is gone
+inline constexpr auto write_stall = 30s;                   ///< and as long as slowest_link needs: then the peer is gone
+inline constexpr std::size_t slowest_link = 512;           ///< bytes a second below which nobody waits
 
 // Messages. A device's buffer is at most 1152 bytes; block-wise transfer carries what is longer.
 inline constexpr std::size_t frame = 2048;                 ///< ciphertext of one lightssl frame

@@ -26,6 +26,7 @@ enum class Code : std::uint8_t {
   bad_request = 0x80,
   forbidden = 0x83,
   not_found = 0x84,
+  request_entity_incomplete = 0x88,
   not_implemented = 0xa1,
   service_unavailable = 0xa3,
 };
@@ -95,8 +96,9 @@ struct Message {
 };
 
 /// Fails with Kind::malformed: shorter than its header says, a version other than 1, a token longer than 8, a reserved
-/// option nibble, a payload marker with nothing behind it, anything after an empty message's id; and with
-/// Kind::too_large for more than limits::options_per_message options.
+/// option nibble, anything after an empty message's id; and with Kind::too_large for more than
+/// limits::options_per_message options. A payload marker with nothing behind it is let pass, against RFC 7252 §3:
+/// Device OS up to 2.x sends it with every event that has no data.
 Result<Message> decode(ByteView bytes);
 
 /// Throws std::logic_error when the options are not ascending or longer than the format can say: ours to get right.

@@ -1,6 +1,7 @@
 #include "crypto/rsa.hpp"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <stdexcept>
 #include <wolfssl/options.h>
@@ -52,6 +53,14 @@ Result<RsaPublicKey> RsaPublicKey::from_spki(ByteView der) {
   word32 index = 0;
   if (wc_RsaPublicKeyDecode(der.data(), &index, &key.impl_->rsa, static_cast<word32>(der.size())) != 0)
     return failure(Kind::malformed, "not an RSA public key");
+  // Read back once: what cannot be written down again, or has an exponent devices never use, is not let in.
+  Bytes modulus(key.size());
+  std::array<std::uint8_t, 3> exponent{};
+  auto modulus_size = static_cast<word32>(modulus.size());
+  auto exponent_size = static_cast<word32>(exponent.size());
+  constexpr std::array<std::uint8_t, 3> f4{1, 0, 1};
+  if (wc_RsaFlattenPublicKey(&key.impl_->rsa, exponent.data(), &exponent_size, modulus.data(), &modulus_size) != 0 || exponent != f4 || modulus_size == 0)
+    return failure(Kind::malformed, "not an RSA public key with the exponent 65537");
   return key;
 }
 

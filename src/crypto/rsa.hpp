@@ -13,7 +13,8 @@ namespace drydock::crypto {
 
 class RsaPublicKey {
 public:
-  /// X.509 SubjectPublicKeyInfo, DER. Fails with Kind::malformed; trailing bytes are allowed (devices pad with 0xff).
+  /// X.509 SubjectPublicKeyInfo, DER, of a key with the exponent 65537. Fails with Kind::malformed; trailing bytes are
+  /// allowed (devices pad with 0xff).
   static Result<RsaPublicKey> from_spki(ByteView der);
 
   RsaPublicKey(RsaPublicKey&&) noexcept;

@@ -17,6 +17,8 @@ namespace {
 
 // Devices that post their Describe do it right after Hello; asking before that would only have it sent twice.
 constexpr auto time_to_post = 3s;
+constexpr auto time_to_speak = 5s;
+constexpr auto pause_between_words = 500ms;
 constexpr std::size_t subscriptions_kept = 32;
 
 std::uint16_t random_id(crypto::Random& random) {
@@ -26,6 +28,13 @@ std::uint16_t random_id(crypto::Random& random) {
 
 bool is_response_to(const Message& message, const Message& request) {
   return coap::is_response(message.code) && message.token == request.token;
+}
+
+// An application may have events of its own that end alike.
+bool asks_for(const Event& event, std::string_view what) {
+  for (const std::string_view prefix : {"spark/device/", "particle/device/"})
+    if (event.name.starts_with(prefix) && std::string_view(event.name).substr(prefix.size()) == what) return true;
+  return false;
 }
 
 template <class Number>
@@ -40,12 +49,23 @@ void read_number(std::string_view text, Number& into) {
 Conversation::Conversation(transport::Channel& channel, crypto::Random& random, Bystander bystander)
     : channel_(channel), random_(random), bystander_(std::move(bystander)), posted_describe_(limits::describe), message_id_(random_id(random)) {}
 
-asio::awaitable<Result<void>> Conversation::send(const Message& message) { co_return co_await channel_.send(message); }
+asio::awaitable<Result<void>> Conversation::send(const Message& message, bool more_follow) {
+  const auto then = more_follow ? transport::Then::more : transport::Then::flush;
+  co_return co_await channel_.send(message, then);
+}
+
+// Waiting for something in particular. Who interrupts meanwhile is heard afterwards, by keep_company().
+asio::awaitable<Result<Message>> Conversation::receive(Clock::time_point deadline) {
+  for (;;) {
+    auto message = co_await channel_.receive(deadline);
+    if (message || message.error().kind != Kind::interrupted) co_return message;
+    nudged_ = true;
+  }
+}
 
 asio::awaitable<Result<Hello>> Conversation::hello(Clock::time_point deadline) {
   for (;;) {
-    const auto message = co_await channel_.receive(deadline);
-    if (!message && message.error().kind == Kind::interrupted) continue;
+    const auto message = co_await receive(deadline);
     if (!message) co_return tl::unexpected(message.error());
     if (!is_hello(*message)) co_return failure(Kind::malformed, "the device's first message is not Hello");
     auto hello = parse_hello(message->payload);
@@ -67,8 +87,7 @@ asio::awaitable<Result<void>> Conversation::describe() {
   if (facts_.hello.says(hello_flag::posts_describe)) {
     const auto deadline = Clock::now() + time_to_post;
     while (!facts_.system) {
-      const auto message = co_await channel_.receive(deadline);
-      if (!message && message.error().kind == Kind::interrupted) continue;
+      const auto message = co_await receive(deadline);
       if (!message && message.error().kind == Kind::timed_out) break;
       if (!message) co_return tl::unexpected(message.error());
       if (const auto sent = co_await answer(*message); !sent) co_return sent;
@@ -83,6 +102,23 @@ asio::awaitable<Result<void>> Conversation::describe() {
     if (!described) co_return tl::unexpected(described.error());
     learn(std::move(*described));
     if (!facts_.system) co_return failure(Kind::malformed, "the device's Describe says nothing about its system");
+  }
+  co_return co_await hear_out();
+}
+
+// Right behind its Describe a device says whether it takes updates, that it is in safe mode, and how large a file may
+// be (PROTOCOL §4.11). What it should get can be decided only with that.
+asio::awaitable<Result<void>> Conversation::hear_out() {
+  const bool will_say = facts_.hello.says(hello_flag::immediate_updates);
+  const auto longest = Clock::now() + time_to_speak;
+  for (;;) {
+    const bool still_to_come = will_say && !facts_.updates_enabled;
+    const auto quiet = Clock::now() + pause_between_words;
+    const auto message = co_await receive(still_to_come ? longest : std::min(quiet, longest));
+    if (!message && message.error().kind == Kind::timed_out) break;
+    if (!message) co_return tl::unexpected(message.error());
+    if (const auto sent = co_await answer(*message); !sent) co_return sent;
+    if (Clock::now() >= longest) break;
   }
   news_ = false;
   co_return Result<void>{};
@@ -101,18 +137,20 @@ asio::awaitable<Result<void>> Conversation::describe_application() {
 asio::awaitable<Result<Bytes>> Conversation::fetch_describe(std::optional<std::uint8_t> part) {
   coap::BlockAssembler body(limits::describe);
   std::optional<coap::Block> next;
+  const auto deadline = Clock::now() + limits::describe_response;
   for (;;) {
     auto request = describe_request(part, next);
     request.id = next_message_id();
     request.token = next_token();
     if (const auto sent = co_await channel_.send(request); !sent) co_return tl::unexpected(sent.error());
-    const auto deadline = Clock::now() + limits::describe_response;
     const auto response = co_await response_to(request, deadline);
     if (!response && response.error().kind == Kind::timed_out) co_return failure(Kind::timed_out, "the device did not answer the request for its Describe");
     if (!response) co_return tl::unexpected(response.error());
     if (!coap::is_success(response->code)) co_return failure(Kind::refused, "the device refuses to describe itself (" + coap::to_string(response->code) + ")");
     const auto block = coap::find_block(*response, coap::option::block2);
     if (!block) co_return response->payload;
+    const bool expected = block->number == (next ? next->number : 0) && (!block->more || !response->payload.empty());
+    if (!expected) co_return failure(Kind::malformed, "the device answers with another block of its Describe than was asked for");
     auto whole = body.add(*block, response->payload);
     if (!whole) co_return tl::unexpected(whole.error());
     if (*whole) co_return std::move(**whole);
@@ -123,8 +161,7 @@ asio::awaitable<Result<Bytes>> Conversation::fetch_describe(std::optional<std::u
 
 asio::awaitable<Result<Message>> Conversation::response_to(const Message& request, Clock::time_point deadline) {
   for (;;) {
-    auto message = co_await channel_.receive(deadline);
-    if (!message && message.error().kind == Kind::interrupted) continue;
+    auto message = co_await receive(deadline);
     if (!message) co_return message;
     if (is_response_to(*message, request)) {
       if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
@@ -137,6 +174,7 @@ asio::awaitable<Result<Message>> Conversation::response_to(const Message& reques
 asio::awaitable<Result<Reason>> Conversation::keep_company(Clock::time_point until) {
   auto silent_since = Clock::now();
   while (!std::exchange(news_, false)) {
+    if (std::exchange(nudged_, false)) co_return Reason::nudged;
     const auto gone = silent_since + limits::idle;
     const auto message = co_await channel_.receive(std::min(until, gone));
     if (!message && message.error().kind == Kind::interrupted) co_return Reason::nudged;
@@ -153,8 +191,7 @@ asio::awaitable<Result<Reason>> Conversation::keep_company(Clock::time_point unt
 
 asio::awaitable<Result<bool>> Conversation::wait_for_reset(Clock::time_point until) {
   for (;;) {
-    const auto message = co_await channel_.receive(until);
-    if (!message && message.error().kind == Kind::interrupted) continue;
+    const auto message = co_await receive(until);
     if (!message && message.error().kind == Kind::timed_out) co_return false;
     if (!message && message.error().kind == Kind::closed) co_return true;
     if (!message) co_return tl::unexpected(message.error());
@@ -164,8 +201,7 @@ asio::awaitable<Result<bool>> Conversation::wait_for_reset(Clock::time_point unt
 
 asio::awaitable<Result<Message>> Conversation::next_about_update(Clock::time_point deadline) {
   for (;;) {
-    auto message = co_await channel_.receive(deadline);
-    if (!message && message.error().kind == Kind::interrupted) continue;
+    auto message = co_await receive(deadline);
     if (!message) co_return message;
     const bool request = coap::is_request(message->code);
     if (!request && (message->code != Code::empty || message->type == Type::acknowledgement)) {
@@ -234,15 +270,15 @@ asio::awaitable<Result<void>> Conversation::take_describe_post(const Message& me
   auto reply = coap::empty_acknowledgement(message.id);
   if (block) {
     auto whole = posted_describe_.add(*block, message.payload);
-    if (!whole) co_return tl::unexpected(whole.error());
-    body = std::move(*whole);
-    reply = coap::piggybacked(message, block->more ? Code::continue_ : Code::changed);
+    body = whole ? std::move(*whole) : std::nullopt;
+    reply = coap::piggybacked(message, !whole ? Code::request_entity_incomplete : block->more ? Code::continue_ : Code::changed);
     coap::add_block(reply, coap::option::block1, *block);
   }
   if (body) {
+    // One that cannot be read is no reason to part: describe() asks for what it needs.
     auto described = parse_describe(*body);
-    if (!described) co_return tl::unexpected(described.error());
-    learn(std::move(*described));
+    if (described) learn(std::move(*described));
+    else log::debug("a posted Describe was not understood: {}", described.error().message);
   }
   if (message.type != Type::confirmable) co_return Result<void>{};
   co_return co_await channel_.send(reply);
@@ -280,12 +316,12 @@ asio::awaitable<Result<void>> Conversation::take_event(const Message& message) {
     read_number(event.data, facts_.chunk_size);
   } else if (event.name == "spark/device/last_reset") {
     facts_.last_reset = event.data.substr(0, limits::text);
-  } else if (event.name.ends_with("/device/name")) {
+  } else if (asks_for(event, "name")) {
     reply = bystander_.device_name();
-  } else if (event.name.ends_with("/device/ip")) {
+  } else if (asks_for(event, "ip")) {
     const auto peer = channel_.peer();
     reply = peer.substr(0, peer.rfind(':'));
-  } else if (event.name.ends_with("/device/random")) {
+  } else if (asks_for(event, "random")) {
     const auto random = random_.bytes(20);
     reply = to_hex(random);
   }

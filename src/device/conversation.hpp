@@ -34,7 +34,7 @@ public:
   /// Waits for Hello and answers it with ours, which must be the first message a device gets.
   asio::awaitable<Result<Hello>> hello(Clock::time_point deadline);
 
-  /// A system Describe newer than this call, posted by the device or asked for.
+  /// A system Describe newer than this call, posted by the device or asked for, and what the device says beside it.
   asio::awaitable<Result<void>> describe();
 
   /// The application part, from devices that do not post it themselves. Not having it is no failure.
@@ -51,12 +51,14 @@ public:
   // transfer::Dialogue
   std::uint16_t next_message_id() override { return ++message_id_; }
   coap::Token next_token() override { return coap::Token(++token_); }
-  asio::awaitable<Result<void>> send(const coap::Message& message) override;
+  asio::awaitable<Result<void>> send(const coap::Message& message, bool more_follow) override;
   asio::awaitable<Result<coap::Message>> next_about_update(Clock::time_point deadline) override;
   bool reliable() const override { return channel_.reliable(); }
   std::size_t unacknowledged() const override { return channel_.unacknowledged(); }
 
 private:
+  asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline);
+  asio::awaitable<Result<void>> hear_out();
   bool within_ration();
   asio::awaitable<Result<coap::Message>> response_to(const coap::Message& request, Clock::time_point deadline);
   asio::awaitable<Result<Bytes>> fetch_describe(std::optional<std::uint8_t> part);
@@ -74,6 +76,7 @@ private:
   std::uint16_t message_id_;
   std::uint8_t token_ = 0;
   bool news_ = false;
+  bool nudged_ = false;   ///< interrupted while waiting for something in particular
   Clock::time_point second_began_{};
   std::size_t messages_this_second_ = 0;
 };

@@ -2,6 +2,7 @@
 // tell how it went. The appliance implements it; tests and the fuzzers bring their own.
 #pragma once
 
+#include "base/turnstile.hpp"
 #include "crypto/offload.hpp"
 #include "device/conversation.hpp"
 #include "planning/plan.hpp"
@@ -47,6 +48,8 @@ public:
   virtual const crypto::RsaPrivateKey& server_key() const = 0;
   virtual crypto::Random& random() = 0;
   virtual const crypto::Workshop& workshop() const = 0;
+  /// Bounds how many handshakes keep the workshop busy at a time.
+  virtual Turnstile& handshakes() = 0;
   virtual transfer::ChunkedOptions transfer_options() const = 0;
 
   /// The key to answer this claim with, or why it is not answered. Nothing is remembered yet: a claim proves nothing.

@@ -12,4 +12,11 @@ firmware::Inventory Facts::inventory() const {
   return inventory;
 }
 
+std::uint16_t Facts::usable_chunk_size() const {
+  constexpr std::uint16_t usual = 512;
+  constexpr std::uint16_t smallest = 128;
+  const bool sensible = chunk_size >= smallest && chunk_size <= usual && chunk_size % 4 == 0;
+  return sensible ? chunk_size : usual;
+}
+
 }  // namespace drydock::device

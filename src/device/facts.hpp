@@ -22,6 +22,9 @@ struct Facts {
   bool said_goodbye = false;
   std::vector<std::string> subscriptions;
 
+  /// What the device asks for where that makes sense, else what every version takes (PROTOCOL §5.3).
+  std::uint16_t usable_chunk_size() const;
+
   bool takes_updates() const { return updates_enabled.value_or(true) || updates_forced; }
   /// For the planner. Only with a system Describe.
   firmware::Inventory inventory() const;

@@ -13,6 +13,9 @@ namespace lightssl = transport::lightssl;
 
 // A device that took an image resets within a few seconds; a bootloader may need a little longer.
 constexpr auto reset_time = 90s;
+constexpr auto refusal_time = 5s;
+
+Error left(bool with_new_firmware) { return {Kind::closed, with_new_firmware ? "the device resets into its new firmware" : "the device disconnected"}; }
 
 // The life of a device at its berth. It ends with the connection: by a reset, as a rule, for that is how a device
 // puts a module into force.
@@ -32,34 +35,51 @@ asio::awaitable<Error> live(Conversation& device, Berth& berth, transfer::Chunke
     if (!decision) co_return decision.error();
 
     const auto& [step, image] = *decision->send;
-    if (const auto chunk = device.facts().chunk_size; chunk != 0 && chunk < options.chunk_size) options.chunk_size = chunk;
+    options.chunk_size = device.facts().usable_chunk_size();
     const transfer::Progress progress = [&berth](std::size_t bytes) { berth.progress(bytes); };
     const auto delivery = co_await transfer::send_chunked(device, *image, options, progress);
     co_await berth.sent(delivery);
     // After a refusal the device is as it was; after anything else that failed nobody knows what it waits for.
     if (!delivery && delivery.error().kind != Kind::refused) co_return delivery.error();
 
-    const auto reset = co_await device.wait_for_reset(Clock::now() + (delivery ? reset_time : 5s));
+    const Clock::duration patience = delivery ? Clock::duration(reset_time) : Clock::duration(refusal_time);
+    const auto reset = co_await device.wait_for_reset(Clock::now() + patience);
     if (!reset) co_return reset.error();
-    if (*reset) co_return Error{Kind::closed, delivery ? "the device resets into its new firmware" : "the device disconnected"};
+    if (*reset) co_return left(delivery.has_value());
   }
 }
 
-asio::awaitable<Result<void>> come_in(transport::ByteStream& stream, Dock& dock) {
-  const auto deadline = Clock::now() + limits::handshake;
-  const auto claim = co_await lightssl::await_claim(stream, dock.server_key(), dock.random(), dock.workshop(), deadline);
+struct Opened {
+  lightssl::Claim claim;
+  lightssl::Credentials credentials;
+};
+
+// The two private-key operations of a handshake. What a device waits in line does not count against its time.
+asio::awaitable<Result<Opened>> open_in_turn(transport::ByteStream& stream, const lightssl::SealedClaim& sealed, Dock& dock) {
+  const auto pass = co_await dock.handshakes().enter();
+  const auto claim = co_await lightssl::open_claim(sealed, dock.server_key(), dock.workshop());
   if (!claim) co_return tl::unexpected(claim.error());
   const auto device_key = dock.admit(*claim, stream.peer());
   if (!device_key) co_return tl::unexpected(device_key.error());
-  const auto credentials = co_await lightssl::accept_claim(stream, *device_key, dock.server_key(), dock.random(), dock.workshop(), deadline);
+  const auto credentials = co_await lightssl::accept_claim(stream, *device_key, dock.server_key(), dock.random(), dock.workshop(), Clock::now() + limits::handshake);
   if (!credentials) co_return tl::unexpected(credentials.error());
+  Opened opened{*claim, *credentials};
+  co_return opened;
+}
+
+asio::awaitable<Result<void>> come_in(transport::ByteStream& stream, Dock& dock) {
+  const auto sealed = co_await lightssl::await_claim(stream, dock.random(), Clock::now() + limits::handshake);
+  if (!sealed) co_return tl::unexpected(sealed.error());
+  const auto opened = co_await open_in_turn(stream, *sealed, dock);
+  if (!opened) co_return tl::unexpected(opened.error());
+  const auto& [claim, credentials] = *opened;
 
   const auto executor = co_await asio::this_coro::executor;
-  lightssl::LightsslChannel channel(executor, stream, *credentials);
-  Conversation device(channel, dock.random(), dock.bystander(claim->id));
-  const auto hello = co_await device.hello(deadline);
+  lightssl::LightsslChannel channel(executor, stream, credentials);
+  Conversation device(channel, dock.random(), dock.bystander(claim.id));
+  const auto hello = co_await device.hello(Clock::now() + limits::handshake);
   if (!hello) co_return tl::unexpected(hello.error());
-  const auto berth = co_await dock.berth(*claim, *hello, channel);
+  const auto berth = co_await dock.berth(claim, *hello, channel);
   if (!berth) co_return tl::unexpected(berth.error());
 
   const auto why = co_await live(device, **berth, dock.transfer_options());

@@ -149,7 +149,7 @@ void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes) {
 }
 
 void mark_sent(Database& db, std::int64_t step_id, std::int64_t now) {
-  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'sent', bytes_acknowledged = bytes_total, finished_at = ? WHERE id = ?");
+  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'sent', bytes_acknowledged = bytes_total, finished_at = ? WHERE id = ? AND state = 'sending'");
   s.bind(1, now);
   s.bind(2, step_id);
   s.exec();

@@ -20,13 +20,17 @@ constexpr std::size_t unreliable_flight = 40;   // what every version can accoun
 constexpr int fruitless_rounds = 5;        // UpdateDone rounds in which nothing new arrived
 constexpr int bad_chunk_tries = 5;         // a chunk whose CRC the device finds wrong again and again
 constexpr std::size_t slowest_link = 4 * 1024;  // bytes a second
+constexpr std::size_t most_chunks = 65'534;     // indices have 16 bits
 
 Clock::duration at_slowest(std::size_t bytes) { return std::chrono::milliseconds(bytes * 1000 / slowest_link); }
 
+// Responses to chunks may still be on their way with a token that came round again; UpdateDone is answered in its
+// acknowledgement by every version, so there the id decides.
+bool acknowledges(const Message& message, const Message& request) { return message.type == Type::acknowledgement && message.id == request.id; }
+
 bool answers(const Message& message, const Message& request) {
-  const bool acknowledges = message.type == Type::acknowledgement && message.id == request.id;
   const bool responds = coap::is_response(message.code) && message.token == request.token;
-  return acknowledges || responds;
+  return acknowledges(message, request) || responds;
 }
 
 Error refusal(const Message& answer) {
@@ -41,6 +45,7 @@ public:
       : device_(device), image_(image), options_(options), progress_(progress) {}
 
   asio::awaitable<Result<Delivery>> run() {
+    if (options_.chunk_size == 0 || chunk_count() > most_chunks) co_return failure(Kind::refused, "the file has too many chunks for this device");
     const auto fast = co_await begin();
     if (!fast) co_return tl::unexpected(fast.error());
     delivery_.fast = *fast;
@@ -55,10 +60,11 @@ private:
     return image_.subspan(at, std::min<std::size_t>(options_.chunk_size, image_.size() - at));
   }
 
-  asio::awaitable<Result<void>> ask(Message& request) {
+  asio::awaitable<Result<void>> ask(Message& request, bool more_follow = false) {
+    if (Clock::now() > given_up_) co_return failure(Kind::timed_out, "the transfer takes longer than any device needs");
     request.id = device_.next_message_id();
     request.token = device_.next_token();
-    co_return co_await device_.send(request);
+    co_return co_await device_.send(request, more_follow);
   }
 
   // UpdateBegin; true when the device chose fast OTA.
@@ -122,7 +128,7 @@ private:
 
   asio::awaitable<Result<void>> send_fast_chunk(std::size_t index) {
     auto message = chunk(chunk_data(index), static_cast<std::uint16_t>(index));
-    const auto sent = co_await ask(message);
+    const auto sent = co_await ask(message, true);
     if (sent) report_written((index + 1) * options_.chunk_size);
     co_return sent;
   }
@@ -178,11 +184,13 @@ private:
       if (!answer) co_return tl::unexpected(answer.error());
 
       if (is_chunk_missed(*answer)) {
+        // Up to 0.7 devices also ask by themselves; what counts is what they miss in answer to this UpdateDone.
+        if (!told_incomplete) continue;
         missing = missed_chunks(*answer, chunk_count());
         co_return missing;
       }
       if (is_update_done(*answer)) co_return conclude(answer->payload, missing);
-      if (!answers(*answer, request) || answer->code == Code::empty) continue;
+      if (!acknowledges(*answer, request) || answer->code == Code::empty) continue;
       if (coap::is_success(answer->code)) co_return conclude(answer->payload, missing);
       if (answer->code != Code::bad_request) co_return tl::unexpected(refusal(*answer));
       told_incomplete = true;
@@ -204,6 +212,7 @@ private:
   ChunkedOptions options_;
   const Progress& progress_;
   Delivery delivery_;
+  Clock::time_point given_up_ = Clock::now() + transfer_time(image_.size());
   std::size_t arrived_ = 0;
   std::size_t highest_sent_ = 0;
   bool finished_ = false;
@@ -213,6 +222,7 @@ private:
 
 Clock::duration ready_time(std::size_t image_size) { return 60s + at_slowest(image_size); }
 Clock::duration done_time(std::size_t image_size) { return 60s + at_slowest(image_size); }
+Clock::duration transfer_time(std::size_t image_size) { return 10min + 8 * at_slowest(image_size); }
 
 asio::awaitable<Result<Delivery>> send_chunked(Dialogue& device, ByteView image, ChunkedOptions options, const Progress& progress) {
   ChunkedTransfer transfer(device, image, options, progress);

@@ -32,4 +32,7 @@ asio::awaitable<Result<Delivery>> send_chunked(Dialogue& device, ByteView image,
 Clock::duration ready_time(std::size_t image_size);
 Clock::duration done_time(std::size_t image_size);
 
+/// The end of all patience: 18 minutes for a quarter of a megabyte.
+Clock::duration transfer_time(std::size_t image_size);
+
 }  // namespace drydock::transfer

@@ -2,6 +2,8 @@
 
 #include "base/crc32.hpp"
 
+#include <algorithm>
+
 namespace drydock::transfer {
 
 using coap::Code;
@@ -45,6 +47,8 @@ std::vector<std::uint16_t> missed_chunks(const Message& chunk_missed, std::size_
   const ByteView payload = chunk_missed.payload;
   for (std::size_t at = 0; at + 2 <= payload.size(); at += 2)
     if (const auto index = get_be16(payload, at); index < chunk_count) indices.push_back(index);
+  std::sort(indices.begin(), indices.end());
+  indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
   return indices;
 }
 

@@ -21,7 +21,7 @@ coap::Message chunk(ByteView data, std::uint16_t index);
 /// CON PUT u.
 coap::Message update_done();
 
-/// GET c from the device: indices below `chunk_count`, in its order; an odd byte at the end is ignored.
+/// GET c from the device: indices below `chunk_count`, ascending, each once; an odd byte at the end is ignored.
 std::vector<std::uint16_t> missed_chunks(const coap::Message& chunk_missed, std::size_t chunk_count);
 
 bool is_chunk_missed(const coap::Message& message);

@@ -19,7 +19,8 @@ public:
   /// Tokens have one byte: devices parse at offsets computed for that (PROTOCOL §2.4).
   virtual coap::Token next_token() = 0;
 
-  virtual asio::awaitable<Result<void>> send(const coap::Message& message) = 0;
+  /// `more_follow`: it may be held back to fill a larger write.
+  virtual asio::awaitable<Result<void>> send(const coap::Message& message, bool more_follow) = 0;
 
   /// The next acknowledgement, response, or request about the update (GET c, PUT u, POST u). Confirmable ones are
   /// already acknowledged. Kind::timed_out after `deadline`; never Kind::interrupted.

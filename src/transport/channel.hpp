@@ -10,6 +10,9 @@
 
 namespace drydock::transport {
 
+/// What follows a message that is sent.
+enum class Then { flush, more };
+
 class Channel {
 public:
   virtual ~Channel() = default;
@@ -19,11 +22,9 @@ public:
   /// the channel is as good as before; after the others it is finished.
   virtual asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline) = 0;
 
-  /// Hands the message to the transport; Kind::closed or Kind::timed_out (the peer takes nothing) when it cannot.
-  virtual asio::awaitable<Result<void>> send(const coap::Message& message) = 0;
-
-  /// Hands over what earlier sends may still hold back to fill larger writes. receive() does so by itself.
-  virtual asio::awaitable<Result<void>> flush() = 0;
+  /// Hands the message to the transport; Kind::closed or Kind::timed_out (the peer takes nothing) when it cannot. With
+  /// Then::more it may be held back to fill a larger write, until the next send without it or the next receive().
+  virtual asio::awaitable<Result<void>> send(const coap::Message& message, Then then = Then::flush) = 0;
 
   /// The current receive(), or else the next one, returns Kind::interrupted.
   virtual void interrupt() = 0;

@@ -15,48 +15,42 @@ constexpr std::size_t write_batch = 16 * 1024;
 Error connection_ended() { return Error{Kind::closed, "the connection was closed"}; }
 
 // A claim is RSA ciphertext, which looks like noise; a web browser or a port scanner sends text.
+constexpr std::size_t text_seen = 16;
 bool looks_like_text(ByteView bytes) {
-  const auto head = bytes.first(std::min<std::size_t>(bytes.size(), 16));
+  const auto head = bytes.first(std::min(bytes.size(), text_seen));
   return std::all_of(head.begin(), head.end(), [](std::uint8_t c) { return c == '\r' || c == '\n' || (c >= 0x20 && c < 0x7f); });
-}
-
-asio::awaitable<Result<Bytes>> read_exactly(ByteStream& stream, std::size_t size) {
-  Bytes bytes(size);
-  std::size_t have = 0;
-  while (have < size) {
-    const auto read = co_await stream.read_some(std::span(bytes).subspan(have));
-    if (read.error) {
-      const char* what = have == 0 ? "nothing came" : "the handshake broke off in the middle";
-      co_return failure(Kind::closed, what);
-    }
-    have += read.size;
-    if (looks_like_text(ByteView(bytes).first(have)) && have >= 4)
-      co_return failure(Kind::malformed, "this is not a Particle device: its first bytes are text");
-  }
-  co_return bytes;
 }
 
 }  // namespace
 
-asio::awaitable<Result<Claim>> await_claim(ByteStream& stream, const crypto::RsaPrivateKey& server_key, crypto::Random& random,
-                                           const crypto::Workshop& workshop, Clock::time_point deadline) {
+asio::awaitable<Result<SealedClaim>> await_claim(ByteStream& stream, crypto::Random& random, Clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
-  bool late = false;
-  Watchdog watchdog(executor, [&] {
-    late = true;
-    stream.cancel();
-  });
+  Watchdog watchdog(executor, [&] { stream.cancel(); });
   watchdog.watch(deadline);
 
-  const Bytes nonce = random.bytes(nonce_size);
-  if (const auto error = co_await stream.write_all(nonce)) co_return tl::unexpected(connection_ended());
-  const auto ciphertext = co_await read_exactly(stream, claim_cipher_size);
-  if (!ciphertext && late) co_return failure(Kind::timed_out, "no complete handshake within its time");
-  if (!ciphertext) co_return tl::unexpected(ciphertext.error());
+  SealedClaim sealed;
+  sealed.nonce = random.bytes(nonce_size);
+  if (const auto error = co_await stream.write_all(sealed.nonce)) co_return tl::unexpected(connection_ended());
+  sealed.ciphertext.resize(claim_cipher_size);
+  std::size_t have = 0;
+  Result<void> ended;
+  while (have < claim_cipher_size && ended) {
+    const auto read = co_await stream.read_some(std::span(sealed.ciphertext).subspan(have));
+    have += read.size;
+    // The clock is asked too: the watchdog may have barked between two reads.
+    if (Clock::now() >= deadline) ended = failure(Kind::timed_out, "no complete handshake within its time");
+    else if (read.error) ended = failure(Kind::closed, have == 0 ? "nothing came" : "the handshake broke off in the middle");
+    if (have >= text_seen && looks_like_text(ByteView(sealed.ciphertext).first(have)))
+      ended = failure(Kind::malformed, "this is not a Particle device: its first bytes are text");
+  }
+  if (!ended) co_return tl::unexpected(ended.error());
+  co_return sealed;
+}
 
-  std::function<Result<Bytes>()> decrypt = [&server_key, &ciphertext] { return server_key.decrypt(*ciphertext); };
+asio::awaitable<Result<Claim>> open_claim(const SealedClaim& sealed, const crypto::RsaPrivateKey& server_key, const crypto::Workshop& workshop) {
+  std::function<Result<Bytes>()> decrypt = [&server_key, &sealed] { return server_key.decrypt(sealed.ciphertext); };
   const auto plaintext = co_await crypto::offload(workshop, std::move(decrypt));
-  Result<Claim> claim = plaintext ? read_claim(*plaintext, nonce) : failure(Kind::refused, plaintext.error().message);
+  Result<Claim> claim = plaintext ? read_claim(*plaintext, sealed.nonce) : failure(Kind::refused, plaintext.error().message);
   if (!claim) claim.error().kind = Kind::refused;
   co_return claim;
 }
@@ -110,16 +104,16 @@ asio::awaitable<Result<coap::Message>> LightsslChannel::receive(Clock::time_poin
   }
 }
 
-asio::awaitable<Result<void>> LightsslChannel::send(const coap::Message& message) {
+asio::awaitable<Result<void>> LightsslChannel::send(const coap::Message& message, Then then) {
   writer_.seal(coap::encode(message), pending_);
-  if (pending_.size() < write_batch) co_return Result<void>{};
+  if (then == Then::more && pending_.size() < write_batch) co_return Result<void>{};
   co_return co_await flush();
 }
 
 asio::awaitable<Result<void>> LightsslChannel::flush() {
   if (closed_) co_return tl::unexpected(connection_ended());
   if (pending_.empty()) co_return Result<void>{};
-  write_watchdog_.watch(Clock::now() + limits::write_stall);
+  write_watchdog_.watch(Clock::now() + limits::write_stall + std::chrono::milliseconds(pending_.size() * 1000 / limits::slowest_link));
   const auto error = co_await stream_.write_all(pending_);
   write_watchdog_.rest();
   pending_.clear();

@@ -64,7 +64,8 @@ asio::awaitable<bool> VirtualDevice::take_chunk(const Message& request) {
     if (!indexed) ++update_->next;
   }
   if (indexed) {
-    if (options_.release.asks_by_itself && update_->told_missing) co_return co_await report_missing();
+    const bool round_over = update_->highest_asked && index == *update_->highest_asked;
+    if (options_.release.asks_by_itself && round_over) co_return co_await report_missing();
     co_return true;
   }
   const auto acknowledgement = coap::empty_acknowledgement(request.id);
@@ -89,8 +90,7 @@ asio::awaitable<bool> VirtualDevice::report_missing() {
     reset_wanted_ = true;
     co_return true;
   }
-  if (options_.release.asks_by_itself && update_->told_missing) co_return true;
-  update_->told_missing = true;
+  update_->highest_asked = missing.back();
   auto request = coap::request(options_.release.asks_by_itself ? Type::confirmable : Type::non_confirmable, Code::get, "c");
   for (const auto index : missing) put_be16(request.payload, index);
   co_return co_await send(request);

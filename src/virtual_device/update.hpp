@@ -12,7 +12,7 @@ struct VirtualDevice::Update {
   std::size_t next = 0;                  ///< in normal OTA: the chunk expected
   std::vector<bool> have;
   Bytes image;
-  bool told_missing = false;
+  std::optional<std::size_t> highest_asked;   ///< of the last ChunkMissed
   Clock::time_point began = Clock::now();
   std::size_t count() const { return (file_size + chunk_size - 1) / chunk_size; }
   std::vector<std::uint16_t> missing(std::size_t at_most) const {

@@ -261,7 +261,10 @@ asio::awaitable<bool> VirtualDevice::answer_describe(const Message& request) {
 // Acknowledgements keep the id of what they acknowledge; everything else takes the next of this device's ids.
 asio::awaitable<bool> VirtualDevice::send(Message message) {
   if (message.type != Type::acknowledgement) message.id = ++message_id_;
-  const auto frame = outgoing_->seal(coap::encode(message));
+  auto bytes = coap::encode(message);
+  // Up to 2.x an event without data ends in a bare payload marker.
+  if (message.code == Code::post && message.payload.empty() && !options_.release.extended_hello) bytes.push_back(0xff);
+  const auto frame = outgoing_->seal(bytes);
   if (co_await stream_->write_all(frame)) {
     last_failure = "closed";
     co_return false;

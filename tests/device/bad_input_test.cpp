@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(a_frame_longer_than_allowed_ends_the_connection_at_once) {
 }
 
 BOOST_AUTO_TEST_CASE(truncated_and_absurd_coap_ends_the_connection) {
-  for (const auto& bad : {Bytes{}, Bytes{0x40}, Bytes{0x4f, 1, 0, 1}, Bytes{0x40, 1, 0, 1, 0xff}, Bytes{0x40, 1, 0, 1, 0xde, 0xff, 0xff, 0xff}, Bytes(900, 0xee)}) {
+  for (const auto& bad : {Bytes{}, Bytes{0x40}, Bytes{0x4f, 1, 0, 1}, Bytes{0x40, 1, 0, 1, 0xf0}, Bytes{0x40, 1, 0, 1, 0xde, 0xff, 0xff, 0xff}, Bytes(900, 0xee)}) {
     Impostor first(*this);
     first.send_after_handshake({}, {bad});  // instead of Hello
     BOOST_TEST(first.closed);

@@ -238,6 +238,41 @@ BOOST_AUTO_TEST_CASE(devices_wait_for_their_turn_and_all_get_it) {
   BOOST_TEST(most == 2u);
 }
 
+// 0.8 to 2.x say whether they take updates a moment after their Describe.
+BOOST_AUTO_TEST_CASE(a_slow_talker_is_heard_out_before_anything_is_sent) {
+  link.delay_max = 400ms;
+  stock_version_3();
+  auto& device = launch(1, stuck);
+  device.faults.updates_disabled = true;
+  BOOST_REQUIRE(run_until_state(1, "updates_disabled", 1min));
+  world.advance(10min);
+  BOOST_TEST(steps(1).empty());
+}
+
+// A device that asks by itself and again when it is asked must be understood both ways.
+BOOST_AUTO_TEST_CASE(many_lost_chunks_take_several_rounds) {
+  for (const auto& release : {Release::v0_6(), Release::v2_3()}) {
+    Harbour harbour;
+    harbour.stock(system_part(1, 3, {}, 100'000));
+    Options options;
+    options.release = release;
+    auto& device = harbour.launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, options);
+    for (std::size_t i = 0; i < 195; i += 2) device.faults.drop_chunks.insert(i);
+    BOOST_REQUIRE(harbour.run_until_state(1, "current", 20min));
+    BOOST_TEST(harbour.steps(1).size() == 1u);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_device_cannot_make_the_chunks_absurdly_small) {
+  device::Facts facts;
+  for (const std::uint16_t said : {0, 1, 127, 130, 513, 1024, 65535}) {
+    facts.chunk_size = said;
+    BOOST_TEST(facts.usable_chunk_size() == 512);
+  }
+  facts.chunk_size = 256;
+  BOOST_TEST(facts.usable_chunk_size() == 256);
+}
+
 BOOST_AUTO_TEST_CASE(a_wish_for_an_application_is_fulfilled_system_first) {
   stock_version_3();
   const auto application = user_part(9, {4, 2, 3}, 7);

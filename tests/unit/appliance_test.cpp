@@ -125,6 +125,8 @@ BOOST_AUTO_TEST_CASE(an_old_core_that_sends_no_key_is_held_to_the_one_on_file) {
   BOOST_TEST((appliance::consider(claim, {}, Policy::open).answer == Admission::Answer::turned_away));
   claim.public_key = Bytes(162, 3);
   BOOST_TEST((appliance::consider(claim, {}, Policy::open).answer == Admission::Answer::turned_away));
+  claim.public_key = server_key().public_key_spki();  // a key, but not one of a device's size
+  BOOST_TEST((appliance::consider(claim, {}, Policy::open).answer == Admission::Answer::turned_away));
 }
 
 BOOST_AUTO_TEST_CASE(there_is_an_end_to_the_strangers_waiting) {
