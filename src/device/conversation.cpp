@@ -113,8 +113,9 @@ asio::awaitable<Result<void>> Conversation::hear_out() {
   const auto longest = Clock::now() + time_to_speak;
   for (;;) {
     const bool still_to_come = will_say && !facts_.updates_enabled;
-    const auto quiet = Clock::now() + pause_between_words;
-    const auto message = co_await receive(still_to_come ? longest : std::min(quiet, longest));
+    const auto quiet = std::min(Clock::now() + pause_between_words, longest);
+    const auto until = still_to_come ? longest : quiet;
+    const auto message = co_await receive(until);
     if (!message && message.error().kind == Kind::timed_out) break;
     if (!message) co_return tl::unexpected(message.error());
     if (const auto sent = co_await answer(*message); !sent) co_return sent;
