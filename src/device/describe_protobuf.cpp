@@ -4,7 +4,12 @@
 #include "base/limits.hpp"
 #include "device/describe.hpp"
 
+// Debian 12 has it here, Debian 13 there.
+#if __has_include(<pb_decode.h>)
 #include <pb_decode.h>
+#else
+#include <nanopb/pb_decode.h>
+#endif
 
 namespace drydock::device {
 namespace {
