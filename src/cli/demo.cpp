@@ -2,6 +2,7 @@
 #include "appliance/service.hpp"
 #include "appliance/stock.hpp"
 #include "base/asio_tokens.hpp"
+#include "base/temporary_folder.hpp"
 #include "cli/commands.hpp"
 #include "cli/demo_display.hpp"
 #include "transport/tcp_stream.hpp"
@@ -55,23 +56,6 @@ Firmware from_folder(const std::filesystem::path& folder) {
   return {read_or_throw(folder / "040_system-part1.bin"), read_or_throw(folder / "040_system-part2.bin"), read_or_throw(folder / "043_system-part1.bin"),
           read_or_throw(folder / "043_system-part2.bin"), read_or_throw(folder / "043_user-part.bin")};
 }
-
-class TemporaryState {
-public:
-  TemporaryState() {
-    auto name = (std::filesystem::temp_directory_path() / "drydock-demo-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("a temporary folder could not be made");
-    path_ = name;
-  }
-  ~TemporaryState() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
-private:
-  std::filesystem::path path_;
-};
 
 void stock(const std::filesystem::path& state, const Firmware& firmware) {
   const appliance::StateFolder folder{state};
@@ -202,7 +186,7 @@ private:
 
   DemoOptions options_;
   const Firmware& firmware_;
-  TemporaryState state_;
+  TemporaryFolder state_;
   appliance::Configuration configuration_;
   asio::io_context loop_{1};
   std::optional<appliance::Service> service_;

@@ -6,7 +6,7 @@
 #include "base/asio_tokens.hpp"
 #include "coap/message.hpp"
 #include "device/messages.hpp"
-#include "support/folder.hpp"
+#include "base/temporary_folder.hpp"
 #include "transfer/chunked_messages.hpp"
 #include "transport/lightssl_frames.hpp"
 #include "transport/lightssl_handshake.hpp"
@@ -95,7 +95,7 @@ public:
   double run(int number) { return run_device(number, service_->server_key().public_key_spki(), service_->tcp_port()); }
 
 private:
-  testing::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   asio::io_context loop_{1};
   std::optional<appliance::Service> service_;
   std::atomic<bool> started_{false};

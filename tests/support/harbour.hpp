@@ -5,7 +5,7 @@
 #include "appliance/stock.hpp"
 #include "firmware/files.hpp"
 #include "store/writer.hpp"
-#include "support/folder.hpp"
+#include "base/temporary_folder.hpp"
 #include "support/world.hpp"
 #include "virtual_device/firmware_maker.hpp"
 #include "virtual_device/virtual_device.hpp"

@@ -5,7 +5,7 @@
 #include "base/limits.hpp"
 #include "planning/attempts.hpp"
 #include "support/data.hpp"
-#include "support/folder.hpp"
+#include "base/temporary_folder.hpp"
 #include "support/harbour.hpp"
 
 #include <boost/test/unit_test.hpp>

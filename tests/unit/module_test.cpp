@@ -3,7 +3,7 @@
 #include "firmware/files.hpp"
 #include "firmware/module.hpp"
 #include "support/data.hpp"
-#include "support/folder.hpp"
+#include "base/temporary_folder.hpp"
 #include "support/harbour.hpp"
 
 #include <boost/test/unit_test.hpp>

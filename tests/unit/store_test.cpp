@@ -5,7 +5,7 @@
 #include "store/modules.hpp"
 #include "store/updates.hpp"
 #include "store/writer.hpp"
-#include "support/folder.hpp"
+#include "base/temporary_folder.hpp"
 #include "support/world.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>

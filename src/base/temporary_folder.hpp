@@ -1,4 +1,4 @@
-// A folder that goes away with its owner.
+// A folder that goes away with its owner: for the demo and the tests.
 #pragma once
 
 #include <cstdlib>
@@ -6,13 +6,13 @@
 #include <stdexcept>
 #include <string>
 
-namespace drydock::testing {
+namespace drydock {
 
 class TemporaryFolder {
 public:
   TemporaryFolder() {
-    auto name = (std::filesystem::temp_directory_path() / "drydock-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    auto name = (std::filesystem::temp_directory_path() / "drydock-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("a temporary folder could not be made");
     path_ = name;
   }
   ~TemporaryFolder() {
@@ -27,4 +27,4 @@ private:
   std::filesystem::path path_;
 };
 
-}  // namespace drydock::testing
+}  // namespace drydock
