@@ -5,7 +5,9 @@
 #include <asio/any_io_executor.hpp>
 #include <asio/async_result.hpp>
 #include <asio/awaitable.hpp>
+#include <asio/execution/outstanding_work.hpp>
 #include <asio/post.hpp>
+#include <asio/prefer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 #include <functional>
@@ -49,7 +51,9 @@ asio::awaitable<T> offload(const Workshop& workshop, std::function<T()> work) {
   auto result = std::make_shared<std::optional<T>>();
   auto job = std::make_shared<std::function<void()>>();
   *job = [result, work = std::move(work)] { result->emplace(work()); };
-  const auto home = co_await asio::this_coro::executor;
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  // Tracked: the loop must not end while somebody waits for the pool.
+  const asio::any_io_executor home = asio::prefer(executor, asio::execution::outstanding_work.tracked);
   co_await detail::cross<T>(*workshop.pool(), home, job);
   co_return std::move(**result);
 }

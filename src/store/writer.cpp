@@ -4,7 +4,10 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <SQLiteCpp/Savepoint.h>
+#include <asio/execution/outstanding_work.hpp>
 #include <asio/post.hpp>
+#include <asio/prefer.hpp>
+#include <asio/this_coro.hpp>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -29,17 +32,20 @@ asio::awaitable<Result<void>> Writer::perform(std::function<void(Database&)> wor
   job.work = std::move(work);
   job.durable = true;
   auto shared_job = std::make_shared<Job>(std::move(job));
+  // Tracked: the loop must not end while somebody waits for the writer.
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  auto home = std::make_shared<asio::any_io_executor>(asio::prefer(executor, asio::execution::outstanding_work.tracked));
   // A captureless lambda starts the operation: see crypto/offload.hpp.
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
-      [](auto handler, Writer* self, std::shared_ptr<Job> waiting, std::shared_ptr<std::optional<Error>> result) {
+      [](auto handler, Writer* self, std::shared_ptr<Job> waiting, std::shared_ptr<std::optional<Error>> result, std::shared_ptr<asio::any_io_executor> kept) {
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        waiting->done = [shared, result](std::optional<Error> e) {
+        waiting->done = [shared, result, kept](std::optional<Error> e) {
           *result = std::move(e);
           (*shared)();
         };
         self->submit(std::move(*waiting));
       },
-      asio::use_awaitable, this, shared_job, error);
+      asio::use_awaitable, this, shared_job, error, home);
   if (*error) co_return tl::unexpected(**error);
   co_return Result<void>{};
 }
