@@ -76,6 +76,12 @@ asio::awaitable<Result<void>> come_in(transport::ByteStream& stream, Dock& dock)
 
   const auto executor = co_await asio::this_coro::executor;
   lightssl::LightsslChannel channel(executor, stream, credentials);
+  co_return co_await stay(channel, claim, dock);
+}
+
+}  // namespace
+
+asio::awaitable<Result<void>> stay(transport::Channel& channel, const lightssl::Claim& claim, Dock& dock) {
   Conversation device(channel, dock.random(), dock.bystander(claim.id));
   const auto hello = co_await device.hello(Clock::now() + limits::handshake);
   if (!hello) co_return tl::unexpected(hello.error());
@@ -86,8 +92,6 @@ asio::awaitable<Result<void>> come_in(transport::ByteStream& stream, Dock& dock)
   (*berth)->leaving(why);
   co_return Result<void>{};
 }
-
-}  // namespace
 
 asio::awaitable<void> serve(transport::ByteStream& stream, Dock& dock) {
   const auto came_in = co_await come_in(stream, dock);

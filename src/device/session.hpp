@@ -10,4 +10,8 @@ namespace drydock::device {
 /// throw; what happened is told to the dock.
 asio::awaitable<void> serve(transport::ByteStream& stream, Dock& dock);
 
+/// The same from Hello on, over a channel whose transport has established who is there. An error means that the device
+/// never came to its berth.
+asio::awaitable<Result<void>> stay(transport::Channel& channel, const transport::lightssl::Claim& claim, Dock& dock);
+
 }  // namespace drydock::device

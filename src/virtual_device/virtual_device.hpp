@@ -54,6 +54,7 @@ struct Options {
   std::uint16_t platform = 6;
   Release release = Release::v2_3();
   bool takes_fast_ota = true;
+  bool plain = false;                     ///< frames without handshake and cipher, for simulating many devices quickly
   Clock::duration erase_time{};           ///< before UpdateReady
   Clock::duration chunk_time{};           ///< flash writing time of one chunk
   Clock::duration reset_time = std::chrono::milliseconds(500);
