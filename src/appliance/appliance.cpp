@@ -51,6 +51,7 @@ asio::awaitable<Result<void>> Appliance::start() {
     auto& member = fleet_[*id];
     member.goals = stored->goals[row.id];
     member.row = std::move(row);
+    member.stored = true;
   }
   co_return Result<void>{};
 }
@@ -76,11 +77,14 @@ asio::awaitable<Result<void>> Appliance::reload() {
     member.row.public_key = row.public_key;
     member.row.changed_key = row.changed_key;
     member.goals = stored->goals[row.id];
+    member.stored = true;
     if (member.row.approval == "refused" && member.channel) member.channel->close();
   }
-  // What is left was forgotten by a person.
-  for (auto& [id, member] : before)
-    if (member.channel) member.channel->close();
+  // What is left was forgotten by a person, or is so new that it was not stored yet when we looked.
+  for (auto& [id, member] : before) {
+    if (!member.stored) fleet_.emplace(id, std::move(member));
+    else if (member.channel) member.channel->close();
+  }
   nudge_all();
   co_return Result<void>{};
 }
@@ -197,8 +201,9 @@ asio::awaitable<Result<std::unique_ptr<device::Berth>>> Appliance::berth(const t
   const auto what = firmware::platform_name(row.platform);
   if (is_new) journal_.record(log::Level::notice, {row.id, "first_seen", fmt::format("a new device, a {}, connected from {}", what, row.address)});
   else journal_.record(log::Level::info, {row.id, "connected", fmt::format("connected from {}", row.address)});
-  const auto saved = co_await journal_.save(row);
+  const auto saved = co_await journal_.save(row, !member.stored);
   if (!saved) co_return tl::unexpected(saved.error());
+  if (auto* still_there = find(claim.id)) still_there->stored = true;
   co_return berth;
 }
 

@@ -23,6 +23,7 @@ struct Transfer {
 struct FleetMember {
   store::DeviceRow row;
   std::vector<planning::Goal> goals;
+  bool stored = false;                     ///< the store has its row
   transport::Channel* channel = nullptr;   ///< while connected
   std::uint64_t connection = 0;            ///< tells a device's connections apart
   planning::Plan plan;                     ///< from the last Describe

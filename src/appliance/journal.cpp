@@ -11,13 +11,16 @@ void Journal::record(log::Level level, Happening happening) {
   writer_.post([row = std::move(row)](store::Database& db) { store::append_history(db, row); });
 }
 
-asio::awaitable<Result<void>> Journal::save(store::DeviceRow row) {
-  std::function<void(store::Database&)> work = [row = std::move(row)](store::Database& db) { store::save_device(db, row); };
+asio::awaitable<Result<void>> Journal::save(store::DeviceRow row, bool is_new) {
+  std::function<void(store::Database&)> work = [row = std::move(row), is_new](store::Database& db) {
+    if (is_new) store::add_device(db, row);
+    else store::update_device(db, row);
+  };
   co_return co_await writer_.perform(std::move(work));
 }
 
 void Journal::save_soon(store::DeviceRow row) {
-  writer_.post([row = std::move(row)](store::Database& db) { store::save_device(db, row); });
+  writer_.post([row = std::move(row)](store::Database& db) { store::update_device(db, row); });
 }
 
 asio::awaitable<Result<Journal::Judged>> Journal::reconcile(std::string device_id, firmware::Inventory reported) {

@@ -71,35 +71,37 @@ std::optional<DeviceRow> load_device(Database& db, const std::string& id) {
   return read_row(s);
 }
 
-void save_device(Database& db, const DeviceRow& row) {
-  SQLite::Statement s(db.sql(), std::string("INSERT INTO devices (") + device_columns +
-      ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET "
-      "platform = excluded.platform, product_id = excluded.product_id, product_version = excluded.product_version, "
-      "system_version = excluded.system_version, hello_flags = excluded.hello_flags, address = excluded.address, "
-      "connected = excluded.connected, last_seen = excluded.last_seen, safe_mode = excluded.safe_mode, "
-      "updates_enabled = excluded.updates_enabled, state = excluded.state, state_words = excluded.state_words, "
-      "application = excluded.application");
+void add_device(Database& db, const DeviceRow& row) {
+  SQLite::Statement s(db.sql(), "INSERT OR IGNORE INTO devices (id, name, approval, public_key, platform, first_seen, last_seen) VALUES (?,?,?,?,?,?,?)");
   s.bind(1, row.id);
   s.bind(2, row.name);
   s.bind(3, row.approval);
   bind_blob(s, 4, row.public_key);
   s.bind(5, row.platform);
-  s.bind(6, row.product_id);
-  s.bind(7, row.product_version);
-  s.bind(8, row.system_version);
-  s.bind(9, row.hello_flags);
-  s.bind(10, row.address);
-  s.bind(11, row.connected ? 1 : 0);
-  s.bind(12, row.first_seen);
-  s.bind(13, row.last_seen);
-  s.bind(14, row.safe_mode ? 1 : 0);
-  if (row.updates_enabled) s.bind(15, *row.updates_enabled ? 1 : 0);
-  else s.bind(15);
-  s.bind(16, row.state);
-  s.bind(17, row.state_words);
-  s.bind(18, row.application);
-  bind_blob(s, 19, row.changed_key);
-  s.bind(20, row.changed_key_seen);
+  s.bind(6, row.first_seen);
+  s.bind(7, row.last_seen);
+  s.exec();
+  update_device(db, row);
+}
+
+void update_device(Database& db, const DeviceRow& row) {
+  SQLite::Statement s(db.sql(), "UPDATE devices SET platform = ?, product_id = ?, product_version = ?, system_version = ?, hello_flags = ?, address = ?, connected = ?, "
+                                "last_seen = ?, safe_mode = ?, updates_enabled = ?, state = ?, state_words = ?, application = ? WHERE id = ?");
+  s.bind(1, row.platform);
+  s.bind(2, row.product_id);
+  s.bind(3, row.product_version);
+  s.bind(4, row.system_version);
+  s.bind(5, row.hello_flags);
+  s.bind(6, row.address);
+  s.bind(7, row.connected ? 1 : 0);
+  s.bind(8, row.last_seen);
+  s.bind(9, row.safe_mode ? 1 : 0);
+  if (row.updates_enabled) s.bind(10, *row.updates_enabled ? 1 : 0);
+  else s.bind(10);
+  s.bind(11, row.state);
+  s.bind(12, row.state_words);
+  s.bind(13, row.application);
+  s.bind(14, row.id);
   s.exec();
 }
 

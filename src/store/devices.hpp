@@ -34,8 +34,10 @@ struct DeviceRow {
 std::vector<DeviceRow> load_devices(Database& db);
 std::optional<DeviceRow> load_device(Database& db, const std::string& id);
 
-/// Writes what the appliance knows. Of a device already there, name, approval and keys stay: they belong to people.
-void save_device(Database& db, const DeviceRow& row);
+/// A device seen for the first time. Of one already there, name, approval and keys stay: they belong to people.
+void add_device(Database& db, const DeviceRow& row);
+/// Writes what the appliance knows about a device; nothing when a person has just forgotten it.
+void update_device(Database& db, const DeviceRow& row);
 
 void set_approval(Database& db, const std::string& id, const std::string& approval);
 void set_name(Database& db, const std::string& id, const std::string& name);
