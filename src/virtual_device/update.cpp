@@ -84,7 +84,8 @@ asio::awaitable<bool> VirtualDevice::report_missing() {
     auto done = coap::request(Type::non_confirmable, Code::put, "u");
     if (!co_await send(done)) co_return false;
     co_await sleep(options_.reset_time);
-    if (flash_.check_image(update_->image) == 0 && !faults.forgets_updates) flash_.put(update_->image);
+    verdicts.push_back(flash_.check_image(update_->image));
+    if (verdicts.back() == 0 && !faults.forgets_updates) flash_.put(update_->image);
     ++images_received;
     update_.reset();
     reset_wanted_ = true;
@@ -106,6 +107,7 @@ asio::awaitable<bool> VirtualDevice::end_update(const Message& request) {
   }
   ++images_received;
   const int error = faults.damages_image ? -1330 : flash_.check_image(update_->image);
+  verdicts.push_back(error);
   auto answer = coap::piggybacked(request, Code::changed);
   if (!options_.release.bare_verdict) {
     const auto verdict = fmt::format("{{\"r\":{}}}", error);

@@ -83,6 +83,7 @@ public:
   int resets = 0;
   int images_received = 0;
   std::vector<std::string> applied;       ///< "s1@3", in order
+  std::vector<int> verdicts;              ///< system error of each whole image, 0 for good ones
   std::size_t chunks_received = 0;
   std::uint32_t time_received = 0;
   Clock::duration last_update_time{};     ///< from UpdateBegin to the answer to UpdateDone

@@ -1,0 +1,25 @@
+// One simulated history: an appliance, a few devices, a bad network and power cuts, all drawn from a seed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace drydock::sim {
+
+struct Outcome {
+  std::string violation;                  ///< of an invariant, in words; empty: all held
+  std::chrono::milliseconds virtual_time{};
+  std::size_t images = 0;                 ///< received by devices
+  std::size_t power_cuts = 0;
+};
+
+struct Plan {
+  bool forget_attempts = false;           ///< a bug planted on purpose: the store keeps no count of attempts
+  bool tell = false;                      ///< print the log
+};
+
+/// The same seed gives the same history.
+Outcome run_history(std::uint32_t seed, const Plan& plan);
+
+}  // namespace drydock::sim

@@ -1,0 +1,89 @@
+// simulation --seeds N [--first S] [--plant] [--tell]: runs N histories on two processes; ends with status 1 and the
+// seed at the first violated invariant.
+#include "sim/history.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace drydock;
+
+namespace {
+
+struct Tally {
+  std::uint32_t histories = 0;
+  double virtual_seconds = 0;
+  std::uint64_t images = 0;
+  std::uint64_t power_cuts = 0;
+  std::uint32_t failed_seed = 0;
+  bool failed = false;
+};
+
+Tally run(std::uint32_t first, std::uint32_t step, std::uint32_t end, const sim::Plan& plan) {
+  Tally tally;
+  for (auto seed = first; seed < end; seed += step) {
+    const auto outcome = sim::run_history(seed, plan);
+    ++tally.histories;
+    tally.virtual_seconds += std::chrono::duration<double>(outcome.virtual_time).count();
+    tally.images += outcome.images;
+    tally.power_cuts += outcome.power_cuts;
+    if (outcome.violation.empty()) continue;
+    fmt::print("seed {}: {}\n", seed, outcome.violation);
+    std::fflush(stdout);
+    tally.failed = true;
+    tally.failed_seed = seed;
+    break;
+  }
+  return tally;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Simulated histories of an appliance and its devices");
+  std::uint32_t seeds = 1000;
+  std::uint32_t first = 1;
+  sim::Plan plan;
+  app.add_option("--seeds", seeds, "How many histories")->capture_default_str();
+  app.add_option("--first", first, "The first seed")->capture_default_str();
+  app.add_flag("--plant", plan.forget_attempts, "Plant a bug: attempts are not counted");
+  app.add_flag("--tell", plan.tell, "Print what happens");
+  CLI11_PARSE(app, argc, argv);
+
+  const auto began = std::chrono::steady_clock::now();
+  const std::uint32_t workers = seeds > 1 && !plan.tell ? 2 : 1;
+  std::vector<int> results;
+  for (std::uint32_t w = 0; w < workers; ++w) {
+    int ends[2];
+    if (::pipe(ends) != 0) return 2;
+    if (::fork() == 0) {
+      const auto tally = run(first + w, workers, first + seeds, plan);
+      if (::write(ends[1], &tally, sizeof tally) != sizeof tally) ::_exit(2);
+      std::fflush(stdout);
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    results.push_back(ends[0]);
+  }
+  Tally all;
+  for (const int end : results) {
+    Tally tally;
+    if (::read(end, &tally, sizeof tally) != sizeof tally) {
+      fmt::print("a worker ended without a result\n");
+      all.failed = true;
+      continue;
+    }
+    all.histories += tally.histories;
+    all.virtual_seconds += tally.virtual_seconds;
+    all.images += tally.images;
+    all.power_cuts += tally.power_cuts;
+    all.failed |= tally.failed;
+  }
+  while (::wait(nullptr) > 0) {
+  }
+  const double real = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  fmt::print("{} histories, {} images received, {} power cuts, {:.0f} hours of virtual time in {:.1f} s: {:.0f} histories/s, virtual to real {:.0f}\n",
+             all.histories, all.images, all.power_cuts, all.virtual_seconds / 3600, real, all.histories / real, all.virtual_seconds / real);
+  return all.failed ? 1 : 0;
+}
