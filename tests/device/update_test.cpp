@@ -4,6 +4,7 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <cstdlib>
 
 using namespace drydock;
@@ -103,6 +104,25 @@ BOOST_AUTO_TEST_CASE(lost_and_damaged_chunks_are_sent_again) {
       BOOST_TEST(device.resets == 1);
       BOOST_TEST(harbour.steps(1).size() == 1u);
     }
+}
+
+// An SD card is not written for every chunk: at most every 64 KiB, or every 2 s of a slow transfer.
+BOOST_AUTO_TEST_CASE(progress_is_written_rarely) {
+  stock(system_part(1, 3, {}, 200'000));
+  {
+    auto db = database();
+    db.sql().exec("CREATE TABLE seen (bytes INTEGER); CREATE TRIGGER watch AFTER UPDATE OF bytes_acknowledged ON update_steps "
+                  "WHEN NEW.state = 'sending' AND NEW.bytes_acknowledged > 0 BEGIN INSERT INTO seen VALUES (NEW.bytes_acknowledged); END");
+  }
+  Options options;
+  options.takes_fast_ota = false;
+  options.chunk_time = 5ms;  // 391 chunks in about 2 s
+  (void)launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, options);
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  auto db = database();
+  const int writes = db.sql().execAndGet("SELECT count(*) FROM seen").getInt();
+  BOOST_TEST(writes >= 3);
+  BOOST_TEST(writes <= 4);
 }
 
 BOOST_AUTO_TEST_CASE(a_connected_device_is_kept_content_for_days) {
