@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""Seeds for the fuzz targets from the recorded and computed vectors: make_corpus.py OUT"""
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+data = Path(__file__).resolve().parent.parent / "data"
+out = Path(sys.argv[1])
+
+
+def put(target, content):
+    folder = out / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha256(content).hexdigest()[:16]).write_bytes(content)
+
+
+for name in ("03_hello", "04_coap_messages", "05_legacy_ota"):
+    for message in json.loads((data / f"{name}.json").read_text())["messages"]:
+        put("coap", bytes.fromhex(message["coap"]))
+for name in ("tcp-2.3.1-normal", "tcp-photon-6.2.0-fast"):
+    for line in (data / f"{name}.jsonl").read_text().splitlines():
+        event = json.loads(line)
+        if event["ev"] == "message":
+            message = bytes.fromhex(event["plain"])
+            put("coap", message)
+            if b"\xff" in message:
+                put("describe", message.split(b"\xff", 1)[1])
+        elif event["ev"] == "frame":
+            put("frames", b"\x40" + bytes.fromhex(event["hex"]))
+        elif event["ev"] == "handshake_blob":
+            put("claim", bytes.fromhex(event["padded_plaintext"])[-214:])
+for sample in json.loads((data / "10_dependency_resolution.json").read_text())["describes"]:
+    put("describe", json.dumps(sample["describe"]).encode())
+put("describe", bytes.fromhex(json.loads((data / "16_describe_protobuf.json").read_text())["encoded_hex"]))
+put("configuration", b'[state]\nfolder = "/x"\n[listen]\ntcp_port = 5683\n[devices]\npolicy = "open"\n[updates]\nfast = true\n')
+# A small user part: prefix, noise, suffix. Its CRC is wrong, which only the last check minds.
+size = 200
+prefix = (0x080A0000).to_bytes(4, "little") + (0x080A0000 + size - 4).to_bytes(4, "little") + bytes([0, 0x10, 3, 0, 6, 0, 5, 1, 4, 2, 3, 0, 0, 0, 0, 0])
+put("module", prefix + bytes([0x12, 0, 8, 0, 1, 2, 3, 4, 0, 0, 4, 0]) + bytes(size - 24 - 12 - 6) + (50).to_bytes(2, "little") + bytes(4))

@@ -1,0 +1,91 @@
+// Everything that reads what a stranger, a device or a person sends, one libFuzzer target each (FUZZ_TARGET chooses).
+// A target must not crash, leak or exceed its limits; where there is an encoder, what was accepted must come back.
+#include "appliance/configuration.hpp"
+#include "base/limits.hpp"
+#include "coap/block.hpp"
+#include "coap/message.hpp"
+#include "crypto/rsa.hpp"
+#include "device/describe.hpp"
+#include "device/hello.hpp"
+#include "device/messages.hpp"
+#include "firmware/module.hpp"
+#include "transfer/chunked_messages.hpp"
+#include "transfer/verdict.hpp"
+#include "transport/lightssl_frames.hpp"
+#include "transport/lightssl_handshake.hpp"
+
+#include <cstdlib>
+
+namespace {
+
+using namespace drydock;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+[[maybe_unused]] void fuzz_coap(ByteView input) {
+  const auto message = coap::decode(input);
+  if (!message) return;
+  require(message->options.size() <= limits::options_per_message);
+  const auto again = coap::decode(coap::encode(*message));
+  require(again && *again == *message);
+  (void)device::subject_of(*message);
+  (void)device::parse_event(*message);
+  (void)device::parse_hello(message->payload);
+  (void)device::goodbye_words(message->payload);
+  (void)transfer::missed_chunks(*message, 100);
+  (void)transfer::read_verdict(message->payload);
+  (void)coap::find_block(*message, coap::option::block1);
+}
+
+// The first byte says how the stream is cut; the rest is the stream, under a key of zeros.
+[[maybe_unused]] void fuzz_frames(ByteView input) {
+  if (input.empty()) return;
+  const std::size_t piece = 1 + input[0];
+  transport::lightssl::FrameReader reader({}, {});
+  for (auto rest = input.subspan(1); !rest.empty(); rest = rest.subspan(std::min(piece, rest.size()))) {
+    reader.feed(rest.first(std::min(piece, rest.size())));
+    for (;;) {
+      const auto frame = reader.next();
+      if (!frame) return;
+      if (!*frame) break;
+      require((*frame)->size() < limits::frame);
+      (void)coap::decode(**frame);
+    }
+  }
+}
+
+[[maybe_unused]] void fuzz_claim(ByteView input) {
+  const auto claim = transport::lightssl::read_claim(input, input.first(std::min<std::size_t>(input.size(), 40)));
+  if (!claim) return;
+  const auto key = crypto::RsaPublicKey::from_spki(claim->public_key);
+  if (key) (void)key->modulus();
+}
+
+[[maybe_unused]] void fuzz_describe(ByteView input) {
+  (void)device::parse_describe_json(input);
+  const auto describe = device::parse_describe(input);
+  if (!describe || !describe->system) return;
+  require(describe->system->modules.size() <= limits::modules_per_describe);
+  firmware::Inventory inventory;
+  inventory.platform = 6;
+  inventory.modules = describe->system->modules;
+  require(inventory.effective().size() <= inventory.modules.size());
+}
+
+[[maybe_unused]] void fuzz_module(ByteView input) {
+  const auto module = firmware::parse_module(input);
+  if (!module) return;
+  require(module->padding <= input.size());
+  (void)firmware::check(*module);
+}
+
+[[maybe_unused]] void fuzz_configuration(ByteView input) { (void)appliance::parse_configuration(text_of(input), "fuzz"); }
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  FUZZ_TARGET({data, size});
+  return 0;
+}
