@@ -1,10 +1,11 @@
 """The program users run, as they run it: commands, exit statuses, a real service on loopback."""
 import json
 import os
+import random
 import re
 import shutil
-import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -152,9 +153,9 @@ class Service(Folder):
         self.process = None
         self.start()
 
-    def start(self, *more):
+    def start(self, *more, port=0):
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen([program, "--state", str(self.state), "serve", "--address", "127.0.0.1", "--port", "0", *more], stdout=log, stderr=log)
+            self.process = subprocess.Popen([program, "--state", str(self.state), "serve", "--address", "127.0.0.1", "--port", str(port), *more], stdout=log, stderr=log)
         self.addCleanup(self.stop, self.process)
         found = self.wait_for(lambda: re.search(r"listens on 127.0.0.1 port (\d+)", self.log.read_text()))
         self.port = int(found.group(1))
@@ -219,11 +220,37 @@ class Service(Folder):
         refusals = json.loads(self.run_drydock("status", "--json").stdout)["refusals"]
         self.assertIn("wrong_server_key", [r["kind"] for r in refusals])
 
-    def test_sigkill_and_again(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.start()
-        self.assertEqual(self.stop(self.process), 0)
+    def test_killed_again_and_again_while_ten_devices_update(self):
+        """kill -9 at seeded random moments: every device converges, the database stays whole."""
+        self.stop(self.process)
+        self.start("--policy", "open")
+        modules = self.modules()
+        self.assertEqual(self.run_drydock("firmware", "add", modules / "part1.bin", modules / "part2.bin").returncode, 0)
+        key = self.folder / "key.der"
+        self.assertEqual(self.run_drydock("keys", "export", "--host", "127.0.0.1", "-o", key).returncode, 0)
+        fleet = subprocess.Popen([build / "tests/virtual_fleet", str(self.port), key, "10", str(patience)], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(fleet.kill)
+        moments = random.Random(1)
+        kills = 0
+        while fleet.poll() is None and kills < 8:
+            try:
+                fleet.wait(timeout=moments.uniform(0.1, 0.8))
+                break
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                kills += 1
+                database = sqlite3.connect(self.state / "drydock.db")
+                self.assertEqual(database.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+                database.close()
+                self.start("--policy", "open", port=self.port)
+        out, _ = fleet.communicate(timeout=patience)
+        self.assertEqual(fleet.returncode, 0, self.log.read_text()[-3000:])
+        self.assertGreater(kills, 3)
+        for images in map(int, out.split()):
+            # Two modules, and for each kill at most one of them again.
+            self.assertLessEqual(images, 2 + kills)
+        self.wait_for(lambda: [d["state"] for d in json.loads(self.run_drydock("devices", "list", "--json").stdout)] == ["current"] * 10)
 
 
 if __name__ == "__main__":
