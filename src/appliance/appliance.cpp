@@ -112,6 +112,16 @@ void Appliance::serve(std::shared_ptr<transport::ByteStream> stream) {
 
 asio::awaitable<void> Appliance::run_session(std::shared_ptr<transport::ByteStream> stream) { co_await device::serve(*stream, *this); }
 
+void Appliance::wind_down() {
+  stopping_ = true;
+  for (auto& [id, member] : fleet_)
+    if (member.channel && !member.transfer) member.channel->close();
+}
+
+std::size_t Appliance::transfers() const {
+  return static_cast<std::size_t>(std::count_if(fleet_.begin(), fleet_.end(), [](const auto& entry) { return entry.second.transfer.has_value(); }));
+}
+
 void Appliance::stop() {
   stopping_ = true;
   for (auto& [id, member] : fleet_)

@@ -40,6 +40,10 @@ public:
   /// Somebody else changed the database (the command line did): looks again, and lets every device be decided anew.
   asio::awaitable<Result<void>> reload();
 
+  /// Begins no further step and lets idle devices go; transfers() falls to 0 as those that run come to their end.
+  void wind_down();
+  std::size_t transfers() const;
+
   /// Closes every connection; sessions() falls to 0 soon after.
   void stop();
   std::size_t sessions() const { return sessions_.size(); }

@@ -18,6 +18,8 @@ constexpr auto progress_time = 2s;
 
 Error replaced() { return {Kind::conflict, "another connection of the same device replaced this one, or it was forgotten"}; }
 
+Error stopping() { return {Kind::closed, "the appliance is stopping"}; }
+
 std::string join(const std::vector<planning::Missing>& missing) {
   std::string words = "missing in the catalogue: ";
   for (const auto& m : missing) {
@@ -109,12 +111,15 @@ asio::awaitable<Result<Decision>> ApplianceBerth::choose(const device::Facts& fa
   }
   if (!facts.takes_updates()) co_return co_await settle("updates_disabled", "updates are disabled on the device by its application", "superseded");
 
+  if (appliance_.stopping_) co_return tl::unexpected(stopping());
   const auto steps = m->plan.steps;
   // The turn is taken before the first await, so that no other session can take it too.
-  const bool turn = has_turn_ = appliance_.turns_.take_or_wait(id_);
+  const bool turn = has_turn_ = appliance_.turns_.take(id_);
   const auto begun = co_await appliance_.journal_.begin(m->row.id, steps, turn);
   m = member();
-  if (!begun || m == nullptr || begun->step_id == 0) free_turn();
+  // A step that was just begun is taken back when the appliance starts again.
+  if (!begun || m == nullptr || begun->step_id == 0 || appliance_.stopping_) free_turn();
+  if (appliance_.stopping_) co_return tl::unexpected(stopping());
   if (!begun) co_return tl::unexpected(begun.error());
   if (m == nullptr) co_return tl::unexpected(replaced());
 
@@ -133,6 +138,7 @@ asio::awaitable<Result<Decision>> ApplianceBerth::choose(const device::Facts& fa
   }
   if (!turn) {
     set_state(*m, "waiting", "waits for its turn");
+    appliance_.turns_.stand_in_line(id_);
     // A turn may have become free while the plan was written down.
     appliance_.call_waiting();
     co_return decision;
@@ -174,6 +180,12 @@ asio::awaitable<Result<Decision>> ApplianceBerth::settle(std::string state, std:
   co_return Decision{};
 }
 
+void ApplianceBerth::undescribed(const Error& why) {
+  stand_back();
+  auto* m = member();
+  if (m != nullptr) set_state(*m, "blocked", "nothing can be planned, for its Describe cannot be read: " + why.message);
+}
+
 void ApplianceBerth::progress(std::size_t bytes) {
   auto* m = member();
   if (m == nullptr || !m->transfer) return;
@@ -206,6 +218,7 @@ asio::awaitable<void> ApplianceBerth::sent(Result<transfer::Delivery> delivery) 
   appliance_.journal_.record(log::Level::info, {id_.text(), "sent", fmt::format("{} was sent in {:.1f} s{}; the device resets now", title, seconds, again)});
   if (auto* m = member()) set_state(*m, "updating", fmt::format("took {}; waiting for it to come back and report it", title));
   (void)co_await appliance_.journal_.sent(transfer.step_id);
+  if (auto* m = member(); m != nullptr && appliance_.stopping_) m->channel->close();
 }
 
 void ApplianceBerth::leaving(const Error& why) {

@@ -12,6 +12,7 @@ public:
   ~ApplianceBerth() override;
 
   asio::awaitable<Result<device::Decision>> decide(const device::Facts& facts) override;
+  void undescribed(const Error& why) override;
   void progress(std::size_t bytes) override;
   asio::awaitable<void> sent(Result<transfer::Delivery> delivery) override;
   void leaving(const Error& why) override;

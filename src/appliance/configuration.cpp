@@ -56,6 +56,12 @@ const std::map<std::string, Option, std::less<>>& options() {
                           if (value) c.fast_ota = *value;
                           return value.has_value();
                         }, "true or false"}},
+      {"updates.stop_seconds", {[](const toml::node& n, Configuration& c) {
+                                  int seconds = 0;
+                                  const bool good = take_number(n, seconds, 0, 3600);
+                                  if (good) c.stop_time = std::chrono::seconds(seconds);
+                                  return good;
+                                }, "a number, 0 to 3600"}},
       {"log.level", {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); }, "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
   };
   return known;
@@ -134,6 +140,8 @@ std::string default_configuration_text() {
 #concurrent = 8
 # Offer the fast transfer, where a device need not answer every chunk.
 #fast = true
+# How many seconds transfers that are under way may take to finish when Drydock is stopped.
+#stop_seconds = 30
 
 [log]
 # "error", "warning", "notice", "info" or "debug".

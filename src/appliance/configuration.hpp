@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -24,6 +25,7 @@ struct Configuration {
   Policy policy = Policy::approve;
   int concurrent_updates = 8;   ///< devices that are sent a module at the same time
   bool fast_ota = true;
+  std::chrono::seconds stop_time{30};   ///< for running transfers to finish when the service is stopped
   log::Level log_level = log::Level::info;
 };
 

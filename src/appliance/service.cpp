@@ -70,29 +70,44 @@ asio::awaitable<void> Service::watch_changes() {
 
 void Service::stop_on_signals() {
   signals_ = std::make_unique<asio::signal_set>(loop_, SIGTERM, SIGINT);
+  await_signal();
+}
+
+void Service::await_signal() {
   signals_->async_wait([this](asio::error_code error, int) {
     if (error) return;
-    log::notice("stopping");
     stop();
+    await_signal();
   });
 }
 
 void Service::stop() {
+  in_a_hurry_ = stopping_;
   if (std::exchange(stopping_, true)) return;
-  if (signals_) signals_->cancel();
   if (listener_) listener_->stop();
   if (changes_) changes_->stop();
-  appliance_->stop();
+  appliance_->wind_down();
+  const auto running = appliance_->transfers();
+  if (running == 0) log::notice("stopping");
+  else log::notice("stopping: {} transfer{} may take up to {} s to finish", running, running == 1 ? "" : "s", configuration_.stop_time.count());
   asio::co_spawn(loop_, drain(), rethrow);
 }
 
-// The loop must not run out of work while sessions still wait for the writer or the pool.
 asio::awaitable<void> Service::drain() {
   Timer pause(loop_);
+  const auto last_moment = Clock::now() + configuration_.stop_time;
+  while (appliance_->transfers() > 0 && !in_a_hurry_ && Clock::now() < last_moment) {
+    pause.expires_after(50ms);
+    (void)co_await pause.async_wait(as_result);
+  }
+  if (const auto left = appliance_->transfers()) log::warning("{} transfer{} did not finish in time and will begin again", left, left == 1 ? "" : "s");
+  appliance_->stop();
+  // The loop must not run out of work while sessions still wait for the writer or the pool.
   for (auto waited = 0ms; appliance_->sessions() > 0 && waited < drain_limit; waited += 10ms) {
     pause.expires_after(10ms);
     (void)co_await pause.async_wait(as_result);
   }
+  if (signals_) signals_->cancel();
 }
 
 }  // namespace drydock::appliance

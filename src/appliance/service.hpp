@@ -21,10 +21,11 @@ public:
   /// Loads, binds, listens. Kind::storage, or Kind::conflict when the port is taken.
   asio::awaitable<Result<void>> start();
 
-  /// Stops listening, closes every connection, writes what there is to write; then the loop runs out of work.
+  /// Stops listening, begins no further step, gives running transfers their time (updates.stop_seconds), closes every
+  /// connection, writes what there is to write; then the loop runs out of work. A second call waits for no transfer.
   void stop();
 
-  /// stop() at SIGTERM or SIGINT.
+  /// stop() at each SIGTERM or SIGINT.
   void stop_on_signals();
 
   bool stopping() const { return stopping_; }
@@ -36,6 +37,7 @@ public:
 private:
   asio::awaitable<void> watch_changes();
   asio::awaitable<void> drain();
+  void await_signal();
 
   asio::io_context& loop_;
   Configuration configuration_;
@@ -51,6 +53,7 @@ private:
   std::unique_ptr<ChangeWatch> changes_;
   std::unique_ptr<asio::signal_set> signals_;
   bool stopping_ = false;
+  bool in_a_hurry_ = false;
 };
 
 }  // namespace drydock::appliance

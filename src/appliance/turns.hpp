@@ -13,17 +13,18 @@ class Turns {
 public:
   explicit Turns(int at_once) : free_(at_once) {}
 
-  /// Takes a turn when one is free that nobody further ahead is waiting for; else the device waits in line.
-  bool take_or_wait(const transport::DeviceId& id) {
+  /// Takes a turn when one is free that nobody further ahead is waiting for.
+  bool take(const transport::DeviceId& id) {
     const auto place = std::find(line_.begin(), line_.end(), id);
-    const auto ahead = place - line_.begin();
-    if (free_ > ahead) {
-      if (place != line_.end()) line_.erase(place);
-      --free_;
-      return true;
-    }
-    if (place == line_.end()) line_.push_back(id);
-    return false;
+    if (free_ <= place - line_.begin()) return false;
+    if (place != line_.end()) line_.erase(place);
+    --free_;
+    return true;
+  }
+  /// Only for devices that may be sent something now: those that pause and are called all the same would call each other
+  /// without end.
+  void stand_in_line(const transport::DeviceId& id) {
+    if (std::find(line_.begin(), line_.end(), id) == line_.end()) line_.push_back(id);
   }
   void give_back() { ++free_; }
 

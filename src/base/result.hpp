@@ -15,6 +15,7 @@ enum class Kind {
   timed_out,    ///< nothing came in time
   interrupted,  ///< somebody here asked the waiting coroutine to look up
   refused,      ///< understood, and not allowed
+  undescribed,  ///< a device describes itself in a way nothing can be planned from; the connection is sound
   not_found,
   conflict,     ///< contradicts what is stored
   storage,      ///< file system or database

@@ -97,11 +97,12 @@ asio::awaitable<Result<void>> Conversation::describe() {
     auto body = co_await fetch_describe(describe_flag::system);
     // Up to 1.5 some devices know the request only without a part.
     if (!body && body.error().kind == Kind::refused) body = co_await fetch_describe(std::nullopt);
+    if (!body && body.error().kind == Kind::refused) co_return failure(Kind::undescribed, body.error().message);
     if (!body) co_return tl::unexpected(body.error());
     auto described = parse_describe(*body);
-    if (!described) co_return tl::unexpected(described.error());
+    if (!described) co_return failure(Kind::undescribed, described.error().message);
     learn(std::move(*described));
-    if (!facts_.system) co_return failure(Kind::malformed, "the device's Describe says nothing about its system");
+    if (!facts_.system) co_return failure(Kind::undescribed, "the device's Describe says nothing about its system");
   }
   co_return co_await hear_out();
 }
@@ -151,9 +152,9 @@ asio::awaitable<Result<Bytes>> Conversation::fetch_describe(std::optional<std::u
     const auto block = coap::find_block(*response, coap::option::block2);
     if (!block) co_return response->payload;
     const bool expected = block->number == (next ? next->number : 0) && (!block->more || !response->payload.empty());
-    if (!expected) co_return failure(Kind::malformed, "the device answers with another block of its Describe than was asked for");
+    if (!expected) co_return failure(Kind::undescribed, "the device answers with another block of its Describe than was asked for");
     auto whole = body.add(*block, response->payload);
-    if (!whole) co_return tl::unexpected(whole.error());
+    if (!whole) co_return failure(Kind::undescribed, whole.error().message);
     if (*whole) co_return std::move(**whole);
     const coap::Block following{block->number + 1, false, block->size_exponent};
     next = following;

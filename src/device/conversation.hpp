@@ -35,6 +35,7 @@ public:
   asio::awaitable<Result<Hello>> hello(Clock::time_point deadline);
 
   /// A system Describe newer than this call, posted by the device or asked for, and what the device says beside it.
+  /// Kind::undescribed when there is none that can be read; anything else ends the session.
   asio::awaitable<Result<void>> describe();
 
   /// The application part, from devices that do not post it themselves. Not having it is no failure.

@@ -29,8 +29,11 @@ public:
   virtual ~Berth() = default;
 
   /// Reconciles what the device reports with what was tried, plans, and chooses. Kind::storage when it could not be
-  /// written down: then nothing may be sent.
+  /// written down: then nothing may be sent. Kind::closed when the house is closing.
   virtual asio::awaitable<Result<Decision>> decide(const Facts& facts) = 0;
+
+  /// The device's Describe cannot be read: nothing can be decided until it says something else.
+  virtual void undescribed(const Error& why) = 0;
 
   virtual void progress(std::size_t bytes) = 0;
 

@@ -22,6 +22,13 @@ Error left(bool with_new_firmware) { return {Kind::closed, with_new_firmware ? "
 asio::awaitable<Error> live(Conversation& device, Berth& berth, transfer::ChunkedOptions options) {
   for (;;) {
     const auto described = co_await device.describe();
+    if (!described && described.error().kind == Kind::undescribed) {
+      // It would only come again at once if it were sent away.
+      berth.undescribed(described.error());
+      const auto reason = co_await device.keep_company(Clock::time_point::max());
+      if (!reason) co_return reason.error();
+      continue;
+    }
     if (!described) co_return described.error();
 
     auto decision = co_await berth.decide(device.facts());

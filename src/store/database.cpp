@@ -46,7 +46,6 @@ void check_identity(SQLite::Database& sql, const std::filesystem::path& file) {
 }
 
 void prepare(SQLite::Database& sql, const std::filesystem::path& file, Access access) {
-  sql.setBusyTimeout(busy_milliseconds);
   check_identity(sql, file);
   sql.exec("PRAGMA foreign_keys = ON");
   if (access == Access::read_only) return;
@@ -63,10 +62,10 @@ Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;
 Database::~Database() = default;
 
-Database Database::open(const std::filesystem::path& file, Access access) {
+Database Database::open(const std::filesystem::path& file, Access access, const char* vfs) {
   const int mode = access == Access::read_only ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
   try {
-    auto sql = std::make_unique<SQLite::Database>(file.string(), mode);
+    auto sql = std::make_unique<SQLite::Database>(file.string(), mode, busy_milliseconds, vfs ? vfs : "");
     prepare(*sql, file, access);
     return Database(std::move(sql));
   } catch (const SQLite::Exception& e) {

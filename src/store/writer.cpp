@@ -8,15 +8,18 @@
 #include <asio/post.hpp>
 #include <asio/prefer.hpp>
 #include <asio/this_coro.hpp>
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <sqlite3.h>
 #include <thread>
-#include <vector>
+#include <utility>
 
 namespace drydock::store {
 namespace {
 
-Error storage_error(const std::exception& e) { return {Kind::storage, std::string("the database could not be written: ") + e.what()}; }
+Error storage_error(const std::string& reason) { return {Kind::storage, "the database could not be written: " + reason}; }
+Error storage_error(const std::exception& e) { return storage_error(std::string(e.what())); }
 
 }  // namespace
 
@@ -48,6 +51,44 @@ asio::awaitable<Result<void>> Writer::perform(std::function<void(Database&)> wor
       asio::use_awaitable, this, shared_job, error, home);
   if (*error) co_return tl::unexpected(**error);
   co_return Result<void>{};
+}
+
+// Everything that waits shares one transaction, and so one sync of the card.
+void Writer::commit(Database& db, std::vector<Job> batch, const asio::any_io_executor& home) {
+  std::vector<std::optional<Error>> errors(batch.size());
+  try {
+    const bool durable = std::any_of(batch.begin(), batch.end(), [](const Job& job) { return job.durable; });
+    db.sql().exec(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    SQLite::Transaction transaction(db.sql(), SQLite::TransactionBehavior::IMMEDIATE);
+    for (std::size_t i = 0; i < batch.size(); ++i) errors[i] = attempt(db, batch[i]);
+    transaction.commit();
+  } catch (const std::exception& e) {
+    for (auto& error : errors) error = storage_error(e);
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) finish(batch[i], std::move(errors[i]), home);
+}
+
+// One job's failure must not undo its neighbours, unless it is the disk's.
+std::optional<Error> Writer::attempt(Database& db, const Job& job) {
+  std::string failure;
+  try {
+    SQLite::Savepoint savepoint(db.sql(), "job");
+    job.work(db);
+    savepoint.release();
+    return std::nullopt;
+  } catch (const std::exception& e) {
+    failure = e.what();
+  }
+  // SQLite undoes the whole transaction by itself when the disk is full or fails. A job after that would run outside of
+  // any transaction, and stay.
+  if (sqlite3_get_autocommit(db.sql().getHandle()) != 0) throw StoreError(failure);
+  return storage_error(failure);
+}
+
+void Writer::finish(Job& job, std::optional<Error> error, const asio::any_io_executor& home) {
+  if (error && !job.done) log::error("{}", error->message);
+  if (!job.done) return;
+  asio::post(home, [done = std::move(job.done), error = std::move(error)]() mutable { done(std::move(error)); });
 }
 
 namespace {
@@ -83,41 +124,8 @@ private:
         if (waiting_.empty()) return;  // only when stopping: everything submitted is written first
         batch.swap(waiting_);
       }
-      commit(batch);
+      commit(db_, std::move(batch), home_);
     }
-  }
-
-  void commit(std::vector<Job>& batch) {
-    std::vector<std::optional<Error>> errors(batch.size());
-    try {
-      bool durable = false;
-      for (const auto& job : batch) durable |= job.durable;
-      db_.sql().exec(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-      SQLite::Transaction transaction(db_.sql(), SQLite::TransactionBehavior::IMMEDIATE);
-      for (std::size_t i = 0; i < batch.size(); ++i) errors[i] = attempt(batch[i]);
-      transaction.commit();
-    } catch (const std::exception& e) {
-      for (auto& error : errors) error = storage_error(e);
-    }
-    for (std::size_t i = 0; i < batch.size(); ++i) finish(batch[i], errors[i]);
-  }
-
-  // One job's failure must not undo its neighbours.
-  std::optional<Error> attempt(Job& job) {
-    try {
-      SQLite::Savepoint savepoint(db_.sql(), "job");
-      job.work(db_);
-      savepoint.release();
-      return std::nullopt;
-    } catch (const std::exception& e) {
-      return storage_error(e);
-    }
-  }
-
-  void finish(Job& job, std::optional<Error> error) {
-    if (error && !job.done) log::error("{}", error->message);
-    if (!job.done) return;
-    asio::post(home_, [done = std::move(job.done), error = std::move(error)]() mutable { done(std::move(error)); });
   }
 
   Database db_;
@@ -129,28 +137,31 @@ private:
   std::thread thread_;
 };
 
-class InlineWriter final : public Writer {
+class LoopWriter final : public Writer {
 public:
-  InlineWriter(Database db, asio::any_io_executor home) : db_(std::move(db)), home_(std::move(home)) {}
+  LoopWriter(std::shared_ptr<Database> db, asio::any_io_executor home) : queue_(std::make_shared<Queue>()) {
+    queue_->db = std::move(db);
+    queue_->home = std::move(home);
+  }
+  ~LoopWriter() override { queue_->write(); }
 
 protected:
   void submit(Job job) override {
-    std::optional<Error> error;
-    try {
-      SQLite::Transaction transaction(db_.sql(), SQLite::TransactionBehavior::IMMEDIATE);
-      job.work(db_);
-      transaction.commit();
-    } catch (const std::exception& e) {
-      error = storage_error(e);
-    }
-    if (error && !job.done) log::error("{}", error->message);
-    if (!job.done) return;
-    asio::post(home_, [done = std::move(job.done), error = std::move(error)]() mutable { done(std::move(error)); });
+    queue_->waiting.push_back(std::move(job));
+    if (queue_->waiting.size() == 1) asio::post(queue_->home, [queue = queue_] { queue->write(); });
   }
 
 private:
-  Database db_;
-  asio::any_io_executor home_;
+  // Outlives the writer while the loop still holds a call to it.
+  struct Queue {
+    void write() {
+      if (!waiting.empty()) commit(*db, std::exchange(waiting, {}), home);
+    }
+    std::shared_ptr<Database> db;
+    asio::any_io_executor home;
+    std::vector<Job> waiting;
+  };
+  std::shared_ptr<Queue> queue_;
 };
 
 }  // namespace
@@ -159,8 +170,8 @@ std::unique_ptr<Writer> Writer::on_thread(Database db, asio::any_io_executor hom
   return std::make_unique<ThreadWriter>(std::move(db), std::move(home));
 }
 
-std::unique_ptr<Writer> Writer::inline_for_tests(Database db, asio::any_io_executor home) {
-  return std::make_unique<InlineWriter>(std::move(db), std::move(home));
+std::unique_ptr<Writer> Writer::on_loop(std::shared_ptr<Database> db, asio::any_io_executor home) {
+  return std::make_unique<LoopWriter>(std::move(db), std::move(home));
 }
 
 }  // namespace drydock::store

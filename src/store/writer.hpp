@@ -10,7 +10,9 @@
 #include <asio/awaitable.hpp>
 #include <asio/use_awaitable.hpp>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <vector>
 
 namespace drydock::store {
 
@@ -18,8 +20,8 @@ class Writer {
 public:
   /// On a thread of its own. Results come back on `home`.
   static std::unique_ptr<Writer> on_thread(Database db, asio::any_io_executor home);
-  /// At once, on the caller's thread: for the simulator and tests. Results come back on `home` all the same.
-  static std::unique_ptr<Writer> inline_for_tests(Database db, asio::any_io_executor home);
+  /// On the loop's own thread, in its next turn: for the simulator and tests, which have nothing to gain from a thread.
+  static std::unique_ptr<Writer> on_loop(std::shared_ptr<Database> db, asio::any_io_executor home);
 
   virtual ~Writer() = default;
 
@@ -39,6 +41,13 @@ protected:
     bool durable = false;
   };
   virtual void submit(Job job) = 0;
+
+  /// Writes all jobs in one transaction and tells those who wait, on `home`.
+  static void commit(Database& db, std::vector<Job> batch, const asio::any_io_executor& home);
+
+private:
+  static std::optional<Error> attempt(Database& db, const Job& job);
+  static void finish(Job& job, std::optional<Error> error, const asio::any_io_executor& home);
 };
 
 template <class T>

@@ -187,12 +187,13 @@ asio::awaitable<bool> VirtualDevice::greet() {
   co_return true;
 }
 
-Bytes VirtualDevice::describe_body(std::uint8_t part) const {
+Bytes VirtualDevice::describe_body(std::uint8_t part) {
   std::string text;
   if (part == 1) {
     if (!faults.describe_instead.empty()) return faults.describe_instead;
-    if (options_.release.protobuf_describe) return flash_.describe_protobuf();
-    text = flash_.describe_json(options_.release.first_need_only);
+    const Flash& flash = faults.lies-- > 0 ? *faults.pretended : flash_;
+    if (options_.release.protobuf_describe) return flash.describe_protobuf();
+    text = flash.describe_json(options_.release.first_need_only);
   } else {
     text = flash_.safe_mode() ? R"({"f":[],"v":{}})" : R"({"f":["brew"],"v":{"temperature":9}})";
   }

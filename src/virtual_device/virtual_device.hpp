@@ -46,6 +46,8 @@ struct Faults {
   bool refuses_updates = false;           ///< answers UpdateBegin with 5.03 though updates are not disabled
   bool damages_image = false;             ///< finds every image's CRC wrong
   Bytes describe_instead;                 ///< posts these bytes as its Describe
+  int lies = 0;                           ///< how many Describes tell of `pretended` instead of what there is
+  std::shared_ptr<const Flash> pretended;
 };
 
 struct Options {
@@ -109,7 +111,7 @@ private:
   asio::awaitable<std::optional<coap::Message>> receive(Clock::time_point deadline);
   asio::awaitable<bool> read_exactly(std::span<std::uint8_t> into, Clock::time_point deadline);
   asio::awaitable<void> sleep(Clock::duration time);
-  Bytes describe_body(std::uint8_t part) const;
+  Bytes describe_body(std::uint8_t part);
 
   Options options_;
   DeviceKey key_;

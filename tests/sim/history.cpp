@@ -3,11 +3,13 @@
 #include "appliance/appliance.hpp"
 #include "base/temporary_folder.hpp"
 #include "device/session.hpp"
+#include "sim/disk.hpp"
+#include "sim/ledger.hpp"
 #include "sim/plain_channel.hpp"
-#include "sim/sim_writer.hpp"
 #include "store/modules.hpp"
 #include "support/harbour.hpp"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <cstdio>
 
 namespace drydock::sim {
@@ -50,17 +52,30 @@ Shelf& shelf() {
   return the_shelf;
 }
 
+// A database as after the first start, on every history's disk.
+const Bytes& fresh_database() {
+  static const Bytes content = [] {
+    Disk disk(1);
+    store::Database::open("drydock.db", store::Access::read_write, Disk::vfs_name);
+    return disk.contents().at("drydock.db");
+  }();
+  return content;
+}
+
 class History {
 public:
-  History(std::uint32_t seed, const sim::Plan& plan) : world_(seed), dice_(seed * 2654435761U + 1), db_(store::Database::in_memory()), plan_(plan) {
+  History(std::uint32_t seed, const sim::Plan& plan) : world_(seed), dice_(seed * 2654435761U + 1), disk_(seed), plan_(plan) {
     configuration_.policy = appliance::Policy::open;
     configuration_.concurrent_updates = 1 + static_cast<int>(roll(3));
     link_.delay_max = std::chrono::milliseconds(roll(3) == 0 ? roll(300) : 0);
     link_.piece_max = roll(4) == 0 ? 50 : 100'000;
+    severs_ = roll(3) == 0;
+    disk_.put("drydock.db", fresh_database());
+    open_database();
     for (const auto& module : shelf().modules)
-      if (module.key.function == firmware::Function::bootloader || module.version < 4 || roll(2) == 0) store::add_module(db_, module, 0);
-    modules_stocked_ = store::load_catalogue(db_).size();
-    if (plan.forget_attempts) forget_attempts();
+      if (module.key.function == firmware::Function::bootloader || module.version < 4 || roll(2) == 0) store::add_module(*db_, module, 0);
+    modules_stocked_ = store::load_catalogue(*db_).size();
+    if (plan.forget_attempts) plant_forgotten_attempts();
   }
 
   Outcome run() {
@@ -68,47 +83,92 @@ public:
     switch_on();
     const auto count = 1 + roll(3);
     for (std::size_t i = 0; i < count; ++i) launch(static_cast<int>(i) + 1);
-    const auto cuts = roll(4);
-    for (std::size_t i = 0; i < cuts && violation_.empty(); ++i) {
-      writer_->die_at(writer_->commits() + roll(40));
-      world_.advance_until(std::chrono::seconds(1 + roll(1200)), [this] { return writer_->dead() || settled(); });
-      if (roll(2) == 0) cut_a_connection();
-      power_cut();
-      switch_on();
+    for (std::size_t i = roll(5); i > 0 && violation_.empty(); --i) {
+      if (roll(3) == 0) disk_fault();
+      else power_cut();
     }
     world_.advance_until(horizon, [this] { return settled() || !violation_.empty(); });
     check_the_end();
-    Outcome outcome;
-    outcome.virtual_time = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
-    outcome.power_cuts = cuts;
-    for (const auto& device : devices_) outcome.images += static_cast<std::size_t>(device->images_received);
     leave();
-    outcome.violation = violation_;
-    return outcome;
+    outcome_.virtual_time = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
+    for (const auto& device : devices_) outcome_.images += static_cast<std::size_t>(device->images_received);
+    outcome_.violation = violation_;
+    return outcome_;
   }
 
 private:
   std::size_t roll(std::size_t sides) { return dice_() % sides; }
 
   // With this trigger the store says "counted" and keeps nothing: what losing that one write would do.
-  void forget_attempts();
-
-  void switch_on() {
-    writer_ = std::make_unique<SimWriter>(db_, world_.loop.get_executor());
-    appliance::Services services{world_.loop, *writer_, shelf().files, testing::server_key(), world_.random, crypto::Workshop()};
-    appliance_ = std::make_unique<appliance::Appliance>(std::move(services), configuration_);
-    world_.spawn([this]() -> asio::awaitable<void> { (void)co_await appliance_->start(); });
-    world_.settle();
+  void plant_forgotten_attempts() {
+    db_->sql().exec("CREATE TRIGGER plant_insert AFTER INSERT ON attempts BEGIN UPDATE attempts SET count = 0 WHERE sha256 = NEW.sha256; END;"
+                    "CREATE TRIGGER plant_update AFTER UPDATE OF count ON attempts WHEN NEW.count > 0 BEGIN UPDATE attempts SET count = 0 WHERE sha256 = NEW.sha256; END;");
   }
 
-  void power_cut() {
-    writer_->die();
-    check_progress();
-    appliance_->stop();
+  void open_database() {
+    db_.reset();
+    db_ = std::make_shared<store::Database>(store::Database::open("drydock.db", store::Access::read_write, Disk::vfs_name));
+    const auto whole = db_->sql().execAndGet("PRAGMA integrity_check").getString();
+    if (whole != "ok") complain("the database is damaged: " + whole);
+  }
+
+  // As a supervisor does it: until it starts.
+  void switch_on() {
+    for (int tries = 0; tries < 200; ++tries) {
+      if (start()) return;
+      stop();
+      world_.advance(1s);
+    }
+    complain("the appliance does not start any more");
+  }
+  bool start() {
+    try {
+      open_database();
+    } catch (const store::StoreError&) {
+      return false;
+    }
+    if (const auto lost = ledger_.open(*db_, last_end_); !lost.empty()) complain(lost);
+    writer_ = store::Writer::on_loop(db_, world_.loop.get_executor());
+    appliance::Services services{world_.loop, *writer_, shelf().files, testing::server_key(), world_.random, crypto::Workshop()};
+    appliance_ = std::make_unique<appliance::Appliance>(std::move(services), configuration_);
+    bool started = false;
+    world_.spawn([this, &started]() -> asio::awaitable<void> { started = (co_await appliance_->start()).has_value(); });
+    world_.settle();
+    serving_ = started;
+    return started;
+  }
+  void stop() {
+    serving_ = false;
+    if (appliance_) appliance_->stop();
     for (const auto& stream : open_) stream->close();
     world_.advance_until(30s, [this] { return open_.empty(); });
     if (!open_.empty()) complain("sessions are left after a power cut");
     appliance_.reset();
+    writer_.reset();
+    world_.settle();
+    db_.reset();
+  }
+
+  // At a write or sync some way ahead: the plug is pulled, or the process is killed.
+  void power_cut() {
+    ++outcome_.power_cuts;
+    disk_.lose_power_at(disk_.operations() + roll(150));
+    world_.advance_until(std::chrono::seconds(1 + roll(1200)), [this] { return !disk_.has_power() || settled(); });
+    if (roll(2) == 0) cut_a_connection();
+    disk_.lose_power_at(0);
+    ledger_.close(*db_);
+    stop();
+    last_end_ = roll(2) == 0 ? Ledger::After::kill : Ledger::After::power_cut;
+    if (last_end_ == Ledger::After::kill) disk_.restart_process();
+    else disk_.restart_machine();
+    switch_on();
+  }
+
+  // A full or failing disk that gets well again, while the appliance goes on.
+  void disk_fault() {
+    ++outcome_.disk_faults;
+    disk_.fail(disk_.operations() + roll(100), 1 + roll(60), roll(2) == 0 ? Disk::Fault::full : Disk::Fault::broken);
+    world_.advance(std::chrono::seconds(1 + roll(300)));
   }
 
   void launch(int number) {
@@ -136,13 +196,26 @@ private:
     if (roll(8) == 0) faults.forgets_updates = true;
     if (roll(12) == 0) faults.damages_image = true;
     if (roll(16) == 0) faults.refuses_updates = true;
+    if (roll(30) == 0) faults.describe_instead = Bytes{0xff, 0x00, 0xff};
+    if (roll(10) == 0) {
+      virtual_device::Flash pretended(6);
+      pretended.put(testing::system_part(1, static_cast<std::uint16_t>(1 + roll(5))));
+      pretended.put(testing::user_part(1, {4, 2, static_cast<std::uint16_t>(1 + roll(4))}));
+      faults.pretended = std::make_shared<const virtual_device::Flash>(std::move(pretended));
+      faults.lies = 1 + static_cast<int>(roll(20));
+    }
     virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> { co_return connect(number); };
     world_.spawn([&device, dial]() -> asio::awaitable<void> { co_await device.run(dial); });
   }
 
   std::shared_ptr<transport::ByteStream> connect(int number) {
-    if (!appliance_ || writer_->dead()) return nullptr;
-    auto pair = testing::connect(world_, link_);
+    if (!serving_ || !disk_.has_power()) return nullptr;
+    auto options = link_;
+    if (severs_ && severed_ < 20 && roll(3) == 0) {
+      options.severed_after = roll(20'000);
+      ++severed_;
+    }
+    auto pair = testing::connect(world_, options);
     const auto server = std::shared_ptr<transport::ByteStream>(pair.server);
     open_.push_back(server);
     world_.spawn([this, server, number]() -> asio::awaitable<void> {
@@ -183,38 +256,26 @@ private:
     return true;
   }
 
-  // Acknowledged progress never goes back.
-  void check_progress() {
-    for (std::size_t i = 0; i < devices_.size(); ++i)
-      for (const auto& step : store::recent_steps(db_, testing::Harbour::id_of(static_cast<int>(i) + 1), 1000)) {
-        auto& known = progress_[step.id];
-        if (step.bytes_acknowledged < known) complain("progress of a step went back");
-        if (step.bytes_acknowledged > step.bytes_total) complain("more was acknowledged than there is");
-        known = step.bytes_acknowledged;
-      }
-  }
-
   void check_the_end() {
-    check_progress();
     for (std::size_t i = 0; i < devices_.size() && violation_.empty(); ++i) {
       const auto& device = *devices_[i];
       const auto* m = member(i);
       const std::string name = "device " + std::to_string(i + 1);
-      if (std::find(device.verdicts.begin(), device.verdicts.end(), -1340) != device.verdicts.end()) complain(name + " was sent a module whose dependencies it did not meet");
       if (!at_rest(i)) complain(name + " is neither current nor parked: " + (m ? m->row.state + ", " + m->row.state_words : "unknown"));
-      else if (m->row.state == "current" && device.flash().safe_mode()) complain(name + " is called current and is in safe mode");
       else if (m->row.state != "current" && m->row.state_words.empty()) complain(name + " is parked without a reason");
+      // Of a device that lies nobody knows what it needs.
+      if (device.faults.pretended) continue;
+      if (std::find(device.verdicts.begin(), device.verdicts.end(), -1340) != device.verdicts.end()) complain(name + " was sent a module whose dependencies it did not meet");
+      if (at_rest(i) && m->row.state == "current" && device.flash().safe_mode()) complain(name + " is called current and is in safe mode");
     }
-    if (store::load_devices(db_).size() != devices_.size()) complain("a device's row is lost");
-    if (store::load_catalogue(db_).size() != modules_stocked_) complain("a module's row is lost");
+    if (store::load_devices(*db_).size() != devices_.size()) complain("a device's row is lost");
+    if (store::load_catalogue(*db_).size() != modules_stocked_) complain("a module's row is lost");
   }
 
   void leave() {
     for (auto& device : devices_) device->stop();
-    appliance_->stop();
-    for (const auto& stream : open_) stream->close();
-    world_.advance_until(1h, [this] { return open_.empty(); });
-    if (!open_.empty()) complain("something is left running");
+    ledger_.close(*db_);
+    stop();
   }
 
   void complain(const std::string& words) {
@@ -223,30 +284,33 @@ private:
 
   World world_;
   std::mt19937 dice_;
-  store::Database db_;
+  Disk disk_;
+  std::shared_ptr<store::Database> db_;
   sim::Plan plan_;
+  Outcome outcome_;
   appliance::Configuration configuration_;
   testing::LinkOptions link_;
-  std::unique_ptr<SimWriter> writer_;
+  std::unique_ptr<store::Writer> writer_;
   std::unique_ptr<appliance::Appliance> appliance_;
   std::vector<std::unique_ptr<VirtualDevice>> devices_;
   std::vector<std::shared_ptr<transport::ByteStream>> open_;
-  std::map<std::int64_t, std::uint32_t> progress_;
+  Ledger ledger_;
+  Ledger::After last_end_ = Ledger::After::kill;
+  bool serving_ = false;
+  bool severs_ = false;
+  int severed_ = 0;
   std::size_t modules_stocked_ = 0;
   std::string violation_;
 };
 
 }  // namespace
 
-void plant_forgotten_attempts(store::Database& db);
-
-void History::forget_attempts() { plant_forgotten_attempts(db_); }
-
 Outcome run_history(std::uint32_t seed, const Plan& plan) {
   log::set_sink([tell = plan.tell](log::Level, std::string_view line) {
     if (tell) std::printf("  %8.1f  %.*s\n", std::chrono::duration<double>(Clock::now().time_since_epoch()).count() - 3600, static_cast<int>(line.size()), line.data());
   });
   (void)shelf();
+  (void)fresh_database();
   History history(seed, plan);
   return history.run();
 }

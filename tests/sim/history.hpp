@@ -11,7 +11,8 @@ struct Outcome {
   std::string violation;                  ///< of an invariant, in words; empty: all held
   std::chrono::milliseconds virtual_time{};
   std::size_t images = 0;                 ///< received by devices
-  std::size_t power_cuts = 0;
+  std::size_t power_cuts = 0;             ///< of the machine, or kills of the process
+  std::size_t disk_faults = 0;            ///< times when the disk was full or broken
 };
 
 struct Plan {

@@ -54,7 +54,7 @@ Bytes bootloader(std::uint16_t version) {
 struct Harbour::Running {
   Running(World& world, const appliance::StateFolder& folder, const appliance::Configuration& configuration)
       : files(folder.firmware()),
-        writer(store::Writer::inline_for_tests(store::Database::open(folder.database(), store::Access::read_write), world.loop.get_executor())),
+        writer(store::Writer::on_loop(std::make_shared<store::Database>(store::Database::open(folder.database(), store::Access::read_write)), world.loop.get_executor())),
         appliance(appliance::Services{world.loop, *writer, files, server_key(), world.random, crypto::Workshop()}, configuration) {}
   firmware::ModuleFiles files;
   std::unique_ptr<store::Writer> writer;
