@@ -1,38 +1,11 @@
 """The program users run, as they run it: commands, exit statuses, a real service on loopback."""
 import json
-import os
-import random
 import re
-import shutil
 import socket
-import sqlite3
-import subprocess
 import sys
-import tempfile
-import time
 import unittest
-from pathlib import Path
 
-build = Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
-program = build / "src/drydock"
-maker = build / "tests/make_modules"
-patience = 60
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="drydock-e2e-"))
-        self.state = self.folder / "state"
-        self.addCleanup(shutil.rmtree, self.folder, True)
-
-    def run_drydock(self, *args, state=True):
-        where = ["--state", str(self.state)] if state else []
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DRYDOCK_")}
-        return subprocess.run([program, *where, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=patience, env=environment)
-
-    def modules(self):
-        subprocess.run([maker, self.folder / "modules"], check=True)
-        return self.folder / "modules"
+from harness import Folder, ServiceFolder, patience
 
 
 class Commands(Folder):
@@ -146,40 +119,10 @@ class Commands(Folder):
         self.assertIn("All devices run what they should.", answer.stdout)
 
 
-class Service(Folder):
+class Service(ServiceFolder):
     def setUp(self):
         super().setUp()
-        self.log = self.folder / "log"
-        self.process = None
         self.start()
-
-    def start(self, *more, port=0):
-        with open(self.log, "w") as log:
-            self.process = subprocess.Popen([program, "--state", str(self.state), "serve", "--address", "127.0.0.1", "--port", str(port), *more], stdout=log, stderr=log)
-        self.addCleanup(self.stop, self.process)
-        found = self.wait_for(lambda: re.search(r"listens on 127.0.0.1 port (\d+)", self.log.read_text()))
-        self.port = int(found.group(1))
-
-    def stop(self, process):
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(timeout=patience)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                self.fail("the service did not stop")
-        return process.returncode
-
-    def wait_for(self, what):
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            found = what()
-            if found:
-                return found
-            self.assertIsNone(self.process.poll(), self.log.read_text())
-            time.sleep(0.02)
-        self.fail("waited in vain; the log: " + self.log.read_text())
 
     def test_it_stops_when_asked_and_starts_again_with_the_same_key(self):
         key = self.run_drydock("keys", "show").stdout
@@ -219,38 +162,6 @@ class Service(Folder):
         self.wait_for(lambda: "wrong server key in the device at 127.0.0.1" in self.run_drydock("status").stdout)
         refusals = json.loads(self.run_drydock("status", "--json").stdout)["refusals"]
         self.assertIn("wrong_server_key", [r["kind"] for r in refusals])
-
-    def test_killed_again_and_again_while_ten_devices_update(self):
-        """kill -9 at seeded random moments: every device converges, the database stays whole."""
-        self.stop(self.process)
-        self.start("--policy", "open")
-        modules = self.modules()
-        self.assertEqual(self.run_drydock("firmware", "add", modules / "part1.bin", modules / "part2.bin").returncode, 0)
-        key = self.folder / "key.der"
-        self.assertEqual(self.run_drydock("keys", "export", "--host", "127.0.0.1", "-o", key).returncode, 0)
-        fleet = subprocess.Popen([build / "tests/virtual_fleet", str(self.port), key, "10", str(patience)], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(fleet.kill)
-        moments = random.Random(1)
-        kills = 0
-        while fleet.poll() is None and kills < 8:
-            try:
-                fleet.wait(timeout=moments.uniform(0.1, 0.8))
-                break
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-                kills += 1
-                database = sqlite3.connect(self.state / "drydock.db")
-                self.assertEqual(database.execute("PRAGMA integrity_check").fetchone(), ("ok",))
-                database.close()
-                self.start("--policy", "open", port=self.port)
-        out, _ = fleet.communicate(timeout=patience)
-        self.assertEqual(fleet.returncode, 0, self.log.read_text()[-3000:])
-        self.assertGreater(kills, 3)
-        for images in map(int, out.split()):
-            # Two modules, and for each kill at most one of them again.
-            self.assertLessEqual(images, 2 + kills)
-        self.wait_for(lambda: [d["state"] for d in json.loads(self.run_drydock("devices", "list", "--json").stdout)] == ["current"] * 10)
 
 
 if __name__ == "__main__":

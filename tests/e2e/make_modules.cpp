@@ -1,12 +1,12 @@
-// Writes a few small modules into a folder, for tests that run the real binary.
+// make_modules FOLDER [SIZE]: writes a few modules, for tests that run the real binary.
 #include "firmware/files.hpp"
 #include "virtual_device/firmware_maker.hpp"
 
-#include <cstdio>
+#include <cstdlib>
 
 int main(int argc, char** argv) {
   using namespace drydock;
-  if (argc != 2) return 2;
+  if (argc < 2) return 2;
   const std::filesystem::path folder = argv[1];
   std::filesystem::create_directories(folder);
   virtual_device::ModuleRecipe part1;
@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   part2.index = 2;
   part2.version = 3;
   part2.needs1 = {4, 1, 3};
+  if (argc > 2) part1.size = part2.size = static_cast<std::size_t>(std::atoi(argv[2]));
   virtual_device::ModuleRecipe application;
   application.function = 5;
   application.version = 6;

@@ -1,11 +1,12 @@
-// virtual_fleet PORT SERVER-KEY.der COUNT SECONDS: so many stuck virtual Photons on loopback, until all run what they
-// should. Prints how many images each received; status 1 when they are not done in time.
+// virtual_fleet: stuck virtual Photons on loopback, until all run what they should. Prints how many images each received
+// and, last, the seconds it took; status 1 when they are not done in time.
 #include "base/asio_tokens.hpp"
 #include "firmware/files.hpp"
 #include "transport/tcp_stream.hpp"
 #include "virtual_device/firmware_maker.hpp"
 #include "virtual_device/virtual_device.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <asio.hpp>
 #include <cstdlib>
@@ -16,6 +17,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
+struct Order {
+  std::uint16_t port = 0;
+  std::string key;
+  int count = 1;
+  int patience = 60;    ///< seconds
+  int peace = 1000;     ///< milliseconds for which all must be up to date at the end, so that the server has heard it too
+  int chunk = 20;       ///< milliseconds for writing one chunk
+  int pause = 100;      ///< milliseconds for erasing, resetting and reconnecting each
+  bool fast = false;    ///< all of them, not every second one
+};
+
 Bytes module(std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleRecipe::Needs needs) {
   virtual_device::ModuleRecipe recipe;
   recipe.function = function;
@@ -25,54 +37,83 @@ Bytes module(std::uint8_t function, std::uint8_t index, std::uint16_t version, v
   return virtual_device::make_module(recipe);
 }
 
-}  // namespace
+class Fleet {
+public:
+  explicit Fleet(const Order& order) : order_(order), loop_(1) {}
 
-int main(int argc, char** argv) {
-  if (argc != 5) return 2;
-  const auto port = static_cast<std::uint16_t>(std::atoi(argv[1]));
-  const auto server_key = *firmware::read_file(argv[2], 4096);
-  const int count = std::atoi(argv[3]);
-  const auto deadline = Clock::now() + std::chrono::seconds(std::atoi(argv[4]));
+  bool run() {
+    const auto server_key = *firmware::read_file(order_.key, 4096);
+    for (int i = 0; i < order_.count; ++i) launch(i, server_key);
+    asio::co_spawn(loop_, watch(), [this](std::exception_ptr e) {
+      if (e) std::rethrow_exception(e);
+      loop_.stop();
+    });
+    loop_.run();
+    for (const auto& device : devices_) fmt::print("{}\n", device->images_received);
+    fmt::print("{:.2f}\n", std::chrono::duration<double>(done_since_ - began_).count());
+    std::fflush(stdout);
+    return done();
+  }
 
-  asio::io_context loop(1);
-  std::vector<std::unique_ptr<virtual_device::VirtualDevice>> devices;
-  const asio::ip::tcp::endpoint server(asio::ip::address_v4::loopback(), port);
-  const virtual_device::Connect connect = [&]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
-    asio::ip::tcp::socket socket(loop);
-    auto connected = co_await socket.async_connect(server, as_result);
-    if (std::get<0>(connected)) co_return nullptr;
-    co_return std::make_shared<transport::TcpStream>(std::move(socket));
-  };
-  for (int i = 0; i < count; ++i) {
+private:
+  void launch(int number, const Bytes& server_key) {
     virtual_device::Options options;
-    options.id[11] = static_cast<std::uint8_t>(i);
+    options.id[11] = static_cast<std::uint8_t>(number);
     options.server_key = server_key;
-    options.takes_fast_ota = i % 2 == 0;
-    options.erase_time = options.reset_time = options.reconnect_time = 100ms;
-    options.chunk_time = 20ms;
+    options.takes_fast_ota = order_.fast || number % 2 == 0;
+    options.erase_time = options.reset_time = options.reconnect_time = std::chrono::milliseconds(order_.pause);
+    options.chunk_time = std::chrono::milliseconds(order_.chunk);
     virtual_device::Flash flash(6);
     flash.put(module(4, 1, 1, {}));
     flash.put(module(4, 2, 1, {4, 1, 1}));
     flash.put(module(5, 1, 6, {4, 2, 3}));
-    devices.push_back(std::make_unique<virtual_device::VirtualDevice>(std::move(options), virtual_device::DeviceKey(), std::move(flash)));
-    asio::co_spawn(loop, devices.back()->run(connect), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
+    devices_.push_back(std::make_unique<virtual_device::VirtualDevice>(std::move(options), virtual_device::DeviceKey(), std::move(flash)));
+    virtual_device::Connect dial = [this]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> { return connect(); };
+    asio::co_spawn(loop_, devices_.back()->run(dial), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
+  }
+  asio::awaitable<std::shared_ptr<transport::ByteStream>> connect() {
+    asio::ip::tcp::socket socket(loop_);
+    const asio::ip::tcp::endpoint server(asio::ip::address_v4::loopback(), order_.port);
+    auto connected = co_await socket.async_connect(server, as_result);
+    if (std::get<0>(connected)) co_return nullptr;
+    co_return std::make_shared<transport::TcpStream>(std::move(socket));
   }
 
-  const auto done = [&] { return std::all_of(devices.begin(), devices.end(), [](const auto& d) { return d->connected && !d->flash().safe_mode(); }); };
-  const auto watch = [&]() -> asio::awaitable<void> {
-    Timer pause(loop);
-    // Up to date for a while, so that the server has heard it too.
-    auto done_since = Clock::now();
-    while (Clock::now() - done_since < 2s && Clock::now() < deadline) {
-      pause.expires_after(50ms);
+  bool done() const {
+    return std::all_of(devices_.begin(), devices_.end(), [](const auto& d) { return d->connected && !d->flash().safe_mode(); });
+  }
+  asio::awaitable<void> watch() {
+    Timer pause(loop_);
+    const auto deadline = began_ + std::chrono::seconds(order_.patience);
+    while (Clock::now() - done_since_ < std::chrono::milliseconds(order_.peace) && Clock::now() < deadline) {
+      pause.expires_after(10ms);
       (void)co_await pause.async_wait(as_result);
-      if (!done()) done_since = Clock::now();
+      if (!done()) done_since_ = Clock::now();
     }
-  };
-  asio::co_spawn(loop, watch(), [&](std::exception_ptr) {
-    for (const auto& device : devices) fmt::print("{}\n", device->images_received);
-    std::fflush(stdout);
-    std::_Exit(done() ? 0 : 1);
-  });
-  loop.run();
+  }
+
+  Order order_;
+  asio::io_context loop_;
+  std::vector<std::unique_ptr<virtual_device::VirtualDevice>> devices_;
+  const Clock::time_point began_ = Clock::now();
+  Clock::time_point done_since_ = began_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Stuck virtual Photons that want to be brought up to date");
+  Order order;
+  app.add_option("--port", order.port)->required();
+  app.add_option("--key", order.key, "The server's public key")->required();
+  app.add_option("--count", order.count);
+  app.add_option("--patience", order.patience, "Seconds");
+  app.add_option("--peace", order.peace, "Milliseconds");
+  app.add_option("--chunk", order.chunk, "Milliseconds");
+  app.add_option("--pause", order.pause, "Milliseconds");
+  app.add_flag("--fast", order.fast);
+  CLI11_PARSE(app, argc, argv);
+  const bool good = Fleet(order).run();
+  // The devices' coroutines are in the middle of things; nothing is gained by unwinding them.
+  std::_Exit(good ? 0 : 1);
 }
