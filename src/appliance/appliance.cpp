@@ -211,7 +211,11 @@ asio::awaitable<Result<std::unique_ptr<device::Berth>>> Appliance::berth(const t
   const auto what = firmware::platform_name(row.platform);
   if (is_new) journal_.record(log::Level::notice, {row.id, "first_seen", fmt::format("a new device, a {}, connected from {}", what, row.address)});
   else journal_.record(log::Level::info, {row.id, "connected", fmt::format("connected from {}", row.address)});
-  const auto saved = co_await journal_.save(row, !member.stored);
+  if (member.stored) {
+    journal_.save_soon(row);
+    co_return berth;
+  }
+  const auto saved = co_await journal_.add(row);
   if (!saved) co_return tl::unexpected(saved.error());
   if (auto* still_there = find(claim.id)) still_there->stored = true;
   co_return berth;

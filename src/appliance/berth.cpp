@@ -14,7 +14,7 @@ using planning::Permission;
 
 // Progress is for people: rarely enough for an SD card, often enough for a page.
 constexpr std::size_t progress_bytes = 64 * 1024;
-constexpr auto progress_time = 2s;
+constexpr auto progress_time = 5s;
 
 Error replaced() { return {Kind::conflict, "another connection of the same device replaced this one, or it was forgotten"}; }
 

@@ -11,11 +11,8 @@ void Journal::record(log::Level level, Happening happening) {
   writer_.post([row = std::move(row)](store::Database& db) { store::append_history(db, row); });
 }
 
-asio::awaitable<Result<void>> Journal::save(store::DeviceRow row, bool is_new) {
-  std::function<void(store::Database&)> work = [row = std::move(row), is_new](store::Database& db) {
-    if (is_new) store::add_device(db, row);
-    else store::update_device(db, row);
-  };
+asio::awaitable<Result<void>> Journal::add(store::DeviceRow row) {
+  std::function<void(store::Database&)> work = [row = std::move(row)](store::Database& db) { store::add_device(db, row); };
   co_return co_await writer_.perform(std::move(work));
 }
 

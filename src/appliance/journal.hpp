@@ -24,7 +24,7 @@ public:
   /// To the log at `level`, and to the history.
   void record(log::Level level, Happening happening);
 
-  asio::awaitable<Result<void>> save(store::DeviceRow row, bool is_new);
+  asio::awaitable<Result<void>> add(store::DeviceRow row);
   void save_soon(store::DeviceRow row);
 
   /// Stores the reported modules and judges the step that was in flight, if there was one.

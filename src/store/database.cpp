@@ -12,10 +12,23 @@ namespace {
 // "DRYD": marks the file, so that no other program's database is ever migrated.
 constexpr int application_id = 0x44525944;
 constexpr int busy_milliseconds = 5000;
+// Small pages: a step of an update changes a few rows, and each page it touches goes to the card whole, twice.
+constexpr int page_bytes = 1024;
 
 int pragma(SQLite::Database& sql, const char* name) { return sql.execAndGet(fmt::format("PRAGMA {}", name)).getInt(); }
 
 bool has_tables(SQLite::Database& sql) { return sql.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() > 0; }
+
+std::string no_space(const std::filesystem::path& file) {
+  return fmt::format("no space is left for the database {}: free some on that disk and start again", file.string());
+}
+
+bool is_full(const std::filesystem::path& file) {
+  constexpr std::uintmax_t shared_memory = 32 * 1024;
+  std::error_code error;
+  const auto space = std::filesystem::space(file.parent_path(), error);
+  return !error && space.available < shared_memory;
+}
 
 [[noreturn]] void explain(const std::filesystem::path& file, const SQLite::Exception& e) {
   switch (e.getErrorCode() & 0xff) {
@@ -23,7 +36,11 @@ bool has_tables(SQLite::Database& sql) { return sql.execAndGet("SELECT count(*) 
     case SQLITE_CORRUPT:
       throw StoreError(fmt::format("the database {} is damaged ({}). It was left as it is. Restore a backup, or move it away to start afresh: "
                                    "devices must then be approved again", file.string(), e.what()));
-    case SQLITE_FULL: throw StoreError(fmt::format("no space is left for the database {}", file.string()));
+    case SQLITE_FULL: throw StoreError(no_space(file));
+    case SQLITE_IOERR:
+      // The file that all readers share is made before anything is written, and has no code of its own for a full disk.
+      if (is_full(file)) throw StoreError(no_space(file));
+      throw StoreError(fmt::format("the database {} cannot be read or written ({}): the disk may be failing", file.string(), e.what()));
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
@@ -49,6 +66,7 @@ void prepare(SQLite::Database& sql, const std::filesystem::path& file, Access ac
   check_identity(sql, file);
   sql.exec("PRAGMA foreign_keys = ON");
   if (access == Access::read_only) return;
+  sql.exec(fmt::format("PRAGMA page_size = {}", page_bytes));   // of a new file; an existing one keeps its own
   sql.exec("PRAGMA journal_mode = WAL");
   sql.exec("PRAGMA synchronous = FULL");
   sql.exec(fmt::format("PRAGMA application_id = {}", application_id));

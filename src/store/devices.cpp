@@ -145,6 +145,7 @@ bool forget_device(Database& db, const std::string& id) {
 void mark_all_disconnected(Database& db) { db.sql().exec("UPDATE devices SET connected = 0 WHERE connected = 1"); }
 
 void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules) {
+  if (load_modules(db, id) == modules) return;
   SQLite::Statement clear(db.sql(), "DELETE FROM device_modules WHERE device_id = ?");
   clear.bind(1, id);
   clear.exec();

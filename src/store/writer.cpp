@@ -93,6 +93,9 @@ void Writer::finish(Job& job, std::optional<Error> error, const asio::any_io_exe
 
 namespace {
 
+// What nobody waits for rides along with what somebody does: on a card every commit costs whole blocks.
+constexpr auto longest_delay = std::chrono::seconds(1);
+
 class ThreadWriter final : public Writer {
 public:
   ThreadWriter(Database db, asio::any_io_executor home) : db_(std::move(db)), home_(std::move(home)), thread_([this] { run(); }) {}
@@ -121,11 +124,16 @@ private:
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+        wake_.wait_for(lock, longest_delay, [this] { return stopping_ || somebody_waits(); });
         if (waiting_.empty()) return;  // only when stopping: everything submitted is written first
         batch.swap(waiting_);
       }
       commit(db_, std::move(batch), home_);
     }
+  }
+
+  bool somebody_waits() const {
+    return std::any_of(waiting_.begin(), waiting_.end(), [](const Job& job) { return job.durable; });
   }
 
   Database db_;

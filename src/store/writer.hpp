@@ -31,7 +31,7 @@ public:
   asio::awaitable<Result<T>> perform(std::function<T(Database&)> work);
   asio::awaitable<Result<void>> perform(std::function<void(Database&)> work);
 
-  /// Runs `work` some time soon; it may be lost in a power cut. Failures are logged.
+  /// Runs `work` within a second or so; it may be lost in a power cut. Failures are logged.
   void post(std::function<void(Database&)> work);
 
 protected:

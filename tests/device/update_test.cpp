@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(lost_and_damaged_chunks_are_sent_again) {
     }
 }
 
-// An SD card is not written for every chunk: at most every 64 KiB, or every 2 s of a slow transfer.
+// An SD card is not written for every chunk: at most every 64 KiB, or every 5 s of a slow transfer.
 BOOST_AUTO_TEST_CASE(progress_is_written_rarely) {
   stock(system_part(1, 3, {}, 200'000));
   {

@@ -23,10 +23,10 @@ class Folder(unittest.TestCase):
         self.state = self.folder / "state"
         self.addCleanup(shutil.rmtree, self.folder, True)
 
-    def run_drydock(self, *args, state=True):
+    def run_drydock(self, *args, state=True, wrapper=()):
         where = ["--state", str(self.state)] if state else []
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DRYDOCK_")}
-        return subprocess.run([program, *where, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=patience, env=environment)
+        return subprocess.run([*wrapper, program, *where, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=patience, env=environment)
 
     def modules(self, *size):
         subprocess.run([maker, self.folder / "modules", *map(str, size)], check=True)
@@ -40,11 +40,12 @@ class ServiceFolder(Folder):
         super().setUp()
         self.log = self.folder / "log"
         self.process = None
+        self.program_options = ()
 
     def start(self, *more, port=0, environment=None, wrapper=(), mortal=False):
         with open(self.log, "a") as log:
             begin = log.tell()
-            self.process = subprocess.Popen([*wrapper, program, "--state", str(self.state), "serve", "--address", "127.0.0.1", "--port", str(port), *more],
+            self.process = subprocess.Popen([*wrapper, program, *self.program_options, "--state", str(self.state), "serve", "--address", "127.0.0.1", "--port", str(port), *more],
                                             stdout=log, stderr=log, env={**os.environ, **(environment or {})})
         self.addCleanup(self.stop, self.process)
         listening = lambda: re.search(r"listens on 127.0.0.1 port (\d+)", self.log.read_text()[begin:])

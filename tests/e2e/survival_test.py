@@ -1,16 +1,19 @@
 """Nothing is ever lost: the real binary killed, stopped, without space and without descriptors."""
-import json
 import os
 import random
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from harness import ServiceFolder, build, patience, program
+from harness import ServiceFolder, build, patience
 
 
 class Killed(ServiceFolder):
@@ -99,6 +102,142 @@ class KilledLife(ServiceFolder):
             self.stop(self.process)
             watcher.join()
         return int(count.read_text())
+
+
+class Stopped(ServiceFolder):
+    """SIGTERM in the middle of a transfer (one device, 250 kB, chunk by chunk)."""
+
+    def setUp(self):
+        super().setUp()
+        self.stock(100_000)
+
+    def in_the_middle(self, *more, chunk):
+        self.start("--policy", "open", *more)
+        # The second device is the one that takes no fast transfers.
+        fleet = self.launch(2, chunk=chunk)
+        self.wait_for(lambda: self.query("SELECT 1 FROM update_steps WHERE state = 'sending'"))
+        self.process.terminate()
+        return fleet
+
+    def test_a_running_transfer_comes_to_its_end_and_nothing_else_begins(self):
+        fleet = self.in_the_middle(chunk=10)
+        self.assertEqual(self.process.wait(timeout=patience), 0)
+        self.assertIn("may take up to 30 s to finish", self.log.read_text())
+        self.assertEqual(self.query("SELECT DISTINCT state FROM update_steps ORDER BY 1"), [("planned",), ("sent",)])
+        self.assertEqual(self.query("SELECT bytes_acknowledged = bytes_total FROM update_steps WHERE state = 'sent'"), [(1,), (1,)])
+        self.start("--policy", "open", port=self.port)
+        images, _ = self.result(fleet)
+        self.assertEqual(images, [2, 2])
+
+    def test_a_transfer_that_takes_too_long_begins_again_without_being_held_against_the_device(self):
+        config = self.folder / "drydock.toml"
+        config.write_text("[updates]\nstop_seconds = 0\n")
+        self.program_options = ("--config", config)
+        fleet = self.in_the_middle(chunk=10)
+        self.assertEqual(self.process.wait(timeout=patience), 0)
+        self.assertIn("did not finish in time and will begin again", self.log.read_text())
+        self.start("--policy", "open", port=self.port)
+        self.result(fleet)
+        self.assertEqual(self.query("SELECT max(count) FROM attempts"), [(None,)])
+
+    def test_a_second_signal_waits_for_nothing(self):
+        self.in_the_middle(chunk=100)
+        self.wait_for(lambda: "may take up to 30 s" in self.log.read_text())
+        self.process.terminate()
+        self.assertEqual(self.process.wait(timeout=patience), 0)
+        self.assertIn("did not finish in time", self.log.read_text())
+
+
+class ShortOfSomething(ServiceFolder):
+    def on_a_small_disk(self, kilobytes, options=""):
+        """Words that run a program in a mount namespace where the state folder is a file system of its own."""
+        self.state.mkdir(exist_ok=True)
+        mount = f"mount -t tmpfs -o size={kilobytes}k none {self.state} && cp -a {self.state}.before/. {self.state} && exec \"$@\""
+        return ["unshare", "--mount" if os.geteuid() == 0 else "-rm", "sh", "-ec", mount.replace("&& exec", f"{options} && exec"), "sh"]
+
+    def prepared(self):
+        self.stock()
+        self.state.rename(str(self.state) + ".before")
+
+    def inside(self, path):
+        """A path as the service sees it."""
+        return f"/proc/{self.process.pid}/root{path}"
+
+    def test_a_disk_that_is_full_at_the_start(self):
+        self.prepared()
+        fill = f"&& (cat /dev/zero > {self.state}/filling 2>/dev/null || true)"
+        answer = self.run_drydock("serve", "--port", 0, wrapper=self.on_a_small_disk(200, fill))
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("no space is left", answer.stderr)
+
+    def test_a_disk_that_fills_up_and_gets_space_again(self):
+        self.prepared()
+        self.start("--policy", "open", wrapper=self.on_a_small_disk(300))
+        filling = self.inside(self.state / "filling")
+        try:
+            with open(filling, "wb", buffering=0) as f:
+                while True:
+                    f.write(bytes(4096))
+        except OSError:
+            pass
+        fleet = self.launch(2)
+        self.wait_for(lambda: "the database could not be written: database or disk is full" in self.log.read_text())
+        self.assertIsNone(fleet.poll())
+        os.remove(filling)
+        images, _ = self.result(fleet)
+        self.assertEqual(images, [2, 2])
+
+    def test_a_state_folder_that_is_read_only(self):
+        self.prepared()
+        answer = self.run_drydock("serve", "--port", 0, wrapper=self.on_a_small_disk(2000, f"&& mount -o remount,ro {self.state}"))
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("the state folder", answer.stderr)
+        self.assertIn("Read-only file system", answer.stderr)
+
+    def test_a_database_damaged_in_the_middle_is_named_and_left_as_it_is(self):
+        self.stock()
+        database = self.state / "drydock.db"
+        content = bytearray(database.read_bytes())
+        content[1024:] = os.urandom(len(content) - 1024)
+        database.write_bytes(content)
+        answer = self.run_drydock("serve", "--port", 0)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("is damaged", answer.stderr)
+        self.assertIn("It was left as it is", answer.stderr)
+        self.assertEqual(database.read_bytes(), bytes(content))
+
+    def test_descriptors_that_run_out_come_back(self):
+        self.stock()
+        self.start("--policy", "open", wrapper=["prlimit", "--nofile=40:40"])
+        idle = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(60)]
+        self.wait_for(lambda: "a connection could not be accepted: Too many open files" in self.log.read_text())
+        spent = cpu_seconds(self.process.pid)
+        time.sleep(1)
+        self.assertLess(cpu_seconds(self.process.pid) - spent, 0.5)   # it does not spin
+        fleet = self.launch(2)
+        for s in idle:
+            s.close()
+        self.assertEqual(self.result(fleet)[0], [2, 2])
+
+    def test_one_module_costs_the_card_little_more_than_itself(self):
+        """Bytes written for the updates of two devices by two modules each; the files themselves were there before."""
+        self.stock(250_000)
+        self.start("--policy", "open")
+        before = bytes_written(self.process.pid)
+        self.result(self.launch(2, chunk=1))
+        self.wait_for(lambda: self.query("SELECT state FROM devices") == [("current",)] * 2)
+        each = (bytes_written(self.process.pid) - before) / 4
+        print(f"{each:.0f} bytes written for each module", file=sys.stderr)
+        self.assertLessEqual(each, 64 * 1024)
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def bytes_written(pid):
+    return int(re.search(r"^write_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.M).group(1))
 
 
 if __name__ == "__main__":
