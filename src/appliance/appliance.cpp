@@ -139,6 +139,11 @@ void Appliance::call_waiting() {
     if (auto* member = find(id); member != nullptr && member->channel != nullptr) member->channel->interrupt();
 }
 
+bool Appliance::knows_address(const std::string& peer) const {
+  const auto address = without_port(peer);
+  return std::any_of(fleet_.begin(), fleet_.end(), [&](const auto& entry) { return entry.second.row.approval == "approved" && entry.second.row.address == address; });
+}
+
 transfer::ChunkedOptions Appliance::transfer_options() const {
   transfer::ChunkedOptions options;
   options.offer_fast = configuration_.fast_ota;

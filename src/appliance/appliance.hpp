@@ -56,6 +56,7 @@ public:
   crypto::Random& random() override { return services_.random; }
   const crypto::Workshop& workshop() const override { return services_.workshop; }
   Turnstile& handshakes() override { return handshakes_; }
+  bool knows_address(const std::string& peer) const override;
   transfer::ChunkedOptions transfer_options() const override;
   Result<crypto::RsaPublicKey> admit(const transport::lightssl::Claim& claim, const std::string& peer) override;
   void turned_away(const Error& why, const std::string& peer) override;

@@ -1,4 +1,4 @@
-// Lets a bounded number of coroutines in at a time; the others wait in line.
+// Lets a bounded number of coroutines in at a time; the others wait in one of two lines.
 #pragma once
 
 #include "base/asio_tokens.hpp"
@@ -29,11 +29,14 @@ public:
     Turnstile* turnstile_;
   };
 
-  asio::awaitable<Pass> enter() {
-    if (free_ == 0 || !line_.empty()) {
+  /// Whoever waits in the first line goes before everybody in the second.
+  enum class Line { first, second };
+
+  asio::awaitable<Pass> enter(Line line) {
+    if (free_ == 0) {
       const auto executor = co_await asio::this_coro::executor;
       const auto called = std::make_shared<Timer>(executor, Clock::time_point::max());
-      line_.push_back(called);
+      (line == Line::first ? first_ : second_).push_back(called);
       // Whoever leaves hands the place over; free_ does not change.
       (void)co_await called->async_wait(as_result);
       co_return Pass(*this);
@@ -42,20 +45,19 @@ public:
     co_return Pass(*this);
   }
 
-  std::size_t waiting() const { return line_.size(); }
-
 private:
   void leave() {
-    if (line_.empty()) {
+    auto& line = first_.empty() ? second_ : first_;
+    if (line.empty()) {
       ++free_;
       return;
     }
-    line_.front()->cancel();
-    line_.pop_front();
+    line.front()->cancel();
+    line.pop_front();
   }
 
   std::size_t free_;
-  std::deque<std::shared_ptr<Timer>> line_;
+  std::deque<std::shared_ptr<Timer>> first_, second_;
 };
 
 }  // namespace drydock

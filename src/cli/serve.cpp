@@ -5,6 +5,7 @@
 
 #include <asio/co_spawn.hpp>
 #include <stdexcept>
+#include <sys/resource.h>
 
 namespace drydock::cli {
 namespace {
@@ -17,6 +18,14 @@ asio::awaitable<void> start(appliance::Service& service, const appliance::Config
   log::info("server key {}", appliance::fingerprint(spki));
 }
 
+// Each device is a descriptor, and the soft limit is often 1024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void rethrow(std::exception_ptr failed) {
   if (failed) std::rethrow_exception(failed);
 }
@@ -24,6 +33,7 @@ void rethrow(std::exception_ptr failed) {
 }  // namespace
 
 int serve(const Context& context) {
+  raise_descriptor_limit();
   asio::io_context loop(1);
   appliance::Service service(loop, context.configuration);
   service.stop_on_signals();

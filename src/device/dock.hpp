@@ -53,6 +53,8 @@ public:
   virtual const crypto::Workshop& workshop() const = 0;
   /// Bounds how many handshakes keep the workshop busy at a time.
   virtual Turnstile& handshakes() = 0;
+  /// Whether a device that was let in came from there last.
+  virtual bool knows_address(const std::string& peer) const = 0;
   virtual transfer::ChunkedOptions transfer_options() const = 0;
 
   /// The key to answer this claim with, or why it is not answered. Nothing is remembered yet: a claim proves nothing.

@@ -61,9 +61,11 @@ struct Opened {
   lightssl::Credentials credentials;
 };
 
-// The two private-key operations of a handshake. What a device waits in line does not count against its time.
+// The two private-key operations of a handshake. What a device waits in line does not count against its time, and no
+// crowd of strangers keeps a known device waiting.
 asio::awaitable<Result<Opened>> open_in_turn(transport::ByteStream& stream, const lightssl::SealedClaim& sealed, Dock& dock) {
-  const auto pass = co_await dock.handshakes().enter();
+  const auto line = dock.knows_address(stream.peer()) ? Turnstile::Line::first : Turnstile::Line::second;
+  const auto pass = co_await dock.handshakes().enter(line);
   const auto claim = co_await lightssl::open_claim(sealed, dock.server_key(), dock.workshop());
   if (!claim) co_return tl::unexpected(claim.error());
   const auto device_key = dock.admit(*claim, stream.peer());

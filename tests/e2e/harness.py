@@ -57,7 +57,7 @@ class ServiceFolder(Folder):
         """Two modules that a stuck Photon of the virtual fleet needs, and the server's key in a file."""
         modules = self.modules(*([size] if size else []))
         self.assertEqual(self.run_drydock("firmware", "add", modules / "part1.bin", modules / "part2.bin").returncode, 0)
-        self.key = self.folder / "key.der"
+        self.key = self.state.with_suffix(".der")
         self.assertEqual(self.run_drydock("keys", "export", "--host", "127.0.0.1", "-o", self.key).returncode, 0)
 
     def launch(self, count, **options):

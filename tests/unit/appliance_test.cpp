@@ -178,4 +178,23 @@ BOOST_AUTO_TEST_CASE(only_a_describe_says_what_became_of_a_step) {
   BOOST_TEST(!planning::reconcile(step, reported).verified);
 }
 
+BOOST_AUTO_TEST_CASE(a_known_device_waits_for_no_crowd_of_strangers) {
+  World world;
+  Turnstile handshakes(1);
+  std::vector<std::string> order;
+  // Holds the only place until everybody else stands in line.
+  Timer first_leaves(world.loop, Clock::now() + 1s);
+  const auto enter = [&](std::string name, Turnstile::Line line, bool waits) -> asio::awaitable<void> {
+    const auto pass = co_await handshakes.enter(line);
+    order.push_back(name);
+    if (waits) (void)co_await first_leaves.async_wait(as_result);
+  };
+  world.spawn([&] { return enter("first", Turnstile::Line::second, true); });
+  for (int i = 0; i < 3; ++i) world.spawn([&, i] { return enter("stranger " + std::to_string(i), Turnstile::Line::second, false); });
+  world.spawn([&] { return enter("known", Turnstile::Line::first, false); });
+  world.advance(2s);
+  const std::vector<std::string> expected{"first", "known", "stranger 0", "stranger 1", "stranger 2"};
+  BOOST_TEST(order == expected, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
