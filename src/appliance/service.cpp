@@ -33,6 +33,7 @@ Service::Service(asio::io_context& loop, const Configuration& configuration)
     : loop_(loop), configuration_(configuration), folder_{configuration.state_folder}, files_(folder_.firmware()) {
   or_throw(folder_.create());
   lock_.emplace(or_throw(ServiceLock::take(folder_)));
+  files_.sweep();
   auto database = store::Database::open(folder_.database(), store::Access::read_write);
   server_key_.emplace(or_throw(load_or_create_server_key(folder_)));
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());

@@ -29,7 +29,6 @@ inline constexpr std::size_t names_per_describe = 256;     ///< cloud functions,
 inline constexpr std::size_t text = 256;                   ///< one text a device says about itself
 
 // Waiting for a device.
-inline constexpr auto response = 20s;
 inline constexpr auto describe_response = 30s;
 inline constexpr auto idle = 60s;                          ///< TCP devices ping after 15 s of silence and give up 10 s later
 
@@ -37,7 +36,8 @@ inline constexpr auto idle = 60s;                          ///< TCP devices ping
 inline constexpr std::size_t module_file = 4 * 1024 * 1024;
 inline constexpr std::size_t describe_file = 1024 * 1024;  ///< for `plan --describe`
 
-// History rows kept for each device, and in total for strangers.
+// Rows kept for each device, and of the history in total for strangers.
 inline constexpr int history_per_device = 500;
+inline constexpr int steps_per_device = 200;
 
 }  // namespace drydock::limits

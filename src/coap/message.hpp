@@ -38,16 +38,14 @@ constexpr bool is_request(Code code) { return code != Code::empty && static_cast
 constexpr bool is_response(Code code) { return static_cast<std::uint8_t>(code) >= 0x40; }
 constexpr bool is_success(Code code) { return (static_cast<std::uint8_t>(code) >> 5) == 2; }
 
-/// Option numbers this program reads or writes: RFC 7252 §5.10, RFC 7959 (Block), RFC 7967 (No-Response).
+/// Option numbers this program reads or writes: RFC 7252 §5.10, RFC 7959 (Block).
 namespace option {
-inline constexpr std::uint16_t etag = 4;
 inline constexpr std::uint16_t uri_path = 11;
 inline constexpr std::uint16_t content_format = 12;
 inline constexpr std::uint16_t max_age = 14;
 inline constexpr std::uint16_t uri_query = 15;
 inline constexpr std::uint16_t block2 = 23;
 inline constexpr std::uint16_t block1 = 27;
-inline constexpr std::uint16_t no_response = 258;
 }  // namespace option
 
 struct Option {

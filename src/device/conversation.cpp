@@ -253,7 +253,6 @@ asio::awaitable<Result<void>> Conversation::answer(const Message& message) {
       co_return co_await acknowledge(message);
     }
     case Subject::goodbye: {
-      facts_.said_goodbye = true;
       log::debug("goodbye: {}", goodbye_words(message.payload));
       co_return co_await acknowledge(message);
     }

@@ -19,7 +19,6 @@ struct Facts {
   std::uint32_t max_binary = 0;                    ///< from Hello (3.0+) or an event (before); 0 when not said
   std::uint16_t chunk_size = 0;                    ///< likewise
   std::string last_reset;
-  bool said_goodbye = false;
   std::vector<std::string> subscriptions;
 
   /// What the device asks for where that makes sense, else what every version takes (PROTOCOL §5.3).

@@ -4,6 +4,7 @@
 #include "crypto/hash.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -87,6 +88,17 @@ Result<void> ModuleFiles::save(const std::string& sha256, ByteView content) cons
 Result<void> ModuleFiles::remove(const std::string& sha256) const {
   if (::unlink(path_of(sha256).c_str()) != 0 && errno != ENOENT) return system_failure(path_of(sha256), "cannot be removed");
   return {};
+}
+
+void ModuleFiles::sweep() const {
+  constexpr auto long_ago = std::chrono::hours(1);
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code gone;
+    const auto touched = entry->last_write_time(gone);
+    const bool temporary = entry->path().filename().string().starts_with('.');
+    if (temporary && !gone && std::filesystem::file_time_type::clock::now() - touched > long_ago) std::filesystem::remove(entry->path(), gone);
+  }
 }
 
 Result<std::shared_ptr<const Bytes>> ModuleFiles::load(const std::string& sha256) const {

@@ -26,6 +26,9 @@ public:
   Result<void> save(const std::string& sha256, ByteView content) const;
   Result<void> remove(const std::string& sha256) const;
 
+  /// Removes what a killed import left behind: temporary files that nobody has touched for an hour.
+  void sweep() const;
+
   /// The file's bytes, checked against their name. One copy is shared by all that send it at the same time. Slow;
   /// may be called from any thread.
   Result<std::shared_ptr<const Bytes>> load(const std::string& sha256) const;

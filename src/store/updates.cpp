@@ -1,5 +1,7 @@
 #include "store/updates.hpp"
 
+#include "base/limits.hpp"
+
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <algorithm>
 
@@ -48,6 +50,19 @@ std::int64_t running_update(Database& db, const std::string& device_id, std::int
   const auto number = add.getColumn(0).getInt64();
   add.executeStep();
   return number;
+}
+
+// Years of updates must not fill the card: the oldest steps go, and the updates that have none left.
+void trim(Database& db, const std::string& device_id) {
+  SQLite::Statement steps(db.sql(), "DELETE FROM update_steps WHERE device_id = ?1 AND state IN ('verified', 'failed', 'superseded') AND id <= "
+                                    "(SELECT id FROM update_steps WHERE device_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)");
+  steps.bind(1, device_id);
+  steps.bind(2, limits::steps_per_device);
+  if (steps.exec() == 0) return;
+  SQLite::Statement updates(db.sql(), "DELETE FROM updates WHERE device_id = ?1 AND state != 'running' AND update_number < "
+                                      "(SELECT min(update_number) FROM update_steps WHERE device_id = ?1)");
+  updates.bind(1, device_id);
+  updates.exec();
 }
 
 void finish_step(Database& db, std::int64_t id, const char* state, const std::string& error, std::int64_t now) {
@@ -119,6 +134,7 @@ void record_plan(Database& db, const std::string& device_id, const std::vector<p
     add.bind(11, now);
     add.exec();
   }
+  trim(db, device_id);
 }
 
 std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now) {

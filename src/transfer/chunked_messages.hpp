@@ -5,8 +5,6 @@
 
 namespace drydock::transfer {
 
-inline constexpr std::size_t default_chunk_size = 512;
-
 /// CON POST u: flags, chunk size, file size, store (0), address (0, relative to the device's OTA region).
 coap::Message update_begin(bool offer_fast, std::uint16_t chunk_size, std::uint32_t file_size);
 

@@ -33,8 +33,6 @@ public:
   /// Kind::malformed for one that is not a multiple of 16, or for wrong padding. After an error the stream is lost.
   Result<std::optional<Bytes>> next();
 
-  bool idle() const { return buffer_.size() == consumed_; }
-
 private:
   crypto::Aes128CbcDecryptor cipher_;
   crypto::AesBlock iv_;

@@ -195,4 +195,18 @@ BOOST_AUTO_TEST_CASE(real_files_are_read_as_an_independent_parser_reads_them) {
   BOOST_TEST(compared == 21);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_killed_import_left_is_swept_away_and_one_under_way_is_not) {
+  TemporaryFolder folder;
+  const firmware::ModuleFiles files(folder.path());
+  const auto left = folder.path() / ".left.bin.a1b2c3";
+  const auto under_way = folder.path() / ".now.bin.d4e5f6";
+  const auto kept = folder.path() / "kept.bin";
+  for (const auto& file : {left, under_way, kept}) BOOST_REQUIRE(firmware::write_file(file, Bytes{1}).has_value());
+  for (const auto& file : {left, kept}) std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  files.sweep();
+  BOOST_TEST(!std::filesystem::exists(left));
+  BOOST_TEST(std::filesystem::exists(under_way));
+  BOOST_TEST(std::filesystem::exists(kept));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -179,6 +179,22 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_the_appliance_itself_cut_short_does_not_cou
   BOOST_TEST(store::load_attempts(db, id, step(3)).count == 0);
 }
 
+BOOST_AUTO_TEST_CASE(years_of_updates_do_not_fill_the_card) {
+  auto db = Database::in_memory();
+  store::add_device(db, photon());
+  constexpr int updates = 150;
+  for (int i = 0; i < updates; ++i) {
+    store::record_plan(db, id, {step(3), step(4, std::string(64, 'b'))}, i);
+    store::end_update(db, id, "blocked", "", i);
+  }
+  store::record_plan(db, id, {step(3)}, updates);
+  const auto steps = store::recent_steps(db, id, 10'000);
+  BOOST_TEST(steps.size() == static_cast<std::size_t>(limits::steps_per_device));
+  BOOST_TEST(steps.front().state == "planned");
+  BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM updates").getInt() < updates);
+  BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM updates WHERE update_number = " + std::to_string(steps.back().update_number)).getInt() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(history_keeps_its_newest_rows_only) {
   auto db = Database::in_memory();
   for (int i = 0; i < limits::history_per_device + 50; ++i) store::append_history(db, {i, id, "k", std::to_string(i)});
