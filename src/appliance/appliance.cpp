@@ -2,6 +2,7 @@
 
 #include "appliance/admission.hpp"
 #include "appliance/berth.hpp"
+#include "appliance/commands.hpp"
 #include "base/log.hpp"
 #include "device/session.hpp"
 #include "store/modules.hpp"
@@ -15,14 +16,20 @@ namespace {
 struct Stored {
   std::vector<store::DeviceRow> devices;
   std::map<std::string, std::vector<planning::Goal>> goals;
+  std::map<std::string, std::vector<firmware::InstalledModule>> modules;
   firmware::Catalogue catalogue;
+  bool paused = false;
 };
 
 Stored load_everything(store::Database& db) {
   Stored stored;
   stored.devices = store::load_devices(db);
-  for (const auto& row : stored.devices) stored.goals[row.id] = store::load_goals(db, row.id);
+  for (const auto& row : stored.devices) {
+    stored.goals[row.id] = store::load_goals(db, row.id);
+    stored.modules[row.id] = store::load_modules(db, row.id);
+  }
   stored.catalogue = store::load_catalogue(db);
+  stored.paused = commands::is_paused(db);
   return stored;
 }
 
@@ -45,14 +52,18 @@ asio::awaitable<Result<void>> Appliance::start() {
   auto stored = co_await services_.writer.perform<Stored>(std::move(load));
   if (!stored) co_return tl::unexpected(stored.error());
   catalogue_ = std::move(stored->catalogue);
+  paused_ = stored->paused;
   for (auto& row : stored->devices) {
     const auto id = transport::DeviceId::parse(row.id);
     if (!id) continue;
     auto& member = fleet_[*id];
     member.goals = stored->goals[row.id];
+    member.modules_stored = stored->modules[row.id];
     member.row = std::move(row);
     member.stored = true;
+    touch(member);
   }
+  touch_structure();
   co_return Result<void>{};
 }
 
@@ -61,6 +72,7 @@ asio::awaitable<Result<void>> Appliance::reload() {
   auto stored = co_await services_.writer.perform<Stored>(std::move(load));
   if (!stored) co_return tl::unexpected(stored.error());
   catalogue_ = std::move(stored->catalogue);
+  paused_ = stored->paused;
 
   Fleet before = std::move(fleet_);
   fleet_.clear();
@@ -74,10 +86,12 @@ asio::awaitable<Result<void>> Appliance::reload() {
     else member.row = row;
     member.row.name = row.name;
     member.row.approval = row.approval;
+    member.row.held = row.held;
     member.row.public_key = row.public_key;
     member.row.changed_key = row.changed_key;
     member.goals = stored->goals[row.id];
     member.stored = true;
+    touch(member);
     if (member.row.approval == "refused" && member.channel) member.channel->close();
   }
   // What is left was forgotten by a person, or is so new that it was not stored yet when we looked.
@@ -86,7 +100,26 @@ asio::awaitable<Result<void>> Appliance::reload() {
     else if (member.channel) member.channel->close();
   }
   nudge_all();
+  touch_structure();
   co_return Result<void>{};
+}
+
+void Appliance::touch(FleetMember& member) {
+  member.revision = ++revision_;
+  if (services_.on_change) services_.on_change();
+}
+
+void Appliance::touch_structure() {
+  structure_ = ++revision_;
+  if (services_.on_change) services_.on_change();
+}
+
+bool Appliance::needs(const std::string& sha256) const {
+  return std::any_of(fleet_.begin(), fleet_.end(), [&](const auto& entry) {
+    const auto& [id, member] = entry;
+    return std::any_of(member.plan.steps.begin(), member.plan.steps.end(), [&](const auto& step) { return step.module.sha256 == sha256; }) ||
+           std::any_of(member.goals.begin(), member.goals.end(), [&](const auto& goal) { return goal.sha256 == sha256; });
+  });
 }
 
 void Appliance::nudge_all() {
@@ -158,6 +191,7 @@ Result<crypto::RsaPublicKey> Appliance::admit(const transport::lightssl::Claim& 
     if (row.changed_key != claim.public_key) {
       row.changed_key = claim.public_key;
       row.changed_key_seen = utc_milliseconds();
+      touch(*find(claim.id));
       journal_.changed_key(row.id, claim.public_key);
       journal_.record(log::Level::warning, {row.id, "changed_key", admission.words});
     }
@@ -211,6 +245,8 @@ asio::awaitable<Result<std::unique_ptr<device::Berth>>> Appliance::berth(const t
   row.connected = true;
   row.safe_mode = false;
   row.last_seen = now;
+  touch(member);
+  if (is_new) touch_structure();
 
   auto berth = std::make_unique<ApplianceBerth>(*this, claim.id, member.connection);
   const auto what = firmware::platform_name(row.platform);

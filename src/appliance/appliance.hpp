@@ -24,6 +24,7 @@ struct Services {
   const crypto::RsaPrivateKey& server_key;
   crypto::Random& random;
   crypto::Workshop workshop;
+  std::function<void()> on_change = {};   ///< something that people can see has changed: revision() tells what
 };
 
 class Appliance final : public device::Dock {
@@ -50,6 +51,14 @@ public:
 
   const Fleet& fleet() const { return fleet_; }
   const firmware::Catalogue& catalogue() const { return catalogue_; }
+  bool paused() const { return paused_; }
+  /// Of the whole house: no member's is larger. Members whose revision is larger than one seen before have changed since.
+  std::uint64_t revision() const { return revision_; }
+  /// Changes when devices come or go, the catalogue changes, or everything is paused.
+  std::uint64_t structure() const { return structure_; }
+  /// Whether some device's plan or wish has this file in it.
+  bool needs(const std::string& sha256) const;
+  void on_change(std::function<void()> told) { services_.on_change = std::move(told); }
 
   // device::Dock
   const crypto::RsaPrivateKey& server_key() const override { return services_.server_key; }
@@ -71,6 +80,8 @@ private:
   FleetMember* find(const transport::DeviceId& id);
   void call_waiting();
   void nudge_all();
+  void touch(FleetMember& member);
+  void touch_structure();
 
   Services services_;
   Configuration configuration_;
@@ -82,6 +93,9 @@ private:
   Turnstile handshakes_{limits::handshakes_at_once};
   std::map<transport::ByteStream*, std::shared_ptr<transport::ByteStream>> sessions_;
   std::uint64_t connections_ = 0;
+  std::uint64_t revision_ = 0;
+  std::uint64_t structure_ = 0;
+  bool paused_ = false;
   bool stopping_ = false;
 };
 

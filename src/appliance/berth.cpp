@@ -40,6 +40,7 @@ ApplianceBerth::~ApplianceBerth() {
   m->transfer.reset();
   m->row.connected = false;
   m->row.last_seen = utc_milliseconds();
+  appliance_.touch(*m);
   appliance_.journal_.save_soon(m->row);
 }
 
@@ -53,6 +54,7 @@ void ApplianceBerth::set_state(FleetMember& m, const std::string& state, const s
   const bool worth_telling = state != "updating" && state != "waiting";
   m.row.state = state;
   m.row.state_words = words;
+  appliance_.touch(m);
   if (worth_telling) {
     const auto level = state == "blocked" || state == "parked" ? log::Level::warning : log::Level::info;
     appliance_.journal_.record(level, {m.row.id, "state", words.empty() ? state : words});
@@ -77,6 +79,7 @@ void ApplianceBerth::take_note(FleetMember& m, const device::Facts& facts) {
   row.updates_enabled = facts.updates_enabled;
   row.application = application;
   row.last_seen = utc_milliseconds();
+  appliance_.touch(m);
   if (changed) appliance_.journal_.save_soon(row);
 }
 
@@ -87,11 +90,14 @@ asio::awaitable<Result<void>> ApplianceBerth::judge(const device::Facts& facts) 
   if (judged_ && m->modules_stored == inventory.modules) co_return Result<void>{};
   judged_ = true;
   m->modules_stored = inventory.modules;
+  appliance_.touch(*m);
   const auto judged = co_await appliance_.journal_.reconcile(m->row.id, std::move(inventory));
   if (!judged) co_return tl::unexpected(judged.error());
   if (!judged->step) co_return Result<void>{};
   const auto& step = *judged->step;
   const auto title = fmt::format("{} version {}", step.key.name(), step.version);
+  if (judged->outcome.verified)
+    if (auto* still_there = member()) ++still_there->steps_done;
   if (judged->outcome.verified) appliance_.journal_.record(log::Level::notice, {id_.text(), "verified", title + " is in force: the device reports it"});
   else appliance_.journal_.record(log::Level::warning, {id_.text(), "failed", judged->outcome.words});
   co_return Result<void>{};
@@ -104,6 +110,10 @@ asio::awaitable<Result<Decision>> ApplianceBerth::choose(const device::Facts& fa
   m->plan = planning::plan(facts.inventory(), appliance_.catalogue_, target);
 
   if (m->row.approval != "approved") co_return co_await settle("awaiting_approval", "waits for approval: 'drydock devices approve " + m->row.id + "'", "superseded");
+  if (m->row.held || appliance_.paused_) {
+    const auto words = m->row.held ? "held: a person holds this device back from updates" : "paused: a person has paused all updates";
+    co_return co_await settle("waiting", words, "superseded");
+  }
   if (m->plan.blocked()) co_return co_await settle("blocked", join(m->plan.missing), "blocked");
   if (m->plan.current()) {
     const auto words = facts.safe_mode ? "runs what it should, and is in safe mode for another reason" : "runs what it should";
@@ -173,6 +183,7 @@ asio::awaitable<Result<Decision>> ApplianceBerth::load_image(planning::Step step
 asio::awaitable<Result<Decision>> ApplianceBerth::settle(std::string state, std::string words, std::string update_state) {
   stand_back();
   auto* m = member();
+  m->steps_done = 0;
   const bool changed = m->row.state != state || m->row.state_words != words;
   set_state(*m, state, words);
   if (changed)
@@ -191,6 +202,7 @@ void ApplianceBerth::progress(std::size_t bytes) {
   if (m == nullptr || !m->transfer) return;
   auto& transfer = *m->transfer;
   transfer.bytes = bytes;
+  appliance_.touch(*m);
   const auto now = Clock::now();
   const bool due = bytes >= transfer.bytes_stored + progress_bytes || (now - transfer.stored_at >= progress_time && bytes > transfer.bytes_stored);
   if (!due) return;
@@ -205,7 +217,10 @@ asio::awaitable<void> ApplianceBerth::sent(Result<transfer::Delivery> delivery) 
   if (!sending_) co_return;
   const auto transfer = *std::exchange(sending_, std::nullopt);
   const auto title = transfer.step.module.title();
-  if (auto* m = member()) m->transfer.reset();
+  if (auto* m = member()) {
+    m->transfer.reset();
+    appliance_.touch(*m);
+  }
   if (!delivery) {
     appliance_.journal_.record(log::Level::warning, {id_.text(), "failed", fmt::format("{} was not sent: {}", title, delivery.error().message)});
     // A connection that broke says nothing of what the device has: its next Describe does.

@@ -27,6 +27,8 @@ struct FleetMember {
   transport::Channel* channel = nullptr;   ///< while connected
   std::uint64_t connection = 0;            ///< tells a device's connections apart
   planning::Plan plan;                     ///< from the last Describe
+  std::size_t steps_done = 0;              ///< of the update that runs, since this program started
+  std::uint64_t revision = 0;              ///< grows with every change that people can see
   std::optional<Transfer> transfer;
   std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
 };

@@ -144,6 +144,9 @@ private:
     approve->add_flag("--retry", approval_.retry, "Forget failed attempts, so that a parked device tries again");
     auto* refuse = command(*devices, "refuse", "Turn devices away", [this](const Context& c) { return devices_refuse(c, names_); });
     refuse->add_option("devices", names_, "Ids or names")->required();
+    auto* hold = command(*devices, "hold", "Hold devices back from updates", [this](const Context& c) { return devices_hold(c, names_, clear_); });
+    hold->add_option("devices", names_, "Ids or names")->required();
+    hold->add_flag("--release", clear_, "Let them be updated again");
     auto* forget = command(*devices, "forget", "Remove devices with their history; they may come again as unknown ones", [this](const Context& c) { return devices_forget(c, names_); });
     forget->add_option("devices", names_, "Ids or names")->required();
     auto* rename = command(*devices, "rename", "Give a device a name", [this](const Context& c) { return devices_rename(c, name_, text_); });

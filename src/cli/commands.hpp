@@ -47,6 +47,7 @@ struct Approval {
 };
 int devices_approve(const Context& context, const std::vector<std::string>& devices, const Approval& how);
 int devices_refuse(const Context& context, const std::vector<std::string>& devices);
+int devices_hold(const Context& context, const std::vector<std::string>& devices, bool release);
 int devices_forget(const Context& context, const std::vector<std::string>& devices);
 int devices_rename(const Context& context, const std::string& device, const std::string& name);
 int devices_target(const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear);

@@ -1,7 +1,7 @@
+#include "appliance/commands.hpp"
 #include "appliance/server_keys.hpp"
-#include "appliance/stock.hpp"
 #include "base/clock.hpp"
-#include "cli/as_json.hpp"
+#include "appliance/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
 
@@ -11,15 +11,7 @@
 namespace drydock::cli {
 namespace {
 
-// By id, the beginning of an id, or name.
-Result<store::DeviceRow> find_device(store::Database& db, const std::string& name) {
-  std::vector<store::DeviceRow> found;
-  for (auto& row : store::load_devices(db))
-    if (row.name == name || (name.size() >= 4 && row.id.starts_with(name))) found.push_back(std::move(row));
-  if (found.empty()) return failure(Kind::not_found, fmt::format("no device '{}': see 'drydock devices list'", name));
-  if (found.size() > 1) return failure(Kind::conflict, fmt::format("'{}' stands for {} devices: give more of the id", name, found.size()));
-  return std::move(found.front());
-}
+namespace commands = appliance::commands;
 
 // Applies `change` to each device named and tells the running service.
 template <class Change>
@@ -27,7 +19,7 @@ int change_each(const Context& context, const std::vector<std::string>& names, C
   auto db = open_to_write(context);
   std::vector<store::DeviceRow> rows;
   for (const auto& name : names) {
-    auto row = find_device(db, name);
+    auto row = commands::find_device(db, name);
     if (!row) return complain(row.error().message);
     rows.push_back(std::move(*row));
   }
@@ -51,7 +43,7 @@ int devices_list(const Context& context) {
   auto db = open_to_read(context);
   const auto rows = store::load_devices(db);
   if (context.json) {
-    fmt::print("{}\n", devices_as_json(rows));
+    fmt::print("{}\n", appliance::devices_as_json(rows));
     return 0;
   }
   if (rows.empty()) {
@@ -68,12 +60,12 @@ int devices_list(const Context& context) {
 
 int devices_show(const Context& context, const std::string& name) {
   auto db = open_to_read(context);
-  auto row = find_device(db, name);
+  auto row = commands::find_device(db, name);
   if (!row) return complain(row.error().message);
   constexpr int recent = 20;
-  const DeviceDetails d{*row, store::load_modules(db, row->id), store::load_goals(db, row->id), store::recent_steps(db, row->id, recent), store::recent_history(db, row->id, recent)};
+  const appliance::DeviceDetails d{*row, store::load_modules(db, row->id), store::load_goals(db, row->id), store::recent_steps(db, row->id, recent), store::recent_history(db, row->id, recent)};
   if (context.json) {
-    fmt::print("{}\n", device_as_json(d));
+    fmt::print("{}\n", appliance::device_as_json(d));
     return 0;
   }
   fmt::print("{}\n", log::printable(fmt::format("{}, a {}", title_of(*row), firmware::platform_name(row->platform))));
@@ -103,9 +95,9 @@ int devices_show(const Context& context, const std::string& name) {
 
 int devices_approve(const Context& context, const std::vector<std::string>& devices, const Approval& how) {
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
-    if (how.new_key && !store::accept_changed_key(db, row.id)) return complain(row.id + " has not come with another key");
-    if (how.retry) store::clear_attempts(db, row.id);
-    store::set_approval(db, row.id, "approved");
+    const auto approved = commands::approve(db, row.id, how.new_key ? commands::Trust::new_key : commands::Trust::as_known);
+    if (!approved) return complain(approved.error().message);
+    if (how.retry) commands::retry(db, row.id);
     fmt::print("{} is approved{}\n", title_of(row), how.new_key ? ", with its new key" : how.retry ? " and tries again" : "");
     return 0;
   });
@@ -113,15 +105,23 @@ int devices_approve(const Context& context, const std::vector<std::string>& devi
 
 int devices_refuse(const Context& context, const std::vector<std::string>& devices) {
   return change_each(context, devices, [](store::Database& db, const store::DeviceRow& row) {
-    store::set_approval(db, row.id, "refused");
+    commands::refuse(db, row.id);
     fmt::print("{} is refused\n", title_of(row));
+    return 0;
+  });
+}
+
+int devices_hold(const Context& context, const std::vector<std::string>& devices, bool release) {
+  return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
+    commands::hold(db, row.id, !release);
+    fmt::print("{} is {}\n", title_of(row), release ? "updated again" : "held back from updates");
     return 0;
   });
 }
 
 int devices_forget(const Context& context, const std::vector<std::string>& devices) {
   return change_each(context, devices, [](store::Database& db, const store::DeviceRow& row) {
-    store::forget_device(db, row.id);
+    commands::forget(db, row.id);
     fmt::print("{} is forgotten\n", title_of(row));
     return 0;
   });
@@ -129,8 +129,8 @@ int devices_forget(const Context& context, const std::vector<std::string>& devic
 
 int devices_rename(const Context& context, const std::string& device, const std::string& name) {
   return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
-    store::set_name(db, row.id, name.substr(0, 64));
-    fmt::print("{} is called {} now\n", row.id, name.substr(0, 64));
+    commands::rename(db, row.id, name);
+    fmt::print("{} is called {} now\n", row.id, store::load_device(db, row.id)->name);
     return 0;
   });
 }
@@ -138,13 +138,10 @@ int devices_rename(const Context& context, const std::string& device, const std:
 int devices_target(const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear) {
   if (modules.empty() && !clear) return complain("say which modules, or --clear");
   return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
-    if (clear) store::clear_goals(db, row.id);
+    if (clear) commands::clear_targets(db, row.id);
     for (const auto& name : modules) {
-      const auto module = appliance::find_in_stock(db, name);
+      const auto module = commands::add_target(db, row, name);
       if (!module) return complain(module.error().message);
-      if (module->platform != row.platform)
-        return complain(fmt::format("{} is for a {}, this device is a {}", module->file_name, firmware::platform_name(module->platform), firmware::platform_name(row.platform)));
-      store::save_goal(db, row.id, planning::Goal{module->key, module->version, module->sha256});
       fmt::print("{} shall have {}\n", title_of(row), module->title());
     }
     return 0;

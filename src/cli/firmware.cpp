@@ -1,6 +1,6 @@
 #include "appliance/stock.hpp"
 #include "base/limits.hpp"
-#include "cli/as_json.hpp"
+#include "appliance/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
 #include "firmware/files.hpp"
@@ -63,7 +63,7 @@ int firmware_list(const Context& context) {
   auto db = open_to_read(context);
   const auto catalogue = store::load_catalogue(db);
   if (context.json) {
-    fmt::print("{}\n", catalogue_as_json(catalogue));
+    fmt::print("{}\n", appliance::catalogue_as_json(catalogue));
     return 0;
   }
   if (catalogue.size() == 0) {
@@ -78,9 +78,9 @@ int firmware_list(const Context& context) {
 }
 
 int firmware_inspect(const Context& context, const std::vector<path>& files) {
-  std::vector<Inspected> inspected;
+  std::vector<appliance::Inspected> inspected;
   for (const auto& file : expand(files)) {
-    Inspected found{file.string(), std::nullopt, ""};
+    appliance::Inspected found{file.string(), std::nullopt, ""};
     const auto content = firmware::read_file(file, limits::module_file);
     auto module = content ? firmware::parse_module(*content) : Result<firmware::Module>(tl::unexpected(content.error()));
     if (module) {
@@ -91,9 +91,9 @@ int firmware_inspect(const Context& context, const std::vector<path>& files) {
     }
     inspected.push_back(std::move(found));
   }
-  const bool all_good = std::all_of(inspected.begin(), inspected.end(), [](const Inspected& f) { return f.verdict.empty(); });
+  const bool all_good = std::all_of(inspected.begin(), inspected.end(), [](const appliance::Inspected& f) { return f.verdict.empty(); });
   if (context.json) {
-    fmt::print("{}\n", inspected_as_json(inspected));
+    fmt::print("{}\n", appliance::inspected_as_json(inspected));
     return all_good ? 0 : 1;
   }
   for (const auto& f : inspected) {

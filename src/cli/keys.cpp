@@ -1,5 +1,5 @@
 #include "appliance/server_keys.hpp"
-#include "cli/as_json.hpp"
+#include "appliance/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "firmware/files.hpp"
 
@@ -51,7 +51,7 @@ int keys_show(const Context& context) {
   const auto key = appliance::load_server_key(folder_of(context));
   if (!key) return complain(key.error().message + ". 'drydock keys create' makes one, and so does the first start of 'drydock serve'");
   const auto spki = key->public_key_spki();
-  if (context.json) fmt::print("{}\n", key_as_json(appliance::fingerprint(spki), key->public_key_pem()));
+  if (context.json) fmt::print("{}\n", appliance::key_as_json(appliance::fingerprint(spki), key->public_key_pem()));
   else fmt::print("fingerprint  {}\n{}", appliance::fingerprint(spki), key->public_key_pem());
   return 0;
 }

@@ -1,6 +1,6 @@
 #include "appliance/stock.hpp"
 #include "base/limits.hpp"
-#include "cli/as_json.hpp"
+#include "appliance/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "device/describe.hpp"
 #include "firmware/files.hpp"
@@ -81,7 +81,7 @@ int plan(const Context& context, const PlanOptions& options) {
 
   const auto result = planning::plan(inventory, catalogue, target);
   if (context.json) {
-    fmt::print("{}\n", plan_as_json(inventory.platform, result));
+    fmt::print("{}\n", appliance::plan_as_json(inventory.platform, result));
     return result.blocked() ? 1 : 0;
   }
   for (const auto& note : result.notes) fmt::print("note: {}\n", note);

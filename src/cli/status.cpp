@@ -1,5 +1,5 @@
 #include "base/clock.hpp"
-#include "cli/as_json.hpp"
+#include "appliance/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
 
@@ -31,7 +31,7 @@ int status(const Context& context) {
   const auto rows = store::load_devices(db);
   const auto refusals = recent_refusals(db, now);
   if (context.json) {
-    fmt::print("{}\n", status_as_json(running, rows, refusals));
+    fmt::print("{}\n", appliance::status_as_json(running, rows, refusals));
     return 0;
   }
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");

@@ -51,7 +51,7 @@ bool is_full(const std::filesystem::path& file) {
   }
 }
 
-void check_identity(SQLite::Database& sql, const std::filesystem::path& file) {
+void check_identity(SQLite::Database& sql, const std::filesystem::path& file, Access access) {
   const int id = pragma(sql, "application_id");
   if (id != application_id && has_tables(sql))
     throw StoreError(fmt::format("{} is a database of another program; it was left as it is", file.string()));
@@ -60,10 +60,12 @@ void check_identity(SQLite::Database& sql, const std::filesystem::path& file) {
     throw StoreError(fmt::format("the database {} was written by a newer Drydock (its schema is version {}, this program knows up to {}). "
                                  "It was left as it is: install the newer version again, or restore a backup from before the upgrade",
                                  file.string(), version, newest_migration()));
+  if (access == Access::read_only && version < newest_migration())
+    throw StoreError(fmt::format("the database {} was written by an older Drydock: start 'drydock serve' once, which brings it up to date", file.string()));
 }
 
 void prepare(SQLite::Database& sql, const std::filesystem::path& file, Access access) {
-  check_identity(sql, file);
+  check_identity(sql, file, access);
   sql.exec("PRAGMA foreign_keys = ON");
   if (access == Access::read_only) return;
   sql.exec(fmt::format("PRAGMA page_size = {}", page_bytes));   // of a new file; an existing one keeps its own

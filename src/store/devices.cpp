@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* device_columns =
     "id, name, approval, public_key, platform, product_id, product_version, system_version, hello_flags, address, connected, "
-    "first_seen, last_seen, safe_mode, updates_enabled, state, state_words, application, changed_key, changed_key_seen";
+    "first_seen, last_seen, safe_mode, updates_enabled, state, state_words, application, changed_key, changed_key_seen, held";
 
 Bytes blob(const SQLite::Column& column) {
   const auto* data = static_cast<const std::uint8_t*>(column.getBlob());
@@ -39,6 +39,7 @@ DeviceRow read_row(SQLite::Statement& s) {
   row.application = s.getColumn(17).getString();
   row.changed_key = blob(s.getColumn(18));
   row.changed_key_seen = s.getColumn(19).getInt64();
+  row.held = s.getColumn(20).getInt() != 0;
   return row;
 }
 
@@ -108,6 +109,13 @@ void update_device(Database& db, const DeviceRow& row) {
 void set_approval(Database& db, const std::string& id, const std::string& approval) {
   SQLite::Statement s(db.sql(), "UPDATE devices SET approval = ? WHERE id = ?");
   s.bind(1, approval);
+  s.bind(2, id);
+  s.exec();
+}
+
+void set_held(Database& db, const std::string& id, bool held) {
+  SQLite::Statement s(db.sql(), "UPDATE devices SET held = ? WHERE id = ?");
+  s.bind(1, held ? 1 : 0);
   s.bind(2, id);
   s.exec();
 }

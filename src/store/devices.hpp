@@ -29,6 +29,7 @@ struct DeviceRow {
   std::string application;           ///< JSON of its functions and variables, for people
   Bytes changed_key;                 ///< another key that claimed this id and was refused; empty: none
   std::int64_t changed_key_seen = 0;
+  bool held = false;                 ///< a person wants no updates for it now
 };
 
 std::vector<DeviceRow> load_devices(Database& db);
@@ -40,6 +41,7 @@ void add_device(Database& db, const DeviceRow& row);
 void update_device(Database& db, const DeviceRow& row);
 
 void set_approval(Database& db, const std::string& id, const std::string& approval);
+void set_held(Database& db, const std::string& id, bool held);
 void set_name(Database& db, const std::string& id, const std::string& name);
 /// A device came with another key than the one on file.
 void note_changed_key(Database& db, const std::string& id, const Bytes& key, std::int64_t at);

@@ -1,8 +1,9 @@
-#include "cli/as_json.hpp"
+#include "appliance/as_json.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
-namespace drydock::cli {
+namespace drydock::appliance {
 namespace {
 
 using nlohmann::json;
@@ -28,7 +29,46 @@ json device(const store::DeviceRow& row) {
   return {{"id", row.id}, {"name", row.name}, {"approval", row.approval}, {"platform", row.platform}, {"platform_name", firmware::platform_name(row.platform)},
           {"connected", row.connected}, {"address", row.address}, {"first_seen", row.first_seen}, {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},
           {"updates_enabled", row.updates_enabled ? json(*row.updates_enabled) : json(nullptr)}, {"state", row.state}, {"state_words", row.state_words},
-          {"system_version", row.system_version}, {"changed_key_seen", row.changed_key_seen}};
+          {"system_version", row.system_version}, {"changed_key_seen", row.changed_key_seen}, {"held", row.held}};
+}
+
+json installed(const firmware::InstalledModule& m) {
+  return {{"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index}, {"version", m.version}, {"valid", m.valid()},
+          {"main", m.store == firmware::StoreLocation::main}, {"failed_checks", firmware::validity::failed_words(m.checked, m.passed)}, {"sha256", m.sha256},
+          {"dependencies", dependencies_of(m.dependencies)}};
+}
+
+json goal(const planning::Goal& g) {
+  return {{"module", g.key.name()}, {"function", static_cast<int>(g.key.function)}, {"index", g.key.index}, {"version", g.version}, {"sha256", g.sha256}};
+}
+
+json planned(const planning::Step& s) {
+  auto entry = stocked(s.module);
+  entry["from_version"] = version_or_null(s.from_version);
+  entry["reason"] = s.reason;
+  return entry;
+}
+
+json missing(const planning::Missing& m) {
+  return {{"module", m.need.key.name()}, {"function", static_cast<int>(m.need.key.function)}, {"index", m.need.key.index}, {"version", m.need.version}, {"words", m.words}};
+}
+
+template <class Range, class Function>
+json list_of(const Range& range, Function one) {
+  auto list = json::array();
+  for (const auto& element : range) list.push_back(one(element));
+  return list;
+}
+
+// A second is too short to tell how long the rest takes.
+json progress_of(const FleetMember& member) {
+  if (!member.transfer) return nullptr;
+  const auto& t = *member.transfer;
+  const double seconds = std::chrono::duration<double>(Clock::now() - t.began).count();
+  json eta = nullptr;
+  if (seconds > 1 && t.bytes > 0) eta = std::lround(seconds * (t.step.module.size - static_cast<double>(t.bytes)) / static_cast<double>(t.bytes));
+  return {{"module", t.step.module.title()}, {"bytes", t.bytes}, {"bytes_total", t.step.module.size}, {"eta_seconds", eta},
+          {"step", member.steps_done + 1}, {"steps", member.steps_done + member.plan.steps.size()}};
 }
 
 json history(const std::vector<store::HistoryRow>& rows) {
@@ -72,16 +112,25 @@ std::string inspected_as_json(const std::vector<Inspected>& files) {
 
 std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan) {
   json result{{"platform", platform}, {"current", plan.current()}, {"blocked", plan.blocked()}, {"steps", json::array()}, {"missing", json::array()}, {"notes", plan.notes}};
-  for (const auto& s : plan.steps) {
-    auto entry = stocked(s.module);
-    entry["from_version"] = version_or_null(s.from_version);
-    entry["reason"] = s.reason;
-    result["steps"].push_back(entry);
-  }
-  for (const auto& m : plan.missing)
-    result["missing"].push_back({{"module", m.need.key.name()}, {"function", static_cast<int>(m.need.key.function)}, {"index", m.need.key.index}, {"version", m.need.version}, {"words", m.words}});
+  result["steps"] = list_of(plan.steps, planned);
+  result["missing"] = list_of(plan.missing, missing);
   return print(result);
 }
+
+std::string member_as_json(const FleetMember& member) {
+  auto result = device(member.row);
+  result["progress"] = progress_of(member);
+  result["modules"] = list_of(member.modules_stored, installed);
+  result["targets"] = list_of(member.goals, goal);
+  result["plan"] = list_of(member.plan.steps, planned);
+  result["missing"] = list_of(member.plan.missing, missing);
+  result["notes"] = member.plan.notes;
+  return result.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string history_as_json(const std::vector<store::HistoryRow>& rows) { return print(history(rows)); }
+std::string steps_as_json(const std::vector<store::StepRow>& rows) { return print(list_of(rows, step)); }
+std::string module_as_json(const firmware::StockedModule& module) { return print(stocked(module)); }
 
 std::string devices_as_json(const std::vector<store::DeviceRow>& rows) {
   auto list = json::array();
@@ -93,14 +142,9 @@ std::string device_as_json(const DeviceDetails& d) {
   auto result = device(d.row);
   result["application"] = json::parse(d.row.application, nullptr, false);
   if (result["application"].is_discarded()) result["application"] = nullptr;
-  result["modules"] = json::array();
-  for (const auto& m : d.modules)
-    result["modules"].push_back({{"module", m.key.name()}, {"version", m.version}, {"valid", m.valid()}, {"main", m.store == firmware::StoreLocation::main},
-                                 {"failed_checks", firmware::validity::failed_words(m.checked, m.passed)}, {"sha256", m.sha256}, {"dependencies", dependencies_of(m.dependencies)}});
-  result["targets"] = json::array();
-  for (const auto& g : d.goals) result["targets"].push_back({{"module", g.key.name()}, {"version", g.version}, {"sha256", g.sha256}});
-  result["steps"] = json::array();
-  for (const auto& s : d.steps) result["steps"].push_back(step(s));
+  result["modules"] = list_of(d.modules, installed);
+  result["targets"] = list_of(d.goals, goal);
+  result["steps"] = list_of(d.steps, step);
   result["history"] = history(d.history);
   return print(result);
 }
@@ -111,4 +155,4 @@ std::string status_as_json(bool running, const std::vector<store::DeviceRow>& ro
   return print(result);
 }
 
-}  // namespace drydock::cli
+}  // namespace drydock::appliance

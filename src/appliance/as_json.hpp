@@ -1,6 +1,7 @@
-// What `--json` prints. Every JSON of the command line is made here.
+// Devices, modules, plans and history as JSON: what `--json` prints and what the API answers.
 #pragma once
 
+#include "appliance/fleet.hpp"
 #include "firmware/catalogue.hpp"
 #include "firmware/module.hpp"
 #include "planning/plan.hpp"
@@ -11,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace drydock::cli {
+namespace drydock::appliance {
 
 std::string key_as_json(const std::string& fingerprint, const std::string& pem);
 std::string catalogue_as_json(const firmware::Catalogue& catalogue);
@@ -32,8 +33,15 @@ struct DeviceDetails {
   std::vector<store::StepRow> steps;
   std::vector<store::HistoryRow> history;
 };
+/// One device as the page lists it, with what is going on right now: devices_as_json's object and `progress`, `modules`,
+/// `plan`, `missing`.
+std::string member_as_json(const FleetMember& member);
+std::string history_as_json(const std::vector<store::HistoryRow>& rows);
+std::string steps_as_json(const std::vector<store::StepRow>& rows);
+std::string module_as_json(const firmware::StockedModule& module);
+
 std::string devices_as_json(const std::vector<store::DeviceRow>& rows);
 std::string device_as_json(const DeviceDetails& device);
 std::string status_as_json(bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals);
 
-}  // namespace drydock::cli
+}  // namespace drydock::appliance

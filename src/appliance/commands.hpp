@@ -1,0 +1,39 @@
+// What people may decide, from the page and from the command line alike: each function is one change of the database,
+// checked. Errors are theirs to read.
+#pragma once
+
+#include "firmware/catalogue.hpp"
+#include "store/devices.hpp"
+
+#include <string>
+#include <vector>
+
+namespace drydock::appliance::commands {
+
+/// By id, the beginning of an id (4 digits or more), or name. Kind::not_found; Kind::conflict when several match.
+Result<store::DeviceRow> find_device(store::Database& db, const std::string& name);
+
+enum class Trust {
+  as_known,  ///< the key on file stays
+  new_key,   ///< the refused key becomes the one on file; Kind::not_found when there is none
+};
+Result<void> approve(store::Database& db, const std::string& device_id, Trust trust);
+void refuse(store::Database& db, const std::string& device_id);
+/// Forgets failed attempts, so that a parked device tries again.
+void retry(store::Database& db, const std::string& device_id);
+/// Holds a device back from updates, or lets it have them again.
+void hold(store::Database& db, const std::string& device_id, bool held);
+void forget(store::Database& db, const std::string& device_id);
+/// Cut to 64 bytes, at a whole character.
+void rename(store::Database& db, const std::string& device_id, const std::string& name);
+
+/// The device shall have this module of the catalogue, by SHA-256 (or its beginning) or file name. Kind::conflict when it is
+/// for another platform.
+Result<firmware::StockedModule> add_target(store::Database& db, const store::DeviceRow& device, const std::string& module);
+void clear_targets(store::Database& db, const std::string& device_id);
+
+/// All devices: no update begins while paused.
+void pause(store::Database& db, bool paused);
+bool is_paused(store::Database& db);
+
+}  // namespace drydock::appliance::commands

@@ -1,0 +1,40 @@
+// Who may use the page and the API, and single settings. Of cookies and tokens only the SHA-256 is kept.
+#pragma once
+
+#include "store/database.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drydock::store {
+
+/// Settings by key; see migrations/0002_page.sql for which there are.
+std::optional<std::string> load_setting(Database& db, const std::string& key);
+void save_setting(Database& db, const std::string& key, const std::string& value);
+void remove_setting(Database& db, const std::string& key);
+
+struct WebSession {
+  std::string token_sha256;
+  std::int64_t created = 0;   ///< UTC milliseconds
+  std::int64_t expires = 0;
+};
+void save_web_session(Database& db, const WebSession& session);
+void remove_web_session(Database& db, const std::string& token_sha256);
+/// All but `kept` (empty: all): after the password was changed.
+void remove_other_web_sessions(Database& db, const std::string& kept);
+/// Those not expired at `now`; the others are removed.
+std::vector<WebSession> load_web_sessions(Database& db, std::int64_t now);
+
+struct ApiToken {
+  std::int64_t id = 0;
+  std::string name;
+  std::string token_sha256;
+  std::int64_t created = 0;
+};
+std::int64_t add_api_token(Database& db, const ApiToken& token);
+bool remove_api_token(Database& db, std::int64_t id);
+std::vector<ApiToken> load_api_tokens(Database& db);
+
+}  // namespace drydock::store
