@@ -36,6 +36,12 @@ bool take_text(const toml::node& node, Into& into) {
   return true;
 }
 
+bool take_flag(const toml::node& node, bool& into) {
+  const auto value = node.value_exact<bool>();
+  into = value.value_or(into);
+  return value.has_value();
+}
+
 template <class Word, class Parse>
 bool take_word(const toml::node& node, Word& into, Parse parse) {
   const auto value = node.value_exact<std::string>();
@@ -51,17 +57,18 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"listen.tcp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.tcp_port, 0, 65535); }, "a port number, 0 to 65535"}},
       {"devices.policy", {[](const toml::node& n, Configuration& c) { return take_word(n, c.policy, parse_policy); }, "\"approve\", \"open\" or \"closed\""}},
       {"updates.concurrent", {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); }, "a number, 1 to 10000"}},
-      {"updates.fast", {[](const toml::node& n, Configuration& c) {
-                          const auto value = n.value_exact<bool>();
-                          if (value) c.fast_ota = *value;
-                          return value.has_value();
-                        }, "true or false"}},
+      {"updates.fast", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.fast_ota); }, "true or false"}},
       {"updates.stop_seconds", {[](const toml::node& n, Configuration& c) {
                                   int seconds = 0;
                                   const bool good = take_number(n, seconds, 0, 3600);
                                   if (good) c.stop_time = std::chrono::seconds(seconds);
                                   return good;
                                 }, "a number, 0 to 3600"}},
+      {"web.enabled", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.enabled); }, "true or false"}},
+      {"web.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.address); }, "an IP address in quotes"}},
+      {"web.port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.web.port, 0, 65535); }, "a port number, 0 to 65535"}},
+      {"web.certificate", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.certificate); }, "a path in quotes"}},
+      {"web.guests", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.guests); }, "true or false"}},
       {"log.level", {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); }, "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
   };
   return known;
@@ -142,6 +149,16 @@ std::string default_configuration_text() {
 #fast = true
 # How many seconds transfers that are under way may take to finish when Drydock is stopped.
 #stop_seconds = 30
+
+[web]
+# The page for people. The first visitor sets its password, with a code that 'drydock status' shows.
+#enabled = true
+#address = "0.0.0.0"
+#port = 8080
+# A PEM file with certificate and private key, for TLS.
+#certificate = "/etc/drydock/page.pem"
+# Whether the fleet may be looked at, and nothing else, without logging in.
+#guests = false
 
 [log]
 # "error", "warning", "notice", "info" or "debug".

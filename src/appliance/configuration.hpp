@@ -26,6 +26,14 @@ struct Configuration {
   int concurrent_updates = 8;   ///< devices that are sent a module at the same time
   bool fast_ota = true;
   std::chrono::seconds stop_time{30};   ///< for running transfers to finish when the service is stopped
+  struct Web {
+    bool enabled = true;
+    std::string address;                  ///< empty: as for devices
+    std::uint16_t port = 8080;
+    std::filesystem::path certificate;    ///< PEM, certificate and key; empty: no TLS
+    bool guests = false;                  ///< the fleet may be looked at without logging in
+  };
+  Web web = {};
   log::Level log_level = log::Level::info;
 };
 

@@ -32,6 +32,8 @@ public:
   std::uint16_t tcp_port() const { return listener_->port(); }
   Appliance& appliance() { return *appliance_; }
   const Appliance& appliance() const { return *appliance_; }
+  store::Writer& writer() { return *writer_; }
+  const StateFolder& folder() const { return folder_; }
   const crypto::RsaPrivateKey& server_key() const { return *server_key_; }
 
 private:

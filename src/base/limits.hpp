@@ -32,6 +32,10 @@ inline constexpr std::size_t text = 256;                   ///< one text a devic
 inline constexpr auto describe_response = 30s;
 inline constexpr auto idle = 60s;                          ///< TCP devices ping after 15 s of silence and give up 10 s later
 
+// The page. Each open page holds a thread of the web server.
+inline constexpr int page_streams = 16;
+inline constexpr int page_threads = 28;
+
 // Files.
 inline constexpr std::size_t module_file = 4 * 1024 * 1024;
 inline constexpr std::size_t describe_file = 1024 * 1024;  ///< for `plan --describe`

@@ -28,6 +28,8 @@ struct Flags {
   std::optional<std::uint16_t> port;
   std::optional<std::string> policy;
   std::optional<std::string> log_level;
+  std::optional<std::uint16_t> web_port;
+  bool no_web = false;
   bool json = false;
 };
 
@@ -42,6 +44,8 @@ Result<Context> make_context(const Flags& flags) {
   if (flags.port) context.configuration.tcp_port = *flags.port;
   if (flags.policy) context.configuration.policy = *appliance::parse_policy(*flags.policy);
   if (flags.log_level) context.configuration.log_level = *appliance::parse_log_level(*flags.log_level);
+  if (flags.web_port) context.configuration.web.port = *flags.web_port;
+  if (flags.no_web) context.configuration.web.enabled = false;
   context.json = flags.json;
   log::set_threshold(context.configuration.log_level);
   return context;
@@ -99,6 +103,8 @@ private:
     auto* sub = command(app_, "serve", "Run the appliance", [](const Context& c) { return serve(c); });
     sub->add_option("--address", flags_.address, "IP address to listen on");
     sub->add_option("--port", flags_.port, "TCP port for Photon, P1 and Core");
+    sub->add_option("--web-port", flags_.web_port, "TCP port of the page");
+    sub->add_flag("--no-web", flags_.no_web, "Without the page");
     sub->add_option("--policy", flags_.policy, "What happens to unknown devices: approve, open or closed")->check(CLI::IsMember({"approve", "open", "closed"}));
   }
   void add_demo() {

@@ -2,6 +2,7 @@
 #include "appliance/service.hpp"
 #include "cli/commands.hpp"
 #include "version.hpp"
+#include "web/site.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <stdexcept>
@@ -26,6 +27,12 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void invite(const web::Site& site, const appliance::Configuration& configuration) {
+  const auto scheme = configuration.web.certificate.empty() ? "http" : "https";
+  log::notice("the page is at {}://<this machine>:{}", scheme, site.port());
+  if (const auto code = site.setup_code(); !code.empty()) log::notice("it has no password yet; whoever sets it needs the set-up code {}", code);
+}
+
 void rethrow(std::exception_ptr failed) {
   if (failed) std::rethrow_exception(failed);
 }
@@ -36,9 +43,13 @@ int serve(const Context& context) {
   raise_descriptor_limit();
   asio::io_context loop(1);
   appliance::Service service(loop, context.configuration);
+  std::optional<web::Site> site;
+  if (context.configuration.web.enabled) site.emplace(loop, service, context.configuration);
+  if (site) invite(*site, context.configuration);
   service.stop_on_signals();
   asio::co_spawn(loop, start(service, context.configuration), rethrow);
   loop.run();
+  site.reset();
   log::notice("stopped");
   return 0;
 }

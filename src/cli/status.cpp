@@ -2,6 +2,7 @@
 #include "appliance/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
+#include "store/access.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -35,6 +36,7 @@ int status(const Context& context) {
     return 0;
   }
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");
+  if (const auto code = store::load_setting(db, "setup_code")) fmt::print("The page has no password yet. Open it and set one with the set-up code {}.\n", *code);
   std::map<std::string, int> states;
   for (const auto& row : rows) ++states[row.state];
   fmt::print("{} device{}", rows.size(), rows.size() == 1 ? "" : "s");

@@ -41,11 +41,12 @@ class ServiceFolder(Folder):
         self.log = self.folder / "log"
         self.process = None
         self.program_options = ()
+        self.page = ("--no-web",)
 
     def start(self, *more, port=0, environment=None, wrapper=(), mortal=False):
         with open(self.log, "a") as log:
             begin = log.tell()
-            self.process = subprocess.Popen([*wrapper, program, *self.program_options, "--state", str(self.state), "serve", "--address", "127.0.0.1", "--port", str(port), *more],
+            self.process = subprocess.Popen([*wrapper, program, *self.program_options, "--state", str(self.state), "serve", "--address", "127.0.0.1", "--port", str(port), *self.page, *more],
                                             stdout=log, stderr=log, env={**os.environ, **(environment or {})})
         self.addCleanup(self.stop, self.process)
         listening = lambda: re.search(r"listens on 127.0.0.1 port (\d+)", self.log.read_text()[begin:])

@@ -19,9 +19,10 @@ rooms = {
     "device": ["base", "coap", "crypto", "transport", "firmware", "planning", "transfer"],
     "store": ["base", "firmware", "planning"],
     "appliance": ["base", "coap", "crypto", "transport", "firmware", "planning", "transfer", "device", "store"],
+    "web": ["base", "crypto", "firmware", "planning", "device", "store", "appliance", "version.hpp"],
     # Shares with the server the CoAP codec and an abstract stream, no protocol code.
     "virtual_device": ["base", "coap", "transport/byte_stream.hpp"],
-    "cli": ["base", "coap", "crypto", "transport", "firmware", "planning", "transfer", "device", "store", "appliance", "virtual_device"],
+    "cli": ["base", "coap", "crypto", "transport", "firmware", "planning", "transfer", "device", "store", "appliance", "web", "virtual_device"],
 }
 
 

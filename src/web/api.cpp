@@ -1,0 +1,97 @@
+#include "web/api.hpp"
+
+#include "web/assets.hpp"
+
+#include "base/clock.hpp"
+
+namespace drydock::web {
+namespace {
+
+constexpr std::string_view prefix = "/api/v1/";
+constexpr std::string_view bearer = "Bearer ";
+
+std::vector<std::string> split(std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/'), path.size());
+    parts.emplace_back(path.substr(0, end));
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return parts;
+}
+
+bool changes_something(const Request& request) { return request.method != "GET" && request.method != "HEAD"; }
+
+// A page from elsewhere can make a browser send a form with our cookie where SameSite is not known, but it cannot add this
+// header without being asked first, and we never answer that question with yes.
+bool comes_from_our_page(const Request& request) {
+  if (request.header("x-drydock") != "1") return false;
+  const auto& origin = request.header("origin");
+  if (origin.empty()) return true;
+  const auto host = origin.find("://");
+  return host != std::string::npos && origin.substr(host + 3) == request.header("host");
+}
+
+}  // namespace
+
+Api::Access Api::access(const Request& request) const {
+  const auto& authorization = request.header("authorization");
+  if (authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size()))) return Access::everything;
+  if (authentication_.knows_session(request.cookie("drydock"), utc_milliseconds())) return Access::everything;
+  return options_.guests_may_look ? Access::look : Access::none;
+}
+
+Response Api::handle(const Request& request) {
+  const bool by_token = request.header("authorization").starts_with(bearer);
+  if (changes_something(request) && !by_token && !comes_from_our_page(request))
+    return problem(403, "Not allowed", "a change needs the header 'X-Drydock: 1' and must come from this page, or an API token");
+  try {
+    return route(request, access(request));
+  } catch (const std::exception& e) {
+    log::error("the API: {} {}: {}", request.method, request.path, e.what());
+    return problem(500, "It did not work", e.what());
+  }
+}
+
+Response Api::route(const Request& request, Access access) {
+  if (!request.path.starts_with(prefix)) return problem(404, "Not found");
+  const auto parts = split(std::string_view(request.path).substr(prefix.size()));
+  const auto is = [&](std::string_view method, std::initializer_list<std::string_view> path) {
+    if (request.method != method || parts.size() != path.size()) return false;
+    std::size_t i = 0;
+    for (const auto& part : path)
+      if (const auto& given = parts[i++]; part != "*" && part != given) return false;
+    return true;
+  };
+
+  if (is("GET", {"openapi.json"})) return {200, "application/json", std::string(asset("openapi.json")->content)};
+  if (is("GET", {"session"})) return session(request);
+  if (is("POST", {"setup"})) return set_up(request);
+  if (is("POST", {"login"})) return log_in(request);
+  if (access == Access::none) return problem(401, "Log in first");
+
+  if (is("GET", {"status"})) return status();
+  if (is("GET", {"devices"})) return devices();
+  if (is("GET", {"devices", "*"})) return device(parts[1]);
+  if (is("GET", {"firmware"})) return firmware();
+  if (access != Access::everything) return problem(request.method == "GET" ? 404 : 403, "Not allowed", "guests may look at the fleet only: log in");
+
+  if (is("POST", {"logout"})) return log_out(request);
+  if (is("POST", {"password"})) return password(request);
+  if (is("GET", {"tokens"})) return tokens();
+  if (is("POST", {"tokens"})) return make_token(request);
+  if (is("DELETE", {"tokens", "*"})) return remove_token(parts[1]);
+  if (is("PATCH", {"devices", "*"})) return rename(request, parts[1]);
+  if (is("PUT", {"devices", "*", "targets"})) return targets(request, parts[1]);
+  if (is("POST", {"devices", "*", "*"})) return act(request, parts[1], parts[2]);
+  if (is("POST", {"fleet", "*"})) return act_on_all(parts[1]);
+  if (is("POST", {"firmware"})) return upload(request);
+  if (is("DELETE", {"firmware", "*"})) return remove(parts[1]);
+
+  static constexpr std::string_view known[] = {"session", "setup", "login", "logout", "password", "tokens", "status", "devices", "fleet", "firmware", "events", "openapi.json"};
+  const bool path_known = !parts.empty() && std::find(std::begin(known), std::end(known), parts[0]) != std::end(known);
+  if (path_known && parts.size() <= 1) return problem(405, "Wrong method", request.method + " means nothing here");
+  return problem(404, "Not found");
+}
+
+}  // namespace drydock::web

@@ -1,0 +1,60 @@
+// The HTTP API below /api/v1, as web/openapi.json describes it: requests in, answers out. Called on the web server's
+// threads; everything goes through the bridge, a database connection of its own, or the authentication.
+#pragma once
+
+#include "appliance/state_folder.hpp"
+#include "web/authentication.hpp"
+#include "web/bridge.hpp"
+#include "web/http.hpp"
+
+namespace drydock::web {
+
+struct ApiOptions {
+  bool guests_may_look = false;      ///< the fleet, without logging in
+  bool secure_cookie = false;        ///< the page is served over TLS
+  std::string server_key;            ///< fingerprint, for people
+};
+
+class Api {
+public:
+  Api(Bridge& bridge, Authentication& authentication, appliance::StateFolder folder, ApiOptions options)
+      : bridge_(bridge), authentication_(authentication), folder_(std::move(folder)), options_(std::move(options)) {}
+
+  Response handle(const Request& request);
+
+  /// How much of what a request may do; decided by its cookie or token.
+  enum class Access { none, look, everything };
+  Access access(const Request& request) const;
+
+private:
+  Response route(const Request& request, Access access);
+  // api_access.cpp
+  Response session(const Request& request) const;
+  Response set_up(const Request& request);
+  Response log_in(const Request& request);
+  Response log_out(const Request& request);
+  Response password(const Request& request);
+  Response tokens() const;
+  Response make_token(const Request& request);
+  Response remove_token(const std::string& id);
+  Response entered(const Request& request, const Result<std::string>& session) const;
+  // api_devices.cpp
+  Response status() const;
+  Response devices() const;
+  Response device(const std::string& id) const;
+  Response rename(const Request& request, const std::string& id);
+  Response targets(const Request& request, const std::string& id);
+  Response act(const Request& request, const std::string& id, const std::string& action);
+  Response act_on_all(const std::string& action);
+  // api_firmware.cpp
+  Response firmware() const;
+  Response upload(const Request& request);
+  Response remove(const std::string& sha256);
+
+  Bridge& bridge_;
+  Authentication& authentication_;
+  appliance::StateFolder folder_;
+  ApiOptions options_;
+};
+
+}  // namespace drydock::web

@@ -1,0 +1,232 @@
+#include "web/authentication.hpp"
+
+#include "crypto/hash.hpp"
+#include "web/password.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace drydock::web {
+namespace {
+
+constexpr const char* password_key = "password";
+constexpr const char* setup_key = "setup_code";
+constexpr std::size_t longest_password = 1024;
+constexpr std::size_t peers_remembered = 1000;
+constexpr int free_tries = 3;
+constexpr std::int64_t longest_lock = 15 * 60 * 1000;
+
+std::string digest(const std::string& token) { return to_hex(crypto::sha256(view_of(token))); }
+
+// For people to type: no letters that look like others.
+std::string readable_code(crypto::Random& random) {
+  constexpr std::string_view letters = "abcdefghjkmnpqrstuvwxyz23456789";
+  constexpr std::size_t groups = 3;
+  constexpr std::size_t letters_in_group = 4;
+  std::string code;
+  for (std::size_t i = 0; i < groups * letters_in_group; ++i) {
+    if (i > 0 && i % letters_in_group == 0) code += '-';
+    // 31 letters; 248 is the largest multiple in a byte.
+    auto byte = random.bytes(1)[0];
+    while (byte >= 248) byte = random.bytes(1)[0];
+    code += letters[byte % letters.size()];
+  }
+  return code;
+}
+
+bool equal_in_constant_time(const std::string& a, const std::string& b) {
+  // Both sides are digests: what leaks by time is nothing anybody could use.
+  return digest(a) == digest(b);
+}
+
+Result<void> check_new_password(const std::string& password) {
+  if (password.size() < Authentication::shortest_password)
+    return failure(Kind::malformed, fmt::format("the password needs {} characters or more", Authentication::shortest_password));
+  if (password.size() > longest_password) return failure(Kind::malformed, "the password is too long");
+  return {};
+}
+
+}  // namespace
+
+Authentication::Authentication(store::Database& db, crypto::Random& random, Persist persist, std::int64_t now) : random_(random), persist_(std::move(persist)) {
+  password_ = store::load_setting(db, password_key).value_or("");
+  setup_code_ = password_.empty() ? store::load_setting(db, setup_key).value_or("") : "";
+  if (password_.empty() && setup_code_.empty()) {
+    setup_code_ = readable_code(random_);
+    store::save_setting(db, setup_key, setup_code_);
+  }
+  for (const auto& session : store::load_web_sessions(db, now)) sessions_[session.token_sha256] = session.expires;
+  tokens_ = store::load_api_tokens(db);
+}
+
+bool Authentication::needs_setup() const {
+  const std::lock_guard lock(mutex_);
+  return password_.empty();
+}
+
+std::string Authentication::setup_code() const {
+  const std::lock_guard lock(mutex_);
+  return setup_code_;
+}
+
+Result<std::string> Authentication::set_up(const std::string& code, const std::string& password, const std::string& peer, std::int64_t now) {
+  if (auto may = may_try(peer, now); !may) return tl::unexpected(may.error());
+  if (!needs_setup()) return failure(Kind::conflict, "a password was set already: log in with it");
+  if (!equal_in_constant_time(code, setup_code())) {
+    failed(peer, now);
+    return failure(Kind::refused, "this is not the set-up code: 'drydock status' shows it, and so does the log");
+  }
+  if (auto good = check_new_password(password); !good) return tl::unexpected(good.error());
+  const auto hash = hash_password(password, salt());
+  const auto kept = persist_([hash](store::Database& db) {
+    store::save_setting(db, password_key, hash);
+    store::remove_setting(db, setup_key);
+  });
+  if (!kept) return tl::unexpected(kept.error());
+  {
+    const std::lock_guard lock(mutex_);
+    password_ = hash;
+    setup_code_.clear();
+  }
+  return begin_session(now);
+}
+
+Result<std::string> Authentication::log_in(const std::string& password, const std::string& peer, std::int64_t now) {
+  if (auto may = may_try(peer, now); !may) return tl::unexpected(may.error());
+  std::string hash;
+  {
+    const std::lock_guard lock(mutex_);
+    hash = password_;
+  }
+  if (hash.empty()) return failure(Kind::conflict, "no password was set yet");
+  if (password.size() > longest_password || !is_password(password, hash)) {
+    failed(peer, now);
+    return failure(Kind::refused, "this is not the password");
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    failures_.erase(peer);
+  }
+  return begin_session(now);
+}
+
+Result<void> Authentication::change_password(const std::string& old_one, const std::string& new_one, const std::string& session, const std::string& peer, std::int64_t now) {
+  if (auto may = may_try(peer, now); !may) return may;
+  std::string hash;
+  {
+    const std::lock_guard lock(mutex_);
+    hash = password_;
+  }
+  if (!is_password(old_one, hash)) {
+    failed(peer, now);
+    return failure(Kind::refused, "this is not the password");
+  }
+  if (auto good = check_new_password(new_one); !good) return good;
+  const auto new_hash = hash_password(new_one, salt());
+  const auto kept = digest(session);
+  const auto written = persist_([new_hash, kept](store::Database& db) {
+    store::save_setting(db, password_key, new_hash);
+    store::remove_other_web_sessions(db, kept);
+  });
+  if (!written) return written;
+  const std::lock_guard lock(mutex_);
+  password_ = new_hash;
+  std::erase_if(sessions_, [&](const auto& entry) { return entry.first != kept; });
+  return {};
+}
+
+void Authentication::log_out(const std::string& session) {
+  const auto sha = digest(session);
+  {
+    const std::lock_guard lock(mutex_);
+    if (sessions_.erase(sha) == 0) return;
+  }
+  (void)persist_([sha](store::Database& db) { store::remove_web_session(db, sha); });
+}
+
+bool Authentication::knows_session(const std::string& session, std::int64_t now) const {
+  if (session.empty()) return false;
+  const auto sha = digest(session);
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(sha);
+  return found != sessions_.end() && found->second > now;
+}
+
+bool Authentication::knows_token(const std::string& token) const {
+  if (token.empty()) return false;
+  const auto sha = digest(token);
+  const std::lock_guard lock(mutex_);
+  return std::any_of(tokens_.begin(), tokens_.end(), [&](const auto& known) { return known.token_sha256 == sha; });
+}
+
+Result<std::string> Authentication::make_token(const std::string& name, std::int64_t now) {
+  const auto token = "drydock_" + random_text(24);
+  store::ApiToken row{0, name.substr(0, 64), digest(token), now};
+  const auto id = std::make_shared<std::int64_t>(0);
+  const auto kept = persist_([row, id](store::Database& db) { *id = store::add_api_token(db, row); });
+  if (!kept) return tl::unexpected(kept.error());
+  row.id = *id;
+  const std::lock_guard lock(mutex_);
+  tokens_.push_back(row);
+  return token;
+}
+
+Result<void> Authentication::remove_token(std::int64_t id) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::erase_if(tokens_, [&](const auto& token) { return token.id == id; }) == 0) return failure(Kind::not_found, "there is no such token");
+  }
+  return persist_([id](store::Database& db) { store::remove_api_token(db, id); });
+}
+
+std::vector<store::ApiToken> Authentication::tokens() const {
+  const std::lock_guard lock(mutex_);
+  return tokens_;
+}
+
+std::int64_t Authentication::locked_for(const std::string& peer, std::int64_t now) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = failures_.find(peer);
+  return found == failures_.end() ? 0 : std::max<std::int64_t>(0, found->second.locked_until - now);
+}
+
+Result<void> Authentication::may_try(const std::string& peer, std::int64_t now) const {
+  const auto wait = locked_for(peer, now);
+  if (wait == 0) return {};
+  return failure(Kind::interrupted, fmt::format("too many wrong tries from {}: wait {} s", peer, (wait + 999) / 1000));
+}
+
+void Authentication::failed(const std::string& peer, std::int64_t now) {
+  const std::lock_guard lock(mutex_);
+  if (failures_.size() >= peers_remembered && !failures_.contains(peer)) {
+    // The one that has waited longest is forgotten first.
+    failures_.erase(std::min_element(failures_.begin(), failures_.end(), [](const auto& a, const auto& b) { return a.second.locked_until < b.second.locked_until; }));
+  }
+  auto& known = failures_[peer];
+  ++known.count;
+  if (known.count < free_tries) return;
+  const auto doublings = std::min(known.count - free_tries, 20);
+  known.locked_until = now + std::min(longest_lock, std::int64_t{1000} << doublings);
+}
+
+Result<std::string> Authentication::begin_session(std::int64_t now) {
+  const auto token = random_text(24);
+  const store::WebSession session{digest(token), now, now + session_milliseconds};
+  const auto kept = persist_([session](store::Database& db) { store::save_web_session(db, session); });
+  if (!kept) return tl::unexpected(kept.error());
+  const std::lock_guard lock(mutex_);
+  sessions_[session.token_sha256] = session.expires;
+  return token;
+}
+
+Bytes Authentication::salt() {
+  const std::lock_guard lock(mutex_);
+  return random_.bytes(salt_size);
+}
+
+std::string Authentication::random_text(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  return to_hex(random_.bytes(bytes));
+}
+
+}  // namespace drydock::web

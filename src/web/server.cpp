@@ -1,0 +1,203 @@
+#include "web/server.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "web/assets.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <civetweb.h>
+#include <fmt/core.h>
+#include <stdexcept>
+
+namespace drydock::web {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t json_limit = 64 * 1024;
+constexpr auto heartbeat = 15s;
+
+// Nothing is loaded from elsewhere, nothing runs that is not a file of ours, nobody frames the page.
+constexpr const char* security_headers =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n";
+
+const char* reason(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 204: return "No Content";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 411: return "Length Required";
+    case 413: return "Content Too Large";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 503: return "Service Unavailable";
+    default: return "Internal Server Error";
+  }
+}
+
+Request read_head(const mg_connection* connection) {
+  const auto* info = mg_get_request_info(connection);
+  Request request;
+  request.method = info->request_method ? info->request_method : "";
+  request.path = info->local_uri ? info->local_uri : "";
+  request.query = info->query_string ? info->query_string : "";
+  request.peer = info->remote_addr;
+  for (int i = 0; i < info->num_headers; ++i) {
+    std::string name = info->http_headers[i].name;
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    request.headers[name] = info->http_headers[i].value;
+  }
+  return request;
+}
+
+void send(mg_connection* connection, const Response& response, bool keep_alive) {
+  auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status), security_headers, keep_alive ? "keep-alive" : "close");
+  if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", response.body.size());
+  if (!response.type.empty()) head += "Content-Type: " + response.type + "\r\n";
+  bool cached = false;
+  for (const auto& [name, value] : response.headers) {
+    head += name + ": " + value + "\r\n";
+    cached |= name == "Cache-Control";
+  }
+  if (!cached) head += "Cache-Control: no-store\r\n";
+  head += "\r\n";
+  head += response.body;
+  mg_write(connection, head.data(), head.size());
+}
+
+// The whole body, or the answer to one that will not do. What is not read makes the connection close.
+std::optional<Response> read_body(mg_connection* connection, Request& request) {
+  if (request.method == "GET" || request.method == "HEAD") return std::nullopt;
+  const auto* info = mg_get_request_info(connection);
+  if (info->content_length < 0 && !request.header("transfer-encoding").empty()) return problem(411, "Say how long the body is", "chunked bodies are not taken");
+  const auto length = static_cast<std::size_t>(std::max<long long>(info->content_length, 0));
+  const bool upload = request.path == "/api/v1/firmware";
+  if (length > (upload ? limits::module_file : json_limit)) return problem(413, "Too large", upload ? "no module is that large" : "no request is that large");
+  request.body.resize(length);
+  std::size_t have = 0;
+  while (have < length) {
+    const int got = mg_read(connection, request.body.data() + have, length - have);
+    if (got <= 0) return problem(422, "This cannot be used", "the body was cut off");
+    have += static_cast<std::size_t>(got);
+  }
+  return std::nullopt;
+}
+
+Response page_file(const Request& request) {
+  if (request.method != "GET" && request.method != "HEAD") return problem(405, "Wrong method");
+  auto name = request.path.substr(1);
+  if (name.empty()) name = "index.html";
+  const auto file = asset(name);
+  if (!file || name == "openapi.json") return problem(404, "Not found");
+  Response response{200, media_type(name), request.method == "HEAD" ? "" : std::string(file->content)};
+  response.headers.emplace_back("Cache-Control", "no-cache");
+  return response;
+}
+
+std::string event(const char* name, std::uint64_t revision, const std::string& data) { return fmt::format("event: {}\nid: {}\ndata: {}\n\n", name, revision, data); }
+
+// What changed from one snapshot to the next; everything when devices came or went, or for a page that has seen nothing.
+std::string events_between(const Snapshot& before, const Snapshot& now) {
+  const bool all = before.structure != now.structure;
+  std::string devices;
+  for (const auto& [id, device] : now.devices) {
+    if (!all && device->revision <= before.revision) continue;
+    devices += devices.empty() ? "" : ",";
+    devices += device->json;
+  }
+  if (all) return event("fleet", now.revision, fmt::format("{{\"paused\":{},\"devices\":[{}]}}", now.paused, devices));
+  return event("devices", now.revision, "[" + devices + "]");
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : api_(api), bridge_(bridge) {
+  const bool secure = !options.certificate.empty();
+  const auto port = fmt::format("{}:{}{}", options.address, options.port, secure ? "s" : "");
+  const auto threads = std::to_string(limits::page_threads);
+  const auto certificate = options.certificate.string();
+  // The defaults list folders, run CGI and let every page of the world read the answers.
+  std::vector<const char*> settings{
+      "listening_ports", port.c_str(), "num_threads", threads.c_str(), "request_timeout_ms", "5000", "keep_alive_timeout_ms", "5000", "enable_keep_alive", "yes",
+      "max_request_size", "16384", "enable_directory_listing", "no", "cgi_pattern", "", "access_control_allow_origin", "", "enable_auth_domain_check", "no",
+      "tcp_nodelay", "1"};
+  if (secure) settings.insert(settings.end(), {"ssl_certificate", certificate.c_str(), "ssl_protocol_version", "4"});
+  settings.push_back(nullptr);
+
+  static const bool tls = (mg_init_library(MG_FEATURES_TLS) & MG_FEATURES_TLS) != 0;
+  (void)tls;
+  mg_callbacks callbacks{};
+  callbacks.begin_request = on_request;
+  callbacks.log_message = [](const mg_connection*, const char* message) {
+    log::debug("the page's server: {}", message);
+    return 1;
+  };
+  context_ = mg_start(&callbacks, this, settings.data());
+  if (context_ == nullptr && secure)
+    throw std::runtime_error(fmt::format("the page cannot be served over TLS on port {}: the certificate {} cannot be read, or OpenSSL's libssl.so and libcrypto.so are "
+                                         "not installed under these names, or the port is taken. Without web.certificate the page is served in the clear; a reverse proxy can add TLS",
+                                         options.port, certificate));
+  if (context_ == nullptr)
+    throw std::runtime_error(fmt::format("cannot listen on {} port {} for the page: it is taken, or may not be used. Choose another with --web-port or web.port, or turn the page off with --no-web",
+                                         options.address, options.port));
+  mg_server_port ports[4]{};
+  if (mg_get_server_ports(context_, 4, ports) > 0) port_ = static_cast<std::uint16_t>(ports[0].port);
+}
+
+Server::~Server() {
+  if (context_) mg_stop(context_);
+}
+
+int Server::on_request(mg_connection* connection) {
+  static_cast<Server*>(mg_get_request_info(connection)->user_data)->answer(connection);
+  return 1;
+}
+
+void Server::answer(mg_connection* connection) {
+  auto request = read_head(connection);
+  // The server has decoded the path already, and a zero in it would hide what follows.
+  const std::string_view given = mg_get_request_info(connection)->request_uri;
+  if (given.find("%00") != std::string_view::npos) return send(connection, problem(404, "Not found"), false);
+  if (request.method == "GET" && request.path == "/api/v1/events") return stream(connection);
+  if (auto unusable = read_body(connection, request)) return send(connection, *unusable, false);
+  const bool api = request.path.starts_with("/api/");
+  send(connection, api ? api_.handle(request) : page_file(request), true);
+}
+
+// One thread for each open page; they are few, and counted.
+void Server::stream(mg_connection* connection) {
+  const auto request = read_head(connection);
+  if (api_.access(request) == Api::Access::none) return send(connection, problem(401, "Log in first"), true);
+  struct Place {
+    explicit Place(std::atomic<int>& c) : count(c), number(++c) {}
+    ~Place() { --count; }
+    std::atomic<int>& count;
+    int number;
+  };
+  const Place place(streams_);
+  if (place.number > limits::page_streams) return send(connection, problem(503, "Too many open pages", fmt::format("{} pages are open already: close one", limits::page_streams)), false);
+
+  const auto head = fmt::format("HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\nretry: 2000\n\n", security_headers);
+  bool open = mg_write(connection, head.data(), head.size()) > 0;
+  auto seen = std::make_shared<const Snapshot>();
+  auto now = bridge_.snapshot();
+  auto text = events_between(*seen, *now);
+  while (open && now) {
+    open = mg_write(connection, text.data(), text.size()) > 0;
+    seen = now;
+    now = bridge_.newer_than(seen->revision, heartbeat);
+    if (!now || api_.access(request) == Api::Access::none) break;
+    text = now == seen ? ": still here\n\n" : events_between(*seen, *now);
+  }
+}
+
+}  // namespace drydock::web

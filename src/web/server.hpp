@@ -1,0 +1,42 @@
+// CivetWeb around the API: the page's files, the event streams, and everything a browser may throw at a server.
+#pragma once
+
+#include "web/api.hpp"
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+
+struct mg_connection;
+struct mg_context;
+
+namespace drydock::web {
+
+struct ServerOptions {
+  std::string address;
+  std::uint16_t port = 0;                ///< 0: any free one, see port()
+  std::filesystem::path certificate;     ///< PEM with certificate and private key; empty: no TLS
+};
+
+class Server {
+public:
+  /// Listens at once. Throws std::runtime_error with a message for the person who started it.
+  Server(const ServerOptions& options, Api& api, Bridge& bridge);
+  /// Takes up to two seconds. The bridge must have been closed.
+  ~Server();
+
+  std::uint16_t port() const { return port_; }
+
+private:
+  static int on_request(mg_connection* connection);
+  void answer(mg_connection* connection);
+  void stream(mg_connection* connection);
+
+  Api& api_;
+  Bridge& bridge_;
+  mg_context* context_ = nullptr;
+  std::uint16_t port_ = 0;
+  std::atomic<int> streams_{0};
+};
+
+}  // namespace drydock::web

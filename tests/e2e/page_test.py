@@ -1,0 +1,310 @@
+"""The page's server: its API against its own description, who gets in, and clients that mean harm."""
+import http.client
+import json
+import re
+import socket
+import sys
+import unittest
+
+import jsonschema
+from harness import ServiceFolder, patience
+
+password = "correct horse"
+
+
+class Page(ServiceFolder):
+    """A service with its page, and a client that keeps the cookie."""
+
+    def setUp(self):
+        super().setUp()
+        self.page = ("--web-port", "0")
+        self.cookie = None
+
+    def open(self, *more):
+        self.start("--policy", "open", *more)
+        self.web = int(re.findall(r"the page is at https?://<this machine>:(\d+)", self.log.read_text())[-1])
+
+    def ask(self, method, path, body=None, headers=None, cookie=True, raw=False):
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+        self.addCleanup(connection.close)
+        head = {"X-Drydock": "1"}
+        if cookie and self.cookie:
+            head["Cookie"] = f"drydock={self.cookie}"
+        head.update(headers or {})
+        content = body if raw or body is None else json.dumps(body)
+        connection.request(method, path if path.startswith("/") else "/api/v1/" + path, content, {k: v for k, v in head.items() if v is not None})
+        response = connection.getresponse()
+        text = response.read()
+        if given := re.match(r"drydock=(\w+)", response.getheader("Set-Cookie") or ""):
+            self.cookie = given.group(1)
+        answer = json.loads(text) if "json" in (response.getheader("Content-Type") or "") else text
+        return response.status, answer, response
+
+    def code(self):
+        return re.findall(r"set-up code (\S+)", self.log.read_text())[-1]
+
+    def enter(self):
+        status, answer, _ = self.ask("POST", "setup", {"code": self.code(), "password": password})
+        self.assertEqual(status, 204, answer)
+
+    def updated(self, count):
+        self.result(self.launch(count))
+        self.wait_for(lambda: [d["state"] for d in self.ask("GET", "devices")[1]["devices"]] == ["current"] * count)
+
+
+class GettingIn(Page):
+    def test_the_set_up_code_is_good_for_one_password(self):
+        self.open()
+        self.assertEqual(self.ask("GET", "session")[1]["state"], "setup")
+        self.assertIn(self.code(), self.run_drydock("status").stdout)
+        self.assertEqual(self.ask("GET", "devices")[0], 401)
+        self.assertEqual(self.ask("POST", "setup", {"code": "aaaa-aaaa-aaaa", "password": password})[0], 401)
+        self.assertEqual(self.ask("POST", "setup", {"code": self.code(), "password": "short"})[0], 422)
+        self.enter()
+        self.assertEqual(self.ask("GET", "session")[1]["state"], "in")
+        self.assertEqual(self.ask("POST", "setup", {"code": self.code(), "password": password})[0], 409)
+        self.assertNotIn("set-up code", self.run_drydock("status").stdout)
+
+    def test_a_session_outlives_a_restart_and_ends_with_logging_out(self):
+        self.open()
+        self.enter()
+        self.stop(self.process)
+        self.open()
+        self.assertEqual(self.ask("GET", "devices")[0], 200)
+        kept = self.cookie
+        self.assertEqual(self.ask("POST", "logout")[0], 204)
+        self.cookie = kept   # replayed
+        self.assertEqual(self.ask("GET", "devices")[0], 401)
+        self.assertEqual(self.ask("POST", "login", {"password": password})[0], 204)
+        self.assertEqual(self.ask("GET", "devices")[0], 200)
+
+    def test_a_new_password_ends_the_other_sessions(self):
+        self.open()
+        self.enter()
+        other = self.cookie
+        self.ask("POST", "login", {"password": password})
+        self.assertEqual(self.ask("POST", "password", {"old": "wrong one", "new": "another one"})[0], 403)
+        self.assertEqual(self.ask("POST", "password", {"old": password, "new": "another one"})[0], 204)
+        self.assertEqual(self.ask("GET", "devices")[0], 200)
+        self.cookie = other
+        self.assertEqual(self.ask("GET", "devices")[0], 401)
+
+    def test_wrong_tries_are_slowed_down(self):
+        self.open()
+        self.enter()
+        self.assertEqual([self.ask("POST", "login", {"password": "guess"})[0] for _ in range(4)], [401, 401, 401, 429])
+        status, answer, response = self.ask("POST", "login", {"password": password})
+        self.assertEqual(status, 429)   # the right one too
+        self.assertGreaterEqual(int(response.getheader("Retry-After")), 1)
+        self.assertIn("wait", answer["detail"])
+
+    def test_tokens_are_for_programs(self):
+        self.open()
+        self.enter()
+        status, made, _ = self.ask("POST", "tokens", {"name": "backup"})
+        self.assertEqual(status, 201)
+        bearer = {"Authorization": "Bearer " + made["token"], "X-Drydock": None}
+        self.assertEqual(self.ask("GET", "devices", headers=bearer, cookie=False)[0], 200)
+        self.assertEqual(self.ask("POST", "fleet/pause", headers=bearer, cookie=False)[0], 204)
+        known = self.ask("GET", "tokens")[1]["tokens"]
+        self.assertEqual([t["name"] for t in known], ["backup"])
+        self.assertNotIn(made["token"], json.dumps(known))
+        self.assertEqual(self.ask("DELETE", f"tokens/{known[0]['id']}")[0], 204)
+        self.assertEqual(self.ask("GET", "devices", headers=bearer, cookie=False)[0], 401)
+
+    def test_guests_may_look_where_it_is_allowed_and_touch_nothing(self):
+        config = self.folder / "drydock.toml"
+        config.write_text("[web]\nguests = true\n")
+        self.program_options = ("--config", config)
+        self.open()
+        self.assertEqual(self.ask("GET", "devices")[0], 200)
+        self.assertEqual(self.ask("POST", "fleet/pause")[0], 403)
+        self.assertEqual(self.ask("GET", "tokens")[0], 404)
+
+    def test_nothing_secret_is_on_disk_in_the_clear(self):
+        self.open()
+        self.enter()
+        token = self.ask("POST", "tokens", {"name": "x"})[1]["token"]
+        self.stop(self.process)
+        database = (self.state / "drydock.db").read_bytes()
+        for secret in (password, self.cookie, token):
+            self.assertNotIn(secret.encode(), database)
+
+
+class Description(Page):
+    def test_every_answer_is_as_the_description_says(self):
+        self.stock()
+        self.open()
+        self.enter()
+        self.updated(2)
+        described = self.ask("GET", "openapi.json")[1]
+        device = self.ask("GET", "devices")[1]["devices"][0]["id"]
+        sha256 = self.ask("GET", "firmware")[1]["modules"][0]["sha256"]
+        bodies = {"/tokens post": {"name": "n"}, "/password post": {"old": password, "new": password}, "/devices/{id} patch": {"name": "Boiler"},
+                  "/devices/{id}/targets put": {"modules": [sha256]}, "/login post": {"password": password}, "/setup post": {"code": "x", "password": password}}
+        seen = set()
+        last = ("/logout", "/devices/{id}/forget")
+        for path, methods in sorted(described["paths"].items(), key=lambda item: (item[0] in last, item[0])):
+            for method, operation in methods.items():
+                if path == "/events":
+                    continue
+                where = path.replace("{id}", "1" if "tokens" in path else device).replace("{sha256}", sha256).lstrip("/")
+                body = bodies.get(f"{path} {method}")
+                if "requestBody" in operation and "application/octet-stream" in operation["requestBody"]["content"]:
+                    status, answer, response = self.ask(method.upper(), where, (self.folder / "modules/application.bin").read_bytes(), raw=True)
+                else:
+                    status, answer, response = self.ask(method.upper(), where, body)
+                name = f"{method} {path}: {status}"
+                known = operation["responses"].get(str(status), operation["responses"]["default"] if status >= 400 else None)
+                self.assertIsNotNone(known, name)
+                if "content" in known:
+                    (media, content), = known["content"].items()
+                    self.assertEqual(response.getheader("Content-Type"), media, name)
+                    schema = {**content["schema"], "components": described["components"]}
+                    jsonschema.Draft202012Validator(schema).validate(answer)
+                else:
+                    self.assertEqual(answer, b"", name)
+                seen.add((path, status))
+        # Told twice, refused while needed, done: each happened for real.
+        self.assertIn(("/firmware/{sha256}", 409), seen)
+        self.assertIn(("/setup", 409), seen)
+        self.assertIn(("/firmware", 201), seen)
+
+    def test_people_decide_and_it_is_done(self):
+        self.stock()
+        self.open()
+        self.enter()
+        self.ask("POST", "fleet/pause")
+        fleet = self.launch(1)
+        waiting = self.wait_for(lambda: [d for d in self.ask("GET", "devices")[1]["devices"] if d["state"] == "waiting"])
+        self.assertIn("paused", waiting[0]["state_words"])
+        device = waiting[0]["id"]
+        self.assertEqual(self.ask("POST", f"devices/{device}/hold")[0], 204)
+        self.ask("POST", "fleet/resume")
+        self.wait_for(lambda: "held" in self.ask("GET", f"devices/{device}")[1]["state_words"])
+        self.assertEqual(self.ask("POST", f"devices/{device}/release")[0], 204)
+        self.assertEqual(self.result(fleet)[0], [2])
+        self.ask("PATCH", f"devices/{device}", {"name": "<img src=x onerror=alert(1)>" + "é" * 40})
+        name = self.ask("GET", f"devices/{device}")[1]["name"]
+        self.assertLessEqual(len(name.encode()), 64)
+        self.assertTrue(name.startswith("<img src=x"))
+        broken = bytearray((self.folder / "modules/part1.bin").read_bytes())
+        broken[1000] ^= 1
+        status, answer, response = self.ask("POST", "firmware?name=broken.bin", bytes(broken), raw=True)
+        self.assertEqual((status, response.getheader("Content-Type")), (422, "application/problem+json"))
+        self.assertIn("broken.bin: the file is damaged", answer["detail"])
+        self.assertEqual(self.ask("POST", f"devices/{device}/forget")[0], 204)
+        self.assertEqual(self.ask("GET", f"devices/{device}")[0], 404)
+
+
+class Harm(Page):
+    def setUp(self):
+        super().setUp()
+        self.open()
+        self.enter()
+
+    def raw(self, data, limit=15):
+        """What comes back, until the connection ends."""
+        with socket.create_connection(("127.0.0.1", self.web), timeout=limit) as s:
+            s.sendall(data)
+            received = b""
+            try:
+                while more := s.recv(65536):
+                    received += more
+            except (ConnectionResetError, TimeoutError):
+                pass
+            return received
+
+    def still_well(self):
+        self.assertIsNone(self.process.poll())
+        self.assertEqual(self.ask("GET", "devices")[0], 200)
+
+    def test_changes_must_come_from_the_page(self):
+        self.assertEqual(self.ask("POST", "fleet/pause", headers={"X-Drydock": None})[0], 403)
+        self.assertEqual(self.ask("POST", "fleet/pause", headers={"Origin": "http://evil.example"})[0], 403)
+        self.assertEqual(self.ask("POST", "fleet/pause", headers={"Origin": "null"})[0], 403)
+        self.assertEqual(self.ask("POST", "fleet/pause", headers={"Origin": f"http://127.0.0.1:{self.web}"})[0], 204)
+        self.assertEqual(self.ask("OPTIONS", "fleet/pause", headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "POST", "X-Drydock": None})[0], 403)
+        _, _, response = self.ask("GET", "devices", headers={"Origin": "http://evil.example"})
+        self.assertIsNone(response.getheader("Access-Control-Allow-Origin"))
+
+    def test_forged_cookies_and_tokens(self):
+        for cookie in ("", "x", "0" * 48, "a" * 10_000, "../../etc/passwd", "%00", self.cookie[:-1], self.cookie + "0"):
+            self.assertEqual(self.ask("GET", "devices", headers={"Cookie": f"drydock={cookie}"}, cookie=False)[0], 401, cookie[:60])
+        for token in ("", "x", "drydock_" + "0" * 48):
+            self.assertEqual(self.ask("GET", "devices", headers={"Authorization": f"Bearer {token}"}, cookie=False)[0], 401)
+
+    def test_every_answer_forbids_what_the_page_does_not_need(self):
+        for path in ("/", "/app.js", "/api/v1/session", "/nothing"):
+            _, _, response = self.ask("GET", path)
+            policy = response.getheader("Content-Security-Policy")
+            self.assertIn("default-src 'none'", policy)
+            self.assertNotIn("unsafe", policy)
+            self.assertEqual(response.getheader("X-Content-Type-Options"), "nosniff")
+
+    def test_path_tricks_find_no_file(self):
+        for path in ("/../drydock.db", "/..%2f..%2fetc/passwd", "/%2e%2e/server_key.pem", "/app.js/", "/app.js%00.html", "//etc/passwd", "/./index.html/..", "/index.html~", "/cgi-bin/sh",
+                     "/api/v1/../../drydock.db", "/api/v1/devices/../tokens/..", "/firmware", "/app.js.gz", "/.htpasswd"):
+            answer = self.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            self.assertRegex(answer[:12].decode(), r"HTTP/1.1 (4\d\d|$)", path)
+        self.still_well()
+
+    def test_oversize_heads_and_bodies(self):
+        self.assertNotIn(b" 200 ", self.raw(b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")[:20])
+        self.assertNotIn(b" 200 ", self.raw(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(5000)) + b"\r\n")[:20])
+        self.assertEqual(self.ask("POST", "login", headers={"Content-Length": "10000000000"})[0], 413)
+        self.assertEqual(self.ask("POST", "firmware", headers={"Content-Length": str(5 * 1024 * 1024)})[0], 413)
+        self.assertEqual(self.ask("POST", "login", headers={"Content-Length": "70000"})[0], 413)
+        head = f"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self.assertIn(b"411", self.raw(head.encode() + b"5\r\nhello\r\n0\r\n\r\n")[:20])
+        self.assertRegex(self.raw(b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: -5\r\nConnection: close\r\n\r\n")[:12].decode(), "HTTP/1.1 4|^$")
+        self.still_well()
+
+    def test_bodies_that_are_not_what_they_should_be(self):
+        for body in (b"", b"[]", b"{", b"\xff\xfe", b'{"password": 5}', b'{"password": null}', b"[" * 20_000, b'{"password":"' + b"x" * 5000 + b'"}'):
+            self.assertIn(self.ask("POST", "login", body, raw=True)[0], (401, 422, 429), body[:30])
+        for body in (b"[1]", b'{"new_key": "yes"}', b"nonsense"):
+            self.assertEqual(self.ask("POST", "devices/" + "0" * 24 + "/approve", body, raw=True)[0], 404)
+        for body in ({"modules": "x"}, {"modules": [1]}, {}):
+            self.assertEqual(self.ask("PUT", "devices/" + "0" * 24 + "/targets", body)[0], 422)
+        self.assertEqual(self.ask("POST", "firmware", b"", raw=True)[0], 422)
+        self.assertEqual(self.ask("DELETE", "tokens/99999999999999999999")[0], 404)
+        self.still_well()
+
+    def test_wrong_methods(self):
+        for method, path in (("DELETE", "devices"), ("PUT", "login"), ("POST", "status"), ("GET", "login"), ("PATCH", "firmware"), ("POST", "/index.html"), ("DELETE", "/")):
+            self.assertEqual(self.ask(method, path)[0], 405, (method, path))
+        for line in (b"BREW / HTTP/1.1", b"GET", b"GET /", b"\x00\x01\x02", b"GET / HTTP/9.9", b"CONNECT evil:80 HTTP/1.1"):
+            self.assertNotIn(b" 200 ", self.raw(line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")[:20], line)
+        self.still_well()
+
+    def test_slow_bodies_hold_up_nobody(self):
+        slow = []
+        for _ in range(8):
+            s = socket.create_connection(("127.0.0.1", self.web), timeout=30)
+            s.sendall(f"POST /api/v1/firmware HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nCookie: drydock={self.cookie}\r\nContent-Length: 100000\r\n\r\nslow".encode())
+            slow.append(s)
+        self.still_well()
+        for s in slow:   # each is given up on
+            while s.recv(4096):
+                pass
+            s.close()
+        self.still_well()
+
+    def test_streams_are_counted(self):
+        streams = []
+        answers = []
+        for _ in range(18):
+            s = socket.create_connection(("127.0.0.1", self.web), timeout=10)
+            s.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nCookie: drydock={self.cookie}\r\n\r\n".encode())
+            answers.append(s.recv(12))
+            streams.append(s)
+        self.assertEqual(answers, [b"HTTP/1.1 200"] * 16 + [b"HTTP/1.1 503"] * 2)
+        self.still_well()
+        for s in streams:
+            s.close()
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = []
+    unittest.main()

@@ -1,0 +1,59 @@
+// Talks to /api/v1. A request that fails throws an Error whose message a person can read.
+
+export class Problem extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function answer(response) {
+  if (response.status === 204) return null;
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, body.detail || body.title || `the server answered ${response.status}`);
+  return body;
+}
+
+async function send(method, path, body) {
+  const options = { method, headers: { "X-Drydock": "1" } };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(`api/v1/${path}`, options);
+  } catch {
+    throw new Problem(0, "Drydock cannot be reached");
+  }
+  return answer(response);
+}
+
+export const get = (path) => send("GET", path);
+export const post = (path, body) => send("POST", path, body);
+export const put = (path, body) => send("PUT", path, body);
+export const patch = (path, body) => send("PATCH", path, body);
+export const remove = (path) => send("DELETE", path);
+
+/** Uploads a module file; `progress` gets 0 to 1. fetch() cannot tell how much has been sent. */
+export function upload(file, progress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `api/v1/firmware?name=${encodeURIComponent(file.name)}`);
+    request.setRequestHeader("X-Drydock", "1");
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
+    request.addEventListener("error", () => reject(new Problem(0, "Drydock cannot be reached, or would not take so large a file")));
+    request.addEventListener("load", () => {
+      let body = {};
+      try {
+        body = JSON.parse(request.responseText);
+      } catch {
+        // The status says enough.
+      }
+      if (request.status < 300) resolve(body);
+      else reject(new Problem(request.status, body.detail || body.title || `the server answered ${request.status}`));
+    });
+    request.send(file);
+  });
+}

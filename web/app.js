@@ -1,0 +1,102 @@
+// Starts the page: who is here, which view, and the stream of events that keeps it fresh.
+import { get } from "./api.js";
+import { el, notify, setText } from "./dom.js";
+import { fleet } from "./state.js";
+import { showFleet } from "./fleet.js";
+import { showDevice } from "./device.js";
+import { showFirmware } from "./firmware.js";
+import { showAccess, showLogin, showSetup } from "./access.js";
+
+const main = document.getElementById("main");
+const connection = document.getElementById("connection");
+let leave = () => {};
+let stream = null;
+
+function showConnection(text) {
+  connection.hidden = !text;
+  setText(connection, text);
+}
+
+function follow() {
+  stream?.close();
+  stream = new EventSource("api/v1/events");
+  stream.addEventListener("open", () => showConnection(""));
+  stream.addEventListener("fleet", (event) => {
+    const all = JSON.parse(event.data);
+    fleet.devices = new Map(all.devices.map((device) => [device.id, device]));
+    fleet.paused = all.paused;
+    fleet.tell(null);
+  });
+  stream.addEventListener("devices", (event) => {
+    const changed = JSON.parse(event.data);
+    for (const device of changed) fleet.devices.set(device.id, device);
+    fleet.tell(new Set(changed.map((device) => device.id)));
+  });
+  stream.addEventListener("error", async () => {
+    showConnection("Connection lost. Trying again…");
+    // A stream that was refused does not try again by itself.
+    if (stream.readyState !== EventSource.CLOSED) return;
+    const session = await get("session").catch(() => null);
+    if (session && session.state !== "in" && !session.guest) return start();
+    setTimeout(follow, 3000);
+  });
+}
+
+const views = [
+  [/^#\/fleet$/, () => showFleet(main)],
+  [/^#\/device\/([0-9a-f]{24})$/, (match) => showDevice(main, match[1])],
+  [/^#\/firmware$/, () => showFirmware(main)],
+  [/^#\/access$/, () => showAccess(main, start)],
+];
+
+function route() {
+  leave();
+  leave = () => {};
+  main.replaceChildren();
+  for (const link of document.querySelectorAll("nav a")) {
+    if (location.hash.startsWith(link.getAttribute("href"))) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  for (const [pattern, show] of views) {
+    const match = pattern.exec(location.hash);
+    if (!match) continue;
+    leave = show(match) || (() => {});
+    main.focus({ preventScroll: true });
+    return;
+  }
+  location.replace("#/fleet");
+}
+
+async function start() {
+  stream?.close();
+  removeEventListener("hashchange", route);
+  let session;
+  try {
+    session = await get("session");
+  } catch {
+    showConnection("Drydock cannot be reached. Trying again…");
+    setTimeout(start, 3000);
+    return;
+  }
+  showConnection("");
+  fleet.mayChange = session.state === "in";
+  document.body.classList.toggle("guest", !fleet.mayChange);
+  const nav = document.querySelector("nav");
+  nav.hidden = !(fleet.mayChange || session.guest);
+  if (session.state === "setup") return showSetup(main, start);
+  if (session.state === "login" && (!session.guest || location.hash === "#/login")) return showLogin(main, start);
+  follow();
+  addEventListener("hashchange", route);
+  if (!location.hash || location.hash === "#/login") location.hash = "#/fleet";
+  route();
+}
+
+addEventListener("unhandledrejection", (event) => {
+  notify(event.reason?.message || "something went wrong", "error");
+  event.preventDefault();
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+start();

@@ -1,0 +1,138 @@
+// One device: what it has, what it should have, what happens next and why, and what happened.
+import { get, patch, post, put } from "./api.js";
+import { action, el, notify, setText } from "./dom.js";
+import { ago, kilobytes, nameOf, stateOf, stateWords, time } from "./words.js";
+import { fleet } from "./state.js";
+
+const slot = (module) => `${module.function}/${module.index}`;
+
+function table(headings, rows) {
+  return el("table", {}, el("thead", {}, el("tr", {}, headings.map((heading) => el("th", { scope: "col" }, heading)))),
+    el("tbody", {}, rows.map((cells) => el("tr", {}, cells.map((cell, i) => el(i === 0 ? "th" : "td", i === 0 ? { scope: "row" } : { "data-label": headings[i] }, cell))))));
+}
+
+function shouldBe(device, module) {
+  const wish = device.targets.find((target) => slot(target) === slot(module));
+  const step = device.plan.filter((planned) => slot(planned) === slot(module)).at(-1);
+  const missing = device.missing.find((need) => slot(need) === slot(module));
+  if (step) return `version ${step.version}`;
+  if (missing) return `version ${missing.version} or later, not in the catalogue`;
+  if (wish) return `version ${wish.version}, as you wish`;
+  return "as it is";
+}
+
+function modulesOf(device) {
+  const installed = device.modules.map((m) => [
+    m.module + (m.main ? "" : " (other store)"), `version ${m.version}`, m.main ? shouldBe(device, m) : "–", m.failed_checks ? `failed: ${m.failed_checks}` : "passed"]);
+  const new_ones = device.plan.filter((step) => !device.modules.some((m) => m.main && slot(m) === slot(step))).map((step) => [step.module, "not there", `version ${step.version}`, "–"]);
+  return table(["Module", "It has", "It should have", "Its checks"], [...installed, ...new_ones]);
+}
+
+function planOf(device) {
+  if (device.missing.length) return el("div", {}, el("p", {}, "Nothing can be sent before these files are in the catalogue:"), el("ul", {}, device.missing.map((m) => el("li", {}, m.words))));
+  if (!device.plan.length) return el("p", { class: "quiet" }, "Nothing is to be sent.");
+  return el("ol", { class: "plan" }, device.plan.map((step) => el("li", {}, el("strong", {}, `${step.module} version ${step.version}`), ` (${kilobytes(step.size)}): ${step.reason}`)));
+}
+
+// Which file of the catalogue each slot shall have; one not wished for follows what other modules need.
+function wishes(device, modules, save) {
+  const slots = new Map();
+  for (const module of modules.filter((m) => m.platform === device.platform)) slots.set(slot(module), [...(slots.get(slot(module)) || []), module]);
+  if (slots.size === 0) return el("p", { class: "quiet" }, "The catalogue has no file for this platform.");
+  const selects = [...slots].map(([key, choices]) => {
+    const wished = device.targets.find((target) => slot(target) === key);
+    const id = `wish-${key.replace("/", "-")}`;
+    const select = el("select", { id }, el("option", { value: "" }, "what is needed"),
+      choices.map((m) => el("option", { value: m.sha256, selected: wished && (wished.sha256 ? wished.sha256 === m.sha256 : wished.version === m.version) }, `version ${m.version} (${m.file})`)));
+    return [el("label", { for: id }, choices[0].module), select];
+  });
+  const chosen = () => selects.map(([, select]) => select.value).filter(Boolean);
+  return el("div", { class: "wishes" }, selects, action("Save wishes", () => save(chosen()), { class: "primary" }));
+}
+
+export function showDevice(main, id) {
+  const heading = el("h1");
+  const words = el("p", { class: "state-line", role: "status" });
+  const bar = el("progress", { max: "100", hidden: true, "aria-label": "Progress" });
+  const facts = el("p", { class: "quiet" });
+  const modules = el("div");
+  const plan = el("div");
+  const history = el("div");
+  const wish = el("div");
+  const buttons = el("div", { class: "bar" });
+  let shownKey = "";
+  let catalogue = [];
+
+  const tell = (path, done, body) => async () => {
+    await post(`devices/${id}/${path}`, body);
+    notify(done);
+  };
+  const showButtons = (device) => {
+    const state = stateOf(device);
+    buttons.replaceChildren(...[
+      device.changed_key_seen > 0 && action("Trust its new key", tell("approve", "Its new key is trusted from now on.", { new_key: true }), { class: "primary" }),
+      device.approval !== "approved" && action("Approve", tell("approve", "Approved."), { class: "primary" }),
+      device.approval !== "refused" && action("Refuse", tell("refuse", "Refused.")),
+      (state === "parked" || state === "waiting") && action("Retry now", tell("retry", "It is tried again."), { class: "primary" }),
+      device.held ? action("Release", tell("release", "It is updated again."), { class: "primary" }) : action("Hold", tell("hold", "It is held back from updates.")),
+      action("Rename", async () => {
+        const name = prompt("A name for this device", device.name);
+        if (name !== null) await patch(`devices/${id}`, { name });
+      }),
+      action("Forget", async () => {
+        if (!confirm(`Forget ${nameOf(device)}, with its history? It may come again as an unknown device.`)) return;
+        await post(`devices/${id}/forget`);
+        location.hash = "#/fleet";
+      }, { class: "danger" }),
+    ].filter(Boolean));
+  };
+  const showHistory = async () => {
+    const device = await get(`devices/${id}`);
+    history.replaceChildren(
+      el("h2", {}, "Steps"), device.steps.length ? table(["Module", "When", "State", "Bytes", "Why"], device.steps.map((s) => [
+        `${s.module} version ${s.version}`, time(s.planned_at), s.state, `${kilobytes(s.bytes_acknowledged)} of ${kilobytes(s.bytes_total)}`, s.error || s.reason])) : el("p", { class: "quiet" }, "None yet."),
+      el("h2", {}, "History"), table(["When", "What"], device.history.map((h) => [time(h.at), h.words])));
+  };
+  const show = (device) => {
+    setText(heading, nameOf(device));
+    setText(words, stateWords(device));
+    words.dataset.state = stateOf(device);
+    bar.hidden = !device.progress;
+    if (device.progress) bar.value = (100 * device.progress.bytes) / device.progress.bytes_total;
+    setText(facts, `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : "last seen " + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)} · ${device.id}`);
+    // Everything below changes rarely: it is built again only when it does.
+    const key = JSON.stringify([device.name, device.approval, device.state, device.state_words, device.held, device.changed_key_seen, device.modules, device.plan, device.missing, device.targets, catalogue.length]);
+    if (key === shownKey) return;
+    shownKey = key;
+    modules.replaceChildren(modulesOf(device));
+    plan.replaceChildren(planOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, note)));
+    if (fleet.mayChange) {
+      showButtons(device);
+      wish.replaceChildren(wishes(device, catalogue, async (chosen) => {
+        await put(`devices/${id}/targets`, { modules: chosen });
+        notify("Saved.");
+      }));
+    }
+    showHistory().catch((error) => notify(error.message, "error"));
+  };
+  const onChange = (event) => {
+    if (event.detail && !event.detail.has(id)) return;
+    const device = fleet.devices.get(id);
+    if (device) return show(device);
+    setText(heading, "No such device");
+    setText(words, fleet.devices.size ? "It was forgotten, or never was here." : "");
+  };
+
+  main.replaceChildren(el("p", {}, el("a", { href: "#/fleet" }, "← Fleet")), heading, words, bar, facts, buttons,
+    el("section", {}, el("h2", {}, "Modules"), modules),
+    el("section", {}, el("h2", {}, "What happens next"), plan),
+    fleet.mayChange && el("section", {}, el("h2", {}, "What it shall have"), wish),
+    el("section", {}, history));
+  fleet.addEventListener("change", onChange);
+  onChange({ detail: null });
+  get("firmware").then((answer) => {
+    catalogue = answer.modules;
+    onChange({ detail: null });
+  });
+  return () => fleet.removeEventListener("change", onChange);
+}

@@ -1,0 +1,42 @@
+// Elements are made here and nowhere else, and text is always text: nothing a device or a file is called can become markup.
+
+/** el("p", {class: "quiet"}, "text", node, …): attributes; `on…` are listeners; false and null leave an attribute out. */
+export function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+}
+
+/** Changes an element's text only when it differs, so that nothing jumps and no screen reader repeats itself. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Says something for a few seconds; errors stay until they are clicked away. */
+export function notify(text, kind = "done") {
+  const close = () => notice.remove();
+  const notice = el("p", { class: `notice ${kind}` }, text, el("button", { type: "button", "aria-label": "Close", onclick: close }, "×"));
+  document.getElementById("notices").append(notice);
+  if (kind === "done") setTimeout(close, 5000);
+}
+
+/** A button that does one thing at a time and says what went wrong. */
+export function action(label, run, attributes = {}) {
+  const button = el("button", { type: "button", ...attributes }, label);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await run();
+    } catch (error) {
+      notify(error.message, "error");
+    } finally {
+      button.disabled = false;
+    }
+  });
+  return button;
+}
