@@ -1,0 +1,194 @@
+// What a person sees and does, in a real browser, with a real service and virtual devices.
+import assert from "node:assert/strict";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Browser, Harbour, password, until } from "./harbour.mjs";
+
+async function together(policy, options, body) {
+  const harbour = new Harbour(policy);
+  let browser;
+  try {
+    await harbour.start();
+    browser = await Browser.open(options);
+    await body(harbour, browser, browser.page);
+    assert.deepEqual(browser.faults, []);
+  } finally {
+    await browser?.close();
+    await harbour.close();
+  }
+}
+
+const stock = (harbour) => harbour.drydock("firmware", "add", join(harbour.modules, "part1.bin"), join(harbour.modules, "part2.bin"));
+const row = (page, number) => page.locator(`tr[data-id="${number.toString(16).padStart(24, "0")}"]`);
+
+test("set-up, log out, log in", async () => {
+  await together("open", {}, async (harbour, browser, page) => {
+    browser.expected.push(/401/);
+    await page.goto(harbour.url);
+    await page.getByLabel("Set-up code").fill("aaaa-aaaa-aaaa");
+    await page.getByLabel("New password").fill(password);
+    await page.getByRole("button", { name: "Set the password" }).click();
+    await page.getByText("this is not the set-up code").waitFor();
+    await browser.enter(harbour);
+    await page.getByRole("link", { name: "Access" }).click();
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
+    await page.getByLabel("Password").fill("not this one");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByText("this is not the password").waitFor();
+    await page.getByLabel("Password").fill(password);
+    await page.keyboard.press("Enter");
+    await page.locator("#summary").waitFor();
+    // The cookie is not for scripts.
+    assert.equal(await page.evaluate(() => document.cookie), "");
+  });
+});
+
+test("three devices come up to date before one's eyes, without a reload", async () => {
+  await together("open", {}, async (harbour, browser, page) => {
+    stock(harbour);
+    await browser.enter(harbour);
+    let loads = 0;
+    page.on("load", () => ++loads);
+    const seen = new Set();
+    await page.exposeFunction("see", (text) => seen.add(text));
+    await page.evaluate(() => new MutationObserver(() => { for (const words of document.querySelectorAll(".words")) globalThis.see(words.textContent); })
+      .observe(document.querySelector("main"), { subtree: true, childList: true, characterData: true }));
+    harbour.launch(3, "--chunk", "15");
+    await page.locator("#summary.well").waitFor({ timeout: 60_000 });
+    assert.match(await page.locator("#summary").textContent(), /^3 devices, 3 online: 3 current\.$/);
+    assert.ok([...seen].some((words) => /^updating \d+ % · ETA \d+:\d\d · step 1 of 2$/.test(words)), [...seen].join("\n"));
+    assert.ok([...seen].some((words) => /^updating \d+ % .*step 2 of 2$/.test(words)), [...seen].join("\n"));
+    assert.equal(loads, 0);
+    await row(page, 1).getByRole("link").click();
+    await page.getByRole("heading", { name: "000000000000000000000001" }).waitFor();
+    await page.getByText("system part 2 version 3").first().waitFor();
+    await page.getByText("in force: the device reports it").first().waitFor();
+  });
+});
+
+test("an unknown device waits for approval, is approved, renamed, held and forgotten", async () => {
+  await together("approve", {}, async (harbour, browser, page) => {
+    stock(harbour);
+    await browser.enter(harbour);
+    harbour.launch(1, "--chunk", "2");
+    await row(page, 0).getByText("waits for approval").waitFor();
+    await row(page, 0).getByRole("button", { name: "Approve" }).click();
+    await page.locator("#summary.well").waitFor({ timeout: 60_000 });
+    await row(page, 0).getByRole("link").click();
+    await page.getByRole("button", { name: "Hold" }).click();
+    await page.locator('.state-line[data-state="held"]').waitFor();
+    await page.getByRole("button", { name: "Release" }).click();
+    await page.locator('.state-line[data-state="current"]').waitFor();
+    // Names are text, whatever they look like.
+    page.removeAllListeners("dialog");
+    page.on("dialog", (dialog) => (dialog.type() === "prompt" ? dialog.accept("<img src=x onerror=alert(1)>") : dialog.type() === "confirm" ? dialog.accept() : browser.faults.push("alert")));
+    await page.getByRole("button", { name: "Rename" }).click();
+    await page.getByRole("heading", { name: "<img src=x onerror=alert(1)>" }).waitFor();
+    await page.getByRole("link", { name: "← Fleet" }).click();
+    await page.getByRole("link", { name: "<img src=x onerror=alert(1)>" }).waitFor();
+    assert.equal(await page.locator("main img").count(), 0);
+    await row(page, 0).getByRole("link").click();
+    for (const child of harbour.children.slice(1)) await harbour.kill(child);
+    await page.getByRole("button", { name: "Forget" }).click();
+    await page.getByText("No device has connected yet").waitFor();
+  });
+});
+
+test("good and broken files are uploaded, missing ones named, needed ones kept", async () => {
+  await together("open", {}, async (harbour, browser, page) => {
+    browser.expected.push(/422|409/);
+    await browser.enter(harbour);
+    const broken = readFileSync(join(harbour.modules, "part1.bin"));
+    broken[1000] ^= 1;
+    writeFileSync(join(harbour.folder, "broken.bin"), broken);
+    copyFileSync(join(harbour.modules, "part1.bin"), join(harbour.folder, "<b>part1.bin"));
+    harbour.launch(1, "--chunk", "60");
+    await row(page, 0).getByText("missing in the catalogue").waitFor();
+    await page.getByRole("link", { name: "Firmware" }).click();
+    await page.getByText("Photon system part 2, version 3 or later").waitFor();
+    await page.locator("#files").setInputFiles([join(harbour.folder, "broken.bin"), join(harbour.folder, "<b>part1.bin"), join(harbour.modules, "part2.bin")]);
+    await page.locator(".verdicts .bad", { hasText: "broken.bin was refused: broken.bin: the file is damaged" }).waitFor();
+    await page.locator(".verdicts .good", { hasText: "<b>part1.bin is Photon system part 1 version 3" }).waitFor();
+    await page.locator(".verdicts .good", { hasText: "part2.bin is Photon system part 2 version 3" }).waitFor();
+    await page.getByRole("row", { name: /system part 2/ }).getByRole("button", { name: /Remove/ }).click();
+    await page.getByText("a device needs this file").waitFor();
+    await page.getByRole("link", { name: "Fleet" }).click();
+    await row(page, 0).getByText(/updating \d+ %/).waitFor();
+  });
+});
+
+test("a lost connection is said, and caught up by itself", async () => {
+  await together("open", {}, async (harbour, browser, page) => {
+    browser.expected.push(/ERR_CONNECTION|ERR_INCOMPLETE|Failed to load|ERR_EMPTY/);
+    stock(harbour);
+    await browser.enter(harbour);
+    await harbour.kill(harbour.service);
+    await page.getByText("Connection lost").waitFor();
+    await harbour.start();
+    harbour.launch(1, "--chunk", "1");
+    await page.locator("#connection").waitFor({ state: "hidden", timeout: 30_000 });
+    await page.locator("#summary.well").waitFor({ timeout: 60_000 });
+  });
+});
+
+test("on a phone nothing is cut off, and the keyboard reaches everything", async () => {
+  await together("approve", { viewport: { width: 360, height: 740 }, colorScheme: "dark" }, async (harbour, browser, page) => {
+    stock(harbour);
+    await browser.enter(harbour);
+    harbour.launch(2, "--chunk", "60");
+    await row(page, 0).getByText("waits for approval").waitFor();
+    const views = ["#/fleet", "#/device/000000000000000000000000", "#/firmware", "#/access"];
+    for (const view of views) {
+      await page.evaluate((hash) => { location.hash = hash; }, view);
+      await page.waitForTimeout(300);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(wide, 0, `${view} is ${wide} pixels too wide`);
+      const nameless = await page.evaluate(() => [...document.querySelectorAll("button, a, input, select")]
+        .filter((e) => e.checkVisibility() && !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length)).map((e) => e.outerHTML));
+      assert.deepEqual(nameless, [], view);
+    }
+    await page.evaluate(() => { location.hash = "#/fleet"; });
+    await row(page, 0).waitFor();
+    const reached = new Set();
+    for (let i = 0; i < 20; ++i) {
+      await page.keyboard.press("Tab");
+      reached.add(await page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.getAttribute("aria-label")));
+    }
+    for (const name of ["Skip to content", "Firmware", "Search", "Update all", "Approve"]) assert.ok(reached.has(name), `${name} is not among ${[...reached]}`);
+  });
+});
+
+test("a thousand devices are listed and changed without the page jumping", async () => {
+  await together("open", {}, async (harbour, browser, page) => {
+    await browser.enter(harbour);
+    // The page's own code with a fleet made up here: what the server sends is tested elsewhere.
+    const moved = await page.evaluate(async () => {
+      const { fleet } = await import("./state.js");
+      const device = (i, percent) => ({ id: i.toString(16).padStart(24, "0"), name: `Device ${String(i).padStart(4, "0")}`, approval: "approved", platform: 6, platform_name: "Photon", connected: true, address: "10.0.0.1",
+        first_seen: 0, last_seen: Date.now(), safe_mode: false, state: "updating", state_words: "", changed_key_seen: 0, held: false, modules: [], targets: [], plan: [], missing: [], notes: [],
+        progress: { module: "system part 1", bytes: percent, bytes_total: 100, eta_seconds: 60, step: 1, steps: 2 } });
+      fleet.devices = new Map(Array.from({ length: 1000 }, (_, i) => [i.toString(16).padStart(24, "0"), device(i, 0)]));
+      fleet.tell(null);
+      scrollTo(0, 5000);
+      await new Promise(requestAnimationFrame);
+      const first = document.querySelectorAll("tbody tr")[120];
+      const top = first.getBoundingClientRect().top;
+      let shift = 0;
+      for (let second = 1; second <= 5; ++second) {
+        const changed = new Set();
+        for (let i = 0; i < 100; ++i) {
+          const one = device((second * 100 + i) % 1000, second * 10);
+          fleet.devices.set(one.id, one);
+          changed.add(one.id);
+        }
+        fleet.tell(changed);
+        await new Promise(requestAnimationFrame);
+        shift = Math.max(shift, Math.abs(first.getBoundingClientRect().top - top));
+      }
+      return { shift, same: document.querySelectorAll("tbody tr")[120] === first, rows: document.querySelectorAll("tbody tr").length };
+    });
+    assert.deepEqual(moved, { shift: 0, same: true, rows: 1000 });
+  });
+});
