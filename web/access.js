@@ -76,6 +76,6 @@ export function showAccess(main, left) {
         made.replaceChildren("Copy it now, it is not shown again: ", el("code", {}, answer.token));
         await load();
       })),
-    el("p", {}, action("Log out", async () => { await post("logout"); left(); })));
+    el("p", {}, action("Log out", async () => { await post("logout"); location.hash = "#/fleet"; left(); })));
   load();
 }

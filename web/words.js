@@ -54,4 +54,4 @@ export const time = (milliseconds) => new Date(milliseconds).toLocaleString();
 export const kilobytes = (bytes) => `${(bytes / 1024).toFixed(bytes < 10240 ? 1 : 0)} kB`;
 export const nameOf = (device) => device.name || device.id;
 export const versionsOf = (device) =>
-  device.modules.filter((m) => m.main && m.module !== "bootloader").map((m) => `${m.module.replace("system part", "system").replace("user part", "app")} ${m.version}`).join(" · ");
+  device.modules.filter((m) => m.main && m.module !== "bootloader").map((m) => `${m.module.replace("system part", "system").replace("user part", "app")} v${m.version}`).join(" · ");

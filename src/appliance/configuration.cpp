@@ -155,7 +155,8 @@ std::string default_configuration_text() {
 #enabled = true
 #address = "0.0.0.0"
 #port = 8080
-# A PEM file with certificate and private key, for TLS.
+# A PEM file with certificate and private key, for TLS. Where the system's CivetWeb cannot do that (Debian 12 and 13), Drydock
+# says so and does not start; put a reverse proxy in front instead.
 #certificate = "/etc/drydock/page.pem"
 # Whether the fleet may be looked at, and nothing else, without logging in.
 #guests = false

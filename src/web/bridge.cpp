@@ -62,10 +62,13 @@ void Bridge::publish() {
   next->paused = appliance_.paused();
   const bool same_structure = next->structure == before->structure;
   next->catalogue = same_structure ? before->catalogue : std::make_shared<firmware::Catalogue>(appliance_.catalogue());
-  // Devices that did not change are shared with the snapshot before.
-  if (same_structure) next->devices = before->devices;
   for (const auto& [id, member] : appliance_.fleet()) {
-    if (same_structure && member.revision <= before->revision) continue;
+    // Devices that did not change are shared with the snapshot before.
+    const auto known = before->devices.find(member.row.id);
+    if (known != before->devices.end() && known->second->revision == member.revision) {
+      next->devices.insert(*known);
+      continue;
+    }
     auto device = std::make_shared<Snapshot::Device>();
     device->revision = member.revision;
     device->json = appliance::member_as_json(member);

@@ -2,11 +2,13 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "firmware/files.hpp"
 #include "web/assets.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <civetweb.h>
+#include <dlfcn.h>
 #include <fmt/core.h>
 #include <stdexcept>
 
@@ -16,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t json_limit = 64 * 1024;
+constexpr std::size_t largest_certificate = 256 * 1024;
 constexpr auto heartbeat = 15s;
 
 // Nothing is loaded from elsewhere, nothing runs that is not a file of ours, nobody frames the page.
@@ -118,10 +121,30 @@ std::string events_between(const Snapshot& before, const Snapshot& now) {
   return event("devices", now.revision, "[" + devices + "]");
 }
 
+// CivetWeb says only that it did not start.
+void check_tls(const std::filesystem::path& certificate) {
+  const auto pem = firmware::read_file(certificate, largest_certificate);
+  if (!pem) throw std::runtime_error(fmt::format("the page's certificate (web.certificate): {}", pem.error().message));
+  const auto text = text_of(*pem);
+  if (text.find("BEGIN CERTIFICATE") == std::string_view::npos || text.find("PRIVATE KEY") == std::string_view::npos)
+    throw std::runtime_error(fmt::format("the page's certificate {} must hold a certificate and its private key, both as PEM", certificate.string()));
+  constexpr const char* instead = "Let a reverse proxy add TLS, and take web.certificate out of the configuration";
+  for (const char* library : {"libcrypto.so", "libssl.so"}) {
+    void* loaded = ::dlopen(library, RTLD_LAZY);
+    if (loaded == nullptr) throw std::runtime_error(fmt::format("the page cannot be served over TLS: {} is not there under this name (libssl-dev has it). {}", library, instead));
+    // CivetWeb looks this one up by its name of OpenSSL 1.1. OpenSSL 3 has only a macro of that name, and with the first visitor
+    // CivetWeb 1.15 and 1.16 would call a null pointer.
+    const bool usable = library != std::string_view("libssl.so") || ::dlsym(loaded, "SSL_get_peer_certificate") != nullptr;
+    ::dlclose(loaded);
+    if (!usable) throw std::runtime_error(fmt::format("the page cannot be served over TLS: this system's CivetWeb was made for OpenSSL 1.1 and would crash with its OpenSSL. {}", instead));
+  }
+}
+
 }  // namespace
 
 Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : api_(api), bridge_(bridge) {
   const bool secure = !options.certificate.empty();
+  if (secure) check_tls(options.certificate);
   const auto port = fmt::format("{}:{}{}", options.address, options.port, secure ? "s" : "");
   const auto threads = std::to_string(limits::page_threads);
   const auto certificate = options.certificate.string();
@@ -142,10 +165,6 @@ Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : api_(ap
     return 1;
   };
   context_ = mg_start(&callbacks, this, settings.data());
-  if (context_ == nullptr && secure)
-    throw std::runtime_error(fmt::format("the page cannot be served over TLS on port {}: the certificate {} cannot be read, or OpenSSL's libssl.so and libcrypto.so are "
-                                         "not installed under these names, or the port is taken. Without web.certificate the page is served in the clear; a reverse proxy can add TLS",
-                                         options.port, certificate));
   if (context_ == nullptr)
     throw std::runtime_error(fmt::format("cannot listen on {} port {} for the page: it is taken, or may not be used. Choose another with --web-port or web.port, or turn the page off with --no-web",
                                          options.address, options.port));
@@ -164,9 +183,6 @@ int Server::on_request(mg_connection* connection) {
 
 void Server::answer(mg_connection* connection) {
   auto request = read_head(connection);
-  // The server has decoded the path already, and a zero in it would hide what follows.
-  const std::string_view given = mg_get_request_info(connection)->request_uri;
-  if (given.find("%00") != std::string_view::npos) return send(connection, problem(404, "Not found"), false);
   if (request.method == "GET" && request.path == "/api/v1/events") return stream(connection);
   if (auto unusable = read_body(connection, request)) return send(connection, *unusable, false);
   const bool api = request.path.starts_with("/api/");

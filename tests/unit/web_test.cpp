@@ -1,0 +1,155 @@
+#include "appliance/commands.hpp"
+#include "support/harbour.hpp"
+#include "web/api.hpp"
+#include "web/password.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::int64_t minute = 60'000;
+const std::string good_password = "correct horse";
+
+struct Door {
+  Door() : db(store::Database::in_memory()), random(1), authentication(make(0)) {}
+  web::Authentication make(std::int64_t now) {
+    const auto persist = [this](std::function<void(store::Database&)> work) -> Result<void> {
+      work(db);
+      return {};
+    };
+    return web::Authentication(db, random, persist, now);
+  }
+  store::Database db;
+  SeededRandom random;
+  web::Authentication authentication;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(web_room)
+
+BOOST_FIXTURE_TEST_CASE(wrong_tries_lock_a_peer_out_for_longer_and_longer, Door) {
+  BOOST_REQUIRE(authentication.set_up(authentication.setup_code(), good_password, "10.0.0.1", 0).has_value());
+  std::int64_t now = 0;
+  std::vector<std::int64_t> locks;
+  for (int i = 0; i < 15; ++i) {
+    BOOST_TEST((authentication.log_in("wrong", "10.0.0.2", now).error().kind == Kind::refused));
+    locks.push_back(authentication.locked_for("10.0.0.2", now));
+    now += locks.back();
+  }
+  const std::vector<std::int64_t> first(locks.begin(), locks.begin() + 6);
+  const std::vector<std::int64_t> expected{0, 0, 1000, 2000, 4000, 8000};
+  BOOST_TEST(first == expected, boost::test_tools::per_element());
+  BOOST_TEST(locks.back() == 15 * minute);
+  // While locked out, the right password does not help, and costs no hash; others are not concerned.
+  BOOST_TEST(!authentication.log_in("wrong", "10.0.0.2", now).has_value());
+  BOOST_TEST((authentication.log_in(good_password, "10.0.0.2", now).error().kind == Kind::interrupted));
+  BOOST_TEST(authentication.log_in(good_password, "10.0.0.3", now).has_value());
+  now += 15 * minute;
+  BOOST_TEST(authentication.log_in(good_password, "10.0.0.2", now).has_value());
+  BOOST_TEST(authentication.locked_for("10.0.0.2", now) == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_session_ends_after_thirty_days_and_outlives_the_program, Door) {
+  const auto session = authentication.set_up(authentication.setup_code(), good_password, "10.0.0.1", 0);
+  const auto end = web::Authentication::session_milliseconds;
+  BOOST_TEST(authentication.knows_session(*session, end - 1));
+  BOOST_TEST(!authentication.knows_session(*session, end));
+  auto again = make(end - 1);
+  BOOST_TEST(again.knows_session(*session, end - 1));
+  BOOST_TEST(again.setup_code().empty());
+  auto later = make(end);
+  BOOST_TEST(!later.knows_session(*session, end - 1));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_set_up_code_stays_the_same_until_it_is_used_and_guessing_it_is_slowed, Door) {
+  const auto code = authentication.setup_code();
+  auto again = make(0);
+  BOOST_TEST(again.setup_code() == code);
+  for (int i = 0; i < 3; ++i) BOOST_TEST((again.set_up("aaaa-aaaa-aaaa", good_password, "10.0.0.9", 0).error().kind == Kind::refused));
+  BOOST_TEST((again.set_up(code, good_password, "10.0.0.9", 0).error().kind == Kind::interrupted));
+  BOOST_TEST(again.needs_setup());
+}
+
+BOOST_AUTO_TEST_CASE(passwords_are_salted_and_hashed_with_argon2id) {
+  const auto a = web::hash_password(good_password, Bytes(16, 1));
+  const auto b = web::hash_password(good_password, Bytes(16, 2));
+  BOOST_TEST(a.starts_with("$argon2id$"));
+  BOOST_TEST(a != b);
+  BOOST_TEST(web::is_password(good_password, a));
+  BOOST_TEST(web::is_password(good_password, b));
+  BOOST_TEST(!web::is_password("correct hors", a));
+  BOOST_TEST(!web::is_password(good_password, "no hash"));
+}
+
+// A device that makes progress many times a second is published four times a second, and shares the snapshot of the others.
+BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, Harbour) {
+  stock(system_part(1, 3, {}, 100'000));
+  auto writer = store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor());
+  web::Bridge bridge(world.loop, appliance(), *writer);
+  auto& quiet = launch(2, {system_part(1, 3), user_part(1, {4, 1, 3})});
+  BOOST_REQUIRE(run_until_state(2, "current", 1min));
+  world.advance(1s);
+  virtual_device::Options options;
+  options.takes_fast_ota = false;
+  options.chunk_time = 20ms;
+  (void)launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, options);
+  const auto before = bridge.snapshot();
+  std::set<std::uint64_t> published;
+  const auto began = Clock::now();
+  BOOST_REQUIRE(run_until(5min, [&] {
+    published.insert(bridge.snapshot()->revision);
+    const auto row1 = bridge.snapshot()->devices.find(id_of(1));
+    return row1 != bridge.snapshot()->devices.end() && row1->second->json.find("\"state\":\"current\"") != std::string::npos;
+  }));
+  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  BOOST_TEST(published.size() > 5u);
+  BOOST_TEST(static_cast<double>(published.size()) <= seconds * 4 + 2);
+  BOOST_TEST((bridge.snapshot()->devices.at(id_of(2)) == before->devices.at(id_of(2))));
+  BOOST_TEST(quiet.connected);
+  // Nothing happens, nothing is published.
+  const auto last = bridge.snapshot();
+  world.advance(10s);
+  BOOST_TEST((bridge.snapshot() == last));
+}
+
+// As the web server's threads use it: the change is made on the loop, and is there when the call comes back.
+BOOST_AUTO_TEST_CASE(a_change_from_another_thread_is_made_on_the_loop_and_refused_once_closed) {
+  TemporaryFolder folder;
+  const appliance::StateFolder state{folder.path()};
+  BOOST_REQUIRE(state.create().has_value());
+  asio::io_context loop(1);
+  auto writer = store::Writer::on_thread(store::Database::open(state.database(), store::Access::read_write), loop.get_executor());
+  const firmware::ModuleFiles files(state.firmware());
+  SeededRandom random(1);
+  appliance::Appliance appliance(appliance::Services{loop, *writer, files, server_key(), random, crypto::Workshop()}, {});
+  web::Bridge bridge(loop, appliance, *writer);
+  std::thread browser([&] {
+    const auto paused = bridge.change([](store::Database& db) -> Result<void> {
+      appliance::commands::pause(db, true);
+      return {};
+    });
+    BOOST_TEST(paused.has_value());
+    BOOST_TEST(bridge.snapshot()->paused);
+    const auto forbidden = bridge.change([](store::Database&) -> Result<void> { return {}; }, [](const appliance::Appliance&) -> Result<void> { return failure(Kind::conflict, "no"); });
+    BOOST_TEST((forbidden.error().kind == Kind::conflict));
+    const auto broken = bridge.change([](store::Database&) -> Result<void> { throw std::runtime_error("the disk is full"); });
+    BOOST_TEST((broken.error().kind == Kind::storage));
+    bridge.close();
+    const auto late = bridge.change([](store::Database&) -> Result<void> { return {}; });
+    BOOST_TEST((late.error().kind == Kind::closed));
+    BOOST_TEST((bridge.newer_than(0, 1h) == nullptr));
+    asio::post(loop, [&] { loop.stop(); });
+  });
+  const auto working = asio::make_work_guard(loop);
+  loop.run();
+  browser.join();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
