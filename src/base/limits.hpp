@@ -18,6 +18,14 @@ inline constexpr auto accept_pause = 100ms;                ///< after a failed a
 inline constexpr auto write_stall = 30s;                   ///< and as long as slowest_link needs: then the peer is gone
 inline constexpr std::size_t slowest_link = 512;           ///< bytes a second below which nobody waits
 
+// DTLS. Nothing is kept for an address before it has shown that it receives what is sent to it.
+inline constexpr std::size_t dtls_handshakes = 256;        ///< under way
+inline constexpr std::size_t dtls_handshakes_per_address = 16;
+inline constexpr std::size_t handshake_message = 2048;     ///< of a device; real ones have at most 94 bytes
+inline constexpr std::uint16_t handshake_messages_ahead = 8;   ///< kept when they come out of order
+inline constexpr std::size_t dtls_sessions = 10'000;       ///< known, with or without a device behind them at the moment
+inline constexpr std::size_t datagrams_waiting = 256;      ///< messages of one device that nobody has read yet
+
 // Messages. A device's buffer is at most 1152 bytes; block-wise transfer carries what is longer.
 inline constexpr std::size_t frame = 2048;                 ///< ciphertext of one lightssl frame
 inline constexpr std::size_t options_per_message = 32;

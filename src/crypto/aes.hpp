@@ -1,10 +1,12 @@
-// AES-128-CBC over whole blocks. Padding and the chaining of messages belong to whoever frames them.
+// AES-128: CBC over whole blocks for lightssl (padding and the chaining of messages belong to whoever frames them), CCM with
+// a short tag for DTLS.
 #pragma once
 
 #include "base/bytes.hpp"
 
 #include <array>
 #include <memory>
+#include <optional>
 
 namespace drydock::crypto {
 
@@ -36,5 +38,13 @@ private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+inline constexpr std::size_t ccm_nonce_size = 12;
+inline constexpr std::size_t ccm_tag_size = 8;
+
+/// AES-128-CCM with a tag of 8 bytes (RFC 6655): ciphertext ‖ tag. A nonce must never come twice under one key.
+Bytes aes_ccm_8_seal(const AesKey& key, ByteView nonce, ByteView additional, ByteView plaintext);
+/// Nothing when it is not authentic.
+std::optional<Bytes> aes_ccm_8_open(const AesKey& key, ByteView nonce, ByteView additional, ByteView ciphertext_and_tag);
 
 }  // namespace drydock::crypto

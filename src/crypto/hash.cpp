@@ -14,16 +14,24 @@ Sha256 sha256(ByteView bytes) {
   return digest;
 }
 
-Sha1 hmac_sha1(ByteView key, ByteView message) {
-  Sha1 digest;
+namespace {
+
+template <class Digest>
+Digest hmac_of(int hash, ByteView key, ByteView message) {
+  Digest digest;
   Hmac hmac;
   int status = wc_HmacInit(&hmac, nullptr, INVALID_DEVID);
-  if (status == 0) status = wc_HmacSetKey(&hmac, WC_SHA, key.data(), static_cast<word32>(key.size()));
+  if (status == 0) status = wc_HmacSetKey(&hmac, hash, key.data(), static_cast<word32>(key.size()));
   if (status == 0) status = wc_HmacUpdate(&hmac, message.data(), static_cast<word32>(message.size()));
   if (status == 0) status = wc_HmacFinal(&hmac, digest.data());
   wc_HmacFree(&hmac);
-  if (status != 0) throw std::runtime_error("HMAC-SHA1 failed");
+  if (status != 0) throw std::runtime_error("HMAC failed");
   return digest;
 }
+
+}  // namespace
+
+Sha1 hmac_sha1(ByteView key, ByteView message) { return hmac_of<Sha1>(WC_SHA, key, message); }
+Sha256 hmac_sha256(ByteView key, ByteView message) { return hmac_of<Sha256>(WC_SHA256, key, message); }
 
 }  // namespace drydock::crypto
