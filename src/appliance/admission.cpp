@@ -2,6 +2,9 @@
 
 #include "base/limits.hpp"
 
+#include "crypto/ecc.hpp"
+#include "crypto/rsa.hpp"
+
 #include <algorithm>
 #include <fmt/core.h>
 
@@ -19,23 +22,30 @@ std::size_t count_pending(const Fleet& fleet) {
   return static_cast<std::size_t>(std::count_if(fleet.begin(), fleet.end(), [](const auto& member) { return member.second.row.approval == "pending"; }));
 }
 
+// What makes two keys the same however they are written down: an RSA key's modulus, an EC key's point. Empty for what is
+// neither in the size that devices have.
+Bytes essence(ByteView spki) {
+  constexpr std::size_t rsa_size = 128;
+  const auto rsa = crypto::RsaPublicKey::from_spki(spki);
+  if (rsa && rsa->size() == rsa_size) return rsa->modulus();
+  const auto ec = crypto::EcPublicKey::from_spki(spki);
+  return ec ? ec->point() : Bytes();
+}
+
 }  // namespace
 
-Admission consider(const transport::lightssl::Claim& claim, const Fleet& fleet, Policy policy) {
+Admission consider(const transport::Claim& claim, const Fleet& fleet, Policy policy) {
   using Answer = Admission::Answer;
   const auto id = claim.id.text();
   const auto known = fleet.find(claim.id);
   const auto& key_bytes = claim.public_key.empty() && known != fleet.end() ? known->second.row.public_key : claim.public_key;
   if (key_bytes.empty()) return away(Answer::turned_away, fmt::format("device {} sends no public key and none is on file", id));
-  auto key = crypto::RsaPublicKey::from_spki(key_bytes);
-  constexpr std::size_t device_key_size = 128;
-  if (!key || key->size() != device_key_size) return away(Answer::turned_away, fmt::format("device {} sends a public key that cannot be read", id));
+  const auto key = essence(key_bytes);
+  if (key.empty()) return away(Answer::turned_away, fmt::format("device {} sends a public key that cannot be read", id));
 
   if (known != fleet.end()) {
     if (known->second.row.approval == "refused") return away(Answer::turned_away, fmt::format("device {} was refused by a person", id));
-    // By modulus: the same key can be written down in more than one way.
-    const auto on_file = crypto::RsaPublicKey::from_spki(known->second.row.public_key);
-    if (!on_file || on_file->modulus() != key->modulus())
+    if (essence(known->second.row.public_key) != key)
       return away(Answer::changed_key, fmt::format("device {} came with another key than the one on file. If its keys were renewed on purpose, run "
                                                    "'drydock devices approve {} --new-key'", id, id));
   } else {
@@ -45,7 +55,7 @@ Admission consider(const transport::lightssl::Claim& claim, const Fleet& fleet, 
   }
   Admission admission;
   admission.answer = known != fleet.end() ? Answer::known : Answer::stranger;
-  admission.key = std::move(*key);
+  admission.key = key_bytes;
   return admission;
 }
 

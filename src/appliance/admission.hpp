@@ -3,8 +3,7 @@
 
 #include "appliance/configuration.hpp"
 #include "appliance/fleet.hpp"
-#include "crypto/rsa.hpp"
-#include "transport/lightssl_handshake.hpp"
+#include "transport/claim.hpp"
 
 namespace drydock::appliance {
 
@@ -16,10 +15,10 @@ struct Admission {
     turned_away,
   };
   Answer answer = Answer::turned_away;
-  std::optional<crypto::RsaPublicKey> key;  ///< to answer with, for known and stranger
-  std::string words;                        ///< for the others
+  Bytes key;                  ///< to trust, for known and stranger: SubjectPublicKeyInfo
+  std::string words;          ///< for the others
 };
 
-Admission consider(const transport::lightssl::Claim& claim, const Fleet& fleet, Policy policy);
+Admission consider(const transport::Claim& claim, const Fleet& fleet, Policy policy);
 
 }  // namespace drydock::appliance

@@ -35,6 +35,15 @@ Stored load_everything(store::Database& db) {
 
 std::string without_port(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
 
+void report_fault(std::exception_ptr failed) {
+  if (!failed) return;
+  try {
+    std::rethrow_exception(failed);
+  } catch (const std::exception& e) {
+    log::error("a session ended by a fault of this program: {}", e.what());
+  }
+}
+
 }  // namespace
 
 Appliance::Appliance(Services services, Configuration configuration)
@@ -130,20 +139,39 @@ void Appliance::nudge_all() {
 // A plain function: its lambda never shares a full expression with an await.
 void Appliance::serve(std::shared_ptr<transport::ByteStream> stream) {
   if (stopping_) return stream->close();
-  sessions_.emplace(stream.get(), stream);
+  sessions_[stream.get()] = [stream] { stream->close(); };
   asio::co_spawn(services_.loop, run_session(stream), [this, stream](std::exception_ptr failed) {
     sessions_.erase(stream.get());
     stream->close();
-    if (!failed) return;
-    try {
-      std::rethrow_exception(failed);
-    } catch (const std::exception& e) {
-      log::error("a session ended by a fault of this program: {}", e.what());
-    }
+    report_fault(failed);
+  });
+}
+
+void Appliance::serve(std::shared_ptr<transport::ResumableChannel> channel) { attend(std::move(channel), false); }
+
+void Appliance::call(std::shared_ptr<transport::ResumableChannel> channel) { attend(std::move(channel), true); }
+
+void Appliance::attend(std::shared_ptr<transport::ResumableChannel> channel, bool calls) {
+  if (stopping_) return;
+  channel->attend();
+  sessions_[channel.get()] = [channel] { channel->close(); };
+  asio::co_spawn(services_.loop, run_session(channel, calls), [this, channel](std::exception_ptr failed) {
+    sessions_.erase(channel.get());
+    channel->leave();
+    report_fault(failed);
   });
 }
 
 asio::awaitable<void> Appliance::run_session(std::shared_ptr<transport::ByteStream> stream) { co_await device::serve(*stream, *this); }
+
+asio::awaitable<void> Appliance::run_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls) {
+  if (calls) {
+    coap::Message ping;
+    ping.id = get_be16(random().bytes(2), 0);
+    if (const auto sent = co_await channel->send(ping); !sent) co_return;
+  }
+  co_await device::serve(*channel, *this);
+}
 
 void Appliance::wind_down() {
   stopping_ = true;
@@ -159,7 +187,7 @@ void Appliance::stop() {
   stopping_ = true;
   for (auto& [id, member] : fleet_)
     if (member.channel) member.channel->close();
-  for (auto& [key, stream] : sessions_) stream->close();
+  for (auto& [key, close] : sessions_) close();
 }
 
 FleetMember* Appliance::find(const transport::DeviceId& id) {
@@ -177,15 +205,9 @@ bool Appliance::knows_address(const std::string& peer) const {
   return std::any_of(fleet_.begin(), fleet_.end(), [&](const auto& entry) { return entry.second.row.approval == "approved" && entry.second.row.address == address; });
 }
 
-transfer::ChunkedOptions Appliance::transfer_options() const {
-  transfer::ChunkedOptions options;
-  options.offer_fast = configuration_.fast_ota;
-  return options;
-}
-
-Result<crypto::RsaPublicKey> Appliance::admit(const transport::lightssl::Claim& claim, const std::string&) {
+Result<Bytes> Appliance::admit(const transport::Claim& claim, const std::string&) {
   auto admission = consider(claim, fleet_, configuration_.policy);
-  if (admission.key) return std::move(*admission.key);
+  if (!admission.key.empty()) return std::move(admission.key);
   if (admission.answer == Admission::Answer::changed_key) {
     auto& row = find(claim.id)->row;
     if (row.changed_key != claim.public_key) {
@@ -217,7 +239,14 @@ void Appliance::turned_away(const Error& why, const std::string& peer) {
   if (refusals_.is_news(address, words)) journal_.record(log::Level::warning, {"", kind, words});
 }
 
-asio::awaitable<Result<std::unique_ptr<device::Berth>>> Appliance::berth(const transport::lightssl::Claim& claim, const device::Hello& hello,
+void Appliance::handshake_failed(const Error& why, const std::string& peer) {
+  const auto address = without_port(peer);
+  const auto words = fmt::format("the device at {} does not get through its handshake: {}. As a rule it was set up for another server, or its key was never written. "
+                                 "Write this server's key to it: 'drydock keys export --udp' makes the file and shows the commands", address, why.message);
+  if (refusals_.is_news(address, words)) journal_.record(log::Level::warning, {"", "wrong_server_key", words});
+}
+
+asio::awaitable<Result<std::unique_ptr<device::Berth>>> Appliance::berth(const transport::Claim& claim, const device::Hello& hello,
                                                                          transport::Channel& channel) {
   auto [entry, is_new] = fleet_.try_emplace(claim.id);
   auto& member = entry->second;

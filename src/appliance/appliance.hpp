@@ -11,6 +11,7 @@
 #include "device/dock.hpp"
 #include "firmware/files.hpp"
 #include "transport/byte_stream.hpp"
+#include "transport/resumable_channel.hpp"
 
 #include <asio/io_context.hpp>
 
@@ -37,6 +38,12 @@ public:
 
   /// Serves a connection until its end, in a coroutine of its own.
   void serve(std::shared_ptr<transport::ByteStream> stream);
+  /// Likewise for a UDP device that has begun to speak.
+  void serve(std::shared_ptr<transport::ResumableChannel> channel);
+  /// Begins to speak to one that has a session, and serves it if it answers.
+  void call(std::shared_ptr<transport::ResumableChannel> channel);
+  /// A UDP device that did not get through its handshake.
+  void handshake_failed(const Error& why, const std::string& peer);
 
   /// Somebody else changed the database (the command line did): looks again, and lets every device be decided anew.
   asio::awaitable<Result<void>> reload();
@@ -66,10 +73,10 @@ public:
   const crypto::Workshop& workshop() const override { return services_.workshop; }
   Turnstile& handshakes() override { return handshakes_; }
   bool knows_address(const std::string& peer) const override;
-  transfer::ChunkedOptions transfer_options() const override;
-  Result<crypto::RsaPublicKey> admit(const transport::lightssl::Claim& claim, const std::string& peer) override;
+  bool offer_fast_ota() const override { return configuration_.fast_ota; }
+  Result<Bytes> admit(const transport::Claim& claim, const std::string& peer) override;
   void turned_away(const Error& why, const std::string& peer) override;
-  asio::awaitable<Result<std::unique_ptr<device::Berth>>> berth(const transport::lightssl::Claim& claim, const device::Hello& hello,
+  asio::awaitable<Result<std::unique_ptr<device::Berth>>> berth(const transport::Claim& claim, const device::Hello& hello,
                                                                 transport::Channel& channel) override;
   device::Bystander bystander(const transport::DeviceId& id) override;
 
@@ -77,6 +84,8 @@ private:
   friend class ApplianceBerth;
 
   asio::awaitable<void> run_session(std::shared_ptr<transport::ByteStream> stream);
+  void attend(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
+  asio::awaitable<void> run_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
   FleetMember* find(const transport::DeviceId& id);
   void call_waiting();
   void nudge_all();
@@ -91,7 +100,7 @@ private:
   Refusals refusals_;
   Turns turns_;
   Turnstile handshakes_{limits::handshakes_at_once};
-  std::map<transport::ByteStream*, std::shared_ptr<transport::ByteStream>> sessions_;
+  std::map<const void*, std::function<void()>> sessions_;   ///< how to close each
   std::uint64_t connections_ = 0;
   std::uint64_t revision_ = 0;
   std::uint64_t structure_ = 0;

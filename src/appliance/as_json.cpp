@@ -85,7 +85,9 @@ json step(const store::StepRow& s) {
 
 }  // namespace
 
-std::string key_as_json(const std::string& fingerprint, const std::string& pem) { return print({{"fingerprint", fingerprint}, {"public_key", pem}}); }
+std::string keys_as_json(const KeyForPeople& tcp, const KeyForPeople& udp) {
+  return print({{"fingerprint", tcp.fingerprint}, {"public_key", tcp.pem}, {"udp", {{"fingerprint", udp.fingerprint}, {"public_key", udp.pem}}}});
+}
 
 std::string catalogue_as_json(const firmware::Catalogue& catalogue) {
   auto list = json::array();

@@ -14,7 +14,11 @@
 
 namespace drydock::appliance {
 
-std::string key_as_json(const std::string& fingerprint, const std::string& pem);
+struct KeyForPeople {
+  std::string fingerprint;
+  std::string pem;
+};
+std::string keys_as_json(const KeyForPeople& tcp, const KeyForPeople& udp);
 std::string catalogue_as_json(const firmware::Catalogue& catalogue);
 
 struct Inspected {

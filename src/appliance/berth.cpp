@@ -224,7 +224,7 @@ asio::awaitable<void> ApplianceBerth::sent(Result<transfer::Delivery> delivery) 
   if (!delivery) {
     appliance_.journal_.record(log::Level::warning, {id_.text(), "failed", fmt::format("{} was not sent: {}", title, delivery.error().message)});
     // A connection that broke says nothing of what the device has: its next Describe does.
-    if (delivery.error().kind == Kind::closed) co_return;
+    if (delivery.error().kind == Kind::closed || delivery.error().kind == Kind::restarted) co_return;
     (void)co_await appliance_.journal_.failed(id_.text(), transfer.step_id, delivery.error().message);
     co_return;
   }

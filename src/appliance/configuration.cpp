@@ -55,6 +55,7 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"state.folder", {[](const toml::node& n, Configuration& c) { return take_text(n, c.state_folder); }, "a path in quotes"}},
       {"listen.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.address); }, "an IP address in quotes"}},
       {"listen.tcp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.tcp_port, 0, 65535); }, "a port number, 0 to 65535"}},
+      {"listen.udp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.udp_port, 0, 65535); }, "a port number, 0 to 65535"}},
       {"devices.policy", {[](const toml::node& n, Configuration& c) { return take_word(n, c.policy, parse_policy); }, "\"approve\", \"open\" or \"closed\""}},
       {"updates.concurrent", {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); }, "a number, 1 to 10000"}},
       {"updates.fast", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.fast_ota); }, "true or false"}},
@@ -136,6 +137,8 @@ std::string default_configuration_text() {
 #address = "0.0.0.0"
 # Photon, P1 and Core connect here. Their server address says which port to use.
 #tcp_port = 5683
+# Electron, Argon, Boron, Tracker, P2 / Photon 2 and M SoM connect here. They use this port whatever their server address says.
+#udp_port = 5684
 
 [devices]
 # What happens to a device that was never seen before:

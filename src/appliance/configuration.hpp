@@ -22,6 +22,7 @@ struct Configuration {
   std::filesystem::path state_folder = "/var/lib/drydock";
   std::string address = "0.0.0.0";
   std::uint16_t tcp_port = 5683;
+  std::uint16_t udp_port = 5684;   ///< devices from 1.1 on use no other (PROTOCOL §3.1)
   Policy policy = Policy::approve;
   int concurrent_updates = 8;   ///< devices that are sent a module at the same time
   bool fast_ota = true;

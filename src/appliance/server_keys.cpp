@@ -13,11 +13,21 @@ namespace {
 constexpr int key_bits = 2048;
 constexpr std::size_t largest_key_file = 16 * 1024;
 
+Result<Bytes> read_key(const StateFolder& folder, const std::filesystem::path& file) {
+  auto content = firmware::read_file(file, largest_key_file);
+  if (!content && content.error().kind == Kind::not_found) return failure(Kind::not_found, fmt::format("there is no server key yet in {}", folder.root.string()));
+  return content;
+}
+
+Result<void> write_key(const std::filesystem::path& file, const std::string& pem) {
+  if (std::filesystem::exists(file)) return failure(Kind::conflict, fmt::format("{} exists already and is never replaced", file.string()));
+  return firmware::write_file(file, view_of(pem));
+}
+
 }  // namespace
 
 Result<crypto::RsaPrivateKey> load_server_key(const StateFolder& folder) {
-  const auto content = firmware::read_file(folder.server_key(), largest_key_file);
-  if (!content && content.error().kind == Kind::not_found) return failure(Kind::not_found, fmt::format("there is no server key yet in {}", folder.root.string()));
+  const auto content = read_key(folder, folder.server_key());
   if (!content) return tl::unexpected(content.error());
   auto key = crypto::RsaPrivateKey::parse(*content);
   if (!key || key->size() != key_bits / 8)
@@ -27,16 +37,36 @@ Result<crypto::RsaPrivateKey> load_server_key(const StateFolder& folder) {
 }
 
 Result<crypto::RsaPrivateKey> create_server_key(const StateFolder& folder) {
-  if (std::filesystem::exists(folder.server_key())) return failure(Kind::conflict, fmt::format("{} exists already and is never replaced", folder.server_key().string()));
   auto key = crypto::RsaPrivateKey::generate(key_bits);
-  const auto pem = key.to_pem();
-  if (auto written = firmware::write_file(folder.server_key(), view_of(pem)); !written) return tl::unexpected(written.error());
+  if (auto written = write_key(folder.server_key(), key.to_pem()); !written) return tl::unexpected(written.error());
   return key;
 }
 
 Result<crypto::RsaPrivateKey> load_or_create_server_key(const StateFolder& folder) {
   auto key = load_server_key(folder);
   if (!key && key.error().kind == Kind::not_found) return create_server_key(folder);
+  return key;
+}
+
+Result<crypto::EcPrivateKey> load_udp_server_key(const StateFolder& folder) {
+  const auto content = read_key(folder, folder.udp_server_key());
+  if (!content) return tl::unexpected(content.error());
+  auto key = crypto::EcPrivateKey::parse(*content);
+  if (!key)
+    return failure(Kind::malformed, fmt::format("{} is not a P-256 key. It was left as it is: restore it from a backup, for devices know this server by it",
+                                                folder.udp_server_key().string()));
+  return key;
+}
+
+Result<crypto::EcPrivateKey> create_udp_server_key(const StateFolder& folder) {
+  auto key = crypto::EcPrivateKey::generate();
+  if (auto written = write_key(folder.udp_server_key(), key.to_pem()); !written) return tl::unexpected(written.error());
+  return key;
+}
+
+Result<crypto::EcPrivateKey> load_or_create_udp_server_key(const StateFolder& folder) {
+  auto key = load_udp_server_key(folder);
+  if (!key && key.error().kind == Kind::not_found) return create_udp_server_key(folder);
   return key;
 }
 
@@ -50,15 +80,12 @@ std::string fingerprint(ByteView spki) {
   return grouped;
 }
 
-Result<Bytes> server_key_file(ByteView spki, const std::string& host, std::optional<std::uint16_t> port) {
-  constexpr std::size_t size = 512;
-  constexpr std::size_t address_at = 384;
-  constexpr std::size_t port_at = 450;
+Result<Bytes> server_key_file(const KeyFileLayout& layout, ByteView spki, const std::string& host, std::optional<std::uint16_t> port) {
   constexpr std::uint8_t type_ipv4 = 0;
   constexpr std::uint8_t type_name = 1;
   constexpr std::size_t longest_name = 63;
 
-  Bytes file(size, 0xff);
+  Bytes file(layout.size, 0xff);
   std::copy(spki.begin(), spki.end(), file.begin());
   asio::error_code not_an_address;
   const auto ip = asio::ip::make_address_v4(host, not_an_address);
@@ -71,10 +98,10 @@ Result<Bytes> server_key_file(ByteView spki, const std::string& host, std::optio
     address = {type_name, static_cast<std::uint8_t>(host.size())};
     append(address, view_of(host));
   }
-  std::copy(address.begin(), address.end(), file.begin() + address_at);
+  std::copy(address.begin(), address.end(), file.begin() + static_cast<std::ptrdiff_t>(layout.address_at));
   if (port) {
-    file[port_at] = static_cast<std::uint8_t>(*port >> 8);
-    file[port_at + 1] = static_cast<std::uint8_t>(*port);
+    file[layout.port_at] = static_cast<std::uint8_t>(*port >> 8);
+    file[layout.port_at + 1] = static_cast<std::uint8_t>(*port);
   }
   return file;
 }

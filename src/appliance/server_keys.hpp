@@ -1,8 +1,9 @@
-// The server's key pair for TCP devices. Devices know the server by it: it is made once and never replaced, for losing
-// it would orphan every device (PROTOCOL §8.3).
+// The server's key pairs, RSA for TCP devices and EC for UDP devices. Devices know the server by them: they are made once
+// and never replaced, for losing one would orphan every device (PROTOCOL §8.3).
 #pragma once
 
 #include "appliance/state_folder.hpp"
+#include "crypto/ecc.hpp"
 #include "crypto/rsa.hpp"
 
 #include <optional>
@@ -17,11 +18,24 @@ Result<crypto::RsaPrivateKey> create_server_key(const StateFolder& folder);
 
 Result<crypto::RsaPrivateKey> load_or_create_server_key(const StateFolder& folder);
 
+/// The same for the P-256 key of UDP devices.
+Result<crypto::EcPrivateKey> load_udp_server_key(const StateFolder& folder);
+Result<crypto::EcPrivateKey> create_udp_server_key(const StateFolder& folder);
+Result<crypto::EcPrivateKey> load_or_create_udp_server_key(const StateFolder& folder);
+
 /// SHA-256 of the public key, in groups for people to compare.
 std::string fingerprint(ByteView spki);
 
-/// What `particle keys server` writes to a TCP device: 512 bytes (1024-byte aligned layouts do not apply), key at 0,
-/// address at 384, port at 450, the rest 0xff (PROTOCOL §8.2). Kind::malformed for a host name longer than 63 bytes.
-Result<Bytes> server_key_file(ByteView spki, const std::string& host, std::optional<std::uint16_t> port);
+/// What `particle keys server` writes to a device: key at 0, address and port behind it, the rest 0xff (PROTOCOL §8.2).
+struct KeyFileLayout {
+  std::size_t size;
+  std::size_t address_at;
+  std::size_t port_at;
+};
+inline constexpr KeyFileLayout tcp_key_file{512, 384, 450};
+inline constexpr KeyFileLayout udp_key_file{320, 192, 258};
+
+/// Kind::malformed for a host name longer than 63 bytes.
+Result<Bytes> server_key_file(const KeyFileLayout& layout, ByteView spki, const std::string& host, std::optional<std::uint16_t> port);
 
 }  // namespace drydock::appliance

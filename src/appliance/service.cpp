@@ -36,9 +36,12 @@ Service::Service(asio::io_context& loop, const Configuration& configuration)
   files_.sweep();
   auto database = store::Database::open(folder_.database(), store::Access::read_write);
   server_key_.emplace(or_throw(load_or_create_server_key(folder_)));
+  udp_server_key_.emplace(or_throw(load_or_create_udp_server_key(folder_)));
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
   Services services{loop_, *writer_, files_, *server_key_, random_, crypto::Workshop(pool_.get_executor())};
   appliance_ = std::make_unique<Appliance>(std::move(services), configuration_);
+  const UdpSide::Services udp{loop_, *writer_, *udp_server_key_, random_, crypto::Workshop(pool_.get_executor()), *appliance_};
+  udp_ = std::make_unique<UdpSide>(udp);
 }
 
 Service::~Service() {
@@ -49,17 +52,28 @@ Service::~Service() {
 asio::awaitable<Result<void>> Service::start() {
   const auto started = co_await appliance_->start();
   if (!started) co_return started;
-  try {
-    const asio::ip::tcp::endpoint at(asio::ip::make_address(configuration_.address), configuration_.tcp_port);
-    const auto serve = [this](std::shared_ptr<transport::ByteStream> stream) { appliance_->serve(std::move(stream)); };
-    listener_ = std::make_unique<transport::TcpListener>(loop_, at, serve);
-    changes_ = std::make_unique<ChangeWatch>(loop_.get_executor(), folder_);
-  } catch (const std::system_error& e) {
-    co_return failure(Kind::conflict, fmt::format("cannot listen on {} port {}: {}", configuration_.address, configuration_.tcp_port, e.code().message()));
-  }
+  if (const auto bound = listen(); !bound) co_return bound;
+  if (const auto taken_up = co_await udp_->start(); !taken_up) co_return taken_up;
   listener_->start();
   asio::co_spawn(loop_, watch_changes(), rethrow);
   co_return Result<void>{};
+}
+
+Result<void> Service::listen() {
+  auto port = configuration_.tcp_port;
+  try {
+    const auto address = asio::ip::make_address(configuration_.address);
+    const asio::ip::tcp::endpoint tcp(address, port);
+    const auto serve = [this](std::shared_ptr<transport::ByteStream> stream) { appliance_->serve(std::move(stream)); };
+    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, serve);
+    port = configuration_.udp_port;
+    const transport::UdpEndpoint udp(address, port);
+    udp_->listen(udp);
+    changes_ = std::make_unique<ChangeWatch>(loop_.get_executor(), folder_);
+    return {};
+  } catch (const std::system_error& e) {
+    return failure(Kind::conflict, fmt::format("cannot listen on {} port {}: {}", configuration_.address, port, e.code().message()));
+  }
 }
 
 asio::awaitable<void> Service::watch_changes() {
@@ -86,6 +100,7 @@ void Service::stop() {
   in_a_hurry_ = stopping_;
   if (std::exchange(stopping_, true)) return;
   if (listener_) listener_->stop();
+  udp_->stop();
   if (changes_) changes_->stop();
   appliance_->wind_down();
   const auto running = appliance_->transfers();
@@ -108,6 +123,7 @@ asio::awaitable<void> Service::drain() {
     pause.expires_after(10ms);
     (void)co_await pause.async_wait(as_result);
   }
+  udp_->close();
   if (signals_) signals_->cancel();
 }
 

@@ -4,6 +4,7 @@
 #include "appliance/appliance.hpp"
 #include "appliance/change_watch.hpp"
 #include "appliance/state_folder.hpp"
+#include "appliance/udp_side.hpp"
 #include "transport/tcp_listener.hpp"
 
 #include <asio/signal_set.hpp>
@@ -30,13 +31,16 @@ public:
 
   bool stopping() const { return stopping_; }
   std::uint16_t tcp_port() const { return listener_->port(); }
+  std::uint16_t udp_port() const { return udp_->port(); }
   Appliance& appliance() { return *appliance_; }
   const Appliance& appliance() const { return *appliance_; }
   store::Writer& writer() { return *writer_; }
   const StateFolder& folder() const { return folder_; }
   const crypto::RsaPrivateKey& server_key() const { return *server_key_; }
+  const crypto::EcPrivateKey& udp_server_key() const { return *udp_server_key_; }
 
 private:
+  Result<void> listen();
   asio::awaitable<void> watch_changes();
   asio::awaitable<void> drain();
   void await_signal();
@@ -46,11 +50,13 @@ private:
   StateFolder folder_;
   std::optional<ServiceLock> lock_;
   std::optional<crypto::RsaPrivateKey> server_key_;
+  std::optional<crypto::EcPrivateKey> udp_server_key_;
   crypto::SystemRandom random_;
   asio::thread_pool pool_{1};
   std::unique_ptr<store::Writer> writer_;
   firmware::ModuleFiles files_;
   std::unique_ptr<Appliance> appliance_;
+  std::unique_ptr<UdpSide> udp_;
   std::unique_ptr<transport::TcpListener> listener_;
   std::unique_ptr<ChangeWatch> changes_;
   std::unique_ptr<asio::signal_set> signals_;

@@ -13,6 +13,7 @@ struct StateFolder {
   std::filesystem::path database() const { return root / "drydock.db"; }
   std::filesystem::path firmware() const { return root / "firmware"; }
   std::filesystem::path server_key() const { return root / "server_key.pem"; }
+  std::filesystem::path udp_server_key() const { return root / "server_key_udp.pem"; }
   std::filesystem::path lock() const { return root / "lock"; }
   /// Touched by the command line when it has changed the database, so that a running service looks.
   std::filesystem::path changed() const { return root / "changed"; }

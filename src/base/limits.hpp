@@ -24,6 +24,7 @@ inline constexpr std::size_t dtls_handshakes_per_address = 16;
 inline constexpr std::size_t handshake_message = 2048;     ///< of a device; real ones have at most 94 bytes
 inline constexpr std::uint16_t handshake_messages_ahead = 8;   ///< kept when they come out of order
 inline constexpr std::size_t dtls_sessions = 10'000;       ///< known, with or without a device behind them at the moment
+inline constexpr std::size_t datagram = 2048;              ///< a device's record has at most 1152 bytes and its headers
 inline constexpr std::size_t datagrams_waiting = 256;      ///< messages of one device that nobody has read yet
 
 // Messages. A device's buffer is at most 1152 bytes; block-wise transfer carries what is longer.
@@ -39,6 +40,8 @@ inline constexpr std::size_t text = 256;                   ///< one text a devic
 // Waiting for a device.
 inline constexpr auto describe_response = 30s;
 inline constexpr auto idle = 60s;                          ///< TCP devices ping after 15 s of silence and give up 10 s later
+inline constexpr auto idle_wifi = 2min;                    ///< UDP: a ping every 25 or 30 s, said up to four times
+inline constexpr auto idle_cellular = 26min;               ///< UDP: a ping every 23 minutes
 
 // The page. Each open page holds a thread of the web server.
 inline constexpr int page_streams = 16;

@@ -13,6 +13,7 @@ enum class Kind {
   too_large,    ///< beyond a limit of base/limits.hpp or of the device
   closed,       ///< the other side ended the connection
   timed_out,    ///< nothing came in time
+  restarted,    ///< the device started anew; the connection is sound, and nothing said before it counts
   interrupted,  ///< somebody here asked the waiting coroutine to look up
   refused,      ///< understood, and not allowed
   undescribed,  ///< a device describes itself in a way nothing can be planned from; the connection is sound

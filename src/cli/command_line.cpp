@@ -28,6 +28,7 @@ struct Flags {
   std::optional<std::uint16_t> port;
   std::optional<std::string> policy;
   std::optional<std::string> log_level;
+  std::optional<std::uint16_t> udp_port;
   std::optional<std::uint16_t> web_port;
   bool no_web = false;
   bool json = false;
@@ -44,6 +45,7 @@ Result<Context> make_context(const Flags& flags) {
   if (flags.port) context.configuration.tcp_port = *flags.port;
   if (flags.policy) context.configuration.policy = *appliance::parse_policy(*flags.policy);
   if (flags.log_level) context.configuration.log_level = *appliance::parse_log_level(*flags.log_level);
+  if (flags.udp_port) context.configuration.udp_port = *flags.udp_port;
   if (flags.web_port) context.configuration.web.port = *flags.web_port;
   if (flags.no_web) context.configuration.web.enabled = false;
   context.json = flags.json;
@@ -103,6 +105,7 @@ private:
     auto* sub = command(app_, "serve", "Run the appliance", [](const Context& c) { return serve(c); });
     sub->add_option("--address", flags_.address, "IP address to listen on");
     sub->add_option("--port", flags_.port, "TCP port for Photon, P1 and Core");
+    sub->add_option("--udp-port", flags_.udp_port, "UDP port for later devices, which as a rule know no other than 5684");
     sub->add_option("--web-port", flags_.web_port, "TCP port of the page");
     sub->add_flag("--no-web", flags_.no_web, "Without the page");
     sub->add_option("--policy", flags_.policy, "What happens to unknown devices: approve, open or closed")->check(CLI::IsMember({"approve", "open", "closed"}));
@@ -113,16 +116,17 @@ private:
     sub->add_flag("--fast", demo_.fast, "Virtual devices without the delays of real flash memory");
   }
   void add_keys() {
-    auto* keys = app_.add_subcommand("keys", "The key by which devices know this server");
+    auto* keys = app_.add_subcommand("keys", "The keys by which devices know this server");
     keys->require_subcommand(1);
-    command(*keys, "create", "Make it (serve does so by itself)", [](const Context& c) { return keys_create(c); });
-    with_json(command(*keys, "show", "Show its public half", [](const Context& c) { return keys_show(c); }));
+    command(*keys, "create", "Make them (serve does so by itself)", [](const Context& c) { return keys_create(c); });
+    with_json(command(*keys, "show", "Show their public halves", [](const Context& c) { return keys_show(c); }));
     auto* exporting = command(*keys, "export", "Write the public key for 'particle keys server', and say how to point a device here",
                               [this](const Context& c) { return keys_export(c, key_export_); });
-    exporting->add_option("-o,--output", key_export_.output, "File to write")->capture_default_str();
+    exporting->add_flag("--udp", key_export_.udp, "The key for Electron, Argon, Boron, Tracker, P2 and the like, instead of that for Photon, P1 and Core");
+    exporting->add_option("-o,--output", key_export_.output, "File to write (default: drydock.pub.der, or drydock-udp.pub.der)");
     exporting->add_option("--host", key_export_.host, "This machine's address, as devices reach it");
     exporting->add_option("--port", flags_.port, "TCP port devices should use");
-    exporting->add_flag("--dfu", key_export_.whole_file, "Write the whole 512-byte record for dfu-util instead, with address and port");
+    exporting->add_flag("--dfu", key_export_.whole_file, "Write the whole record for dfu-util instead, with address and port");
     exporting->add_flag("--force", key_export_.force, "Replace an existing file");
   }
   void add_firmware() {

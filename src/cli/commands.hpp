@@ -27,9 +27,10 @@ int demo(const DemoOptions& options);
 int keys_create(const Context& context);
 int keys_show(const Context& context);
 struct KeyExport {
-  std::filesystem::path output = "drydock.pub.der";
+  std::filesystem::path output;    ///< empty: a name that says which key it is
   std::string host;                ///< empty: this machine's address, where there is only one
-  bool whole_file = false;         ///< the 512 bytes for dfu-util, with address and port, instead of the bare key
+  bool udp = false;                ///< the EC key of UDP devices
+  bool whole_file = false;         ///< what dfu-util writes, with address and port, instead of the bare key
   bool force = false;
 };
 int keys_export(const Context& context, const KeyExport& what);

@@ -95,7 +95,7 @@ public:
     stock(state_.path(), firmware_);
     configuration_.state_folder = state_.path();
     configuration_.address = "127.0.0.1";
-    configuration_.tcp_port = 0;
+    configuration_.tcp_port = configuration_.udp_port = 0;
     configuration_.policy = appliance::Policy::open;
     service_.emplace(loop_, configuration_);
     service_->stop_on_signals();

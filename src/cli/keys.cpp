@@ -41,40 +41,72 @@ Result<std::string> host_for_devices(const std::string& asked) {
 int keys_create(const Context& context) {
   const auto folder = folder_of(context);
   if (const auto made = folder.create(); !made) return complain(made.error().message);
-  const auto key = appliance::create_server_key(folder);
-  if (!key) return complain(key.error().message);
-  fmt::print("A server key was made: {}\n", folder.server_key().string());
+  const auto tcp = appliance::create_server_key(folder);
+  const auto udp = appliance::create_udp_server_key(folder);
+  if (tcp) fmt::print("A server key for TCP devices was made: {}\n", folder.server_key().string());
+  if (udp) fmt::print("A server key for UDP devices was made: {}\n", folder.udp_server_key().string());
+  if (!tcp && (!udp || tcp.error().kind != Kind::conflict)) return complain(tcp.error().message);
+  if (!udp && (!tcp || udp.error().kind != Kind::conflict)) return complain(udp.error().message);
   return 0;
 }
 
 int keys_show(const Context& context) {
-  const auto key = appliance::load_server_key(folder_of(context));
-  if (!key) return complain(key.error().message + ". 'drydock keys create' makes one, and so does the first start of 'drydock serve'");
-  const auto spki = key->public_key_spki();
-  if (context.json) fmt::print("{}\n", appliance::key_as_json(appliance::fingerprint(spki), key->public_key_pem()));
-  else fmt::print("fingerprint  {}\n{}", appliance::fingerprint(spki), key->public_key_pem());
+  const auto folder = folder_of(context);
+  const auto tcp = appliance::load_server_key(folder);
+  const auto udp = appliance::load_udp_server_key(folder);
+  for (const auto* error : {tcp ? nullptr : &tcp.error(), udp ? nullptr : &udp.error()})
+    if (error != nullptr) return complain(error->message + ". 'drydock keys create' makes what is missing, and so does the first start of 'drydock serve'");
+  const auto tcp_print = appliance::fingerprint(tcp->public_key_spki());
+  const auto udp_print = appliance::fingerprint(udp->public_key_spki());
+  if (context.json) fmt::print("{}\n", appliance::keys_as_json({tcp_print, tcp->public_key_pem()}, {udp_print, udp->public_key_pem()}));
+  else fmt::print("For Photon, P1 and Core (TCP):\nfingerprint  {}\n{}\nFor Electron, Argon, Boron, Tracker, P2 and later (UDP):\nfingerprint  {}\n{}", tcp_print,
+                  tcp->public_key_pem(), udp_print, udp->public_key_pem());
   return 0;
 }
+
+namespace {
+
+// What a person does next, by the kind of device.
+void explain_tcp(const KeyExport& what, const std::string& file, const std::string& host, std::uint16_t port) {
+  fmt::print("To point a Photon here, connect it by USB and put it into DFU mode: hold SETUP, tap RESET, and let go\n"
+             "of SETUP when it blinks yellow. Then:\n\n");
+  if (what.whole_file) fmt::print("  dfu-util -d 2b04:d006 -a 1 -s 2082 -D {}\n\n(a P1 is 2b04:d008)", file);
+  else fmt::print("  particle keys server {} --host {} --port {}\n  particle keys address", file, host, port);
+}
+
+void explain_udp(const KeyExport& what, const std::string& file, const std::string& host, std::uint16_t port) {
+  fmt::print("To point an Argon, Boron, Tracker, Electron or P2 here, connect it by USB and put it into DFU mode: hold MODE,\n"
+             "tap RESET, and let go of MODE when it blinks yellow. Then:\n\n");
+  if (what.whole_file)
+    fmt::print("  dfu-util -d 2b04:d00d -a 1 -s 3298 -D {}\n\n(2b04:d00d is a Boron; Electron d00a, Argon d00c, B SoM d017, B5 SoM d019, Tracker d01a, P2 d020)", file);
+  else
+    fmt::print("  particle keys server {} --host {} --port {}\n  particle keys address", file, host, port);
+  if (port != 5684) fmt::print("\n\nMind the port: these devices use 5684 whatever is written to them.");
+}
+
+}  // namespace
 
 int keys_export(const Context& context, const KeyExport& what) {
   const auto folder = folder_of(context);
   if (const auto made = folder.create(); !made) return complain(made.error().message);
-  const auto key = appliance::load_or_create_server_key(folder);
-  if (!key) return complain(key.error().message);
+  const auto tcp = appliance::load_or_create_server_key(folder);
+  if (!tcp) return complain(tcp.error().message);
+  const auto udp = appliance::load_or_create_udp_server_key(folder);
+  if (!udp) return complain(udp.error().message);
   const auto host = host_for_devices(what.host);
   if (!host) return complain(host.error().message);
-  const auto port = context.configuration.tcp_port;
-  const auto spki = key->public_key_spki();
-  const auto content = what.whole_file ? appliance::server_key_file(spki, *host, port) : Result<Bytes>(spki);
+  const auto port = what.udp ? context.configuration.udp_port : context.configuration.tcp_port;
+  const auto spki = what.udp ? udp->public_key_spki() : tcp->public_key_spki();
+  const auto& layout = what.udp ? appliance::udp_key_file : appliance::tcp_key_file;
+  const auto content = what.whole_file ? appliance::server_key_file(layout, spki, *host, port) : Result<Bytes>(spki);
   if (!content) return complain(content.error().message);
-  if (!what.force && std::filesystem::exists(what.output)) return complain(what.output.string() + " exists already; --force replaces it");
-  if (const auto written = firmware::write_file(std::filesystem::absolute(what.output), *content); !written) return complain(written.error().message);
+  const auto output = !what.output.empty() ? what.output : std::filesystem::path(what.udp ? "drydock-udp.pub.der" : "drydock.pub.der");
+  if (!what.force && std::filesystem::exists(output)) return complain(output.string() + " exists already; --force replaces it");
+  if (const auto written = firmware::write_file(std::filesystem::absolute(output), *content); !written) return complain(written.error().message);
 
-  fmt::print("Wrote {} ({} bytes).\n\n", what.output.string(), content->size());
-  fmt::print("To point a Photon here, connect it by USB and put it into DFU mode: hold SETUP, tap RESET, and let go\n"
-             "of SETUP when it blinks yellow. Then:\n\n");
-  if (what.whole_file) fmt::print("  dfu-util -d 2b04:d006 -a 1 -s 2082 -D {}\n\n(a P1 is 2b04:d008)", what.output.string());
-  else fmt::print("  particle keys server {} --host {} --port {}\n  particle keys address", what.output.string(), *host, port);
+  fmt::print("Wrote {} ({} bytes).\n\n", output.string(), content->size());
+  if (what.udp) explain_udp(what, output.string(), *host, port);
+  else explain_tcp(what, output.string(), *host, port);
   fmt::print("\n\nand tap RESET. To send it back to Particle's cloud one day: particle keys server\n");
   return 0;
 }

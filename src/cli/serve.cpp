@@ -14,9 +14,10 @@ namespace {
 asio::awaitable<void> start(appliance::Service& service, const appliance::Configuration& configuration) {
   const auto started = co_await service.start();
   if (!started) throw std::runtime_error(started.error().message);
-  log::notice("drydock {} listens on {} port {} for Photon, P1 and Core; state in {}", version, configuration.address, service.tcp_port(), configuration.state_folder.string());
-  const auto spki = service.server_key().public_key_spki();
-  log::info("server key {}", appliance::fingerprint(spki));
+  log::notice("drydock {} listens on {} port {} for Photon, P1 and Core, UDP port {} for later devices; state in {}", version,
+              configuration.address, service.tcp_port(), service.udp_port(), configuration.state_folder.string());
+  log::info("server key for TCP {}", appliance::fingerprint(service.server_key().public_key_spki()));
+  log::info("server key for UDP {}", appliance::fingerprint(service.udp_server_key().public_key_spki()));
 }
 
 // Each device is a descriptor, and the soft limit is often 1024.

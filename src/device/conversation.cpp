@@ -46,8 +46,8 @@ void read_number(std::string_view text, Number& into) {
 
 }  // namespace
 
-Conversation::Conversation(transport::Channel& channel, crypto::Random& random, Bystander bystander)
-    : channel_(channel), random_(random), bystander_(std::move(bystander)), posted_describe_(limits::describe), message_id_(random_id(random)) {}
+Conversation::Conversation(transport::Channel& channel, crypto::Random& random)
+    : channel_(channel), random_(random), posted_describe_(limits::describe), message_id_(random_id(random)) {}
 
 asio::awaitable<Result<void>> Conversation::send(const Message& message, bool more_follow) {
   const auto then = more_follow ? transport::Then::more : transport::Then::flush;
@@ -64,27 +64,52 @@ asio::awaitable<Result<Message>> Conversation::receive(Clock::time_point deadlin
 }
 
 asio::awaitable<Result<Hello>> Conversation::hello(Clock::time_point deadline) {
-  for (;;) {
-    const auto message = co_await receive(deadline);
-    if (!message) co_return tl::unexpected(message.error());
-    if (!is_hello(*message)) co_return failure(Kind::malformed, "the device's first message is not Hello");
-    auto hello = parse_hello(message->payload);
-    if (!hello) co_return hello;
-    facts_.hello = *hello;
-    facts_.max_binary = hello->max_binary;
-    facts_.chunk_size = hello->chunk_size;
-    if (message->type == Type::confirmable)
-      if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
-    auto ours = server_hello();
-    ours.id = next_message_id();
-    if (const auto sent = co_await channel_.send(ours); !sent) co_return tl::unexpected(sent.error());
-    co_return hello;
+  const auto message = co_await receive(deadline);
+  if (!message) co_return tl::unexpected(message.error());
+  if (!is_hello(*message)) co_return failure(Kind::malformed, "the device's first message is not Hello");
+  if (const auto greeted = co_await greet(*message); !greeted) co_return tl::unexpected(greeted.error());
+  co_return facts_.hello;
+}
+
+asio::awaitable<Result<Hello>> Conversation::resume(ByteView hello_payload, Clock::time_point deadline) {
+  const auto remembered = parse_hello(hello_payload);
+  if (!remembered) co_return remembered;
+  const auto message = co_await receive(deadline);
+  if (!message) co_return tl::unexpected(message.error());
+  if (is_hello(*message)) {
+    if (const auto greeted = co_await greet(*message); !greeted) co_return tl::unexpected(greeted.error());
+    co_return facts_.hello;
   }
+  hello_payload_.assign(hello_payload.begin(), hello_payload.end());
+  facts_.hello = *remembered;
+  facts_.max_binary = remembered->max_binary;
+  facts_.chunk_size = remembered->chunk_size;
+  resumed_ = true;
+  if (const auto sent = co_await answer(*message); !sent) co_return tl::unexpected(sent.error());
+  co_return facts_.hello;
+}
+
+// Everything the device said before belongs to another run of it.
+asio::awaitable<Result<void>> Conversation::greet(const Message& message) {
+  const auto hello = parse_hello(message.payload);
+  if (!hello) co_return tl::unexpected(hello.error());
+  facts_ = Facts{};
+  facts_.hello = *hello;
+  facts_.max_binary = hello->max_binary;
+  facts_.chunk_size = hello->chunk_size;
+  hello_payload_ = message.payload;
+  posted_describe_.reset();
+  resumed_ = news_ = false;
+  if (const auto sent = co_await acknowledge(message); !sent) co_return sent;
+  if (!channel_.reliable()) co_return Result<void>{};
+  auto ours = server_hello();
+  ours.id = next_message_id();
+  co_return co_await channel_.send(ours);
 }
 
 asio::awaitable<Result<void>> Conversation::describe() {
   facts_.system.reset();
-  if (facts_.hello.says(hello_flag::posts_describe)) {
+  if (facts_.hello.says(hello_flag::posts_describe) && !resumed_) {
     const auto deadline = Clock::now() + time_to_post;
     while (!facts_.system) {
       const auto message = co_await receive(deadline);
@@ -127,7 +152,7 @@ asio::awaitable<Result<void>> Conversation::hear_out() {
 }
 
 asio::awaitable<Result<void>> Conversation::describe_application() {
-  if (facts_.application || facts_.hello.says(hello_flag::posts_describe)) co_return Result<void>{};
+  if (facts_.application || (facts_.hello.says(hello_flag::posts_describe) && !resumed_)) co_return Result<void>{};
   const auto body = co_await fetch_describe(describe_flag::application);
   if (!body && body.error().kind == Kind::closed) co_return tl::unexpected(body.error());
   if (body)
@@ -177,7 +202,7 @@ asio::awaitable<Result<Reason>> Conversation::keep_company(Clock::time_point unt
   auto silent_since = Clock::now();
   while (!std::exchange(news_, false)) {
     if (std::exchange(nudged_, false)) co_return Reason::nudged;
-    const auto gone = silent_since + limits::idle;
+    const auto gone = silent_since + longest_silence();
     const auto message = co_await channel_.receive(std::min(until, gone));
     if (!message && message.error().kind == Kind::interrupted) co_return Reason::nudged;
     if (!message && message.error().kind == Kind::timed_out) {
@@ -197,7 +222,9 @@ asio::awaitable<Result<bool>> Conversation::wait_for_reset(Clock::time_point unt
     if (!message && message.error().kind == Kind::timed_out) co_return false;
     if (!message && message.error().kind == Kind::closed) co_return true;
     if (!message) co_return tl::unexpected(message.error());
-    if (const auto sent = co_await answer(*message); !sent) co_return true;
+    const auto sent = co_await answer(*message);
+    if (!sent && sent.error().kind == Kind::restarted) co_return tl::unexpected(sent.error());
+    if (!sent) co_return true;
   }
 }
 
@@ -206,7 +233,8 @@ asio::awaitable<Result<Message>> Conversation::next_about_update(Clock::time_poi
     auto message = co_await receive(deadline);
     if (!message) co_return message;
     const bool request = coap::is_request(message->code);
-    if (!request && (message->code != Code::empty || message->type == Type::acknowledgement)) {
+    const bool answers_something = message->code != Code::empty || message->type == Type::acknowledgement || message->type == Type::reset;
+    if (!request && answers_something) {
       if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
       co_return message;
     }
@@ -222,6 +250,14 @@ asio::awaitable<Result<void>> Conversation::acknowledge(const Message& message) 
   if (message.type != Type::confirmable) co_return Result<void>{};
   const auto acknowledgement = coap::empty_acknowledgement(message.id);
   co_return co_await channel_.send(acknowledgement);
+}
+
+// TCP devices ping after 15 s. Over UDP the pause is a minute at most on Wi-Fi, and 23 minutes on a cellular network,
+// where each datagram costs (PROTOCOL §3.8); and a ping may have to be said four times.
+Clock::duration Conversation::longest_silence() const {
+  if (channel_.reliable()) return limits::idle;
+  const auto* platform = firmware::find_platform(facts_.hello.platform);
+  return platform != nullptr && !platform->cellular ? Clock::duration(limits::idle_wifi) : Clock::duration(limits::idle_cellular);
 }
 
 // A device cannot make us work without end: beyond its ration of requests the connection is closed.
@@ -254,9 +290,17 @@ asio::awaitable<Result<void>> Conversation::answer(const Message& message) {
     }
     case Subject::goodbye: {
       log::debug("goodbye: {}", goodbye_words(message.payload));
-      co_return co_await acknowledge(message);
+      const auto sent = co_await acknowledge(message);
+      // Over TCP it closes the connection next.
+      if (sent && !channel_.reliable()) co_return failure(Kind::closed, goodbye_words(message.payload));
+      co_return sent;
     }
-    case Subject::hello:
+    case Subject::hello: {
+      if (channel_.reliable()) co_return co_await acknowledge(message);
+      const auto greeted = co_await greet(message);
+      if (!greeted) co_return greeted;
+      co_return failure(Kind::restarted, "the device started anew");
+    }
     case Subject::update: co_return co_await acknowledge(message);
     case Subject::unknown: break;
   }

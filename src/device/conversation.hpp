@@ -29,10 +29,20 @@ enum class Reason {
 class Conversation final : public transfer::Dialogue {
 public:
   /// `channel` and `random` must outlive the conversation.
-  Conversation(transport::Channel& channel, crypto::Random& random, Bystander bystander);
+  Conversation(transport::Channel& channel, crypto::Random& random);
+  void accompanied_by(Bystander bystander) { bystander_ = std::move(bystander); }
 
-  /// Waits for Hello and answers it with ours, which must be the first message a device gets.
+  /// Waits for Hello and answers it: over TCP with ours, which must be the first message a device gets; over UDP with an
+  /// acknowledgement, before which it takes no request.
   asio::awaitable<Result<Hello>> hello(Clock::time_point deadline);
+
+  /// The same in a session that was left and is now gone on with: the device says Hello only if something changed, else
+  /// what it said before counts. Over UDP, Kind::restarted from any other function here means that it said Hello anew:
+  /// facts() has begun afresh with it.
+  asio::awaitable<Result<Hello>> resume(ByteView hello_payload, Clock::time_point deadline);
+
+  /// Of the last Hello, to resume with.
+  const Bytes& hello_payload() const { return hello_payload_; }
 
   /// A system Describe newer than this call, posted by the device or asked for, and what the device says beside it.
   /// Kind::undescribed when there is none that can be read; anything else ends the session.
@@ -44,7 +54,8 @@ public:
   /// Answers the device until something happens or `until`. Kind::closed, Kind::timed_out (it fell silent) end the session.
   asio::awaitable<Result<Reason>> keep_company(Clock::time_point until);
 
-  /// Waits for the device to go away, as it does when it resets. True when it did before `until`.
+  /// Waits for the device to go away, as it does when it resets. True when it did before `until`; over UDP it comes back in
+  /// the same session, as Kind::restarted.
   asio::awaitable<Result<bool>> wait_for_reset(Clock::time_point until);
 
   const Facts& facts() const { return facts_; }
@@ -60,7 +71,9 @@ public:
 private:
   asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline);
   asio::awaitable<Result<void>> hear_out();
+  asio::awaitable<Result<void>> greet(const coap::Message& hello);
   bool within_ration();
+  Clock::duration longest_silence() const;
   asio::awaitable<Result<coap::Message>> response_to(const coap::Message& request, Clock::time_point deadline);
   asio::awaitable<Result<Bytes>> fetch_describe(std::optional<std::uint8_t> part);
   asio::awaitable<Result<void>> acknowledge(const coap::Message& message);
@@ -73,6 +86,8 @@ private:
   crypto::Random& random_;
   Bystander bystander_;
   Facts facts_;
+  Bytes hello_payload_;
+  bool resumed_ = false;  ///< without a Hello: what a device posts behind it will not come
   coap::BlockAssembler posted_describe_;
   std::uint16_t message_id_;
   std::uint8_t token_ = 0;

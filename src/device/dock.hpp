@@ -6,8 +6,9 @@
 #include "crypto/offload.hpp"
 #include "device/conversation.hpp"
 #include "planning/plan.hpp"
-#include "transfer/chunked.hpp"
-#include "transport/lightssl_handshake.hpp"
+#include "transfer/delivery.hpp"
+#include "crypto/rsa.hpp"
+#include "transport/claim.hpp"
 
 namespace drydock::device {
 
@@ -55,16 +56,17 @@ public:
   virtual Turnstile& handshakes() = 0;
   /// Whether a device that was let in came from there last.
   virtual bool knows_address(const std::string& peer) const = 0;
-  virtual transfer::ChunkedOptions transfer_options() const = 0;
+  virtual bool offer_fast_ota() const = 0;
 
-  /// The key to answer this claim with, or why it is not answered. Nothing is remembered yet: a claim proves nothing.
-  virtual Result<crypto::RsaPublicKey> admit(const transport::lightssl::Claim& claim, const std::string& peer) = 0;
+  /// The public key to trust for this claim, as SubjectPublicKeyInfo, or why the device may not come in. Nothing is
+  /// remembered yet: over TCP a claim proves nothing.
+  virtual Result<Bytes> admit(const transport::Claim& claim, const std::string& peer) = 0;
 
   /// Somebody who got no further than the handshake.
   virtual void turned_away(const Error& why, const std::string& peer) = 0;
 
   /// After Hello has proved the key. `channel` must outlive the berth; interrupt() and close() may be called on it.
-  virtual asio::awaitable<Result<std::unique_ptr<Berth>>> berth(const transport::lightssl::Claim& claim, const Hello& hello,
+  virtual asio::awaitable<Result<std::unique_ptr<Berth>>> berth(const transport::Claim& claim, const Hello& hello,
                                                                 transport::Channel& channel) = 0;
 
   virtual Bystander bystander(const transport::DeviceId& id) = 0;

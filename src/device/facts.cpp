@@ -1,5 +1,7 @@
 #include "device/facts.hpp"
 
+#include <algorithm>
+
 namespace drydock::device {
 
 firmware::Inventory Facts::inventory() const {
@@ -17,6 +19,13 @@ std::uint16_t Facts::usable_chunk_size() const {
   constexpr std::uint16_t smallest = 128;
   const bool sensible = chunk_size >= smallest && chunk_size <= usual && chunk_size % 4 == 0;
   return sensible ? chunk_size : usual;
+}
+
+std::uint16_t Facts::resumable_chunk_size() const {
+  constexpr int smallest = 512;
+  constexpr int largest = 1136;
+  constexpr int header = 14;
+  return static_cast<std::uint16_t>(std::clamp((hello.max_message - header) / 4 * 4, smallest, largest));
 }
 
 }  // namespace drydock::device

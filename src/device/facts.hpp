@@ -23,6 +23,11 @@ struct Facts {
 
   /// What the device asks for where that makes sense, else what every version takes (PROTOCOL §5.3).
   std::uint16_t usable_chunk_size() const;
+  /// For OTA protocol v3: as much as fits a message of the device (PROTOCOL §5.5).
+  std::uint16_t resumable_chunk_size() const;
+
+  /// Devices from 5.5 on want to be told what kind of module comes.
+  bool knows_module_function() const { return hello.system_version >= 5500; }
 
   bool takes_updates() const { return updates_enabled.value_or(true) || updates_forced; }
   /// For the planner. Only with a system Describe.

@@ -27,6 +27,7 @@ Subject subject_of(const Message& request) {
   }
   if (letter == 'x' && post) return Subject::goodbye;
   if (letter == 'c' && get) return Subject::update;
+  if (letter == 'A' && post) return Subject::update;
   if (letter == 'u' && (put || post)) return Subject::update;
   return Subject::unknown;
 }

@@ -16,7 +16,7 @@ enum class Subject {
   event,
   subscription,
   goodbye,
-  update,    ///< GET c, PUT u, POST u: for the transfer
+  update,    ///< GET c, PUT u, POST u, POST A: for the transfer
   unknown,
 };
 Subject subject_of(const coap::Message& request);

@@ -1,6 +1,8 @@
 #include "device/session.hpp"
 
 #include "base/limits.hpp"
+#include "transfer/chunked.hpp"
+#include "transfer/resumable.hpp"
 #include "transport/lightssl_channel.hpp"
 
 #include <asio/this_coro.hpp>
@@ -17,9 +19,24 @@ constexpr auto refusal_time = 5s;
 
 Error left(bool with_new_firmware) { return {Kind::closed, with_new_firmware ? "the device resets into its new firmware" : "the device disconnected"}; }
 
-// The life of a device at its berth. It ends with the connection: by a reset, as a rule, for that is how a device
-// puts a module into force.
-asio::awaitable<Error> live(Conversation& device, Berth& berth, transfer::ChunkedOptions options) {
+asio::awaitable<Result<transfer::Delivery>> send_module(Conversation& device, Berth& berth, const Decision::Send& what, bool offer_fast) {
+  const transfer::Progress progress = [&berth](std::size_t bytes) { berth.progress(bytes); };
+  const auto& facts = device.facts();
+  if (facts.hello.says(hello_flag::ota_v3)) {
+    transfer::ResumableOptions options;
+    options.chunk_size = facts.resumable_chunk_size();
+    if (facts.knows_module_function()) options.module_function = static_cast<std::uint8_t>(what.step.module.key.function);
+    co_return co_await transfer::send_resumable(device, *what.image, options, progress);
+  }
+  transfer::ChunkedOptions options;
+  options.offer_fast = offer_fast;
+  options.chunk_size = facts.usable_chunk_size();
+  co_return co_await transfer::send_chunked(device, *what.image, options, progress);
+}
+
+// The life of a device at its berth. It ends with the connection, or over UDP with a new Hello: by a reset, as a rule, for
+// that is how a device puts a module into force.
+asio::awaitable<Error> live(Conversation& device, Berth& berth, bool offer_fast) {
   for (;;) {
     const auto described = co_await device.describe();
     if (!described && described.error().kind == Kind::undescribed) {
@@ -41,10 +58,7 @@ asio::awaitable<Error> live(Conversation& device, Berth& berth, transfer::Chunke
     }
     if (!decision) co_return decision.error();
 
-    const auto& [step, image] = *decision->send;
-    options.chunk_size = device.facts().usable_chunk_size();
-    const transfer::Progress progress = [&berth](std::size_t bytes) { berth.progress(bytes); };
-    const auto delivery = co_await transfer::send_chunked(device, *image, options, progress);
+    const auto delivery = co_await send_module(device, berth, *decision->send, offer_fast);
     co_await berth.sent(delivery);
     // After a refusal the device is as it was; after anything else that failed nobody knows what it waits for.
     if (!delivery && delivery.error().kind != Kind::refused) co_return delivery.error();
@@ -57,7 +71,7 @@ asio::awaitable<Error> live(Conversation& device, Berth& berth, transfer::Chunke
 }
 
 struct Opened {
-  lightssl::Claim claim;
+  transport::Claim claim;
   lightssl::Credentials credentials;
 };
 
@@ -68,7 +82,9 @@ asio::awaitable<Result<Opened>> open_in_turn(transport::ByteStream& stream, cons
   const auto pass = co_await dock.handshakes().enter(line);
   const auto claim = co_await lightssl::open_claim(sealed, dock.server_key(), dock.workshop());
   if (!claim) co_return tl::unexpected(claim.error());
-  const auto device_key = dock.admit(*claim, stream.peer());
+  const auto key_to_trust = dock.admit(*claim, stream.peer());
+  if (!key_to_trust) co_return tl::unexpected(key_to_trust.error());
+  const auto device_key = crypto::RsaPublicKey::from_spki(*key_to_trust);
   if (!device_key) co_return tl::unexpected(device_key.error());
   const auto credentials = co_await lightssl::accept_claim(stream, *device_key, dock.server_key(), dock.random(), dock.workshop(), Clock::now() + limits::handshake);
   if (!credentials) co_return tl::unexpected(credentials.error());
@@ -88,16 +104,51 @@ asio::awaitable<Result<void>> come_in(transport::ByteStream& stream, Dock& dock)
   co_return co_await stay(channel, claim, dock);
 }
 
+// Over UDP the session may be one that the device left, or this program did: then it need not say Hello.
+asio::awaitable<Result<Hello>> greet(Conversation& device, const transport::ResumableChannel& channel) {
+  if (!channel.bond()) co_return co_await device.hello(Clock::now() + limits::handshake);
+  co_return co_await device.resume(channel.bond()->memo, Clock::now() + limits::describe_response);
+}
+
+// Whose session it is, by Hello or by what is on file; the handshake has proved the key.
+Result<transport::Claim> claim_in(const transport::ResumableChannel& channel, const Hello& hello) {
+  const auto id = hello.device_id ? hello.device_id : channel.bond() ? std::optional(channel.bond()->device) : std::nullopt;
+  if (!id) return failure(Kind::malformed, "a device says Hello over UDP without its id");
+  if (channel.bond() && channel.bond()->device != *id) return failure(Kind::conflict, "device " + id->text() + " speaks in the session of device " + channel.bond()->device.text());
+  return transport::Claim{*id, channel.public_key()};
+}
+
+asio::awaitable<Result<void>> come_in(transport::ResumableChannel& channel, Dock& dock) {
+  Conversation device(channel, dock.random());
+  if (const auto hello = co_await greet(device, channel); !hello) co_return tl::unexpected(hello.error());
+  for (;;) {
+    const auto claim = claim_in(channel, device.facts().hello);
+    if (!claim) co_return tl::unexpected(claim.error());
+    if (const auto admitted = dock.admit(*claim, channel.peer()); !admitted) co_return tl::unexpected(admitted.error());
+    device.accompanied_by(dock.bystander(claim->id));
+    transport::ResumableChannel::Bond bond{claim->id, device.hello_payload()};
+    if (const auto bound = co_await channel.bind(std::move(bond)); !bound) co_return tl::unexpected(bound.error());
+
+    const auto berth = co_await dock.berth(*claim, device.facts().hello, channel);
+    if (!berth) co_return tl::unexpected(berth.error());
+    const auto why = co_await live(device, **berth, dock.offer_fast_ota());
+    (*berth)->leaving(why);
+    // What begins now is another connection, in the same session.
+    if (why.kind != Kind::restarted) co_return Result<void>{};
+  }
+}
+
 }  // namespace
 
-asio::awaitable<Result<void>> stay(transport::Channel& channel, const lightssl::Claim& claim, Dock& dock) {
-  Conversation device(channel, dock.random(), dock.bystander(claim.id));
+asio::awaitable<Result<void>> stay(transport::Channel& channel, const transport::Claim& claim, Dock& dock) {
+  Conversation device(channel, dock.random());
+  device.accompanied_by(dock.bystander(claim.id));
   const auto hello = co_await device.hello(Clock::now() + limits::handshake);
   if (!hello) co_return tl::unexpected(hello.error());
   const auto berth = co_await dock.berth(claim, *hello, channel);
   if (!berth) co_return tl::unexpected(berth.error());
 
-  const auto why = co_await live(device, **berth, dock.transfer_options());
+  const auto why = co_await live(device, **berth, dock.offer_fast_ota());
   (*berth)->leaving(why);
   co_return Result<void>{};
 }
@@ -106,6 +157,16 @@ asio::awaitable<void> serve(transport::ByteStream& stream, Dock& dock) {
   const auto came_in = co_await come_in(stream, dock);
   if (!came_in) dock.turned_away(came_in.error(), stream.peer());
   stream.close();
+}
+
+asio::awaitable<void> serve(transport::ResumableChannel& channel, Dock& dock) {
+  const auto came_in = co_await come_in(channel, dock);
+  if (came_in) co_return;
+  const auto kind = came_in.error().kind;
+  if (kind == Kind::closed || kind == Kind::timed_out || kind == Kind::storage) co_return;
+  dock.turned_away(came_in.error(), channel.peer());
+  // Silently: told so, the device would be back with a new handshake at once.
+  channel.forget();
 }
 
 }  // namespace drydock::device

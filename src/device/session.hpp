@@ -3,6 +3,7 @@
 
 #include "device/dock.hpp"
 #include "transport/byte_stream.hpp"
+#include "transport/resumable_channel.hpp"
 
 namespace drydock::device {
 
@@ -10,8 +11,12 @@ namespace drydock::device {
 /// throw; what happened is told to the dock.
 asio::awaitable<void> serve(transport::ByteStream& stream, Dock& dock);
 
-/// The same from Hello on, over a channel whose transport has established who is there. An error means that the device
+/// Serves one UDP device, from its first message in this session, or the first after a pause, until it leaves or resets
+/// without coming back. A device that may not come in has its session forgotten.
+asio::awaitable<void> serve(transport::ResumableChannel& channel, Dock& dock);
+
+/// Over TCP, from Hello on, over a channel whose transport has established who is there. An error means that the device
 /// never came to its berth.
-asio::awaitable<Result<void>> stay(transport::Channel& channel, const transport::lightssl::Claim& claim, Dock& dock);
+asio::awaitable<Result<void>> stay(transport::Channel& channel, const transport::Claim& claim, Dock& dock);
 
 }  // namespace drydock::device

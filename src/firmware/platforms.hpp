@@ -37,6 +37,7 @@ struct Platform {
   std::string_view key;       ///< "photon": in file names and on the command line
   Transport transport;
   std::uint32_t max_binary;   ///< bytes of the OTA region; 0 when unknown
+  bool cellular = false;      ///< keeps its connection with few datagrams (PROTOCOL §3.8)
 };
 
 const Platform* find_platform(std::uint16_t id);

@@ -173,7 +173,8 @@ private:
     auto deadline = Clock::now() + done_time(image_.size());
     for (;;) {
       const auto answer = co_await device_.next_about_update(deadline);
-      if (!answer && answer.error().kind == Kind::closed && !told_incomplete) {
+      const bool went_away = !answer && (answer.error().kind == Kind::closed || answer.error().kind == Kind::restarted);
+      if (went_away && !told_incomplete) {
         finished_ = true;  // before 0.8 devices reset without a word; the next Describe tells
         co_return missing;
       }

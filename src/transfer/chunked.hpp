@@ -1,9 +1,8 @@
 // Sends one module by the chunked transfer, normal or fast as the device says (PROTOCOL §5.3).
 #pragma once
 
+#include "transfer/delivery.hpp"
 #include "transfer/dialogue.hpp"
-
-#include <functional>
 
 namespace drydock::transfer {
 
@@ -12,16 +11,6 @@ struct ChunkedOptions {
   std::uint16_t chunk_size = 512;
   bool offer_fast = true;
 };
-
-/// Where a transfer ended when nothing failed.
-struct Delivery {
-  bool confirmed = false;   ///< the device acknowledged the whole image; else it went away right after it (before 0.8)
-  bool fast = false;
-  std::size_t resent = 0;   ///< chunks sent more than once
-};
-
-/// Bytes of the image that have arrived, as far as can be known: non-decreasing, at most its size.
-using Progress = std::function<void(std::size_t bytes)>;
 
 /// Kind::refused: the device does not want it, with its reason in words. Kind::timed_out: it stalled. Kind::closed: the
 /// connection ended in the middle. `image` must have at most 65,534 chunks.

@@ -22,8 +22,9 @@ public:
   /// `more_follow`: it may be held back to fill a larger write.
   virtual asio::awaitable<Result<void>> send(const coap::Message& message, bool more_follow) = 0;
 
-  /// The next acknowledgement, response, or request about the update (GET c, PUT u, POST u). Confirmable ones are
-  /// already acknowledged. Kind::timed_out after `deadline`; never Kind::interrupted.
+  /// The next acknowledgement, reset, response, or request about the update (GET c, PUT u, POST u, POST A). Confirmable
+  /// ones are already acknowledged. Kind::timed_out after `deadline`, Kind::restarted when the device started anew; never
+  /// Kind::interrupted.
   virtual asio::awaitable<Result<coap::Message>> next_about_update(Clock::time_point deadline) = 0;
 
   virtual bool reliable() const = 0;

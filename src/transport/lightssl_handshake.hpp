@@ -10,7 +10,7 @@
 #include "crypto/aes.hpp"
 #include "crypto/random.hpp"
 #include "crypto/rsa.hpp"
-#include "transport/device_id.hpp"
+#include "transport/claim.hpp"
 
 namespace drydock::transport::lightssl {
 
@@ -18,13 +18,6 @@ inline constexpr std::size_t nonce_size = 40;
 inline constexpr std::size_t claim_cipher_size = 256;
 inline constexpr std::size_t credentials_size = 40;
 inline constexpr std::size_t reply_size = 384;
-
-/// What a device says of itself in its first message. It proves that it holds the private key only by its first
-/// valid frame.
-struct Claim {
-  DeviceId id;
-  Bytes public_key;  ///< SubjectPublicKeyInfo, 162 bytes; empty from very old Cores, which expect the key to be on file
-};
 
 /// Reads the decrypted first message: Kind::malformed when it is shorter than 52 bytes, Kind::refused when it does not
 /// repeat our nonce, as happens when a wrong key decrypts to noise.

@@ -38,6 +38,7 @@ Response problem(const Error& error) {
     case Kind::conflict: return problem(409, "Not now", error.message);
     case Kind::timed_out:
     case Kind::closed:
+    case Kind::restarted:
     case Kind::interrupted: return problem(503, "Busy", error.message);
     case Kind::storage:
     case Kind::undescribed:

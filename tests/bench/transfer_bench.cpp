@@ -75,7 +75,7 @@ public:
     appliance::Configuration configuration;
     configuration.state_folder = folder_.path();
     configuration.address = "127.0.0.1";
-    configuration.tcp_port = 0;
+    configuration.tcp_port = configuration.udp_port = 0;
     configuration.policy = appliance::Policy::open;
     const appliance::StateFolder state{folder_.path()};
     (void)state.create();

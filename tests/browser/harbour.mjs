@@ -38,7 +38,7 @@ export class Harbour {
   }
   async start() {
     const log = openSync(this.log, "w");
-    this.service = spawn(program, ["--state", this.state, "serve", "--address", "127.0.0.1", "--port", String(this.port), "--web-port", String(this.web), "--policy", this.policy], { stdio: ["ignore", log, log] });
+    this.service = spawn(program, ["--state", this.state, "serve", "--address", "127.0.0.1", "--port", String(this.port), "--udp-port", "0", "--web-port", String(this.web), "--policy", this.policy], { stdio: ["ignore", log, log] });
     this.children.push(this.service);
     await until(() => /listens on/.test(readFileSync(this.log, "utf8")));
     const text = readFileSync(this.log, "utf8");

@@ -100,14 +100,14 @@ class Commands(Folder):
     def test_a_state_folder_that_cannot_be_made(self):
         (self.folder / "file").write_text("")
         self.state = self.folder / "file" / "state"
-        answer = self.run_drydock("serve", "--no-web", "--port", 0)
+        answer = self.run_drydock("serve", "--no-web", "--port", 0, "--udp-port", 0)
         self.assertEqual(answer.returncode, 1)
         self.assertIn("cannot be made", answer.stderr)
 
     def test_a_damaged_database_is_left_as_it_is(self):
         self.run_drydock("keys", "create")
         (self.state / "drydock.db").write_text("x" * 5000)
-        answer = self.run_drydock("serve", "--no-web", "--port", 0)
+        answer = self.run_drydock("serve", "--no-web", "--port", 0, "--udp-port", 0)
         self.assertEqual(answer.returncode, 1)
         self.assertIn("is damaged", answer.stderr)
         self.assertEqual((self.state / "drydock.db").read_text(), "x" * 5000)
@@ -132,14 +132,14 @@ class Service(ServiceFolder):
         self.assertEqual(self.run_drydock("keys", "show").stdout, key)
 
     def test_only_one_serves_a_state_folder(self):
-        second = self.run_drydock("serve", "--no-web", "--address", "127.0.0.1", "--port", 0)
+        second = self.run_drydock("serve", "--no-web", "--address", "127.0.0.1", "--port", 0, "--udp-port", 0)
         self.assertEqual(second.returncode, 1)
         self.assertIn("another Drydock is running", second.stderr)
         self.assertIn("is running", self.run_drydock("status").stdout)
 
     def test_a_port_that_is_taken(self):
         self.state = self.folder / "other"
-        second = self.run_drydock("serve", "--no-web", "--address", "127.0.0.1", "--port", self.port)
+        second = self.run_drydock("serve", "--no-web", "--address", "127.0.0.1", "--port", self.port, "--udp-port", 0)
         self.assertEqual(second.returncode, 1)
         self.assertIn(f"cannot listen on 127.0.0.1 port {self.port}", second.stderr)
 

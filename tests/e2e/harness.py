@@ -42,17 +42,20 @@ class ServiceFolder(Folder):
         self.process = None
         self.program_options = ()
         self.page = ("--no-web",)
+        self.udp_port = 0
 
     def start(self, *more, port=0, environment=None, wrapper=(), mortal=False):
         with open(self.log, "a") as log:
             begin = log.tell()
-            self.process = subprocess.Popen([*wrapper, program, *self.program_options, "--state", str(self.state), "serve", "--address", "127.0.0.1", "--port", str(port), *self.page, *more],
+            self.process = subprocess.Popen([*wrapper, program, *self.program_options, "--state", str(self.state), "serve", "--address", "127.0.0.1",
+                                             "--port", str(port), "--udp-port", str(self.udp_port), *self.page, *more],
                                             stdout=log, stderr=log, env={**os.environ, **(environment or {})})
         self.addCleanup(self.stop, self.process)
         listening = lambda: re.search(r"listens on 127.0.0.1 port (\d+)", self.log.read_text()[begin:])
         found = self.wait_for(lambda: listening() or (mortal and self.process.poll() is not None))
         if found is not True:
             self.port = int(found.group(1))
+            self.udp_port = int(re.search(r"UDP port (\d+)", self.log.read_text()[begin:]).group(1))
 
     def stock(self, size=None):
         """Two modules that a stuck Photon of the virtual fleet needs, and the server's key in a file."""

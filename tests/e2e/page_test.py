@@ -128,11 +128,11 @@ class GettingIn(Page):
         certificate = self.folder / "page.pem"
         config = self.folder / "drydock.toml"
         config.write_text(f'[web]\ncertificate = "{certificate}"\n')
-        refused = self.run_drydock("--config", config, "serve", "--port", 0)
+        refused = self.run_drydock("--config", config, "serve", "--port", 0, "--udp-port", 0)
         self.assertEqual(refused.returncode, 1)
         self.assertIn("page.pem cannot be opened", refused.stderr)
         certificate.write_text("nothing of use")
-        self.assertIn("must hold a certificate and its private key", self.run_drydock("--config", config, "serve", "--port", 0).stderr)
+        self.assertIn("must hold a certificate and its private key", self.run_drydock("--config", config, "serve", "--port", 0, "--udp-port", 0).stderr)
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", self.folder / "key.pem", "-out", self.folder / "crt.pem"],
                        check=True, stderr=subprocess.DEVNULL)
         certificate.write_text((self.folder / "crt.pem").read_text() + (self.folder / "key.pem").read_text())
@@ -142,7 +142,7 @@ class GettingIn(Page):
             usable = False
         if not usable:
             # Both Debian 12 and 13 as they are.
-            answer = self.run_drydock("--config", config, "serve", "--port", 0)
+            answer = self.run_drydock("--config", config, "serve", "--port", 0, "--udp-port", 0)
             self.assertEqual(answer.returncode, 1)
             self.assertIn("the page cannot be served over TLS", answer.stderr)
             self.assertIn("Let a reverse proxy add TLS", answer.stderr)

@@ -166,7 +166,7 @@ class ShortOfSomething(ServiceFolder):
     def test_a_disk_that_is_full_at_the_start(self):
         self.prepared()
         fill = f"&& (cat /dev/zero > {self.state}/filling 2>/dev/null || true)"
-        answer = self.run_drydock("serve", "--no-web", "--port", 0, wrapper=self.on_a_small_disk(200, fill))
+        answer = self.run_drydock("serve", "--no-web", "--port", 0, "--udp-port", 0, wrapper=self.on_a_small_disk(200, fill))
         self.assertEqual(answer.returncode, 1)
         self.assertIn("no space is left", answer.stderr)
 
@@ -189,7 +189,7 @@ class ShortOfSomething(ServiceFolder):
 
     def test_a_state_folder_that_is_read_only(self):
         self.prepared()
-        answer = self.run_drydock("serve", "--no-web", "--port", 0, wrapper=self.on_a_small_disk(2000, f"&& mount -o remount,ro {self.state}"))
+        answer = self.run_drydock("serve", "--no-web", "--port", 0, "--udp-port", 0, wrapper=self.on_a_small_disk(2000, f"&& mount -o remount,ro {self.state}"))
         self.assertEqual(answer.returncode, 1)
         self.assertIn("the state folder", answer.stderr)
         self.assertIn("Read-only file system", answer.stderr)
@@ -200,7 +200,7 @@ class ShortOfSomething(ServiceFolder):
         content = bytearray(database.read_bytes())
         content[1024:] = os.urandom(len(content) - 1024)
         database.write_bytes(content)
-        answer = self.run_drydock("serve", "--no-web", "--port", 0)
+        answer = self.run_drydock("serve", "--no-web", "--port", 0, "--udp-port", 0)
         self.assertEqual(answer.returncode, 1)
         self.assertIn("is damaged", answer.stderr)
         self.assertIn("It was left as it is", answer.stderr)

@@ -220,7 +220,7 @@ private:
     open_.push_back(server);
     world_.spawn([this, server, number]() -> asio::awaitable<void> {
       const auto executor = co_await asio::this_coro::executor;
-      transport::lightssl::Claim claim;
+      transport::Claim claim;
       claim.id.bytes[11] = static_cast<std::uint8_t>(number);
       claim.public_key = device_public_key();
       PlainChannel channel(executor, *server);

@@ -24,8 +24,8 @@ std::string problem(std::string_view text) {
   return parsed ? "" : parsed.error().message;
 }
 
-transport::lightssl::Claim claim_of(int number, int key) {
-  transport::lightssl::Claim claim;
+transport::Claim claim_of(int number, int key) {
+  transport::Claim claim;
   claim.id.bytes[11] = static_cast<std::uint8_t>(number);
   claim.public_key = device_key(key).public_key_spki();
   return claim;
@@ -95,12 +95,12 @@ BOOST_AUTO_TEST_CASE(server_key_files_are_those_of_the_vectors) {
     ++compared;
     std::optional<std::uint16_t> port;
     if (!file["port"].is_null()) port = file["port"].get<std::uint16_t>();
-    const auto made = appliance::server_key_file(hex(v["server_rsa_pub_der"]), file["host"], port);
+    const auto made = appliance::server_key_file(appliance::tcp_key_file, hex(v["server_rsa_pub_der"]), file["host"], port);
     BOOST_REQUIRE(made.has_value());
     BOOST_TEST(to_hex(*made) == text_in(file["file"]));
   }
   BOOST_TEST(compared == 2);
-  BOOST_TEST(!appliance::server_key_file({}, std::string(64, 'h'), 1).has_value());
+  BOOST_TEST(!appliance::server_key_file(appliance::tcp_key_file, {}, std::string(64, 'h'), 1).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(strangers_come_in_as_the_policy_says) {
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(strangers_come_in_as_the_policy_says) {
   BOOST_TEST((appliance::consider(claim_of(1, 1), {}, Policy::open).answer == Admission::Answer::stranger));
   const auto closed = appliance::consider(claim_of(1, 1), {}, Policy::closed);
   BOOST_TEST((closed.answer == Admission::Answer::turned_away));
-  BOOST_TEST(!closed.key.has_value());
+  BOOST_TEST(closed.key.empty());
   BOOST_TEST(closed.words.find("is unknown") != std::string::npos);
 }
 

@@ -1,0 +1,79 @@
+#include "appliance/session_keeping.hpp"
+
+#include "base/clock.hpp"
+#include "store/dtls_sessions.hpp"
+
+#include <algorithm>
+
+namespace drydock::appliance {
+namespace {
+
+using transport::KeptSession;
+
+constexpr std::uint64_t first_lease = 1024;
+constexpr std::int64_t kept_milliseconds = std::int64_t{90} * 24 * 3600 * 1000;
+
+store::DtlsSessionRow row_of(const KeptSession& session) {
+  store::DtlsSessionRow row;
+  row.id.assign(session.id.begin(), session.id.end());
+  row.device_id = session.device.text();
+  row.keys = session.state.keys.key_block();
+  row.uses_connection_id = session.state.connection_id.has_value();
+  row.client_key = session.state.client_key;
+  row.leased = session.leased;
+  row.received_next = session.state.received.next();
+  row.received_seen = session.state.received.seen();
+  row.address = session.address;
+  row.port = session.port;
+  row.memo = session.memo;
+  return row;
+}
+
+std::optional<KeptSession> session_of(const store::DtlsSessionRow& row) {
+  KeptSession session;
+  const auto device = transport::DeviceId::parse(row.device_id);
+  if (!device || row.id.size() != session.id.size() || row.keys.size() != transport::dtls::key_block_size) return std::nullopt;
+  std::copy(row.id.begin(), row.id.end(), session.id.begin());
+  session.device = *device;
+  session.state.keys = transport::dtls::Keys(row.keys);
+  if (row.uses_connection_id) session.state.connection_id = session.id;
+  session.state.client_key = row.client_key;
+  session.state.next_to_send = row.leased;
+  session.state.received = transport::dtls::ReplayWindow(row.received_next, row.received_seen);
+  session.leased = row.leased + first_lease;
+  session.address = row.address;
+  session.port = row.port;
+  session.memo = row.memo;
+  return session;
+}
+
+}  // namespace
+
+asio::awaitable<Result<void>> SessionKeeping::keep(KeptSession session) {
+  const auto now = utc_milliseconds();
+  std::function<void(store::Database&)> work = [row = row_of(session), now](store::Database& db) { store::save_dtls_session(db, row, now); };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+void SessionKeeping::keep_soon(KeptSession session) {
+  const auto now = utc_milliseconds();
+  writer_.post([row = row_of(session), now](store::Database& db) { store::save_dtls_session(db, row, now); });
+}
+
+void SessionKeeping::forget(const transport::dtls::ConnectionId& id) {
+  writer_.post([id = Bytes(id.begin(), id.end())](store::Database& db) { store::forget_dtls_session(db, id); });
+}
+
+asio::awaitable<Result<std::vector<KeptSession>>> SessionKeeping::take_up() {
+  const auto now = utc_milliseconds();
+  using Rows = std::vector<store::DtlsSessionRow>;
+  std::function<Rows(store::Database&)> work = [now](store::Database& db) { return store::take_up_dtls_sessions(db, first_lease, now, kept_milliseconds); };
+  const auto rows = co_await writer_.perform<Rows>(std::move(work));
+  if (!rows) co_return tl::unexpected(rows.error());
+  std::vector<KeptSession> sessions;
+  for (const auto& row : *rows)
+    if (auto session = session_of(row)) sessions.push_back(std::move(*session));
+  co_return sessions;
+}
+
+}  // namespace drydock::appliance

@@ -1,0 +1,72 @@
+#include "coap/reliability.hpp"
+
+#include <algorithm>
+
+namespace drydock::coap {
+
+Reliability::Incoming Reliability::received(const Message& message, Clock::time_point now) {
+  acknowledge(message);
+  Incoming incoming;
+  incoming.handle = true;
+  if (message.type != Type::confirmable) return incoming;
+  forget_old(now);
+  const auto known = std::find_if(seen_.begin(), seen_.end(), [&](const Seen& s) { return s.id == message.id; });
+  if (known != seen_.end()) {
+    incoming.handle = false;
+    incoming.answer_again = known->answer;
+    return incoming;
+  }
+  if (seen_.size() == most_remembered) seen_.erase(seen_.begin());
+  seen_.push_back({message.id, now + remembered, {}});
+  return incoming;
+}
+
+// By an acknowledgement or a reset with the same id; a response with its token says the same when the acknowledgement was
+// lost (RFC 7252 §5.2.2).
+void Reliability::acknowledge(const Message& message) {
+  const bool by_id = message.type == Type::acknowledgement || message.type == Type::reset;
+  std::erase_if(unacknowledged_, [&](const Unacknowledged& u) {
+    return by_id ? u.id == message.id : is_response(message.code) && !u.token.empty() && u.token == message.token;
+  });
+}
+
+void Reliability::forget_old(Clock::time_point now) {
+  std::erase_if(seen_, [&](const Seen& s) { return s.until <= now; });
+}
+
+void Reliability::sent(const Message& message, ByteView encoded, Clock::time_point now, double chance) {
+  Bytes bytes(encoded.begin(), encoded.end());
+  if (message.type == Type::confirmable) {
+    const auto interval = acknowledgement_time + std::chrono::duration_cast<Clock::duration>(acknowledgement_time * chance / 2);
+    unacknowledged_.push_back({message.id, message.token, std::move(bytes), now + interval, interval});
+    return;
+  }
+  if (message.type != Type::acknowledgement && message.type != Type::reset) return;
+  const auto known = std::find_if(seen_.begin(), seen_.end(), [&](const Seen& s) { return s.id == message.id; });
+  if (known != seen_.end()) known->answer = std::move(bytes);
+}
+
+Clock::time_point Reliability::next() const {
+  auto next = Clock::time_point::max();
+  for (const auto& u : unacknowledged_) next = std::min(next, u.next);
+  return next;
+}
+
+Reliability::Due Reliability::due(Clock::time_point now) {
+  Due due;
+  for (auto& u : unacknowledged_) {
+    if (u.next > now) continue;
+    if (u.transmissions == most_transmissions) {
+      due.given_up = true;
+      continue;
+    }
+    ++u.transmissions;
+    u.interval *= 2;
+    u.next = now + u.interval;
+    due.send_again.push_back(u.encoded);
+  }
+  if (due.given_up) unacknowledged_.clear();
+  return due;
+}
+
+}  // namespace drydock::coap

@@ -1,0 +1,33 @@
+// DTLS sessions as rows. Their keys are as secret as the server's own: the state folder is for its owner only.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "store/database.hpp"
+
+#include <vector>
+
+namespace drydock::store {
+
+struct DtlsSessionRow {
+  Bytes id;                        ///< 8 bytes
+  std::string device_id;           ///< 24 hexadecimal digits
+  Bytes keys;                      ///< 40 bytes
+  bool uses_connection_id = true;
+  Bytes client_key;                ///< SubjectPublicKeyInfo
+  std::uint64_t leased = 0;
+  std::uint64_t received_next = 0;
+  std::uint64_t received_seen = 0;
+  std::string address;
+  std::uint16_t port = 0;
+  Bytes memo;
+};
+
+/// Replaces an older session of the same device. Of the same session no number ever goes back.
+void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now);
+void forget_dtls_session(Database& db, const Bytes& id);
+
+/// All of them, after raising each lease by `lease` in the same transaction: what is returned goes on from the old one.
+/// Those not heard of for `keep_milliseconds` are forgotten.
+std::vector<DtlsSessionRow> take_up_dtls_sessions(Database& db, std::uint64_t lease, std::int64_t now, std::int64_t keep_milliseconds);
+
+}  // namespace drydock::store

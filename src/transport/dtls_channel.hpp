@@ -1,0 +1,106 @@
+// One device's DTLS session as a channel of CoAP messages. It lives as long as the session: now with a coroutine that
+// attends to it, now without.
+#pragma once
+
+#include "base/watchdog.hpp"
+#include "coap/reliability.hpp"
+#include "crypto/random.hpp"
+#include "transport/dtls_handshake.hpp"
+#include "transport/resumable_channel.hpp"
+#include "transport/session_keeper.hpp"
+
+#include <asio/ip/udp.hpp>
+#include <memory>
+#include <vector>
+
+namespace drydock::transport {
+
+using UdpEndpoint = asio::ip::udp::endpoint;
+std::string to_text(const UdpEndpoint& endpoint);
+
+class DtlsChannel;
+
+/// What a channel needs from the socket it shares with all others.
+class DtlsHost {
+public:
+  virtual ~DtlsHost() = default;
+  virtual void send_datagram(ByteView datagram, const UdpEndpoint& to) = 0;
+  virtual crypto::Random& random() = 0;
+  virtual SessionKeeper& keeper() = 0;
+  /// A message waits, and nobody attends to the channel.
+  virtual void arrived(const std::shared_ptr<DtlsChannel>& channel) = 0;
+  virtual void moved(DtlsChannel& channel, const UdpEndpoint& before) = 0;
+  virtual void bound(const std::shared_ptr<DtlsChannel>& channel) = 0;
+  /// Drops it; the channel may be gone when this returns, unless somebody holds it.
+  virtual void gone(DtlsChannel& channel) = 0;
+};
+
+class DtlsChannel final : public ResumableChannel, public std::enable_shared_from_this<DtlsChannel> {
+public:
+  /// Fresh from its handshake. `id` names it.
+  DtlsChannel(DtlsHost& host, asio::any_io_executor executor, dtls::ConnectionId id, std::unique_ptr<dtls::ServerHandshake> handshake, UdpEndpoint address);
+  /// As it was kept.
+  DtlsChannel(DtlsHost& host, asio::any_io_executor executor, const KeptSession& kept, UdpEndpoint address);
+  ~DtlsChannel() override;
+
+  /// A datagram that is for this session by its connection id or its address.
+  void on_datagram(ByteView datagram, const UdpEndpoint& from);
+
+  const dtls::ConnectionId& id() const { return id_; }
+  const UdpEndpoint& address() const { return address_; }
+  bool has_connection_id() const { return session().state().connection_id.has_value(); }
+
+  bool attended() const { return attended_; }
+
+  // Channel
+  asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline) override;
+  asio::awaitable<Result<void>> send(const coap::Message& message, Then then) override;
+  void interrupt() override;
+  /// Ends the connection, not the session: the device may go on with it any time.
+  void close() override;
+  bool reliable() const override { return false; }
+  std::size_t unacknowledged() const override { return 0; }
+  std::string peer() const override { return to_text(address_); }
+
+  // ResumableChannel
+  void attend() override;
+  void leave() override;
+  const Bytes& public_key() const override { return session().state().client_key; }
+  const std::optional<Bond>& bond() const override { return bond_; }
+  asio::awaitable<Result<void>> bind(Bond bond) override;
+  void forget() override;
+
+private:
+  dtls::Session& session() { return handshake_ ? handshake_->session() : *session_; }
+  const dtls::Session& session() const { return const_cast<DtlsChannel*>(this)->session(); }
+  void on_received(dtls::Session::Received received);
+  void on_message(ByteView content);
+  void transmit(ByteView message);
+  void send_again();
+  void wake();
+  KeptSession to_keep() const;
+  void keep_position();
+  asio::awaitable<Result<void>> lease();
+
+  DtlsHost& host_;
+  dtls::ConnectionId id_;
+  std::unique_ptr<dtls::ServerHandshake> handshake_;   // until the device shows that it got the last flight
+  std::optional<dtls::Session> session_;
+  UdpEndpoint address_;
+  std::optional<Bond> bond_;
+  std::uint64_t leased_ = dtls::last_sequence;         // numbers below it may be used: so much is written down
+  std::uint64_t promised_ = dtls::last_sequence;       // or is on its way to be
+  std::uint64_t received_kept_ = 0;
+  coap::Reliability reliability_;
+  std::vector<coap::Message> waiting_;
+  std::size_t taken_ = 0;                              // of waiting_, from its front
+  std::shared_ptr<Timer> wake_;
+  std::unique_ptr<Watchdog> retransmission_;
+  asio::any_io_executor executor_;
+  bool attended_ = false;
+  bool interrupted_ = false;
+  bool closed_ = false;
+  std::string why_closed_;
+};
+
+}  // namespace drydock::transport

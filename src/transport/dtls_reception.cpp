@@ -1,0 +1,150 @@
+#include "transport/dtls_reception.hpp"
+
+#include "base/limits.hpp"
+
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <deque>
+
+namespace drydock::transport {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto first_patience = 1s;         // RFC 6347 §4.2.4.1; doubled at each try
+constexpr auto handshake_patience = 30s;    // devices wait up to 24 s between two tries of their own
+constexpr std::size_t datagrams_kept = 8;   // of one guest, while the workshop is busy with it
+
+}  // namespace
+
+struct DtlsReception::Guest {
+  Guest(dtls::Sign sign, const dtls::Draw& draw, UdpEndpoint from) : id(draw.connection_id), handshake(std::make_unique<dtls::ServerHandshake>(std::move(sign), draw)), address(std::move(from)) {}
+  dtls::ConnectionId id;
+  std::unique_ptr<dtls::ServerHandshake> handshake;   // in the workshop's hands while busy
+  UdpEndpoint address;
+  Bytes client_random;
+  std::deque<Bytes> waiting;
+  bool busy = false;
+  Clock::time_point began = Clock::now();
+  Clock::duration patience = first_patience;
+  Clock::time_point again_at = Clock::now() + first_patience;
+};
+
+DtlsReception::DtlsReception(Services services) : services_(std::move(services)), cookies_(services_.random), clock_(services_.executor, [this] { look_round(); }) {}
+
+DtlsReception::~DtlsReception() = default;
+
+void DtlsReception::stop() { guests_.clear(); }
+
+bool DtlsReception::on_datagram(ByteView datagram, const UdpEndpoint& from) {
+  ByteView rest = datagram;
+  const auto record = dtls::take_record(rest);
+  if (record && record->type == dtls::ContentType::handshake && record->epoch() == 0 && !record->fragment.empty() &&
+      record->fragment[0] == static_cast<std::uint8_t>(dtls::HandshakeType::client_hello)) {
+    on_client_hello(datagram, *record, from);
+    return true;
+  }
+  const auto guest = guests_.find(from);
+  if (guest == guests_.end()) return false;
+  give(guest->second, datagram);
+  return true;
+}
+
+void DtlsReception::on_client_hello(ByteView datagram, const dtls::Record& record, const UdpEndpoint& from) {
+  ByteView content = record.fragment;
+  const auto fragment = dtls::take_fragment(content);
+  if (!fragment || !fragment->whole()) return;
+  const auto hello = dtls::parse_client_hello(fragment->bytes);
+  if (!hello) return;
+  const auto address = to_text(from);
+  if (!cookies_.check(hello->cookie, address, hello->random)) {
+    dtls::HandshakeMessage request;
+    request.type = dtls::HandshakeType::hello_verify_request;
+    request.sequence = 0;
+    request.body = dtls::hello_verify_request(cookies_.make(address, hello->random));
+    // With the number of the ClientHello: nothing is kept from which to take another (RFC 6347 §4.2.1).
+    return services_.send(dtls::plain_record(dtls::ContentType::handshake, record.number, request.encoded()), from);
+  }
+  auto known = guests_.find(from);
+  if (known != guests_.end() && known->second->client_random != hello->random) {
+    drop(from);
+    known = guests_.end();
+  }
+  if (known != guests_.end()) return give(known->second, datagram);
+  const auto guest = make_guest(from);
+  if (!guest) return;
+  guest->client_random = hello->random;
+  give(guest, datagram);
+}
+
+std::shared_ptr<DtlsReception::Guest> DtlsReception::make_guest(const UdpEndpoint& from) {
+  const auto of_address = std::count_if(guests_.begin(), guests_.end(), [&](const auto& entry) { return entry.first.address() == from.address(); });
+  if (guests_.size() >= limits::dtls_handshakes || static_cast<std::size_t>(of_address) >= limits::dtls_handshakes_per_address) return nullptr;
+  const dtls::Draw draw(services_.random);
+  dtls::Sign sign = [&key = services_.key](ByteView digest) { return key.sign(digest); };
+  auto guest = std::make_shared<Guest>(std::move(sign), draw, from);
+  guests_.emplace(from, guest);
+  clock_.watch(Clock::now() + first_patience);
+  return guest;
+}
+
+void DtlsReception::give(const std::shared_ptr<Guest>& guest, ByteView datagram) {
+  if (guest->waiting.size() >= datagrams_kept) return;
+  guest->waiting.emplace_back(datagram.begin(), datagram.end());
+  if (std::exchange(guest->busy, true)) return;
+  asio::co_spawn(services_.executor, work(guest), [](std::exception_ptr failed) {
+    if (failed) std::rethrow_exception(failed);
+  });
+}
+
+asio::awaitable<void> DtlsReception::work(std::shared_ptr<Guest> guest) {
+  Result<dtls::Datagrams> answer;
+  while (answer && !guest->waiting.empty() && !guest->handshake->established()) {
+    const auto datagram = std::move(guest->waiting.front());
+    guest->waiting.pop_front();
+    std::function<Result<dtls::Datagrams>()> step = [&guest, &datagram] { return guest->handshake->on_datagram(datagram); };
+    answer = co_await crypto::offload(services_.workshop, std::move(step));
+    if (!guests_.contains(guest->address) || guests_[guest->address] != guest) co_return;   // dropped meanwhile
+    if (!answer) break;
+    for (const auto& out : *answer) services_.send(out, guest->address);
+    guest->patience = first_patience;
+    guest->again_at = Clock::now() + first_patience;
+  }
+  guest->busy = false;
+  if (!answer) {
+    services_.send(dtls::plain_record(dtls::ContentType::alert, 0, dtls::fatal_alert(dtls::alert_handshake_failure)), guest->address);
+    services_.turned_away(answer.error(), guest->address);
+    drop(guest->address);
+  } else if (guest->handshake->established()) {
+    drop(guest->address);
+    services_.received(guest->id, std::move(guest->handshake), guest->address);
+  }
+}
+
+void DtlsReception::drop(const UdpEndpoint& address) { guests_.erase(address); }
+
+// Flights that were not answered go out again; who never answers is let go.
+void DtlsReception::look_round() {
+  const auto now = Clock::now();
+  auto next = Clock::time_point::max();
+  for (auto entry = guests_.begin(); entry != guests_.end();) {
+    const auto guest = entry->second;
+    if (now - guest->began >= handshake_patience && !guest->busy) {
+      const auto& alert = guest->handshake->alert();
+      const auto words = alert ? "the device broke its handshake off (" + dtls::alert_name(*alert) + ")" : std::string("the device began a handshake and did not finish it");
+      entry = guests_.erase(entry);
+      services_.turned_away(Error{Kind::refused, words}, guest->address);
+      continue;
+    }
+    if (guest->again_at <= now && !guest->busy) {
+      for (const auto& datagram : guest->handshake->flight_again()) services_.send(datagram, guest->address);
+      guest->patience *= 2;
+      guest->again_at = now + guest->patience;
+    }
+    next = std::min({next, std::max(guest->again_at, now + 100ms), std::max(guest->began + handshake_patience, now + 100ms)});
+    ++entry;
+  }
+  clock_.watch(next);
+}
+
+}  // namespace drydock::transport

@@ -1,0 +1,33 @@
+// A channel whose security context outlives the connection, and the appliance: the device goes on with it after a reset
+// without any handshake (PROTOCOL §3.6).
+#pragma once
+
+#include "transport/channel.hpp"
+#include "transport/device_id.hpp"
+
+namespace drydock::transport {
+
+class ResumableChannel : public Channel {
+public:
+  /// Somebody waits for its messages from now on, until leave(). Messages that came before are kept, within limits.
+  virtual void attend() = 0;
+  virtual void leave() = 0;
+
+  /// SubjectPublicKeyInfo of the device, proved in the handshake.
+  virtual const Bytes& public_key() const = 0;
+
+  /// Whom this context belongs to, once somebody has said so by bind(), and what was to be kept with it.
+  struct Bond {
+    DeviceId device;
+    Bytes memo;
+  };
+  virtual const std::optional<Bond>& bond() const = 0;
+
+  /// Keeps the context for this device from now on, durably; an older one of the same device is forgotten. Kind::storage.
+  virtual asio::awaitable<Result<void>> bind(Bond bond) = 0;
+
+  /// The context is not to be used again. Silent: the device finds out when nobody answers.
+  virtual void forget() = 0;
+};
+
+}  // namespace drydock::transport

@@ -1,0 +1,60 @@
+// All DTLS sessions behind one socket: finds whom a datagram is for, and lets nobody move a session's address who
+// cannot prove to be its device.
+#pragma once
+
+#include "transport/dtls_reception.hpp"
+
+#include <map>
+
+namespace drydock::transport {
+
+class UdpHub final : public DtlsHost {
+public:
+  struct Services {
+    asio::any_io_executor executor;
+    const crypto::EcPrivateKey& key;
+    crypto::Random& random;
+    crypto::Workshop workshop;
+    SessionKeeper& keeper;
+    std::function<void(ByteView, const UdpEndpoint&)> send;
+    /// Has a message, and nobody who attends to it. Called on the loop.
+    std::function<void(std::shared_ptr<DtlsChannel>)> arrived;
+    std::function<void(const Error&, const std::string& peer)> turned_away;
+  };
+
+  explicit UdpHub(Services services);
+  ~UdpHub() override;
+
+  /// Takes up a session of an earlier run.
+  void restore(const KeptSession& kept);
+  std::shared_ptr<DtlsChannel> find(const DeviceId& device) const;
+
+  void on_datagram(ByteView datagram, const UdpEndpoint& from);
+
+  /// Receives nobody new any more; those who are attended to are still heard.
+  void stop();
+  std::size_t sessions() const { return channels_.size(); }
+  std::size_t handshakes() const { return reception_.under_way(); }
+
+  // DtlsHost
+  void send_datagram(ByteView datagram, const UdpEndpoint& to) override { services_.send(datagram, to); }
+  crypto::Random& random() override { return services_.random; }
+  SessionKeeper& keeper() override { return services_.keeper; }
+  void arrived(const std::shared_ptr<DtlsChannel>& channel) override { services_.arrived(channel); }
+  void moved(DtlsChannel& channel, const UdpEndpoint& before) override;
+  void bound(const std::shared_ptr<DtlsChannel>& channel) override;
+  void gone(DtlsChannel& channel) override;
+
+private:
+  std::shared_ptr<DtlsChannel> recipient(ByteView datagram, const UdpEndpoint& from) const;
+  void add(std::shared_ptr<DtlsChannel> channel);
+
+  Services services_;
+  DtlsReception reception_;
+  std::map<dtls::ConnectionId, std::shared_ptr<DtlsChannel>> channels_;
+  std::map<UdpEndpoint, DtlsChannel*> by_address_;      ///< the newest at each
+  std::map<DeviceId, DtlsChannel*> by_device_;
+  bool stopped_ = false;
+};
+
+}  // namespace drydock::transport
