@@ -58,9 +58,21 @@ asio::awaitable<Result<void>> Conversation::send(const Message& message, bool mo
 asio::awaitable<Result<Message>> Conversation::receive(Clock::time_point deadline) {
   for (;;) {
     auto message = co_await channel_.receive(deadline);
+    if (!message && message.error().kind == Kind::restarted) {
+      auto why = co_await take_up_again();
+      co_return tl::unexpected(std::move(why));
+    }
     if (message || message.error().kind != Kind::interrupted) co_return message;
     nudged_ = true;
   }
+}
+
+// The device resumed its session: it says Hello, or it goes on as what it said it was before.
+asio::awaitable<Error> Conversation::take_up_again() {
+  auto remembered = hello_payload_;
+  const auto resumed = co_await resume(std::move(remembered), Clock::now() + time_to_speak);
+  if (!resumed) co_return resumed.error();
+  co_return Error{Kind::restarted, "the device started anew"};
 }
 
 asio::awaitable<Result<Hello>> Conversation::hello(Clock::time_point deadline) {
@@ -71,7 +83,7 @@ asio::awaitable<Result<Hello>> Conversation::hello(Clock::time_point deadline) {
   co_return facts_.hello;
 }
 
-asio::awaitable<Result<Hello>> Conversation::resume(ByteView hello_payload, Clock::time_point deadline) {
+asio::awaitable<Result<Hello>> Conversation::resume(Bytes hello_payload, Clock::time_point deadline) {
   const auto remembered = parse_hello(hello_payload);
   if (!remembered) co_return remembered;
   const auto message = co_await receive(deadline);
@@ -80,11 +92,13 @@ asio::awaitable<Result<Hello>> Conversation::resume(ByteView hello_payload, Cloc
     if (const auto greeted = co_await greet(*message); !greeted) co_return tl::unexpected(greeted.error());
     co_return facts_.hello;
   }
-  hello_payload_.assign(hello_payload.begin(), hello_payload.end());
+  hello_payload_ = std::move(hello_payload);
+  facts_ = Facts{};
   facts_.hello = *remembered;
   facts_.max_binary = remembered->max_binary;
   facts_.chunk_size = remembered->chunk_size;
   resumed_ = true;
+  news_ = false;
   if (const auto sent = co_await answer(*message); !sent) co_return tl::unexpected(sent.error());
   co_return facts_.hello;
 }
@@ -204,6 +218,10 @@ asio::awaitable<Result<Reason>> Conversation::keep_company(Clock::time_point unt
     if (std::exchange(nudged_, false)) co_return Reason::nudged;
     const auto gone = silent_since + longest_silence();
     const auto message = co_await channel_.receive(std::min(until, gone));
+    if (!message && message.error().kind == Kind::restarted) {
+      auto why = co_await take_up_again();
+      co_return tl::unexpected(std::move(why));
+    }
     if (!message && message.error().kind == Kind::interrupted) co_return Reason::nudged;
     if (!message && message.error().kind == Kind::timed_out) {
       if (Clock::now() < gone) co_return Reason::time_is_up;

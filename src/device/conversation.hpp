@@ -39,7 +39,7 @@ public:
   /// The same in a session that was left and is now gone on with: the device says Hello only if something changed, else
   /// what it said before counts. Over UDP, Kind::restarted from any other function here means that it said Hello anew:
   /// facts() has begun afresh with it.
-  asio::awaitable<Result<Hello>> resume(ByteView hello_payload, Clock::time_point deadline);
+  asio::awaitable<Result<Hello>> resume(Bytes hello_payload, Clock::time_point deadline);
 
   /// Of the last Hello, to resume with.
   const Bytes& hello_payload() const { return hello_payload_; }
@@ -72,6 +72,7 @@ private:
   asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline);
   asio::awaitable<Result<void>> hear_out();
   asio::awaitable<Result<void>> greet(const coap::Message& hello);
+  asio::awaitable<Error> take_up_again();
   bool within_ration();
   Clock::duration longest_silence() const;
   asio::awaitable<Result<coap::Message>> response_to(const coap::Message& request, Clock::time_point deadline);

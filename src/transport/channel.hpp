@@ -18,8 +18,9 @@ public:
   virtual ~Channel() = default;
 
   /// The next message. Kind::timed_out when none has come by `deadline`, Kind::interrupted after interrupt(),
-  /// Kind::closed when the peer is gone, Kind::malformed or Kind::too_large when it sends nonsense. After the first two
-  /// the channel is as good as before; after the others it is finished.
+  /// Kind::restarted when the device has resumed its session (UDP): its next message is the first after a reset or a
+  /// sleep; Kind::closed when the peer is gone, Kind::malformed or Kind::too_large when it sends nonsense. After the first
+  /// three the channel is as good as before; after the others it is finished.
   virtual asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline) = 0;
 
   /// Hands the message to the transport; Kind::closed or Kind::timed_out (the peer takes nothing) when it cannot. With

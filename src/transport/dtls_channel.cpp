@@ -31,7 +31,7 @@ DtlsChannel::DtlsChannel(DtlsHost& host, asio::any_io_executor executor, const K
 
 DtlsChannel::~DtlsChannel() = default;
 
-void DtlsChannel::on_datagram(ByteView datagram, const UdpEndpoint& from) {
+void DtlsChannel::on_datagram(ByteView datagram, const UdpEndpoint& from, bool resumed) {
   while (const auto record = dtls::take_record(datagram)) {
     auto received = session().receive(*record);
     if (!received) continue;
@@ -40,6 +40,9 @@ void DtlsChannel::on_datagram(ByteView datagram, const UdpEndpoint& from) {
       const auto before = std::exchange(address_, from);
       host_.moved(*this, before);
     }
+    const bool marked = resumed || record->type == dtls::ContentType::moved;
+    if (marked && !resuming_) restarted_ = attended_;
+    if (received->newest) resuming_ = marked;
     const auto self = shared_from_this();   // an alert may make the host let go of it
     on_received(std::move(*received));
     keep_position();
@@ -85,7 +88,7 @@ void DtlsChannel::on_message(ByteView content) {
 
 void DtlsChannel::attend() {
   attended_ = true;
-  closed_ = interrupted_ = false;
+  closed_ = interrupted_ = restarted_ = false;
   why_closed_.clear();
   wake_ = std::make_shared<Timer>(executor_);
   retransmission_ = std::make_unique<Watchdog>(executor_, [this] { send_again(); });
@@ -110,6 +113,7 @@ void DtlsChannel::wake() {
 
 asio::awaitable<Result<coap::Message>> DtlsChannel::receive(Clock::time_point deadline) {
   for (;;) {
+    if (std::exchange(restarted_, false)) co_return failure(Kind::restarted, "the device was reset, or slept");
     if (taken_ < waiting_.size()) {
       auto message = std::move(waiting_[taken_++]);
       if (taken_ == waiting_.size()) {

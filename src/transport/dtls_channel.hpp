@@ -44,7 +44,8 @@ public:
   ~DtlsChannel() override;
 
   /// A datagram that is for this session by its connection id or its address.
-  void on_datagram(ByteView datagram, const UdpEndpoint& from);
+  /// `resumed`: it was marked as one of a resumed session (PROTOCOL §3.5).
+  void on_datagram(ByteView datagram, const UdpEndpoint& from, bool resumed = false);
 
   const dtls::ConnectionId& id() const { return id_; }
   const UdpEndpoint& address() const { return address_; }
@@ -100,6 +101,8 @@ private:
   bool attended_ = false;
   bool interrupted_ = false;
   bool closed_ = false;
+  bool resuming_ = false;                              // the device marks its records as those of a resumed session
+  bool restarted_ = false;                             // and nobody was told yet
   std::string why_closed_;
 };
 

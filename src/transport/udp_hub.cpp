@@ -73,7 +73,7 @@ void UdpHub::on_datagram(ByteView datagram, const UdpEndpoint& from) {
     if (!channel) return;
     Bytes restored(datagram.begin(), datagram.end() - device_id_tail);
     restored[0] = static_cast<std::uint8_t>(dtls::ContentType::application_data);
-    return channel->on_datagram(restored, from);
+    return channel->on_datagram(restored, from, true);
   }
   if (!stopped_ && datagram[0] == static_cast<std::uint8_t>(dtls::ContentType::handshake) && reception_.on_datagram(datagram, from)) return;
   if (const auto channel = recipient(datagram, from)) return channel->on_datagram(datagram, from);
