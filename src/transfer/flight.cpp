@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr double first_window = 10;           // chunks, before anything is known
+constexpr double first_window = 6;            // chunks, before anything is known
 constexpr double smallest_window = 4;
 constexpr double acknowledgement_slack = 3;   // devices acknowledge every second chunk
 constexpr double start_gain = 2.89;           // 2/ln 2: doubles the rate each round trip

@@ -15,6 +15,11 @@ constexpr auto first_patience = 1s;         // RFC 6347 §4.2.4.1; doubled at ea
 constexpr auto handshake_patience = 30s;    // devices wait up to 24 s between two tries of their own
 constexpr std::size_t datagrams_kept = 8;   // of one guest, while the workshop is busy with it
 
+Error explain(const std::optional<std::uint8_t>& alert, const char* otherwise) {
+  if (!alert) return {Kind::refused, otherwise};
+  return {Kind::refused, "it broke the handshake off with " + dtls::alert_name(*alert)};
+}
+
 }  // namespace
 
 struct DtlsReception::Guest {
@@ -67,8 +72,10 @@ void DtlsReception::on_client_hello(ByteView datagram, const dtls::Record& recor
   }
   auto known = guests_.find(from);
   if (known != guests_.end() && known->second->client_random != hello->random) {
+    const auto gave_up = known->second;
     drop(from);
     known = guests_.end();
+    services_.turned_away(explain(gave_up->busy ? std::nullopt : gave_up->handshake->alert(), "it begins a handshake again and again and never finishes it"), from);
   }
   if (known != guests_.end()) return give(known->second, datagram);
   const auto guest = make_guest(from);
@@ -130,10 +137,8 @@ void DtlsReception::look_round() {
   for (auto entry = guests_.begin(); entry != guests_.end();) {
     const auto guest = entry->second;
     if (now - guest->began >= handshake_patience && !guest->busy) {
-      const auto& alert = guest->handshake->alert();
-      const auto words = alert ? "the device broke its handshake off (" + dtls::alert_name(*alert) + ")" : std::string("the device began a handshake and did not finish it");
       entry = guests_.erase(entry);
-      services_.turned_away(Error{Kind::refused, words}, guest->address);
+      services_.turned_away(explain(guest->handshake->alert(), "it began a handshake and did not finish it"), guest->address);
       continue;
     }
     if (guest->again_at <= now && !guest->busy) {

@@ -11,6 +11,11 @@ const crypto::RsaPrivateKey& server_key() {
   return key;
 }
 
+const crypto::EcPrivateKey& udp_server_key() {
+  static const auto key = crypto::EcPrivateKey::generate();
+  return key;
+}
+
 virtual_device::DeviceKey device_key(int number) {
   static std::map<int, Bytes> keys;
   auto& der = keys[number];
@@ -20,6 +25,18 @@ virtual_device::DeviceKey device_key(int number) {
     der.assign(pem.begin(), pem.end());
   }
   return virtual_device::DeviceKey::from_pem(der);
+}
+
+Bytes module_for(std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint16_t version, ModuleRecipe::Needs needs, std::size_t size) {
+  ModuleRecipe r;
+  r.platform = platform;
+  r.function = function;
+  r.index = index;
+  r.version = version;
+  r.needs1 = needs;
+  r.size = size;
+  r.start = 0x30000;
+  return virtual_device::make_module(r);
 }
 
 Bytes system_part(std::uint8_t index, std::uint16_t version, ModuleRecipe::Needs needs, std::size_t size) {
@@ -55,13 +72,15 @@ struct Harbour::Running {
   Running(World& world, const appliance::StateFolder& folder, const appliance::Configuration& configuration)
       : files(folder.firmware()),
         writer(store::Writer::on_loop(std::make_shared<store::Database>(store::Database::open(folder.database(), store::Access::read_write)), world.loop.get_executor())),
-        appliance(appliance::Services{world.loop, *writer, files, server_key(), world.random, crypto::Workshop()}, configuration) {}
+        appliance(appliance::Services{world.loop, *writer, files, server_key(), world.random, crypto::Workshop()}, configuration),
+        udp(appliance::UdpSide::Services{world.loop, *writer, udp_server_key(), world.random, crypto::Workshop(), appliance}) {}
   firmware::ModuleFiles files;
   std::unique_ptr<store::Writer> writer;
   appliance::Appliance appliance;
+  appliance::UdpSide udp;
 };
 
-Harbour::Harbour(unsigned seed) : world(seed) {
+Harbour::Harbour(unsigned seed) : world(seed), network_(world) {
   configuration.policy = appliance::Policy::open;
   configuration.state_folder = folder.path();
   (void)appliance::StateFolder{folder.path()}.create();
@@ -70,6 +89,7 @@ Harbour::Harbour(unsigned seed) : world(seed) {
 
 Harbour::~Harbour() {
   for (auto& device : devices_) device->stop();
+  for (auto& [number, device] : udp_devices_) device->stop();
   if (running_) running_->appliance.stop();
   world.settle();
   log::set_sink({});
@@ -83,6 +103,13 @@ void Harbour::start() {
   world.spawn([this]() -> asio::awaitable<void> {
     const auto started = co_await running_->appliance.start();
     if (!started) throw std::runtime_error(started.error().message);
+    const auto taken_up = co_await running_->udp.start();
+    if (!taken_up) throw std::runtime_error(taken_up.error().message);
+  });
+  running_->udp.send_by([this](ByteView datagram, const transport::UdpEndpoint& to) {
+    network_.server_sends(datagram);
+    for (const auto& [number, at] : addresses_)
+      if (at == to) network_.to_device(number, datagram);
   });
   world.settle();
 }
@@ -133,6 +160,55 @@ virtual_device::VirtualDevice& Harbour::launch(int number, const std::vector<Byt
   };
   world.spawn([&device, dial]() -> asio::awaitable<void> { co_await device.run(dial); });
   return device;
+}
+
+virtual_device::UdpDevice& Harbour::launch_udp(int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options) {
+  (void)appliance();
+  if (options.id[11] == 0) options.id[11] = static_cast<std::uint8_t>(number);
+  options.seed = static_cast<unsigned>(number);
+  if (options.server_key.empty()) options.server_key = udp_server_key().public_key_spki();
+  virtual_device::Flash flash(options.platform);
+  for (const auto& module : modules) flash.put(module);
+  addresses_[number] = transport::UdpEndpoint(asio::ip::make_address("10.0.1." + std::to_string(number)), 5684);
+  network_.attach(
+      number, [this, number](ByteView datagram) { udp_devices_.at(number)->on_datagram(datagram); },
+      [this](ByteView datagram, const transport::UdpEndpoint& from) {
+        if (running_) running_->udp.hub().on_datagram(datagram, from);
+      },
+      [this, number] { return addresses_.at(number); });
+  virtual_device::UdpDevice::Send send = [this, number](ByteView datagram) { network_.to_server(number, datagram); };
+  auto& device = udp_devices_[number];
+  device = std::make_unique<virtual_device::UdpDevice>(world.loop.get_executor(), std::move(options), virtual_device::DeviceEcKey(), std::move(flash), std::move(send));
+  world.spawn([&d = *device]() -> asio::awaitable<void> { co_await d.run(); });
+  return *device;
+}
+
+void Harbour::move(int number) {
+  auto& at = addresses_.at(number);
+  at.port(static_cast<std::uint16_t>(at.port() + 1));
+}
+
+transport::UdpHub& Harbour::hub() { return running_->udp.hub(); }
+
+void Harbour::kill() {
+  network_.server_is_down = true;
+  // Its coroutines must come to an end here; what they write while they do is undone.
+  const auto database = appliance::StateFolder{folder.path()}.database();
+  const TemporaryFolder before;
+  namespace fs = std::filesystem;
+  for (const char* part : {"", "-wal"})
+    if (fs::exists(database.string() + part)) fs::copy_file(database.string() + part, before.path() / (std::string("db") + part));
+  running_->appliance.stop();
+  world.settle();
+  running_.reset();
+  for (const char* part : {"", "-wal", "-shm"}) fs::remove(database.string() + part);
+  for (const char* part : {"", "-wal"})
+    if (fs::exists(before.path() / (std::string("db") + part))) fs::copy_file(before.path() / (std::string("db") + part), database.string() + part);
+}
+
+void Harbour::restart() {
+  start();
+  network_.server_is_down = false;
 }
 
 store::Database Harbour::database() { return store::Database::open(appliance::StateFolder{folder.path()}.database(), store::Access::read_write); }

@@ -3,19 +3,27 @@
 
 #include "appliance/appliance.hpp"
 #include "appliance/stock.hpp"
+#include "appliance/udp_side.hpp"
 #include "firmware/files.hpp"
 #include "store/writer.hpp"
 #include "base/temporary_folder.hpp"
+#include "support/network.hpp"
 #include "support/world.hpp"
 #include "virtual_device/firmware_maker.hpp"
+#include "virtual_device/udp_device.hpp"
 #include "virtual_device/virtual_device.hpp"
 
 namespace drydock::testing {
 
 /// Generated once for the whole program; generating takes longer than any test.
 const crypto::RsaPrivateKey& server_key();
+const crypto::EcPrivateKey& udp_server_key();
+
 /// One of a few device keys, the same for the same number.
 virtual_device::DeviceKey device_key(int number);
+
+/// A well-formed module of any platform.
+Bytes module_for(std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleRecipe::Needs needs = {}, std::size_t size = 6000);
 
 /// Well-formed Photon modules (function, index, version, dependency).
 Bytes system_part(std::uint8_t index, std::uint16_t version, virtual_device::ModuleRecipe::Needs needs = {}, std::size_t size = 6000);
@@ -40,6 +48,16 @@ public:
   virtual_device::VirtualDevice& launch(int number, const std::vector<Bytes>& modules, virtual_device::Options options = {});
   static std::string id_of(int number);
 
+  /// A UDP device with these modules, on the network below, connecting from now on.
+  virtual_device::UdpDevice& launch_udp(int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options = {});
+  Network& network() { return network_; }
+  /// Where the device is from now on.
+  void move(int number);
+  transport::UdpHub& hub();
+  /// As if its power had been cut, and as it starts again. What was written to the store stays, nothing else.
+  void restart();
+  void kill();
+
   /// The device's row as the store has it.
   store::DeviceRow row(int number);
   std::vector<store::StepRow> steps(int number);
@@ -56,6 +74,9 @@ private:
   void start();
   std::unique_ptr<Running> running_;
   std::vector<std::unique_ptr<virtual_device::VirtualDevice>> devices_;
+  Network network_;
+  std::map<int, std::unique_ptr<virtual_device::UdpDevice>> udp_devices_;
+  std::map<int, transport::UdpEndpoint> addresses_;
 };
 
 }  // namespace drydock::testing

@@ -1,0 +1,287 @@
+// UDP devices, whole: handshake, session and updates, over a network that delays, loses and repeats, on a virtual clock.
+#include "support/harbour.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <set>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace std::chrono_literals;
+using virtual_device::UdpHabits;
+using virtual_device::UdpOptions;
+
+namespace {
+
+using Applied = std::vector<std::string>;
+
+constexpr std::uint16_t boron = 13;
+// A system part as large as Device OS 3.1's on a Tracker.
+constexpr std::size_t real_size = 505'230;
+
+struct UdpHarbour : Harbour {
+  const std::vector<Bytes> stuck{module_for(boron, 2, 0, 1100), module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})};
+  void stock_version_6200(std::size_t size = 60'000) {
+    stock(module_for(boron, 4, 1, 6200, {2, 0, 3100}, size), "system-part1.bin");
+    stock(module_for(boron, 2, 0, 3100), "bootloader.bin");
+  }
+  bool said(const std::string& words) const {
+    return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+  }
+};
+
+struct Era {
+  const char* name;
+  UdpHabits habits;
+};
+std::ostream& operator<<(std::ostream& os, const Era& era) { return os << era.name; }
+const Era eras[] = {{"2.3", UdpHabits::v2_3()}, {"3.3", UdpHabits::v3_3()}, {"6.2", UdpHabits::v6_2()}};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(udp_devices, UdpHarbour)
+
+BOOST_DATA_TEST_CASE(every_era_is_brought_up_to_date_in_one_session, boost::unit_test::data::make(eras), era) {
+  stock_version_6200();
+  UdpOptions options;
+  options.habits = era.habits;
+  network().options.delay = 20ms;
+  auto& device = launch_udp(1, stuck, options);
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  BOOST_TEST(device.applied == (Applied{"b0@3100", "s1@6200"}), boost::test_tools::per_element());
+  BOOST_TEST(device.handshakes == 1);
+  BOOST_TEST(device.resumptions == 2);
+  BOOST_TEST(device.time_received > 1'700'000'000u);
+  world.advance(5s);
+  for (const auto& step : steps(1)) BOOST_TEST(step.state == "verified");
+  BOOST_TEST(row(1).application.find("brew") != std::string::npos);
+}
+
+// Chunks, acknowledgements, verdicts, handshakes: any of them may be lost, late or come twice.
+BOOST_DATA_TEST_CASE(a_bad_network_changes_nothing_but_the_time, boost::unit_test::data::xrange(1u, 13u), seed) {
+  world.random.engine().seed(seed);
+  network().options.delay = 60ms;
+  network().options.jitter = std::chrono::milliseconds(seed % 3 * 40);
+  network().options.loss = 0.1;
+  network().options.repeat = 0.05;
+  stock_version_6200();
+  UdpOptions options;
+  options.habits = eras[seed % 3].habits;
+  auto& device = launch_udp(1, stuck, options);
+  BOOST_REQUIRE(run_until_state(1, "current", 4h));
+  BOOST_TEST(device.flash().version(4, 1).value_or(0) == 6200);
+  BOOST_TEST(device.flash().version(2, 0).value_or(0) == 3100);
+  for (const auto verdict : device.verdicts) BOOST_TEST(verdict == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_device_is_kept_for_days_and_sleeps_behind_changing_addresses) {
+  UdpOptions options;
+  options.platform = 12;
+  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  for (int hour = 0; hour < 48; ++hour) {
+    world.advance(1h);
+    move(1);
+  }
+  world.advance(1min);
+  BOOST_TEST(device.connected);
+  BOOST_TEST(device.handshakes == 1);
+  BOOST_TEST(row(1).connected);
+}
+
+// Asleep, say: shown as away after a while, and welcome in its old session when it wakes.
+BOOST_AUTO_TEST_CASE(a_device_that_falls_silent_is_shown_so_and_goes_on_with_its_session) {
+  UdpOptions options;
+  options.platform = 12;
+  options.ping_every = 10min;
+  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  world.advance(90s);
+  BOOST_TEST(row(1).connected);
+  world.advance(1min);
+  BOOST_TEST(!row(1).connected);
+  BOOST_TEST(appliance().sessions() == 0u);
+  move(1);
+  world.advance(8min);
+  BOOST_TEST(row(1).connected);
+  BOOST_TEST(device.handshakes == 1);
+}
+
+// The device's own reset, a kill of the appliance, another address: each goes on where the device says, in the same session.
+BOOST_AUTO_TEST_CASE(an_interrupted_update_goes_on_from_the_devices_offset) {
+  const auto image = module_for(boron, 4, 1, 6200, {}, real_size);
+  stock(image, "system-part1.bin");
+  network().options.delay = 50ms;
+  network().options.bits_per_second = 20'000;   // 30 s of the device's memory are some 15 % of the file
+  network().options.queue = 16 * 1024;
+  UdpOptions options;
+  options.state_saved_every = 5s;
+  auto& device = launch_udp(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})}, options);
+  bool kill_now = false;
+  device.faults.reset_at = real_size * 3 / 10;
+  device.faults.call_at = real_size * 6 / 10;
+  device.faults.called = [&] {
+    kill_now = true;
+    device.faults.call_at = real_size * 9 / 10;
+    device.faults.called = [&] { move(1); };
+  };
+  BOOST_REQUIRE(run_until(30min, [&] { return kill_now; }));
+  kill();
+  world.advance(3s);
+  restart();
+  BOOST_REQUIRE(run_until_state(1, "current", 1h));
+  BOOST_TEST(device.applied == (Applied{"s1@6200"}), boost::test_tools::per_element());
+  BOOST_TEST(device.handshakes == 1);
+  BOOST_TEST(device.resumptions == 2);      // behind the reset on request, and behind the update
+  BOOST_REQUIRE(device.offsets.size() == 3u);
+  BOOST_TEST(device.offsets[0] == 0u);
+  BOOST_TEST(device.offsets[1] > real_size * 25 / 100);
+  BOOST_TEST(device.offsets[2] > real_size * 59 / 100);
+  const auto ratio = static_cast<double>(network().bytes_to_devices) / real_size;
+  BOOST_TEST_MESSAGE("bytes sent: " << network().bytes_to_devices << ", ratio " << ratio << ", chunks received " << device.chunk_bytes);
+  BOOST_TEST(ratio <= 1.15);
+}
+
+BOOST_AUTO_TEST_CASE(a_restarted_appliance_goes_on_with_the_very_next_datagram) {
+  auto& device = launch_udp(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  std::set<std::string> nonces;
+  for (int i = 0; i < 5; ++i) {
+    kill();
+    world.advance(1s);
+    restart();
+    BOOST_TEST(hub().sessions() == 1u);
+    BOOST_REQUIRE(run_until(30min, [&] { return appliance().sessions() == 1u; }));
+    world.advance(10s);
+    BOOST_TEST(row(1).connected);
+    BOOST_TEST(row(1).state == "current");
+  }
+  BOOST_TEST(device.handshakes == 1);
+}
+
+// AES-CCM is broken by a nonce that comes twice: none may, whenever the appliance dies.
+BOOST_AUTO_TEST_CASE(no_sequence_number_is_ever_sent_twice) {
+  std::set<std::string> numbers;
+  std::size_t repeated = 0;
+  stock(module_for(boron, 4, 1, 6200, {}, 1'400'000), "system-part1.bin");   // more chunks than one lease has numbers
+  network().options.delay = 10ms;
+  network().options.bits_per_second = 400'000;
+  auto& device = launch_udp(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  network().server_sends = [&](ByteView datagram) {
+    if (datagram.size() > 21 && datagram[0] == 23) repeated += !numbers.insert(to_hex(datagram.subspan(3, 8))).second;
+  };
+  for (int i = 0; i < 4; ++i) {
+    world.advance(std::chrono::milliseconds(400 + 377 * i));
+    kill();
+    world.advance(200ms);
+    restart();
+  }
+  BOOST_REQUIRE(run_until_state(1, "current", 1h));
+  BOOST_TEST(device.handshakes == 1);
+  BOOST_TEST(numbers.size() > 1'200u);
+  BOOST_TEST(repeated == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_recorded_cannot_be_played_again) {
+  std::vector<Bytes> recorded;
+  network().seen_by_server = [&](ByteView datagram) { recorded.emplace_back(datagram.begin(), datagram.end()); };
+  auto& device = launch_udp(1, stuck);
+  BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
+  network().seen_by_server = [](ByteView) {};
+  const auto sessions = appliance().sessions();
+  const transport::UdpEndpoint thief(asio::ip::make_address("10.66.6.6"), 1000);
+  const auto before = network().bytes_to_devices;
+  for (int round = 0; round < 3; ++round)
+    for (auto datagram : recorded) {
+      hub().on_datagram(datagram, thief);
+      world.settle();
+    }
+  BOOST_TEST(hub().find(*transport::DeviceId::parse(id_of(1)))->address() != thief);
+  BOOST_TEST(hub().handshakes() == 0u);   // the old ClientHello's cookie is for another address
+  BOOST_TEST(appliance().sessions() == sessions);
+  BOOST_TEST(network().bytes_to_devices == before);
+  world.advance(24h);
+  BOOST_TEST(device.handshakes == 1);
+}
+
+// Spoofed ClientHellos: nothing is kept for them, and little is said.
+BOOST_AUTO_TEST_CASE(a_flood_of_spoofed_hellos_leaves_no_trace) {
+  std::vector<Bytes> recorded;
+  network().seen_by_server = [&](ByteView datagram) { recorded.emplace_back(datagram.begin(), datagram.end()); };
+  (void)launch_udp(1, stuck);
+  BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
+  std::size_t received = 0, sent = 0;
+  network().server_sends = [&](ByteView datagram) { sent += datagram.size(); };
+  for (int i = 0; i < 5'000; ++i) {
+    const transport::UdpEndpoint somebody(asio::ip::address_v4(0x0b000000U + static_cast<unsigned>(i)), 5684);
+    auto hello = recorded[static_cast<std::size_t>(i) % 2];   // the one without and the one with a cookie
+    received += hello.size();
+    hub().on_datagram(hello, somebody);
+  }
+  world.settle();
+  network().server_sends = [](ByteView) {};
+  BOOST_TEST(hub().handshakes() == 0u);
+  BOOST_TEST(hub().sessions() == 1u);
+  BOOST_TEST(sent > 0u);
+  BOOST_TEST(static_cast<double>(sent) <= 1.5 * static_cast<double>(received));
+}
+
+BOOST_AUTO_TEST_CASE(a_changed_key_is_refused_and_the_session_forgotten) {
+  (void)launch_udp(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  const auto key = row(1).public_key;
+  UdpOptions options;
+  options.id[11] = 1;
+  auto& thief = launch_udp(2, {}, options);
+  world.advance(30s);
+  BOOST_TEST(thief.handshakes == 1);
+  BOOST_TEST(hub().sessions() == 1u);
+  BOOST_TEST((row(1).public_key == key));
+  BOOST_TEST((row(1).changed_key == thief.key().spki()));
+  BOOST_TEST(said("came with another key than the one on file"));
+  BOOST_TEST(appliance().sessions() == 1u);   // the real one is still there
+}
+
+BOOST_AUTO_TEST_CASE(a_device_with_another_servers_key_is_told_apart) {
+  UdpOptions options;
+  options.server_key = crypto::EcPrivateKey::generate().public_key_spki();
+  auto& device = launch_udp(1, stuck, options);
+  world.advance(2min);
+  BOOST_TEST(!device.connected);
+  BOOST_TEST(appliance().fleet().empty());
+  BOOST_TEST(said("it was set up for another server"));
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_is_told_in_words_and_the_device_parked_in_the_end) {
+  stock_version_6200();
+  auto& device = launch_udp(1, stuck);
+  device.faults.says_incomplete = true;
+  BOOST_REQUIRE(run_until_state(1, "parked", 2h));
+  BOOST_TEST(row(1).state_words.find("(-240)") != std::string::npos);
+  BOOST_TEST(device.offsets.size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_forgets_what_it_took_is_noticed_without_a_hello) {
+  stock_version_6200();
+  auto& device = launch_udp(1, stuck);
+  device.faults.forgets_updates = true;
+  BOOST_REQUIRE(run_until_state(1, "parked", 2h));
+  BOOST_TEST(row(1).state_words.find("still reports version") != std::string::npos);
+  BOOST_TEST(device.handshakes == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_lost_its_session_makes_a_new_one_and_the_old_is_gone) {
+  stock_version_6200();
+  auto& device = launch_udp(1, stuck);
+  device.faults.forgets_session = true;
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  BOOST_TEST(device.handshakes == 3);
+  BOOST_TEST(hub().sessions() == 1u);
+  world.advance(5s);
+  auto db = database();
+  BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM dtls_sessions").getInt() == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
