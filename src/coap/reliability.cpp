@@ -5,7 +5,7 @@
 namespace drydock::coap {
 
 Reliability::Incoming Reliability::received(const Message& message, Clock::time_point now) {
-  acknowledge(message);
+  acknowledge(message, now);
   Incoming incoming;
   incoming.handle = true;
   if (message.type != Type::confirmable) return incoming;
@@ -23,11 +23,22 @@ Reliability::Incoming Reliability::received(const Message& message, Clock::time_
 
 // By an acknowledgement or a reset with the same id; a response with its token says the same when the acknowledgement was
 // lost (RFC 7252 §5.2.2).
-void Reliability::acknowledge(const Message& message) {
+void Reliability::acknowledge(const Message& message, Clock::time_point now) {
   const bool by_id = message.type == Type::acknowledgement || message.type == Type::reset;
   std::erase_if(unacknowledged_, [&](const Unacknowledged& u) {
-    return by_id ? u.id == message.id : is_response(message.code) && !u.token.empty() && u.token == message.token;
+    const bool meant = by_id ? u.id == message.id : is_response(message.code) && !u.token.empty() && u.token == message.token;
+    // Of a message sent twice nobody knows which one was acknowledged.
+    if (meant && by_id && u.transmissions == 1) {
+      const auto took = now - u.sent_at;
+      round_trip_ = round_trip_ == Clock::duration{} ? took : (round_trip_ * 3 + took) / 4;
+    }
+    return meant;
   });
+}
+
+Clock::duration Reliability::first_wait() const {
+  if (!measures_ || round_trip_ == Clock::duration{}) return acknowledgement_time;
+  return std::clamp<Clock::duration>(round_trip_ * 3, least_acknowledgement_time, acknowledgement_time);
 }
 
 void Reliability::forget_old(Clock::time_point now) {
@@ -37,8 +48,8 @@ void Reliability::forget_old(Clock::time_point now) {
 void Reliability::sent(const Message& message, ByteView encoded, Clock::time_point now, double chance) {
   Bytes bytes(encoded.begin(), encoded.end());
   if (message.type == Type::confirmable) {
-    const auto interval = acknowledgement_time + std::chrono::duration_cast<Clock::duration>(acknowledgement_time * chance / 2);
-    unacknowledged_.push_back({message.id, message.token, std::move(bytes), now + interval, interval});
+    const auto interval = first_wait() + std::chrono::duration_cast<Clock::duration>(first_wait() * chance / 2);
+    unacknowledged_.push_back({message.id, message.token, std::move(bytes), now, now + interval, interval});
     return;
   }
   if (message.type != Type::acknowledgement && message.type != Type::reset) return;
@@ -61,7 +72,8 @@ Reliability::Due Reliability::due(Clock::time_point now) {
       continue;
     }
     ++u.transmissions;
-    u.interval *= 2;
+    // After a quick first try as patient as ever: the peer may be busy with its flash memory.
+    u.interval = std::max<Clock::duration>(u.interval * 2, acknowledgement_time);
     u.next = now + u.interval;
     due.send_again.push_back(u.encoded);
   }

@@ -1,6 +1,6 @@
 // CoAP's reliability over a network that loses and repeats messages (RFC 7252 §4.2): confirmable messages are sent again
 // until they are acknowledged, and what comes twice is answered twice but handled once. A state machine without clock or
-// randomness of its own; the times are those Device OS uses (PROTOCOL §3.7).
+// randomness of its own; the times are those Device OS uses (PROTOCOL §3.7), or shorter where the peer was quick before.
 #pragma once
 
 #include "base/clock.hpp"
@@ -14,9 +14,13 @@ namespace drydock::coap {
 class Reliability {
 public:
   static constexpr std::chrono::seconds acknowledgement_time{4};   ///< doubled at each try, after up to half as much again by chance
+  static constexpr std::chrono::seconds least_acknowledgement_time{1};
   static constexpr int most_transmissions = 4;
   static constexpr std::chrono::seconds remembered{45};            ///< for so long an id means the same message
   static constexpr std::size_t most_remembered = 64;
+
+  /// Whether the first wait follows the time in which acknowledgements came so far, between the least and the usual.
+  explicit Reliability(bool measures = false) : measures_(measures) {}
 
   struct Incoming {
     bool handle = false;   ///< it is new
@@ -46,6 +50,7 @@ private:
     std::uint16_t id;
     Token token;
     Bytes encoded;
+    Clock::time_point sent_at;
     Clock::time_point next;
     Clock::duration interval;
     int transmissions = 1;
@@ -55,11 +60,14 @@ private:
     Clock::time_point until;
     Bytes answer;
   };
-  void acknowledge(const Message& message);
+  void acknowledge(const Message& message, Clock::time_point now);
+  Clock::duration first_wait() const;
   void forget_old(Clock::time_point now);
 
   std::vector<Unacknowledged> unacknowledged_;
   std::vector<Seen> seen_;
+  bool measures_;
+  Clock::duration round_trip_{};   ///< smoothed; 0: not known
 };
 
 }  // namespace drydock::coap

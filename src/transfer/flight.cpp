@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr double first_window = 6;            // chunks, before anything is known
+constexpr double first_window = 10;           // chunks, before anything is known: PROTOCOL §5.5 suggests 10 to 20
 constexpr double smallest_window = 4;
 constexpr double acknowledgement_slack = 3;   // devices acknowledge every second chunk
 constexpr double start_gain = 2.89;           // 2/ln 2: doubles the rate each round trip
@@ -20,8 +20,12 @@ constexpr std::array<double, 8> turns{1.25, 0.75, 1, 1, 1, 1, 1, 1};
 constexpr std::uint64_t rate_rounds = 10;     // a rate counts for so many round trips
 constexpr auto round_trip_time = 10s;         // and a round-trip time for so long
 constexpr std::uint64_t reordering = 3;       // so many sent later and received before it: it is lost
+constexpr auto first_patience = 3s;           // before anything is known: a slow link takes its time for ten chunks
 constexpr auto least_patience = 1s;
 constexpr auto most_patience = 16s;
+// A device acknowledges the last chunk at once, and any other within 200 ms: after a little more than a round trip and
+// that, the end of a flight is asked for once before everything under way is given up.
+constexpr auto acknowledgement_delay = 250ms;
 constexpr auto burst = 1ms;                   // timers are no finer than that
 
 double seconds(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
@@ -40,6 +44,7 @@ double Flight::highest_rate() const {
 
 double Flight::window() const {
   if (silences_ > 0) return 1;   // one chunk asks whether anybody is there
+  if (measures_round_trip_) return smallest_window;
   const auto rate = highest_rate();
   if (rate == 0 || round_trip_ == Clock::duration{}) return first_window;
   const double gain = phase_ == Phase::start ? start_gain : window_gain;
@@ -96,7 +101,8 @@ void Flight::mark_received(std::size_t index, Clock::time_point now) {
   if (chunk.repeated) return;
   const auto took = now - chunk.sent_at;
   smoothed_ = smoothed_ == Clock::duration{} ? took : (smoothed_ * 7 + took) / 8;
-  if (round_trip_ == Clock::duration{} || took <= round_trip_ || now - round_trip_at_ > round_trip_time) {
+  if (queue_gone_at_ && chunk.sent_at >= *queue_gone_at_ && (measured_ == Clock::duration{} || took < measured_)) measured_ = took;
+  if (round_trip_ == Clock::duration{} || took <= round_trip_) {
     round_trip_ = std::max(took, Clock::duration(1us));
     round_trip_at_ = now;
   }
@@ -117,6 +123,7 @@ void Flight::received(const ChunksReceived& report, Clock::time_point now) {
     if (index > 0) take(index - 1);
   if (delivered_ == before) return;
   silences_ = 0;
+  probed_ = false;
   heard_at_ = delivered_at_ = now;
   if (before >= round_ends_at_) {
     ++round_;
@@ -125,6 +132,27 @@ void Flight::received(const ChunksReceived& report, Clock::time_point now) {
   if (newest != nullptr) learn_rate(*newest, now);
   find_losses();
   change_phase(now);
+  measure_round_trip(now);
+}
+
+// The smallest round trip is known only while no queue stands in front of the link: when it has not been seen for a while,
+// the window is closed until the queue must be gone.
+void Flight::measure_round_trip(Clock::time_point now) {
+  if (now - round_trip_at_ <= round_trip_time) {
+    measures_round_trip_ = false;
+    queue_gone_at_.reset();
+    return;
+  }
+  measures_round_trip_ = true;
+  if (!queue_gone_at_ && static_cast<double>(under_way_) <= smallest_window) {
+    queue_gone_at_ = now;
+    measured_ = {};
+  }
+  if (!queue_gone_at_ || measured_ == Clock::duration{}) return;
+  round_trip_ = std::max(measured_, Clock::duration(1us));
+  round_trip_at_ = now;
+  measures_round_trip_ = false;
+  queue_gone_at_.reset();
 }
 
 // How many arrived since this chunk was sent, and how long that took.
@@ -172,7 +200,12 @@ void Flight::change_phase(Clock::time_point now) {
 }
 
 Clock::duration Flight::patience() const {
-  const Clock::duration usual = std::max<Clock::duration>(least_patience, smoothed_ * 3);
+  if (may_probe()) {
+    const auto rate = highest_rate();
+    const auto two_chunks = rate > 0 ? of_seconds(2 / rate) : Clock::duration{};   // every second one is acknowledged
+    return smoothed_ + smoothed_ / 4 + acknowledgement_delay + two_chunks;
+  }
+  const Clock::duration usual = smoothed_ == Clock::duration{} ? Clock::duration(first_patience) : std::max<Clock::duration>(least_patience, smoothed_ * 3);
   return std::min<Clock::duration>(usual * (1 << std::min(silences_, 5)), most_patience);
 }
 
@@ -187,6 +220,15 @@ Clock::time_point Flight::wake_at() const {
 // Nothing was heard: all that is under way counts as lost, and one chunk at a time asks again.
 void Flight::on_time(Clock::time_point now) {
   if (under_way_ == 0 || now < std::max(last_sent_at_, heard_at_) + patience()) return;
+  if (may_probe()) {
+    probed_ = true;
+    // A repeated chunk is acknowledged at once, with all that is missing in front of it.
+    const auto last = std::max_element(chunks_.begin() + static_cast<std::ptrdiff_t>(in_order_), chunks_.begin() + static_cast<std::ptrdiff_t>(next_new_),
+                                       [](const Chunk& a, const Chunk& b) { return (a.state == State::under_way ? a.order : 0) < (b.state == State::under_way ? b.order : 0); });
+    mark_lost(static_cast<std::size_t>(last - chunks_.begin()));
+    pace_at_ = now;
+    return;
+  }
   ++silences_;
   lost_.clear();
   for (auto i = in_order_; i < next_new_; ++i) {

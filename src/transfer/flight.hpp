@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <deque>
+#include <optional>
 #include <vector>
 
 namespace drydock::transfer {
@@ -58,7 +59,9 @@ private:
   void find_losses();
   void learn_rate(const Chunk& newest, Clock::time_point now);
   void change_phase(Clock::time_point now);
+  void measure_round_trip(Clock::time_point now);
   Clock::duration patience() const;
+  bool may_probe() const { return !probed_ && silences_ == 0 && smoothed_ != Clock::duration{}; }
   double pace_gain() const;
 
   std::vector<Chunk> chunks_;
@@ -79,7 +82,11 @@ private:
 
   Clock::duration round_trip_{};               ///< smallest lately; 0: not known yet
   Clock::time_point round_trip_at_{};
+  bool measures_round_trip_ = false;           ///< the window is small for a while, so that no queue is measured
+  std::optional<Clock::time_point> queue_gone_at_;
+  Clock::duration measured_{};                 ///< smallest since then
   Clock::duration smoothed_{};
+  bool probed_ = false;                        ///< since something was last heard
   int silences_ = 0;                           ///< in a row: each doubles the patience
   std::deque<Rate> rates_;
   std::uint64_t round_ = 0;

@@ -92,7 +92,7 @@ private:
   std::uint64_t leased_ = dtls::last_sequence;         // numbers below it may be used: so much is written down
   std::uint64_t promised_ = dtls::last_sequence;       // or is on its way to be
   std::uint64_t received_kept_ = 0;
-  coap::Reliability reliability_;
+  coap::Reliability reliability_{true};
   std::vector<coap::Message> waiting_;
   std::size_t taken_ = 0;                              // of waiting_, from its front
   std::shared_ptr<Timer> wake_;

@@ -79,7 +79,7 @@ asio::awaitable<void> UdpDevice::run() {
     if (last_heard_ != heard_before) uses = 0;
     update_.reset();
     awaited_.reset();
-    reliability_ = {};
+    reliability_ = coap::Reliability();
     if (after == After::reconnect) {
       dtls_.forget();
       continue;

@@ -20,8 +20,14 @@ int main(int argc, char** argv) {
   application.function = 5;
   application.version = 6;
   application.needs1 = {4, 2, 3};
+  // For the virtual Borons.
+  virtual_device::ModuleRecipe boron = part1;
+  boron.platform = 13;
+  boron.version = 6200;
+  boron.start = 0x30000;
   const bool good = firmware::write_file(folder / "part1.bin", virtual_device::make_module(part1)) &&
                     firmware::write_file(folder / "part2.bin", virtual_device::make_module(part2)) &&
-                    firmware::write_file(folder / "application.bin", virtual_device::make_module(application));
+                    firmware::write_file(folder / "application.bin", virtual_device::make_module(application)) &&
+                    firmware::write_file(folder / "boron-part1.bin", virtual_device::make_module(boron));
   return good ? 0 : 1;
 }

@@ -1,0 +1,136 @@
+// virtual_udp_fleet: virtual Borons over real UDP sockets, until all run what they should, or for a while when idle. Prints
+// for each device the seconds its last update took and the bytes of chunks it received, and last the seconds in total;
+// status 1 when they are not done in time.
+#include "base/asio_tokens.hpp"
+#include "firmware/files.hpp"
+#include "transport/udp_socket.hpp"
+#include "virtual_device/firmware_maker.hpp"
+#include "virtual_device/udp_device.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <asio.hpp>
+#include <cstdlib>
+#include <fmt/core.h>
+
+using namespace drydock;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Order {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 5684;
+  std::string key;
+  int count = 1;
+  int first = 0;        ///< number of the first, for its id
+  int patience = 60;    ///< seconds
+  int idle = 0;         ///< seconds for which they only stay connected, when all are
+  int needs = 6200;     ///< system part 1 that the application needs
+  int has = 3103;       ///< and what there is
+  bool chunked = false; ///< as 2.3 did, instead of protocol v3
+};
+
+Bytes module(std::uint8_t function, std::uint8_t index, int version, virtual_device::ModuleRecipe::Needs needs) {
+  virtual_device::ModuleRecipe recipe;
+  recipe.platform = 13;
+  recipe.function = function;
+  recipe.index = index;
+  recipe.version = static_cast<std::uint16_t>(version);
+  recipe.needs1 = needs;
+  recipe.start = 0x30000;
+  return virtual_device::make_module(recipe);
+}
+
+struct Boron {
+  std::unique_ptr<virtual_device::UdpDevice> device;
+  std::unique_ptr<transport::UdpSocket> socket;
+};
+
+class Fleet {
+public:
+  explicit Fleet(const Order& order) : order_(order), loop_(1) {}
+
+  bool run() {
+    const auto server_key = *firmware::read_file(order_.key, 4096);
+    for (int i = 0; i < order_.count; ++i) launch(order_.first + i, server_key);
+    asio::co_spawn(loop_, watch(), [this](std::exception_ptr e) {
+      if (e) std::rethrow_exception(e);
+      loop_.stop();
+    });
+    loop_.run();
+    if (order_.idle == 0)
+      for (const auto& boron : fleet_)
+        fmt::print("{:.3f} {}\n", std::chrono::duration<double>(boron.device->last_update_time).count(), boron.device->chunk_bytes);
+    fmt::print("{:.2f}\n", std::chrono::duration<double>(done_at_ - began_).count());
+    std::fflush(stdout);
+    return done();
+  }
+
+private:
+  void launch(int number, const Bytes& server_key) {
+    virtual_device::UdpOptions options;
+    options.id[10] = static_cast<std::uint8_t>(number >> 8);
+    options.id[11] = static_cast<std::uint8_t>(number);
+    options.server_key = server_key;
+    options.seed = static_cast<unsigned>(number);
+    if (order_.chunked) options.habits = virtual_device::UdpHabits::v2_3();
+    virtual_device::Flash flash(13);
+    flash.put(module(4, 1, order_.has, {}));
+    flash.put(module(5, 2, 6, {4, 1, static_cast<std::uint16_t>(order_.needs)}));
+    auto& boron = fleet_.emplace_back();
+    const auto at = fleet_.size() - 1;
+    const asio::ip::udp::endpoint server(asio::ip::make_address(order_.host), order_.port);
+    transport::UdpSocket::Receive receive = [this, at](ByteView datagram, const asio::ip::udp::endpoint&) { fleet_[at].device->on_datagram(datagram); };
+    boron.socket = std::make_unique<transport::UdpSocket>(loop_, asio::ip::udp::endpoint(server.protocol(), 0), std::move(receive));
+    virtual_device::UdpDevice::Send send = [this, at, server](ByteView datagram) { fleet_[at].socket->send(datagram, server); };
+    boron.device = std::make_unique<virtual_device::UdpDevice>(loop_.get_executor(), std::move(options), virtual_device::DeviceEcKey(), std::move(flash), std::move(send));
+    boron.socket->start();
+    asio::co_spawn(loop_, boron.device->run(), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
+  }
+
+  bool done() const {
+    return std::all_of(fleet_.begin(), fleet_.end(), [](const auto& b) { return b.device->connected && !b.device->flash().safe_mode(); });
+  }
+  asio::awaitable<void> watch() {
+    Timer pause(loop_);
+    const auto deadline = began_ + std::chrono::seconds(order_.patience);
+    while (!done() && Clock::now() < deadline) {
+      pause.expires_after(10ms);
+      (void)co_await pause.async_wait(as_result);
+    }
+    done_at_ = Clock::now();
+    fmt::print("{}\n", done() ? "ready" : "not ready");
+    std::fflush(stdout);
+    // So that the server has heard it too.
+    pause.expires_after(1s + std::chrono::seconds(order_.idle));
+    (void)co_await pause.async_wait(as_result);
+  }
+
+  Order order_;
+  asio::io_context loop_;
+  std::deque<Boron> fleet_;
+  const Clock::time_point began_ = Clock::now();
+  Clock::time_point done_at_ = began_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Virtual Borons that want to be brought up to date");
+  Order order;
+  app.add_option("--host", order.host);
+  app.add_option("--port", order.port);
+  app.add_option("--key", order.key, "The server's public key for UDP devices")->required();
+  app.add_option("--count", order.count);
+  app.add_option("--first", order.first);
+  app.add_option("--patience", order.patience, "Seconds");
+  app.add_option("--idle", order.idle, "Seconds");
+  app.add_option("--needs", order.needs, "Version of system part 1 that the application needs");
+  app.add_option("--has", order.has, "Version of system part 1 at the start");
+  app.add_flag("--chunked", order.chunked, "The transfer of Device OS 2.3");
+  CLI11_PARSE(app, argc, argv);
+  const bool good = Fleet(order).run();
+  // The devices' coroutines are in the middle of things; nothing is gained by unwinding them.
+  std::_Exit(good ? 0 : 1);
+}
