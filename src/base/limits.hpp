@@ -20,7 +20,7 @@ inline constexpr std::size_t slowest_link = 512;           ///< bytes a second b
 
 // DTLS. Nothing is kept for an address before it has shown that it receives what is sent to it.
 inline constexpr std::size_t dtls_handshakes = 256;        ///< under way
-inline constexpr std::size_t dtls_handshakes_per_address = 16;
+inline constexpr std::size_t dtls_handshakes_per_address = 128;
 inline constexpr std::size_t handshake_message = 2048;     ///< of a device; real ones have at most 94 bytes
 inline constexpr std::uint16_t handshake_messages_ahead = 8;   ///< kept when they come out of order
 inline constexpr std::size_t dtls_sessions = 10'000;       ///< known, with or without a device behind them at the moment

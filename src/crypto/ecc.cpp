@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <malloc.h>
 #include <mutex>
 #include <stdexcept>
 #include <wolfssl/options.h>
@@ -157,6 +158,13 @@ Result<Bytes> EcPrivateKey::shared_secret(const EcPublicKey& peer) const {
   if (wc_ecc_shared_secret(&impl_->ecc, &peer.impl_->ecc, secret.data(), &size) != 0 || size != ec_scalar_size)
     return failure(Kind::malformed, "no common secret with this key");
   return secret;
+}
+
+void release_ec_tables() {
+#ifdef FP_ECC
+  wc_ecc_fp_free();
+#endif
+  ::malloc_trim(0);
 }
 
 }  // namespace drydock::crypto

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
 #include <deque>
 
 namespace drydock::transport {
@@ -128,10 +129,16 @@ asio::awaitable<void> DtlsReception::work(std::shared_ptr<Guest> guest) {
   }
 }
 
+void DtlsReception::tidy_up() {
+  if (!services_.workshop.pool()) return;   // a test's own thread
+  asio::post(*services_.workshop.pool(), [] { crypto::release_ec_tables(); });
+}
+
 void DtlsReception::drop(const UdpEndpoint& address) { guests_.erase(address); }
 
 // Flights that were not answered go out again; who never answers is let go.
 void DtlsReception::look_round() {
+  if (guests_.empty()) return tidy_up();
   const auto now = Clock::now();
   auto next = Clock::time_point::max();
   for (auto entry = guests_.begin(); entry != guests_.end();) {
@@ -149,7 +156,7 @@ void DtlsReception::look_round() {
     next = std::min({next, std::max(guest->again_at, now + 100ms), std::max(guest->began + handshake_patience, now + 100ms)});
     ++entry;
   }
-  clock_.watch(next);
+  clock_.watch(guests_.empty() ? now + first_patience : next);
 }
 
 }  // namespace drydock::transport

@@ -41,6 +41,7 @@ private:
   void give(const std::shared_ptr<Guest>& guest, ByteView datagram);
   asio::awaitable<void> work(std::shared_ptr<Guest> guest);
   void look_round();
+  void tidy_up();
   void drop(const UdpEndpoint& address);
 
   Services services_;

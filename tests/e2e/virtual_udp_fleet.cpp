@@ -25,6 +25,7 @@ struct Order {
   int count = 1;
   int first = 0;        ///< number of the first, for its id
   int patience = 60;    ///< seconds
+  int every = 0;        ///< milliseconds between one and the next
   int idle = 0;         ///< seconds for which they only stay connected, when all are
   int needs = 6200;     ///< system part 1 that the application needs
   int has = 3103;       ///< and what there is
@@ -53,8 +54,7 @@ public:
 
   bool run() {
     const auto server_key = *firmware::read_file(order_.key, 4096);
-    for (int i = 0; i < order_.count; ++i) launch(order_.first + i, server_key);
-    asio::co_spawn(loop_, watch(), [this](std::exception_ptr e) {
+    asio::co_spawn(loop_, watch(server_key), [this](std::exception_ptr e) {
       if (e) std::rethrow_exception(e);
       loop_.stop();
     });
@@ -92,8 +92,14 @@ private:
   bool done() const {
     return std::all_of(fleet_.begin(), fleet_.end(), [](const auto& b) { return b.device->connected && !b.device->flash().safe_mode(); });
   }
-  asio::awaitable<void> watch() {
+  asio::awaitable<void> watch(Bytes server_key) {
     Timer pause(loop_);
+    for (int i = 0; i < order_.count; ++i) {
+      launch(order_.first + i, server_key);
+      if (order_.every == 0) continue;
+      pause.expires_after(std::chrono::milliseconds(order_.every));
+      (void)co_await pause.async_wait(as_result);
+    }
     const auto deadline = began_ + std::chrono::seconds(order_.patience);
     while (!done() && Clock::now() < deadline) {
       pause.expires_after(10ms);
@@ -125,6 +131,7 @@ int main(int argc, char** argv) {
   app.add_option("--count", order.count);
   app.add_option("--first", order.first);
   app.add_option("--patience", order.patience, "Seconds");
+  app.add_option("--every", order.every, "Milliseconds");
   app.add_option("--idle", order.idle, "Seconds");
   app.add_option("--needs", order.needs, "Version of system part 1 that the application needs");
   app.add_option("--has", order.has, "Version of system part 1 at the start");
