@@ -28,8 +28,8 @@ Bytes essence(ByteView spki) {
   constexpr std::size_t rsa_size = 128;
   const auto rsa = crypto::RsaPublicKey::from_spki(spki);
   if (rsa && rsa->size() == rsa_size) return rsa->modulus();
-  const auto ec = crypto::EcPublicKey::from_spki(spki);
-  return ec ? ec->point() : Bytes();
+  const auto ec = crypto::ec_point_in(spki);
+  return ec ? Bytes(ec->begin(), ec->end()) : Bytes();
 }
 
 }  // namespace

@@ -13,6 +13,9 @@ inline constexpr std::size_t ec_spki_size = 91;    ///< SubjectPublicKeyInfo of 
 inline constexpr std::size_t ec_point_size = 65;   ///< 04 ‖ x ‖ y
 inline constexpr std::size_t ec_scalar_size = 32;
 
+/// The point that a SubjectPublicKeyInfo of P-256 holds, not looked at any further: enough to tell two keys apart.
+std::optional<ByteView> ec_point_in(ByteView spki);
+
 class EcPublicKey {
 public:
   /// SubjectPublicKeyInfo, DER, in the one form there is for a named curve and an uncompressed point; trailing bytes are
