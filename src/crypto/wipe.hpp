@@ -7,6 +7,8 @@
 
 namespace drydock::crypto {
 
-inline void wipe(std::span<std::uint8_t> secret) { ::explicit_bzero(secret.data(), secret.size()); }
+inline void wipe(std::span<std::uint8_t> secret) {
+  if (!secret.empty()) ::explicit_bzero(secret.data(), secret.size());
+}
 
 }  // namespace drydock::crypto

@@ -1,10 +1,8 @@
 #include "device/conversation.hpp"
 
 #include "base/limits.hpp"
-#include "base/log.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace drydock::device {
 
@@ -19,7 +17,6 @@ namespace {
 constexpr auto time_to_post = 3s;
 constexpr auto time_to_speak = 5s;
 constexpr auto pause_between_words = 500ms;
-constexpr std::size_t subscriptions_kept = 32;
 
 std::uint16_t random_id(crypto::Random& random) {
   const auto bytes = random.bytes(2);
@@ -28,20 +25,6 @@ std::uint16_t random_id(crypto::Random& random) {
 
 bool is_response_to(const Message& message, const Message& request) {
   return coap::is_response(message.code) && message.token == request.token;
-}
-
-// An application may have events of its own that end alike.
-bool asks_for(const Event& event, std::string_view what) {
-  for (const std::string_view prefix : {"spark/device/", "particle/device/"})
-    if (event.name.starts_with(prefix) && std::string_view(event.name).substr(prefix.size()) == what) return true;
-  return false;
-}
-
-template <class Number>
-void read_number(std::string_view text, Number& into) {
-  Number n{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error == std::errc{} && end == text.data() + text.size()) into = n;
 }
 
 }  // namespace
@@ -276,129 +259,6 @@ Clock::duration Conversation::longest_silence() const {
   if (channel_.reliable()) return limits::idle;
   const auto* platform = firmware::find_platform(facts_.hello.platform);
   return platform != nullptr && !platform->cellular ? Clock::duration(limits::idle_wifi) : Clock::duration(limits::idle_cellular);
-}
-
-// A device cannot make us work without end: beyond its ration of requests the connection is closed.
-bool Conversation::within_ration() {
-  const auto now = Clock::now();
-  if (now - second_began_ > 1s) {
-    second_began_ = now;
-    messages_this_second_ = 0;
-  }
-  return ++messages_this_second_ <= limits::messages_per_second;
-}
-
-asio::awaitable<Result<void>> Conversation::answer(const Message& message) {
-  if (!within_ration()) co_return failure(Kind::too_large, "the device sends too many messages");
-  // A ping is answered by an acknowledgement: the RFC's reset makes devices throw their session away. Responses that
-  // nobody waits for any more get one too.
-  if (!coap::is_request(message.code)) co_return co_await acknowledge(message);
-  switch (subject_of(message)) {
-    case Subject::time: {
-      const auto response = time_response(message, static_cast<std::uint32_t>(utc_milliseconds() / 1000));
-      co_return co_await channel_.send(response);
-    }
-    case Subject::describe_post: co_return co_await take_describe_post(message);
-    case Subject::event: co_return co_await take_event(message);
-    case Subject::subscription: {
-      auto filter = subscription_filter(message);
-      auto& known = facts_.subscriptions;
-      if (known.size() < subscriptions_kept && std::find(known.begin(), known.end(), filter) == known.end()) known.push_back(std::move(filter));
-      co_return co_await acknowledge(message);
-    }
-    case Subject::goodbye: {
-      log::debug("goodbye: {}", goodbye_words(message.payload));
-      const auto sent = co_await acknowledge(message);
-      // Over TCP it closes the connection next.
-      if (sent && !channel_.reliable()) co_return failure(Kind::closed, goodbye_words(message.payload));
-      co_return sent;
-    }
-    case Subject::hello: {
-      if (channel_.reliable()) co_return co_await acknowledge(message);
-      const auto greeted = co_await greet(message);
-      if (!greeted) co_return greeted;
-      co_return failure(Kind::restarted, "the device started anew");
-    }
-    case Subject::update: co_return co_await acknowledge(message);
-    case Subject::unknown: break;
-  }
-  if (message.type != Type::confirmable) co_return Result<void>{};
-  const auto not_found = coap::piggybacked(message, Code::not_found);
-  co_return co_await channel_.send(not_found);
-}
-
-asio::awaitable<Result<void>> Conversation::take_describe_post(const Message& message) {
-  const auto block = coap::find_block(message, coap::option::block1);
-  std::optional<Bytes> body = message.payload;
-  auto reply = coap::empty_acknowledgement(message.id);
-  if (block) {
-    auto whole = posted_describe_.add(*block, message.payload);
-    body = whole ? std::move(*whole) : std::nullopt;
-    reply = coap::piggybacked(message, !whole ? Code::request_entity_incomplete : block->more ? Code::continue_ : Code::changed);
-    coap::add_block(reply, coap::option::block1, *block);
-  }
-  if (body) {
-    // One that cannot be read is no reason to part: describe() asks for what it needs.
-    auto described = parse_describe(*body);
-    if (described) learn(std::move(*described));
-    else log::debug("a posted Describe was not understood: {}", described.error().message);
-  }
-  if (message.type != Type::confirmable) co_return Result<void>{};
-  co_return co_await channel_.send(reply);
-}
-
-void Conversation::learn(Describe describe) {
-  if (describe.system) {
-    facts_.system = std::move(describe.system);
-    news_ = true;
-  }
-  if (describe.application) {
-    facts_.application = std::move(describe.application);
-    news_ = true;
-  }
-}
-
-// The events that tell about the device itself (PROTOCOL §4.11).
-asio::awaitable<Result<void>> Conversation::take_event(const Message& message) {
-  const auto event = parse_event(message);
-  const auto acknowledged = co_await acknowledge(message);
-  if (!acknowledged) co_return acknowledged;
-
-  std::optional<std::string> reply;
-  if (event.name == "spark/device/safemode") {
-    facts_.safe_mode = news_ = true;
-  } else if (event.name == "particle/device/updates/enabled") {
-    facts_.updates_enabled = event.data == "true";
-    news_ = true;
-  } else if (event.name == "particle/device/updates/forced") {
-    facts_.updates_forced = event.data == "true";
-    news_ = true;
-  } else if (event.name == "spark/hardware/max_binary") {
-    read_number(event.data, facts_.max_binary);
-  } else if (event.name == "spark/hardware/ota_chunk_size") {
-    read_number(event.data, facts_.chunk_size);
-  } else if (event.name == "spark/device/last_reset") {
-    facts_.last_reset = event.data.substr(0, limits::text);
-  } else if (asks_for(event, "name")) {
-    reply = bystander_.device_name();
-  } else if (asks_for(event, "ip")) {
-    const auto peer = channel_.peer();
-    reply = peer.substr(0, peer.rfind(':'));
-  } else if (asks_for(event, "random")) {
-    const auto random = random_.bytes(20);
-    reply = to_hex(random);
-  }
-  bystander_.on_event(event);
-  if (event.name == "spark/device/claim/code") {
-    // Only the prefix is checked: any event below it makes the device forget its claim code (PROTOCOL §4.12).
-    auto claimed = event_message("spark/device/claim/success", "");
-    claimed.id = next_message_id();
-    co_return co_await channel_.send(claimed);
-  }
-  if (!reply) co_return Result<void>{};
-  auto answer_event = event_message(event.name, *reply);
-  answer_event.id = next_message_id();
-  co_return co_await channel_.send(answer_event);
 }
 
 }  // namespace drydock::device

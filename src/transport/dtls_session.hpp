@@ -28,7 +28,8 @@ public:
   /// Nothing for a record that is not authentic, not of epoch 1, or came before.
   std::optional<Received> receive(const Record& record);
 
-  /// Uses up one sequence number. The caller sees to it that none is ever used twice, whatever crashes (dtls_lease.hpp).
+  /// Uses up one sequence number. The caller sees to it that none is ever used twice, whatever crashes: dtls_channel.hpp leases
+  /// them from the disk.
   Bytes seal(ContentType type, ByteView content);
 
   const SessionState& state() const { return state_; }

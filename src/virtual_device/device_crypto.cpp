@@ -5,6 +5,7 @@
 #include <wolfssl/options.h>
 #include <wolfssl/wolfcrypt/aes.h>
 #include <wolfssl/wolfcrypt/asn_public.h>
+#include <wolfssl/wolfcrypt/hash.h>
 #include <wolfssl/wolfcrypt/hmac.h>
 #include <wolfssl/wolfcrypt/rsa.h>
 
@@ -35,6 +36,12 @@ struct Rsa {
 };
 
 }  // namespace
+
+Bytes sha256(ByteView bytes) {
+  Bytes digest(32);
+  wc_Sha256Hash(bytes.data(), static_cast<word32>(bytes.size()), digest.data());
+  return digest;
+}
 
 struct DeviceKey::Impl : Rsa {};
 

@@ -1,4 +1,4 @@
-// The device's side of the lightssl cryptography, on wolfCrypt directly and separate from the server's: a mistake on one
+// The device's side of the cryptography, on wolfCrypt directly and separate from the server's: a mistake on one
 // side must not be repeated on the other. Written from PROTOCOL §2.1 and §2.3.
 #pragma once
 
@@ -7,6 +7,8 @@
 #include <memory>
 
 namespace drydock::virtual_device {
+
+Bytes sha256(ByteView bytes);
 
 class DeviceKey {
 public:

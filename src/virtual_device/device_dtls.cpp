@@ -1,5 +1,7 @@
 #include "virtual_device/device_dtls.hpp"
 
+#include "virtual_device/device_crypto.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 #include <wolfssl/options.h>
@@ -28,12 +30,6 @@ struct Ecc {
   mutable ecc_key key;
   mutable WC_RNG rng;
 };
-
-Bytes sha256(ByteView bytes) {
-  Bytes digest(32);
-  wc_Sha256Hash(bytes.data(), length(bytes), digest.data());
-  return digest;
-}
 
 Bytes hmac(ByteView key, ByteView message) {
   Bytes out(32);

@@ -1,8 +1,9 @@
 #include "virtual_device/firmware_maker.hpp"
 
+#include "virtual_device/device_crypto.hpp"
+
+#include <algorithm>
 #include <stdexcept>
-#include <wolfssl/options.h>
-#include <wolfssl/wolfcrypt/hash.h>
 #include <zlib.h>
 
 namespace drydock::virtual_device {
@@ -63,7 +64,8 @@ Bytes make_module(const ModuleRecipe& r) {
 
   put_le16(file, end - 2, suffix_size);
   put_le16(file, end - 36, 0);
-  wc_Sha256Hash(file.data(), static_cast<word32>(end - 34), file.data() + end - 34);
+  const auto digest = sha256(ByteView(file).first(end - 34));
+  std::copy(digest.begin(), digest.end(), file.begin() + static_cast<std::ptrdiff_t>(end - 34));
   const auto crc = static_cast<std::uint32_t>(::crc32(0, file.data(), static_cast<uInt>(end)));
   for (int i = 0; i < 4; ++i) file[end + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(crc >> (24 - 8 * i));
   return file;

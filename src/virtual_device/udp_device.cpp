@@ -47,7 +47,7 @@ void UdpDevice::on_datagram(ByteView datagram) {
   wake();
 }
 
-asio::awaitable<void> UdpDevice::sleep_until(Clock::time_point until) {
+asio::awaitable<void> UdpDevice::rest_until(Clock::time_point until) {
   timer_ = std::make_shared<Timer>(executor_);
   const auto timer = timer_;
   timer->expires_at(until);
@@ -68,7 +68,7 @@ asio::awaitable<void> UdpDevice::run() {
       uses = 0;
       if (!co_await handshake()) {
         const auto again = Clock::now() + 5s;
-        while (Clock::now() < again && !stopped_) co_await sleep_until(again);
+        while (Clock::now() < again && !stopped_) co_await rest_until(again);
         continue;
       }
       ++handshakes;
@@ -96,7 +96,7 @@ asio::awaitable<void> UdpDevice::run() {
     to_apply_.clear();
     if (faults.forgets_session) dtls_.forget();
     const auto up = Clock::now() + options_.reset_time;
-    while (Clock::now() < up && !stopped_) co_await sleep_until(up);
+    while (Clock::now() < up && !stopped_) co_await rest_until(up);
     inbox_.clear();
   }
 }
@@ -107,7 +107,7 @@ asio::awaitable<bool> UdpDevice::handshake() {
   Clock::duration patience = 3s;
   auto again_at = Clock::now() + patience;
   for (int tries = 0; tries < 5 && !stopped_;) {
-    if (inbox_.empty()) co_await sleep_until(again_at);
+    if (inbox_.empty()) co_await rest_until(again_at);
     if (inbox_.empty() && Clock::now() >= again_at) {
       for (const auto& datagram : dtls_.again()) send_(datagram);
       patience = std::min<Clock::duration>(patience * 2, 24s);
@@ -130,7 +130,7 @@ asio::awaitable<UdpDevice::After> UdpDevice::online() {
   reset_wanted_ = leave_wanted_ = pinged_ = false;
   greet();
   while (!stopped_ && !reset_wanted_ && !leave_wanted_) {
-    if (inbox_.empty()) co_await sleep_until(next_moment());
+    if (inbox_.empty()) co_await rest_until(next_moment());
     while (!inbox_.empty() && !reset_wanted_ && !leave_wanted_) {
       const auto datagram = std::move(inbox_.front());
       inbox_.pop_front();

@@ -85,7 +85,7 @@ private:
 
   asio::awaitable<bool> handshake();
   asio::awaitable<After> online();
-  asio::awaitable<void> sleep_until(Clock::time_point until);
+  asio::awaitable<void> rest_until(Clock::time_point until);
   void wake();
   void greet();
   void handle(const coap::Message& message);

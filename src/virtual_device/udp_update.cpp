@@ -1,9 +1,9 @@
 #include "virtual_device/udp_update.hpp"
 
+#include "virtual_device/device_crypto.hpp"
+
 #include <algorithm>
 #include <fmt/core.h>
-#include <wolfssl/options.h>
-#include <wolfssl/wolfcrypt/hash.h>
 
 namespace drydock::virtual_device {
 
@@ -13,12 +13,6 @@ using coap::Message;
 using coap::Type;
 
 namespace {
-
-Bytes sha256(ByteView bytes) {
-  Bytes digest(32);
-  wc_Sha256Hash(bytes.data(), static_cast<word32>(bytes.size()), digest.data());
-  return digest;
-}
 
 Message error(Code code, int number, const char* words) {
   Message m;

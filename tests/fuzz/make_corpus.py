@@ -15,6 +15,29 @@ def put(target, content):
     (folder / hashlib.sha256(content).hexdigest()[:16]).write_bytes(content)
 
 
+def sized(datagram):
+    return len(datagram).to_bytes(2, "big") + datagram
+
+
+recorded = [json.loads(line) for line in (data / "dtls-boron-6.2.0.jsonl").read_text().splitlines()]
+datagrams = {way: [bytes.fromhex(e["hex"]) for e in recorded if e["ev"] == "datagram" and e["dir"] == way] for way in ("device_to_server", "server_to_device")}
+secrets = next(e for e in recorded if e["ev"] == "server_secrets")
+for datagram in sum(datagrams.values(), []):
+    put("dtls_records", datagram)
+# The signature of the recorded ServerKeyExchange, behind "ecdsa with SHA-256".
+flight = datagrams["server_to_device"][1]
+at = flight.index(bytes.fromhex("040300"), 100) + 4
+signature = flight[at - 1:at + flight[at - 1]]
+draw = bytes.fromhex(secrets["server_random"] + secrets["ecdhe_private_scalar"] + secrets["cid"])
+put("dtls_handshake", draw + signature + b"".join(map(sized, datagrams["device_to_server"][1:3])))
+put("dtls_handshake", draw + signature + b"".join(map(sized, datagrams["device_to_server"][1:5])))
+for message in json.loads((data / "06_ota_v3.json").read_text())["messages"]:
+    message = bytes.fromhex(message["coap"])
+    put("v3", message)
+    put("coap", message)
+    put("dtls_session", b"\x01" + (b"\x08\x01" + sized(message)) * 2)
+    put("dtls_session", b"\x00\x04\x01" + sized(message) + b"\x05\xff\x17" + sized(message))
+put("v3", bytes([3, 200, 40]) + bytes([1, 2, 0, 10, 3, 1, 2, 3, 0, 200]) * 20)
 for name in ("03_hello", "04_coap_messages", "05_legacy_ota"):
     for message in json.loads((data / f"{name}.json").read_text())["messages"]:
         put("coap", bytes.fromhex(message["coap"]))

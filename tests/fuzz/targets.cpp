@@ -9,20 +9,15 @@
 #include "device/hello.hpp"
 #include "device/messages.hpp"
 #include "firmware/module.hpp"
+#include "target.hpp"
 #include "transfer/chunked_messages.hpp"
 #include "transfer/verdict.hpp"
 #include "transport/lightssl_frames.hpp"
 #include "transport/lightssl_handshake.hpp"
 
-#include <cstdlib>
-
 namespace {
 
 using namespace drydock;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 [[maybe_unused]] void fuzz_coap(ByteView input) {
   const auto message = coap::decode(input);
@@ -85,7 +80,4 @@ void require(bool holds) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  FUZZ_TARGET({data, size});
-  return 0;
-}
+FUZZ_ENTRY
