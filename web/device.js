@@ -1,7 +1,7 @@
 // One device: what it has, what it should have, what happens next and why, and what happened.
 import { get, patch, post, put } from "./api.js";
 import { action, el, notify, setText } from "./dom.js";
-import { ago, kilobytes, nameOf, stateOf, stateWords, time } from "./words.js";
+import { ago, kilobytes, nameOf, stateOf, stateWords, time, titled } from "./words.js";
 import { fleet } from "./state.js";
 
 const slot = (module) => `${module.function}/${module.index}`;
@@ -31,7 +31,7 @@ function modulesOf(device) {
 function planOf(device) {
   if (device.missing.length) return el("div", {}, el("p", {}, "Nothing can be sent before these files are in the catalogue:"), el("ul", {}, device.missing.map((m) => el("li", {}, m.words))));
   if (!device.plan.length) return el("p", { class: "quiet" }, "Nothing is to be sent.");
-  return el("ol", { class: "plan" }, device.plan.map((step) => el("li", {}, el("strong", {}, `${step.module} version ${step.version}`), ` (${kilobytes(step.size)}): ${step.reason}`)));
+  return el("ol", { class: "plan" }, device.plan.map((step) => el("li", {}, el("strong", {}, titled(step)), ` (${kilobytes(step.size)}): ${step.reason}`)));
 }
 
 // Which file of the catalogue each slot shall have; one not wished for follows what other modules need.

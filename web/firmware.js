@@ -1,7 +1,7 @@
 // The catalogue: what there is to send, what is missing, and a place to drop files on.
 import { get, remove, upload } from "./api.js";
 import { action, el, notify } from "./dom.js";
-import { kilobytes, nameOf } from "./words.js";
+import { kilobytes, nameOf, titled } from "./words.js";
 import { fleet } from "./state.js";
 
 function needsOf(module) {
@@ -21,7 +21,7 @@ export function showFirmware(main) {
     for (const module of modules) platforms.set(module.platform_name, [...(platforms.get(module.platform_name) || []), module]);
     list.replaceChildren(...[...platforms].map(([platform, files]) => el("section", {}, el("h2", {}, platform),
       el("table", {}, el("thead", {}, el("tr", {}, ["Module", "Version", "Needs", "Size", "File", ""].map((name) => el("th", { scope: "col" }, name)))),
-        el("tbody", {}, files.map((m) => el("tr", {}, el("th", { scope: "row" }, m.module), el("td", { "data-label": "Version" }, String(m.version)), el("td", { "data-label": "Needs" }, needsOf(m)),
+        el("tbody", {}, files.map((m) => el("tr", {}, el("th", { scope: "row" }, m.companion ? `${m.module} with ${titled(m.companion)}` : m.module), el("td", { "data-label": "Version" }, String(m.version)), el("td", { "data-label": "Needs" }, needsOf(m)),
           el("td", { "data-label": "Size" }, kilobytes(m.size)), el("td", { "data-label": "File", class: "file" }, m.file),
           el("td", {}, fleet.mayChange && action("Remove", async () => { await remove(`firmware/${m.sha256}`); await load(); }, { "aria-label": `Remove ${m.file}` })))))))));
     if (modules.length === 0) list.append(el("p", { class: "quiet" }, "The catalogue is empty."));
@@ -41,7 +41,7 @@ export function showFirmware(main) {
       verdicts.prepend(line);
       try {
         const module = await upload(file, (part) => { bar.value = part; });
-        verdict.textContent = ` is ${module.platform_name} ${module.module} version ${module.version}${module.known_already ? ", and was there already" : ""}`;
+        verdict.textContent = ` is ${module.platform_name} ${titled(module)}${module.known_already ? ", and was there already" : ""}`;
         line.className = "good";
       } catch (error) {
         verdict.textContent = ` was refused: ${error.message}`;

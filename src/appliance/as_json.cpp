@@ -19,10 +19,14 @@ json dependencies_of(const std::vector<firmware::Dependency>& dependencies) {
   return list;
 }
 
+json companion(const firmware::ModuleFacts& m) {
+  return {{"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index}, {"version", m.version}, {"dependencies", dependencies_of(m.dependencies)}};
+}
+
 json stocked(const firmware::StockedModule& m) {
   return {{"sha256", m.sha256}, {"file", m.file_name}, {"size", m.size}, {"platform", m.platform}, {"platform_name", firmware::platform_name(m.platform)},
           {"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index}, {"version", m.version},
-          {"dependencies", dependencies_of(m.dependencies)}};
+          {"dependencies", dependencies_of(m.dependencies)}, {"compressed", (m.flags & firmware::flag::compressed) != 0}, {"companion", m.companion ? companion(*m.companion) : json(nullptr)}};
 }
 
 json device(const store::DeviceRow& row) {
@@ -100,13 +104,18 @@ std::string inspected_as_json(const std::vector<Inspected>& files) {
   for (const auto& f : files) {
     json entry{{"file", f.file}, {"accepted", f.verdict.empty()}};
     if (!f.verdict.empty()) entry["why_not"] = f.verdict;
-    if (f.module) {
-      const auto& p = f.module->prefix;
-      entry.update({{"module", p.key.name()}, {"function", static_cast<int>(p.key.function)}, {"index", p.key.index}, {"version", p.version}, {"platform", p.platform},
+    auto members = json::array();
+    for (const auto& member : f.content ? f.content->members : std::vector<firmware::Member>()) {
+      const auto& p = member.module.prefix;
+      members.push_back({{"module", p.key.name()}, {"function", static_cast<int>(p.key.function)}, {"index", p.key.index}, {"version", p.version}, {"platform", p.platform},
                     {"platform_name", firmware::platform_name(p.platform)}, {"start_address", p.start_address}, {"end_address", p.end_address}, {"flags", p.flags},
-                    {"crc_ok", f.module->crc_ok()}, {"sha256_ok", f.module->sha256_ok}, {"padding", f.module->padding},
-                    {"dependencies", dependencies_of(f.module->dependencies())}});
+                    {"crc_ok", member.module.crc_ok()}, {"sha256_ok", member.module.sha256_ok}, {"padding", member.module.padding},
+                    {"dependencies", dependencies_of(member.module.dependencies())},
+                    {"unpacks_to", member.original ? json(member.original->prefix.module_size()) : json(nullptr)}});
     }
+    // The first as ever; of a combined file the second beside it.
+    if (!members.empty()) entry.update(members[0]);
+    if (members.size() > 1) entry["companion"] = members[1];
     list.push_back(entry);
   }
   return print(list);

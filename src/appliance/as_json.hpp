@@ -23,7 +23,7 @@ std::string catalogue_as_json(const firmware::Catalogue& catalogue);
 
 struct Inspected {
   std::string file;
-  std::optional<firmware::Module> module;
+  std::optional<firmware::ModuleFile> content;
   std::string verdict;   ///< empty: it may be added
 };
 std::string inspected_as_json(const std::vector<Inspected>& files);

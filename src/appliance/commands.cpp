@@ -47,7 +47,7 @@ Result<firmware::StockedModule> add_target(store::Database& db, const store::Dev
   if (!module) return module;
   if (module->platform != device.platform)
     return failure(Kind::conflict, fmt::format("{} is for a {}, this device is a {}", module->file_name, firmware::platform_name(module->platform), firmware::platform_name(device.platform)));
-  store::save_goal(db, device.id, planning::Goal{module->key, module->version, module->sha256});
+  for (const auto& goal : planning::goals_of(*module)) store::save_goal(db, device.id, goal);
   return module;
 }
 

@@ -10,11 +10,11 @@
 namespace drydock::appliance {
 
 Result<Appraised> appraise(ByteView file, const std::string& file_name) {
-  const auto module = firmware::parse_module(file);
-  if (!module) return failure(module.error().kind, fmt::format("{}: {}", file_name, module.error().message));
-  if (auto checked = firmware::check(*module); !checked) return failure(checked.error().kind, fmt::format("{}: {}", file_name, checked.error().message));
-  const auto content = file.first(file.size() - module->padding);
-  auto stocked = firmware::make_stocked(*module, file_name, to_hex(crypto::sha256(content)), content.size());
+  const auto read = firmware::read_module_file(file);
+  if (!read) return failure(read.error().kind, fmt::format("{}: {}", file_name, read.error().message));
+  if (auto checked = firmware::check(*read); !checked) return failure(checked.error().kind, fmt::format("{}: {}", file_name, checked.error().message));
+  const auto content = file.first(read->size);
+  auto stocked = firmware::make_stocked(*read, file_name, to_hex(crypto::sha256(content)));
   return Appraised{std::move(stocked), Bytes(content.begin(), content.end())};
 }
 

@@ -72,9 +72,19 @@ int firmware_list(const Context& context) {
   }
   std::vector<std::vector<std::string>> rows{{"PLATFORM", "MODULE", "VERSION", "NEEDS", "SIZE", "SHA-256", "FILE"}};
   for (const auto* m : catalogue.all())
-    rows.push_back({firmware::platform_name(m->platform), m->key.name(), std::to_string(m->version), needs_of(m->dependencies), std::to_string(m->size), m->sha256.substr(0, 12), m->file_name});
+    rows.push_back({firmware::platform_name(m->platform), m->key.name(), std::to_string(m->version) + (m->companion ? " +" : ""), needs_of(m->dependencies), std::to_string(m->size), m->sha256.substr(0, 12), m->file_name});
   fmt::print("{}", table(rows));
   return 0;
+}
+
+void print_member(const firmware::Member& member) {
+  const auto& m = member.module;
+  const auto& p = m.prefix;
+  fmt::print("  {} {} version {}\n  needs {}\n", firmware::platform_name(p.platform), p.key.name(), p.version, needs_of(m.dependencies()));
+  fmt::print("  {} bytes for {:#010x}–{:#010x}, CRC {}, SHA-256 {}\n", p.module_size(), p.start_address, p.end_address, m.crc_ok() ? "right" : "WRONG", m.sha256_ok ? "right" : "not right (only a name)");
+  if (member.original) fmt::print("  compressed: the device unpacks it to {} bytes\n", member.original->prefix.module_size());
+  if (p.flags & firmware::flag::combined) fmt::print("  combined with:\n");
+  else if (m.padding) fmt::print("  {} bytes of padding behind it\n", m.padding);
 }
 
 int firmware_inspect(const Context& context, const std::vector<path>& files) {
@@ -82,12 +92,12 @@ int firmware_inspect(const Context& context, const std::vector<path>& files) {
   for (const auto& file : expand(files)) {
     appliance::Inspected found{file.string(), std::nullopt, ""};
     const auto content = firmware::read_file(file, limits::module_file);
-    auto module = content ? firmware::parse_module(*content) : Result<firmware::Module>(tl::unexpected(content.error()));
-    if (module) {
-      if (const auto checked = firmware::check(*module); !checked) found.verdict = checked.error().message;
-      found.module = std::move(*module);
+    auto read = content ? firmware::read_module_file(*content) : Result<firmware::ModuleFile>(tl::unexpected(content.error()));
+    if (read) {
+      if (const auto checked = firmware::check(*read); !checked) found.verdict = checked.error().message;
+      found.content = std::move(*read);
     } else {
-      found.verdict = module.error().message;
+      found.verdict = read.error().message;
     }
     inspected.push_back(std::move(found));
   }
@@ -98,12 +108,7 @@ int firmware_inspect(const Context& context, const std::vector<path>& files) {
   }
   for (const auto& f : inspected) {
     fmt::print("{}\n", log::printable(f.file));
-    if (f.module) {
-      const auto& p = f.module->prefix;
-      fmt::print("  {} {} version {}\n  needs {}\n", firmware::platform_name(p.platform), p.key.name(), p.version, needs_of(f.module->dependencies()));
-      fmt::print("  {} bytes for {:#010x}–{:#010x}, CRC {}, SHA-256 {}\n", p.module_size(), p.start_address, p.end_address, f.module->crc_ok() ? "right" : "WRONG", f.module->sha256_ok ? "right" : "not right (only a name)");
-      if (f.module->padding) fmt::print("  {} bytes of padding behind it\n", f.module->padding);
-    }
+    for (const auto& member : f.content ? f.content->members : std::vector<firmware::Member>()) print_member(member);
     fmt::print("  {}\n", f.verdict.empty() ? "may be added" : "would be refused: " + f.verdict);
   }
   return all_good ? 0 : 1;

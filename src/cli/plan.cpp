@@ -75,7 +75,7 @@ int plan(const Context& context, const PlanOptions& options) {
     if (!module) return complain(module.error().message);
     if (module->platform != inventory.platform)
       return complain(fmt::format("{} is for a {}, the device is a {}", module->file_name, firmware::platform_name(module->platform), firmware::platform_name(inventory.platform)));
-    target.goals.push_back({module->key, module->version, module->sha256});
+    for (auto& goal : planning::goals_of(*module)) target.goals.push_back(std::move(goal));
     catalogue.add(std::move(*module));
   }
 

@@ -13,21 +13,43 @@ bool earlier(const StockedModule* a, const StockedModule* b) {
 
 }  // namespace
 
-std::string StockedModule::title() const { return fmt::format("{} version {}", key.name(), version); }
+std::vector<ModuleFacts> StockedModule::members() const {
+  std::vector<ModuleFacts> list{{key, version, dependencies, suffix_sha256}};
+  if (companion) list.push_back(*companion);
+  return list;
+}
 
-StockedModule make_stocked(const Module& module, std::string file_name, std::string file_sha256, std::size_t size) {
+std::optional<std::uint16_t> StockedModule::version_of(ModuleKey wanted) const {
+  if (key == wanted) return version;
+  if (companion && companion->key == wanted) return companion->version;
+  return std::nullopt;
+}
+
+std::string StockedModule::title() const {
+  auto text = fmt::format("{} version {}", key.name(), version);
+  if (companion) text += fmt::format(" with {} version {}", companion->key.name(), companion->version);
+  return text;
+}
+
+StockedModule make_stocked(const ModuleFile& file, std::string file_name, std::string file_sha256) {
+  const auto& module = file.members.front().module;
+  const auto& installed = file.members.front().installed();
   StockedModule s;
   s.sha256 = std::move(file_sha256);
   s.file_name = std::move(file_name);
-  s.size = static_cast<std::uint32_t>(size);
+  s.size = static_cast<std::uint32_t>(file.size);
   s.platform = module.prefix.platform;
   s.key = module.key();
   s.version = module.version();
   s.flags = module.prefix.flags;
   s.dependencies = module.dependencies();
-  s.suffix_sha256 = to_hex(module.suffix.sha256);
-  s.product_id = module.suffix.product_id;
-  s.product_version = module.suffix.product_version;
+  s.suffix_sha256 = to_hex(installed.suffix.sha256);
+  s.product_id = installed.suffix.product_id;
+  s.product_version = installed.suffix.product_version;
+  if (file.members.size() > 1) {
+    const auto& second = file.members.back().installed();
+    s.companion = ModuleFacts{second.key(), second.version(), second.dependencies(), to_hex(second.suffix.sha256)};
+  }
   return s;
 }
 
@@ -46,8 +68,9 @@ const StockedModule* Catalogue::find(const std::string& sha256) const {
 std::vector<const StockedModule*> Catalogue::candidates(std::uint16_t platform, ModuleKey key, std::uint16_t version) const {
   std::vector<const StockedModule*> list;
   for (const auto& [sha, module] : modules_)
-    if (module.platform == platform && module.key == key && module.version >= version) list.push_back(&module);
-  std::sort(list.begin(), list.end(), earlier);
+    if (module.platform == platform && module.version_of(key).value_or(0) >= version && module.version_of(key)) list.push_back(&module);
+  const auto rank = [&](const StockedModule* m) { return std::tuple(*m->version_of(key), m->companion.has_value(), m->size, std::string_view(m->sha256)); };
+  std::sort(list.begin(), list.end(), [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
   return list;
 }
 

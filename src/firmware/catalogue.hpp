@@ -1,13 +1,22 @@
 // The stock: which modules there are to send. In memory, rebuilt from the store; the files lie beside it (files.hpp).
 #pragma once
 
-#include "firmware/module.hpp"
+#include "firmware/module_file.hpp"
 
 #include <map>
 
 namespace drydock::firmware {
 
-/// One module on the shelf: the facts that planning and sending need.
+/// What planning needs to know of a module.
+struct ModuleFacts {
+  ModuleKey key;
+  std::uint16_t version = 0;
+  std::vector<Dependency> dependencies;   ///< in the file's order
+  std::string suffix_sha256;              ///< lower-case hex, once installed
+  bool operator==(const ModuleFacts&) const = default;
+};
+
+/// One module file on the shelf: the facts that planning and sending need.
 struct StockedModule {
   std::string sha256;             ///< of the file's bytes as sent, lower-case hex; also its name in the state folder
   std::string file_name;          ///< as the person knew it
@@ -17,16 +26,21 @@ struct StockedModule {
   std::uint16_t version = 0;
   std::uint8_t flags = 0;
   std::vector<Dependency> dependencies;  ///< in the file's order
-  std::string suffix_sha256;      ///< lower-case hex: a user part is recognised in a Describe by it
+  std::string suffix_sha256;      ///< lower-case hex, once installed: a user part is recognised in a Describe by it
   std::optional<std::uint32_t> product_id;
   std::optional<std::uint16_t> product_version;
+  std::optional<ModuleFacts> companion;  ///< the second module of a combined file
   bool operator==(const StockedModule&) const = default;
 
-  std::string title() const;      ///< "system part 1 version 3"
+  /// What a device gets with this file, in the order in which it installs it.
+  std::vector<ModuleFacts> members() const;
+  /// The version it brings to this slot, if it brings any.
+  std::optional<std::uint16_t> version_of(ModuleKey key) const;
+  std::string title() const;      ///< "system part 1 version 3", "… with user part version 6"
 };
 
-/// From a parsed file; `padding` bytes are left out of what is sent.
-StockedModule make_stocked(const Module& module, std::string file_name, std::string file_sha256, std::size_t size);
+/// `file_sha256`: of the bytes as sent.
+StockedModule make_stocked(const ModuleFile& file, std::string file_name, std::string file_sha256);
 
 class Catalogue {
 public:
@@ -35,7 +49,8 @@ public:
   bool remove(const std::string& sha256);
 
   const StockedModule* find(const std::string& sha256) const;
-  /// Modules for one slot of one platform at `version` or above, lowest version first.
+  /// Files for one slot of one platform at `version` or above: lowest version first, then those that bring nothing else,
+  /// then the smallest.
   std::vector<const StockedModule*> candidates(std::uint16_t platform, ModuleKey key, std::uint16_t version) const;
   /// By platform, function, index, version.
   std::vector<const StockedModule*> all() const;

@@ -157,6 +157,8 @@ Result<void> check(const Module& module) {
   if (p.key.function == Function::monolithic)
     return failure(Kind::refused, "it is a monolithic image, which is never sent to a modular device: flash it by USB");
   if (!find_platform(p.platform)) return failure(Kind::refused, fmt::format("unknown platform {}", p.platform));
+  if (p.offset != 0 && (p.flags & (flag::compressed | flag::drop_module_info)) != 0)
+    return failure(Kind::refused, "it is marked as compressed behind a vector table, which devices refuse");
   if (p.flags & ~flag::known) return failure(Kind::refused, fmt::format("unknown module flags {:#04x}", p.flags));
   return check_slot(p);
 }

@@ -45,8 +45,8 @@ struct KnownSlot {
   Slot slot;
 };
 
-// PROTOCOL §1.3, Gen 2. Later platforms moved their slots between releases, so the device's own report decides there.
-constexpr std::array slots{
+// PROTOCOL §1.3. One slot of the nRF52840 family moved between releases: of system part 1 the widest range is given.
+constexpr std::array stm32_slots{
     KnownSlot{6, Function::bootloader, 0, {0x08000000, 0x08004000}},
     KnownSlot{6, Function::system_part, 1, {0x08020000, 0x08060000}},
     KnownSlot{6, Function::system_part, 2, {0x08060000, 0x080A0000}},
@@ -61,6 +61,33 @@ constexpr std::array slots{
     KnownSlot{10, Function::system_part, 3, {0x08060000, 0x08080000}},
     KnownSlot{10, Function::user_part, 1, {0x08080000, 0x080A0000}},
 };
+
+struct FamilySlot {
+  Function function;
+  std::uint8_t index;
+  Slot slot;
+};
+
+constexpr std::array<std::uint16_t, 10> nrf52840_family{12, 13, 14, 15, 22, 23, 24, 25, 26, 37};
+constexpr std::array nrf52840_slots{
+    FamilySlot{Function::bootloader, 0, {0xF4000, 0x100000}}, FamilySlot{Function::system_part, 1, {0x28000, 0xD4000}},
+    FamilySlot{Function::user_part, 1, {0xD4000, 0xF4000}},   FamilySlot{Function::user_part, 2, {0xB4000, 0xF4000}},
+    FamilySlot{Function::radio_stack, 0, {0x1000, 0x27000}},
+};
+
+constexpr std::array<std::uint16_t, 3> rtl872x_family{28, 32, 35};
+constexpr std::array rtl872x_slots{
+    FamilySlot{Function::bootloader, 0, {0x08004000, 0x08014000}},  FamilySlot{Function::bootloader, 1, {0x08000000, 0x08002000}},
+    FamilySlot{Function::bootloader, 2, {0x08014000, 0x0805E000}},  FamilySlot{Function::system_part, 1, {0x08060000, 0x081E0000}},
+    FamilySlot{Function::user_part, 1, {0x08480000, 0x08600000}},
+};
+
+template <class Families, class Slots>
+std::optional<Slot> find_in_family(const Families& family, const Slots& known, std::uint16_t platform, Function function, std::uint8_t index) {
+  if (std::find(family.begin(), family.end(), platform) == family.end()) return std::nullopt;
+  const auto found = std::find_if(known.begin(), known.end(), [&](const FamilySlot& s) { return s.function == function && s.index == index; });
+  return found == known.end() ? std::nullopt : std::optional(found->slot);
+}
 
 struct Letter {
   Function function;
@@ -130,9 +157,10 @@ std::string platform_name(std::uint16_t id) {
 }
 
 std::optional<Slot> find_slot(std::uint16_t platform, Function function, std::uint8_t index) {
-  for (const auto& known : slots)
+  for (const auto& known : stm32_slots)
     if (known.platform == platform && known.function == function && known.index == index) return known.slot;
-  return std::nullopt;
+  if (const auto slot = find_in_family(nrf52840_family, nrf52840_slots, platform, function, index)) return slot;
+  return find_in_family(rtl872x_family, rtl872x_slots, platform, function, index);
 }
 
 }  // namespace drydock::firmware

@@ -54,7 +54,8 @@ struct Slot {
   std::uint32_t max_size() const { return end - begin; }
 };
 
-/// Nothing where the table does not know better; then the device's own check is the only one.
+/// Nothing where the table does not know better; then the device's own check is the only one. Where a slot moved between
+/// releases it is the range that holds all of them.
 std::optional<Slot> find_slot(std::uint16_t platform, Function function, std::uint8_t index);
 
 }  // namespace drydock::firmware

@@ -9,6 +9,7 @@ namespace {
 
 using firmware::Dependency;
 using firmware::Function;
+using firmware::ModuleFacts;
 using firmware::ModuleKey;
 using firmware::StockedModule;
 
@@ -16,6 +17,7 @@ using firmware::StockedModule;
 struct Slot {
   std::uint16_t version = 0;
   std::vector<Dependency> dependencies;
+  std::string sha256;   // of a user part's suffix; empty when the device does not say
 };
 using Device = std::map<ModuleKey, Slot>;
 
@@ -26,7 +28,7 @@ bool meets(const Device& device, const Dependency& need) {
 
 // What the device checks before it accepts a module over the air (PROTOCOL §6.8): nothing for a user part, and not a
 // bootloader that is only the second dependency. Those are wanted all the same, but may come afterwards.
-bool enforced_on_arrival(const StockedModule& module, std::size_t position) {
+bool enforced_on_arrival(const ModuleFacts& module, std::size_t position) {
   if (module.key.function == Function::user_part) return true;  // not enforced, but the system goes first (R7)
   return !(position == 1 && module.dependencies[position].key.function == Function::bootloader);
 }
@@ -50,7 +52,7 @@ public:
       : inventory_(installed), catalogue_(catalogue), target_(target) {
     for (const auto* module : installed.effective()) {
       order_.push_back(module->key);
-      device_[module->key] = Slot{module->version, module->dependencies};
+      device_[module->key] = Slot{module->version, module->dependencies, module->sha256};
     }
   }
 
@@ -77,7 +79,7 @@ private:
     for (const auto* module : inventory_.effective()) {
       if (!module->damaged() || module->version == 0 || !plannable(module->key.function)) continue;
       const auto stocked = catalogue_.candidates(inventory_.platform, module->key, module->version);
-      const auto same = std::find_if(stocked.begin(), stocked.end(), [&](const auto* s) { return s->version == module->version && usable(*s); });
+      const auto same = std::find_if(stocked.begin(), stocked.end(), [&](const auto* s) { return s->version_of(module->key) == module->version && usable(*s); });
       if (same == stocked.end()) {
         notes_.push_back(fmt::format("{} is damaged (its CRC is wrong) and the catalogue has no copy of it", titled(module->key, module->version)));
       } else {
@@ -103,16 +105,17 @@ private:
   bool satisfied(const Goal& goal, const StockedModule* module) const {
     const auto found = device_.find(goal.key);
     if (found == device_.end() || found->second.version != goal.version) return false;
-    const auto* installed = inventory_.find(goal.key);
-    if (goal.key.function != Function::user_part || module == nullptr || installed == nullptr) return true;
+    if (goal.key.function != Function::user_part || module == nullptr) return true;
     // User parts of one version differ by their hash; an old device that does not report one is believed.
-    return installed->sha256.empty() || installed->sha256 == module->suffix_sha256;
+    const auto members = module->members();
+    const auto& sha256 = found->second.sha256;
+    return sha256.empty() || std::any_of(members.begin(), members.end(), [&](const ModuleFacts& m) { return m.key == goal.key && m.suffix_sha256 == sha256; });
   }
 
   void reach(const Goal& goal) {
     const StockedModule* module = nullptr;
     for (const auto* c : catalogue_.candidates(inventory_.platform, goal.key, goal.version))
-      if (c->version == goal.version && usable(*c) && (goal.sha256.empty() || goal.sha256 == c->sha256)) {
+      if (c->version_of(goal.key) == goal.version && usable(*c) && (goal.sha256.empty() || goal.sha256 == c->sha256)) {
         module = c;
         break;
       }
@@ -155,14 +158,23 @@ private:
     if (++expansions_ > expansion_limit) return false;
     progress_.push_back(&module);
     bool complete = true;
-    for (std::size_t i = 0; i < module.dependencies.size(); ++i)
-      if (enforced_on_arrival(module, i)) complete &= stand_on(module, module.dependencies[i]);
-    complete = complete && lower_siblings_first(module);
+    const auto members = module.members();
+    for (const auto& member : members)
+      for (std::size_t i = 0; i < member.dependencies.size(); ++i)
+        if (enforced_on_arrival(member, i) && !comes_along(module, member, member.dependencies[i])) complete &= stand_on(module, member.dependencies[i]);
+    for (const auto& member : members) complete = complete && lower_siblings_first(member, module.title());
     if (complete) install(module, reason);
-    for (std::size_t i = 0; complete && i < module.dependencies.size(); ++i)
-      if (!enforced_on_arrival(module, i)) complete &= stand_on(module, module.dependencies[i]);
+    for (const auto& member : members)
+      for (std::size_t i = 0; complete && i < member.dependencies.size(); ++i)
+        if (!enforced_on_arrival(member, i)) complete &= stand_on(module, member.dependencies[i]);
     progress_.pop_back();
     return complete;
+  }
+
+  // A device checks the modules of a combined file against what is installed, not against each other; but a user part's
+  // needs it does not check at all (PROTOCOL §6.6).
+  static bool comes_along(const StockedModule& file, const ModuleFacts& member, const Dependency& need) {
+    return member.key.function == Function::user_part && member.key != need.key && file.version_of(need.key).value_or(0) >= need.version && file.version_of(need.key);
   }
 
   bool stand_on(const StockedModule& module, const Dependency& need) {
@@ -172,7 +184,7 @@ private:
 
   // A device refuses a system part that would leave another installed system part without what it needs, so a
   // downgrade starts with the dependents (R8).
-  bool lower_siblings_first(const StockedModule& module) {
+  bool lower_siblings_first(const ModuleFacts& module, const std::string& title) {
     if (module.key.function != Function::system_part) return true;
     for (const auto& [key, slot] : Device(device_)) {
       if (key == module.key || key.function != Function::system_part) continue;
@@ -182,7 +194,7 @@ private:
         if (goal != nullptr && goal->version < slot.version) reach(*goal);
         for (const auto& now : device_[key].dependencies)
           if (now.key == module.key && now.version > module.version) {
-            report_missing({key, 0}, fmt::format("{} would break", module.title()), fmt::format("which needs {}", titled(now.key, now.version)));
+            report_missing({key, 0}, fmt::format("{} would break", title), fmt::format("which needs {}", titled(now.key, now.version)));
             return false;
           }
       }
@@ -194,8 +206,10 @@ private:
     const auto found = device_.find(module.key);
     std::optional<std::uint16_t> from;
     if (found != device_.end()) from = found->second.version;
-    else order_.push_back(module.key);
-    device_[module.key] = Slot{module.version, module.dependencies};
+    for (const auto& member : module.members()) {
+      if (!device_.contains(member.key)) order_.push_back(member.key);
+      device_[member.key] = Slot{member.version, member.dependencies, member.suffix_sha256};
+    }
     steps_.push_back(Step{module, from, reason});
   }
 
@@ -247,6 +261,12 @@ private:
 
 Plan plan(const firmware::Inventory& installed, const firmware::Catalogue& catalogue, const Target& target) {
   return Planner(installed, catalogue, target).run();
+}
+
+std::vector<Goal> goals_of(const StockedModule& file) {
+  std::vector<Goal> goals;
+  for (const auto& member : file.members()) goals.push_back({member.key, member.version, file.sha256});
+  return goals;
 }
 
 std::vector<Dependency> unmet_dependencies(const firmware::Inventory& installed) {

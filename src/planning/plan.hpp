@@ -16,6 +16,9 @@ struct Goal {
   bool operator==(const Goal&) const = default;
 };
 
+/// The wish for what is in a file: two for a combined one.
+std::vector<Goal> goals_of(const firmware::StockedModule& file);
+
 struct Target {
   std::vector<Goal> goals;
 };

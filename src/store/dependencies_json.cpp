@@ -20,4 +20,21 @@ std::vector<firmware::Dependency> dependencies_from_json(const std::string& json
   return list;
 }
 
+std::string companion_to_json(const firmware::ModuleFacts& companion) {
+  const nlohmann::json text{{"function", static_cast<int>(companion.key.function)}, {"index", companion.key.index}, {"version", companion.version},
+                            {"dependencies", dependencies_to_json(companion.dependencies)}, {"suffix_sha256", companion.suffix_sha256}};
+  return text.dump();
+}
+
+std::optional<firmware::ModuleFacts> companion_from_json(const std::string& json) {
+  const auto text = nlohmann::json::parse(json, nullptr, false);
+  if (!text.is_object()) return std::nullopt;
+  firmware::ModuleFacts facts;
+  facts.key = {static_cast<firmware::Function>(text.value("function", 0)), text.value("index", std::uint8_t{0})};
+  facts.version = text.value("version", std::uint16_t{0});
+  facts.dependencies = dependencies_from_json(text.value("dependencies", ""));
+  facts.suffix_sha256 = text.value("suffix_sha256", "");
+  return facts;
+}
+
 }  // namespace drydock::store

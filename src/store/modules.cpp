@@ -8,7 +8,7 @@ namespace drydock::store {
 
 bool add_module(Database& db, const firmware::StockedModule& module, std::int64_t now) {
   SQLite::Statement s(db.sql(), "INSERT OR IGNORE INTO modules (sha256, file_name, size, platform, function, module_index, version, flags, dependencies, "
-                                "suffix_sha256, product_id, product_version, added) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)");
+                                "suffix_sha256, product_id, product_version, added, companion) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   s.bind(1, module.sha256);
   s.bind(2, module.file_name);
   s.bind(3, module.size);
@@ -24,6 +24,8 @@ bool add_module(Database& db, const firmware::StockedModule& module, std::int64_
   if (module.product_version) s.bind(12, *module.product_version);
   else s.bind(12);
   s.bind(13, now);
+  if (module.companion) s.bind(14, companion_to_json(*module.companion));
+  else s.bind(14);
   return s.exec() != 0;
 }
 
@@ -35,7 +37,7 @@ bool remove_module(Database& db, const std::string& sha256) {
 
 firmware::Catalogue load_catalogue(Database& db) {
   SQLite::Statement s(db.sql(), "SELECT sha256, file_name, size, platform, function, module_index, version, flags, dependencies, suffix_sha256, "
-                                "product_id, product_version FROM modules");
+                                "product_id, product_version, companion FROM modules");
   firmware::Catalogue catalogue;
   while (s.executeStep()) {
     firmware::StockedModule m;
@@ -50,6 +52,7 @@ firmware::Catalogue load_catalogue(Database& db) {
     m.suffix_sha256 = s.getColumn(9).getString();
     if (!s.getColumn(10).isNull()) m.product_id = s.getColumn(10).getUInt();
     if (!s.getColumn(11).isNull()) m.product_version = static_cast<std::uint16_t>(s.getColumn(11).getInt());
+    if (!s.getColumn(12).isNull()) m.companion = companion_from_json(s.getColumn(12).getString());
     catalogue.add(std::move(m));
   }
   return catalogue;

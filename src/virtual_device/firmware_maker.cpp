@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t prefix_size = 24;
 constexpr std::size_t suffix_size = 36;
 constexpr std::size_t vector_table = 0x184;
+constexpr std::uint8_t compressed = 0x02;
+constexpr std::uint8_t combined = 0x04;
 
 void put_le16(Bytes& at, std::size_t where, std::uint16_t v) {
   at[where] = static_cast<std::uint8_t>(v);
@@ -35,7 +37,21 @@ std::uint32_t photon_address(const ModuleRecipe& r) {
   return 0x080A0000;
 }
 
+std::size_t prefix_offset(ByteView module) {
+  for (const std::size_t at : {std::size_t{0}, std::size_t{0x200}, vector_table})
+    if (module.size() >= at + prefix_size && get_le32(module, at + 4) - get_le32(module, at) + 4 == module.size()) return at;
+  throw std::logic_error("no module");
+}
+
 }  // namespace
+
+void seal_module(Bytes& file) {
+  const auto end = file.size() - 4;
+  const auto digest = sha256(ByteView(file).first(end - 34));
+  std::copy(digest.begin(), digest.end(), file.begin() + static_cast<std::ptrdiff_t>(end - 34));
+  const auto crc = static_cast<std::uint32_t>(::crc32(0, file.data(), static_cast<uInt>(end)));
+  for (int i = 0; i < 4; ++i) file[end + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(crc >> (24 - 8 * i));
+}
 
 Bytes make_module(const ModuleRecipe& r) {
   const std::size_t prefix_at = r.function == 5 ? 0 : vector_table;
@@ -64,10 +80,43 @@ Bytes make_module(const ModuleRecipe& r) {
 
   put_le16(file, end - 2, suffix_size);
   put_le16(file, end - 36, 0);
-  const auto digest = sha256(ByteView(file).first(end - 34));
-  std::copy(digest.begin(), digest.end(), file.begin() + static_cast<std::ptrdiff_t>(end - 34));
-  const auto crc = static_cast<std::uint32_t>(::crc32(0, file.data(), static_cast<uInt>(end)));
-  for (int i = 0; i < 4; ++i) file[end + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(crc >> (24 - 8 * i));
+  seal_module(file);
+  return file;
+}
+
+Bytes compress(ByteView module) {
+  const auto at = prefix_offset(module);
+  Bytes packed(deflateBound(nullptr, module.size()));
+  z_stream stream{};
+  deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  stream.next_in = const_cast<Bytef*>(module.data());
+  stream.avail_in = static_cast<uInt>(module.size());
+  stream.next_out = packed.data();
+  stream.avail_out = static_cast<uInt>(packed.size());
+  if (deflate(&stream, Z_FINISH) != Z_STREAM_END) throw std::logic_error("a module could not be compressed");
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+
+  const auto prefix = module.subspan(at, prefix_size);
+  const auto suffix = module.subspan(module.size() - 4 - suffix_size, suffix_size);
+  Bytes file(prefix.begin(), prefix.end());
+  file.resize(prefix_size + 8);
+  put_le16(file, prefix_size, 8);
+  put_le32(file, prefix_size + 4, static_cast<std::uint32_t>(module.size()));
+  append(file, packed);
+  append(file, suffix);
+  file.resize(file.size() + 4);
+  put_le32(file, 4, get_le32(file, 0) + static_cast<std::uint32_t>(file.size() - 4));
+  file[9] |= compressed;
+  seal_module(file);
+  return file;
+}
+
+Bytes combine(ByteView first, ByteView second) {
+  Bytes file(first.begin(), first.end());
+  file[prefix_offset(first) + 9] |= combined;
+  seal_module(file);
+  append(file, second);
   return file;
 }
 

@@ -27,4 +27,13 @@ struct ModuleRecipe {
 /// With a vector table in front where real modules of this function have one.
 Bytes make_module(const ModuleRecipe& recipe);
 
+/// Hash and CRC anew, over what is there now.
+void seal_module(Bytes& file);
+
+/// The same module as it travels compressed (PROTOCOL §6.5).
+Bytes compress(ByteView module);
+
+/// Two modules in one file (PROTOCOL §6.6).
+Bytes combine(ByteView first, ByteView second);
+
 }  // namespace drydock::virtual_device

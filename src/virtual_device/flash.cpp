@@ -18,6 +18,9 @@ std::uint32_t photon_slot_size(std::uint8_t function) {
   return 262144;
 }
 
+// A vector table begins with a stack pointer into RAM.
+std::size_t prefix_at(ByteView image) { return (get_le32(image, 0) & 0x2FFC0000U) == 0x20000000U && image.size() >= 0x184 + 64 ? 0x184 : 0; }
+
 char letter(std::uint8_t function) {
   switch (function) {
     case bootloader: return 'b';
@@ -50,8 +53,7 @@ void put_bytes(Bytes& to, unsigned number, ByteView bytes) {
 
 std::optional<FlashModule> read_image(ByteView image) {
   if (image.size() < 100) return std::nullopt;
-  const bool vectors = (get_le32(image, 0) & 0x2FFC0000U) == 0x20000000U;
-  const std::size_t at = vectors ? 0x184 : 0;
+  const std::size_t at = prefix_at(image);
   if (image.size() < at + 64) return std::nullopt;
   const std::uint32_t length = get_le32(image, at + 4) - get_le32(image, at);
   if (length + 4 > image.size() || length < at + 60) return std::nullopt;
@@ -70,10 +72,44 @@ std::optional<FlashModule> read_image(ByteView image) {
   return m;
 }
 
+std::vector<Bytes> unpack_image(ByteView image) {
+  constexpr std::uint8_t compressed = 0x02;
+  constexpr std::uint8_t combined = 0x04;
+  std::vector<Bytes> modules;
+  for (bool more = true; more;) {
+    if (image.size() < 100) return {};
+    const std::size_t at = prefix_at(image);
+    const std::size_t size = get_le32(image, at + 4) - get_le32(image, at) + 4;
+    if (size < 100 || size > image.size()) return {};
+    const auto flags = image[at + 9];
+    const auto one = image.first(size);
+    const auto crc = ::crc32(0, one.data(), static_cast<uInt>(size - 4));
+    if ((flags & compressed) != 0 && get_be32(one, size - 4) == crc) {
+      Bytes original(get_le32(one, 28));
+      z_stream stream{};
+      inflateInit2(&stream, -15);
+      stream.next_in = const_cast<Bytef*>(one.data() + 32);
+      stream.avail_in = static_cast<uInt>(size - 32 - 40);
+      stream.next_out = original.data();
+      stream.avail_out = static_cast<uInt>(original.size());
+      const int ended = inflate(&stream, Z_FINISH);
+      inflateEnd(&stream);
+      if (ended != Z_STREAM_END) return {};
+      modules.push_back(std::move(original));
+    } else {
+      modules.emplace_back(one.begin(), one.end());
+    }
+    image = image.subspan(size);
+    more = (flags & combined) != 0;
+  }
+  return modules;
+}
+
 void Flash::put(const FlashModule& module) { modules_[{module.function, module.index}] = module; }
 
 void Flash::put(ByteView image) {
-  if (const auto module = read_image(image)) put(*module);
+  for (const auto& one : unpack_image(image))
+    if (const auto module = read_image(one)) put(*module);
 }
 
 bool Flash::meets(const Need& need) const {
@@ -82,19 +118,28 @@ bool Flash::meets(const Need& need) const {
 }
 
 int Flash::check_image(ByteView image) const {
-  const auto module = read_image(image);
-  if (!module) return -1300;
-  if (!module->crc_ok) return -1330;
-  for (std::size_t i = 0; i < module->needs.size() && module->function != user_part; ++i) {
-    if (i == 1 && module->needs[i].function == bootloader) continue;
-    if (!meets(module->needs[i])) return -1340;
+  const auto modules = unpack_image(image);
+  if (modules.empty()) return -1300;
+  for (const auto& one : modules) {
+    const auto module = read_image(one);
+    if (!module) return -1300;
+    if (const int error = check_module(*module)) return error;
   }
-  if (module->function == system_part)
+  return 0;
+}
+
+int Flash::check_module(const FlashModule& module) const {
+  if (!module.crc_ok) return -1330;
+  for (std::size_t i = 0; i < module.needs.size() && module.function != user_part; ++i) {
+    if (i == 1 && module.needs[i].function == bootloader) continue;
+    if (!meets(module.needs[i])) return -1340;
+  }
+  if (module.function == system_part)
     for (const auto& [key, other] : modules_)
       for (const auto& need : other.needs)
-        if (other.function == system_part && key.second != module->index && need.function == module->function && need.index == module->index && need.version > module->version)
+        if (other.function == system_part && key.second != module.index && need.function == module.function && need.index == module.index && need.version > module.version)
           return -1340;
-  if (module->platform != platform_) return -1360;
+  if (module.platform != platform_) return -1360;
   return 0;
 }
 

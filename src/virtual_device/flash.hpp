@@ -29,11 +29,16 @@ struct FlashModule {
 /// Reads an image as a device does; nothing when it finds no module.
 std::optional<FlashModule> read_image(ByteView image);
 
+/// The modules an image brings: each on its own of a combined one, each unpacked (PROTOCOL §6.5, §6.6); nothing when it is
+/// damaged.
+std::vector<Bytes> unpack_image(ByteView image);
+
 class Flash {
 public:
   explicit Flash(std::uint16_t platform) : platform_(platform) {}
 
   void put(const FlashModule& module);
+  /// All modules of the image.
   void put(ByteView image);
   void erase(std::uint8_t function, std::uint8_t index) { modules_.erase({function, index}); }
 
@@ -50,6 +55,7 @@ public:
   std::optional<std::uint16_t> version(std::uint8_t function, std::uint8_t index) const;
 
 private:
+  int check_module(const FlashModule& module) const;
   bool meets(const Need& need) const;
   unsigned passed(const FlashModule& module) const;
 

@@ -86,9 +86,10 @@ asio::awaitable<void> UdpDevice::run() {
     }
     ++resets;
     if (!to_apply_.empty() && !faults.forgets_updates) {
-      const auto module = read_image(to_apply_);
       flash_.put(to_apply_);
-      if (module) {
+      for (const auto& one : unpack_image(to_apply_)) {
+        const auto module = read_image(one);
+        if (!module) continue;
         const char letters[] = "nrbmsu_ca";
         applied.push_back(std::string(1, letters[module->function % 9]) + std::to_string(module->index) + "@" + std::to_string(module->version));
       }

@@ -1,4 +1,5 @@
 // UDP devices, whole: handshake, session and updates, over a network that delays, loses and repeats, on a virtual clock.
+#include "appliance/commands.hpp"
 #include "support/harbour.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -74,6 +75,26 @@ BOOST_DATA_TEST_CASE(a_bad_network_changes_nothing_but_the_time, boost::unit_tes
   BOOST_TEST(device.flash().version(4, 1).value_or(0) == 6200);
   BOOST_TEST(device.flash().version(2, 0).value_or(0) == 3100);
   for (const auto verdict : device.verdicts) BOOST_TEST(verdict == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_compressed_system_part_and_a_combined_file_are_passed_on_as_they_are) {
+  stock(virtual_device::compress(module_for(boron, 4, 1, 6200, {2, 0, 3100}, 60'000)), "system-part1.bin");
+  stock(module_for(boron, 2, 0, 3100), "bootloader.bin");
+  auto& device = launch_udp(1, stuck);
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  BOOST_TEST(device.applied == (Applied{"b0@3100", "s1@6200"}), boost::test_tools::per_element());
+
+  stock(virtual_device::combine(module_for(boron, 4, 1, 6300, {2, 0, 3100}), virtual_device::compress(module_for(boron, 5, 2, 7, {4, 1, 6300}))), "both.bin");
+  {
+    auto db = database();
+    BOOST_REQUIRE(appliance::commands::add_target(db, *store::load_device(db, id_of(1)), "both.bin").has_value());
+  }
+  world.spawn([this]() -> asio::awaitable<void> { (void)co_await appliance().reload(); });
+  BOOST_REQUIRE(run_until(10min, [&] { return device.applied.size() == 4; }));
+  BOOST_TEST(device.applied.back() == "u2@7");
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  world.advance(5s);
+  for (const auto& step : steps(1)) BOOST_TEST(step.state == "verified");
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_device_is_kept_for_days_and_sleeps_behind_changing_addresses) {
@@ -165,10 +186,13 @@ BOOST_AUTO_TEST_CASE(a_restarted_appliance_goes_on_with_the_very_next_datagram) 
 BOOST_AUTO_TEST_CASE(no_sequence_number_is_ever_sent_twice) {
   std::set<std::string> numbers;
   std::size_t repeated = 0;
-  stock(module_for(boron, 4, 1, 6200, {}, 1'400'000), "system-part1.bin");   // more chunks than one lease has numbers
+  constexpr std::uint16_t p2 = 32;
+  stock(module_for(p2, 4, 1, 6200, {}, 1'400'000), "system-part1.bin");   // more chunks than one lease has numbers
   network().options.delay = 10ms;
   network().options.bits_per_second = 400'000;
-  auto& device = launch_udp(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  UdpOptions options;
+  options.platform = p2;
+  auto& device = launch_udp(1, {module_for(p2, 4, 1, 5300), module_for(p2, 5, 1, 6, {4, 1, 6200})}, options);
   network().server_sends = [&](ByteView datagram) {
     if (datagram.size() > 21 && datagram[0] == 23) repeated += !numbers.insert(to_hex(datagram.subspan(3, 8))).second;
   };

@@ -61,3 +61,4 @@ put("configuration", b'[state]\nfolder = "/x"\n[listen]\ntcp_port = 5683\n[devic
 size = 200
 prefix = (0x080A0000).to_bytes(4, "little") + (0x080A0000 + size - 4).to_bytes(4, "little") + bytes([0, 0x10, 3, 0, 6, 0, 5, 1, 4, 2, 3, 0, 0, 0, 0, 0])
 put("module", prefix + bytes([0x12, 0, 8, 0, 1, 2, 3, 4, 0, 0, 4, 0]) + bytes(size - 24 - 12 - 6) + (50).to_bytes(2, "little") + bytes(4))
+put("module", bytes.fromhex(json.loads((data / "15_compressed_combined.json").read_text())["compressed"]["result_hex"]))

@@ -8,7 +8,7 @@
 #include "device/describe.hpp"
 #include "device/hello.hpp"
 #include "device/messages.hpp"
-#include "firmware/module.hpp"
+#include "firmware/module_file.hpp"
 #include "target.hpp"
 #include "transfer/chunked_messages.hpp"
 #include "transfer/verdict.hpp"
@@ -70,6 +70,10 @@ using namespace drydock;
 }
 
 [[maybe_unused]] void fuzz_module(ByteView input) {
+  if (const auto file = firmware::read_module_file(input)) {
+    require(file->size <= input.size() && !file->members.empty());
+    (void)firmware::check(*file);
+  }
   const auto module = firmware::parse_module(input);
   if (!module) return;
   require(module->padding <= input.size());

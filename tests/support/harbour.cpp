@@ -35,7 +35,7 @@ Bytes module_for(std::uint16_t platform, std::uint8_t function, std::uint8_t ind
   r.version = version;
   r.needs1 = needs;
   r.size = size;
-  r.start = 0x30000;
+  if (const auto slot = firmware::find_slot(platform, static_cast<firmware::Function>(function), index)) r.start = slot->begin;
   return virtual_device::make_module(r);
 }
 

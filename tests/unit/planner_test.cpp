@@ -132,6 +132,11 @@ const Example worked_examples[] = {
     {"E12", "b0@7 s1@109 s2@109>s1@109 u1@1>s2@109", "s1@207 s2@207>s1@207 s1@1512>s2@207 s2@1512>s1@1512,b0@400 b0@401 u1@2>s2@1512", "u1@2",
      "s1@207 s2@207 s1@1512 s2@1512 b0@401 u1@2"},
     {"E13", "s1@108 s2@108>s1@108", "s1@102 s2@102>s1@102", "s1@102 s2@102", "s2@102 s1@102"},
+    // A radio stack and a bootloader under the system part, in either order; the NCP of an Argon; two user parts.
+    {"Boron 1.3 to 6.2", "b0@400 a0@182 s1@1321>b0@311 u1@5>s1@1321", "a0@202>s1@1300,b0@311 b0@3100 s1@6200>b0@3100,a0@202 u2@6>s1@6200", "u2@6",
+     "b0@3100 a0@202 s1@6200 u2@6", 13},
+    {"Argon with a new NCP", "b0@2210 a0@202 c0@5 s1@5410>a0@202,b0@2002 u2@5>s1@5410", "c0@7 b0@3100 s1@6200>c0@7,b0@3100", "s1@6200", "c0@7 s1@6200 b0@3100", 12},
+    {"Tracker whose application is older than its system", "b0@3100 a0@202 s1@6200>b0@3100,a0@202 u1@5>s1@1511 u2@6>s1@5300", "s1@6300", "", "", 26},
     {"E14", "b0@2400>b2@7 b2@7 s1@5600>b0@2400 u1@5>s1@5600", "b2@9 b0@3100>b2@9 s1@6200>b0@3100 u1@6>s1@6200", "u1@6", "b2@9 b0@3100 s1@6200 u1@6", 32},
 };
 
@@ -199,6 +204,57 @@ BOOST_AUTO_TEST_CASE(a_file_larger_than_the_device_takes_is_not_planned) {
   auto device = inventory("s1@1 u1@6>s1@3");
   device.max_binary = 999;
   BOOST_TEST(words(planning::plan(device, catalogue("s1@3"))) == "missing:s1@3");
+}
+
+// A combined file is written "s1@6200+u2@6": what one of them needs, the other may bring only if it is a user part.
+struct CombinedStock {
+  Catalogue stock;
+  firmware::StockedModule file;
+  CombinedStock(const std::string& first, const std::string& second, std::uint16_t platform) {
+    file = *catalogue(first, platform).all().front();
+    const auto other = *catalogue(second, platform).all().front();
+    file.companion = firmware::ModuleFacts{other.key, other.version, other.dependencies, other.suffix_sha256};
+    file.flags = firmware::flag::combined;
+    file.sha256 = "combined";
+    stock.add(file);
+  }
+  planning::Plan plan(Inventory device) const {
+    device.accepts_compressed = true;
+    return planning::plan(device, stock, {planning::goals_of(file)});
+  }
+};
+
+BOOST_AUTO_TEST_CASE(a_combined_file_is_one_step_for_two_modules) {
+  const CombinedStock stock("s1@6200", "u2@7>s1@6200#new", 13);
+  const auto device = inventory("s1@5300 u2@6>s1@5300#old", 13);
+  const auto plan = stock.plan(device);
+  BOOST_REQUIRE(plan.steps.size() == 1u);
+  BOOST_TEST(plan.steps[0].module.title() == "system part 1 version 6200 with user part 2 version 7");
+  BOOST_TEST(stock.plan(inventory("s1@6200 u2@7>s1@6200#new", 13)).current());
+  // The same version of another build is another application.
+  BOOST_TEST(stock.plan(inventory("s1@6200 u2@7>s1@6200#old", 13)).steps.size() == 1u);
+  BOOST_TEST(planning::plan(device, stock.stock, {planning::goals_of(stock.file)}).blocked());   // it takes none
+}
+
+BOOST_AUTO_TEST_CASE(a_combined_file_does_not_bring_what_its_own_system_part_needs) {
+  const CombinedStock stock("b0@3100", "s1@6200>b0@3100", 13);
+  const auto plan = stock.plan(inventory("b0@1100 s1@3103", 13));
+  BOOST_TEST(plan.steps.empty());
+  BOOST_TEST(plan.missing.at(0).words.find("bootloader") != std::string::npos);
+  BOOST_TEST(stock.plan(inventory("b0@3100 s1@3103", 13)).steps.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(of_the_same_version_the_smaller_file_is_sent_to_who_can_unpack_it) {
+  auto stock = catalogue("s1@6200", 13);
+  auto packed = *stock.all().front();
+  packed.flags = firmware::flag::compressed;
+  packed.size = 500;
+  packed.sha256 = "packed";
+  stock.add(packed);
+  auto device = inventory("s1@5300 u2@6>s1@6200", 13);
+  BOOST_TEST(planning::plan(device, stock).steps.at(0).module.size == 1000u);
+  device.accepts_compressed = true;
+  BOOST_TEST(planning::plan(device, stock).steps.at(0).module.size == 500u);
 }
 
 BOOST_AUTO_TEST_CASE(files_that_need_each_other_end_in_words_not_in_a_loop) {

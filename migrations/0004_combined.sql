@@ -1,0 +1,3 @@
+-- Combined module files: the second module in them.
+
+ALTER TABLE modules ADD COLUMN companion TEXT;

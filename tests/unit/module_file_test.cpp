@@ -1,0 +1,156 @@
+// Compressed and combined module files: read, checked, and what is wrong with them said.
+#include "appliance/stock.hpp"
+#include "base/temporary_folder.hpp"
+#include "firmware/files.hpp"
+#include "store/modules.hpp"
+#include "support/data.hpp"
+#include "support/harbour.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace drydock::virtual_device;
+
+namespace {
+
+constexpr std::uint16_t boron = 13;
+
+std::string complaint_about(ByteView file) {
+  const auto appraised = appliance::appraise(file, "x.bin");
+  return appraised ? "" : appraised.error().message;
+}
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(module_files)
+
+// Made by Particle's own tools from a real application.
+BOOST_AUTO_TEST_CASE(a_real_compressed_application_is_known_by_what_it_unpacks_to) {
+  const auto v = load_json("15_compressed_combined.json")["compressed"];
+  const auto file = hex(v["result_hex"]);
+  const auto read = firmware::read_module_file(file);
+  BOOST_REQUIRE(read.has_value());
+  BOOST_REQUIRE(read->members.size() == 1u);
+  BOOST_REQUIRE(read->members[0].original.has_value());
+  BOOST_TEST(read->members[0].original->prefix.module_size() == v["source_size"].get<std::uint32_t>());
+  BOOST_TEST(read->members[0].original->crc_ok());
+  BOOST_TEST(firmware::check(*read).has_value());
+  const auto stocked = appliance::appraise(file, "tinker.bin");
+  BOOST_REQUIRE(stocked.has_value());
+  BOOST_TEST(stocked->module.size == v["result_size"].get<std::uint32_t>());
+  BOOST_TEST(stocked->module.title() == "user part 2 version 6");
+  BOOST_TEST(stocked->module.suffix_sha256 == to_hex(read->members[0].original->suffix.sha256));
+  BOOST_TEST(stocked->module.suffix_sha256 != to_hex(read->members[0].module.suffix.sha256));
+}
+
+BOOST_AUTO_TEST_CASE(real_modules_combined_by_particles_own_tools) {
+  const char* folder = std::getenv("DRYDOCK_FIRMWARE_DIR");
+  if (!folder) {
+    BOOST_TEST_MESSAGE("DRYDOCK_FIRMWARE_DIR is not set: no real files to combine");
+    return;
+  }
+  const auto v = load_json("15_compressed_combined.json")["combined"];
+  Bytes parts[2];
+  for (int i = 0; i < 2; ++i) parts[i] = *firmware::read_file(std::filesystem::path(folder) / v["order"][static_cast<std::size_t>(i)].get<std::string>(), 8 << 20);
+  const auto file = combine(parts[0], parts[1]);
+  BOOST_TEST(to_hex(crypto::sha256(file)) == text_in(v["sha256"]));
+  const auto stocked = appliance::appraise(file, "both.bin");
+  BOOST_REQUIRE(stocked.has_value());
+  BOOST_TEST(stocked->module.title() == "bootloader version 2400 with user part 2 version 6");
+  BOOST_TEST(stocked->module.size == v["size"].get<std::uint32_t>());
+}
+
+BOOST_AUTO_TEST_CASE(what_the_store_knows_of_a_combined_file_comes_back) {
+  TemporaryFolder temporary;
+  const appliance::StateFolder folder{temporary.path()};
+  BOOST_REQUIRE(folder.create().has_value());
+  auto db = store::Database::open(folder.database(), store::Access::read_write);
+  auto padded = combine(module_for(boron, 4, 1, 6200), compress(module_for(boron, 5, 2, 7, {4, 1, 6200})));
+  const auto size = padded.size();
+  padded.resize(size + 50, 0xff);
+  const auto stocked = appliance::appraise(padded, "both.bin");
+  BOOST_REQUIRE(stocked.has_value());
+  BOOST_TEST(stocked->content.size() == size);
+  BOOST_REQUIRE(appliance::add_to_stock(db, folder, *stocked).has_value());
+  BOOST_TEST((*store::load_catalogue(db).all().front() == stocked->module));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_compressed_module_is_said) {
+  const auto module = module_for(boron, 4, 1, 6200);
+  BOOST_TEST(complaint_about(compress(module)) == "");
+  BOOST_TEST(contains(complaint_about(compress(module_for(boron, 2, 0, 3100))), "no device unpacks a bootloader"));
+
+  auto damaged = module;
+  damaged[1000] ^= 1;
+  BOOST_TEST(contains(complaint_about(compress(damaged)), "what is compressed in it: the file is damaged"));
+
+  const auto changed = [&](std::size_t at, std::uint8_t to) {
+    auto file = compress(module);
+    file[at] = to;
+    seal_module(file);
+    return complaint_about(file);
+  };
+  BOOST_TEST(contains(changed(200, 0), "damaged"));
+  BOOST_TEST(contains(changed(26, 9), "in a way devices do not know (method 9)"));
+  BOOST_TEST(contains(changed(31, 0x7f), "claims to unpack to"));
+  BOOST_TEST(contains(changed(28, 0), "is damaged, or not the"));   // not as long as it says
+  BOOST_TEST(contains(changed(10, 0), "what is compressed in it is system part 1 version 6200"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_combined_file_is_said) {
+  const auto system = module_for(boron, 4, 1, 6200);
+  const auto application = module_for(boron, 5, 2, 7);
+  const auto both = combine(system, application);
+  BOOST_TEST(complaint_about(both) == "");
+  BOOST_TEST(contains(complaint_about(ByteView(both).first(system.size())), "the second is not there"));
+  BOOST_TEST(contains(complaint_about(ByteView(both).first(system.size() + 3000)), "its second module: the file is cut"));
+  BOOST_TEST(contains(complaint_about(combine(system, combine(application, application))), "more than 2 modules"));
+  BOOST_TEST(contains(complaint_about(combine(system, module_for(12, 5, 2, 7))), "of different platforms"));
+  auto damaged = both;
+  damaged[system.size() + 1000] ^= 1;
+  BOOST_TEST(contains(complaint_about(damaged), "the file is damaged"));
+}
+
+BOOST_AUTO_TEST_CASE(every_cut_and_many_flipped_bytes_are_an_answer) {
+  const auto file = combine(compress(module_for(boron, 4, 1, 6200, {}, 700)), compress(module_for(boron, 5, 2, 7, {}, 300)));
+  for (std::size_t size = 0; size < file.size(); ++size) BOOST_TEST(complaint_about(ByteView(file).first(size)) != "");
+  for (std::size_t at = 0; at < file.size(); ++at) {
+    auto flipped = file;
+    flipped[at] ^= 0x41;
+    (void)complaint_about(flipped);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(modules_stay_within_the_slots_of_their_platform) {
+  const auto moved = [](std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint32_t start) {
+    ModuleRecipe recipe;
+    recipe.platform = platform;
+    recipe.function = function;
+    recipe.index = index;
+    recipe.version = 1;
+    recipe.start = start;
+    return complaint_about(make_module(recipe));
+  };
+  BOOST_TEST(moved(boron, 5, 2, 0xB4000) == "");
+  BOOST_TEST(contains(moved(boron, 5, 2, 0xF3800), "outside the user part 2's 0xb4000–0xf4000"));
+  BOOST_TEST(moved(boron, 4, 1, 0x28000) == "");   // where 6.2 has it
+  BOOST_TEST(contains(moved(boron, 2, 0, 0x30000), "outside the bootloader's"));
+  BOOST_TEST(moved(32, 5, 1, 0x085FFFFC - 4092) == "");
+  BOOST_TEST(contains(moved(32, 5, 1, 0x08600000), "outside the user part's"));
+  BOOST_TEST(moved(10, 4, 3, 0x08060000) == "");
+  // More than an Electron can receive at once, though its slots together would hold it.
+  ModuleRecipe part1;
+  part1.platform = 10;
+  part1.version = 1;
+  part1.size = 80'000;
+  part1.start = 0x08020000;
+  auto part2 = part1;
+  part2.index = 2;
+  part2.start = 0x08040000;
+  BOOST_TEST(contains(complaint_about(combine(make_module(part1), make_module(part2))), "has room for 131072"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
