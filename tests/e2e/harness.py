@@ -66,12 +66,30 @@ class ServiceFolder(Folder):
 
     def launch(self, count, **options):
         words = [w for name, value in options.items() for w in (["--" + name] if value is True else ["--" + name, str(value)])]
-        fleet = subprocess.Popen([build / "tests/virtual_fleet", "--port", str(self.port), "--key", self.key, "--count", str(count), "--patience", str(patience), *words],
-                                 stdout=subprocess.PIPE, text=True)
+        return self.follow([build / "tests/virtual_fleet", "--port", str(self.port), "--key", self.key, "--count", str(count), "--patience", str(patience), *words])
+
+    def follow(self, command):
+        fleet = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.addCleanup(fleet.stdout.close)
         self.addCleanup(fleet.wait)
         self.addCleanup(fleet.kill)
         return fleet
+
+    def stock_for_udp(self, size):
+        """The system part that the virtual Borons need, and the server's key for such devices in a file."""
+        self.assertEqual(self.run_drydock("firmware", "add", self.modules(size) / "boron-part1.bin").returncode, 0)
+        self.key = self.state.with_suffix(".der")
+        self.assertEqual(self.run_drydock("keys", "export", "--udp", "--host", "127.0.0.1", "-o", self.key).returncode, 0)
+
+    def launch_udp(self, count, **options):
+        words = [w for name, value in options.items() for w in ("--" + name, str(value))]
+        return self.follow([build / "tests/virtual_udp_fleet", "--port", str(self.udp_port), "--key", self.key, "--count", str(count), "--patience", str(patience), *words])
+
+    def result_udp(self, fleet):
+        """The bytes of chunks that each device received."""
+        out, _ = fleet.communicate(timeout=2 * patience)
+        self.assertEqual(fleet.returncode, 0, self.log.read_text()[-5000:])
+        return [int(line.split()[1]) for line in out.splitlines() if re.match(r"[\d.]+ \d+$", line)]
 
     def result(self, fleet):
         """How many images each device received, and the seconds until all ran what they should."""

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   boron.platform = 13;
   boron.version = 6200;
   boron.start = 0x30000;
+  if (argc > 2) boron.size = static_cast<std::size_t>(std::atoi(argv[2]));
   const bool good = firmware::write_file(folder / "part1.bin", virtual_device::make_module(part1)) &&
                     firmware::write_file(folder / "part2.bin", virtual_device::make_module(part2)) &&
                     firmware::write_file(folder / "application.bin", virtual_device::make_module(application)) &&

@@ -67,6 +67,35 @@ class Killed(ServiceFolder):
             life.doCleanups()
 
 
+class KilledOverUdp(ServiceFolder):
+    size = 600_000
+
+    def test_sessions_and_what_was_received_outlive_the_service(self):
+        """Killed in the middle of transfers, again and again: nobody makes a new handshake, and little is sent twice."""
+        self.stock_for_udp(self.size)
+        self.start("--policy", "open")
+        fleet = self.launch_udp(6, speed=300)
+        kills = 0
+        while fleet.poll() is None and kills < 6:
+            sending = "SELECT 1 FROM update_steps WHERE state = 'sending' AND bytes_acknowledged > 50000 AND bytes_acknowledged < bytes_total"
+            self.wait_for(lambda: fleet.poll() is not None or self.query(sending))
+            if fleet.poll() is not None:
+                break
+            self.process.kill()
+            self.process.wait()
+            kills += 1
+            self.check_database()
+            self.start("--policy", "open", port=self.port)
+        received = self.result_udp(fleet)
+        self.assertGreater(kills, 1)
+        self.assertEqual(len(received), 6)
+        # What was under way at each kill, and no more, may come twice.
+        self.assertLessEqual(sum(received), 1.15 * 6 * self.size)
+        self.wait_for(lambda: self.query("SELECT state FROM devices") == [("current",)] * 6)
+        print(f"{kills} kills, {sum(received) / (6 * self.size):.3f} of the files received", file=sys.stderr)
+        self.assertEqual(self.query("SELECT count(*) FROM dtls_sessions"), [(6,)])
+
+
 class KilledLife(ServiceFolder):
     """One life with one kill in it; many run side by side."""
 

@@ -29,6 +29,7 @@ struct Order {
   int idle = 0;         ///< seconds for which they only stay connected, when all are
   int needs = 6200;     ///< system part 1 that the application needs
   int has = 3103;       ///< and what there is
+  int speed = 0;        ///< kB/s of each device's link towards it; 0: as fast as it comes
   bool chunked = false; ///< as 2.3 did, instead of protocol v3
 };
 
@@ -46,6 +47,7 @@ Bytes module(std::uint8_t function, std::uint8_t index, int version, virtual_dev
 struct Boron {
   std::unique_ptr<virtual_device::UdpDevice> device;
   std::unique_ptr<transport::UdpSocket> socket;
+  std::deque<Bytes> arriving;   ///< over a link that takes its time
 };
 
 class Fleet {
@@ -81,12 +83,29 @@ private:
     auto& boron = fleet_.emplace_back();
     const auto at = fleet_.size() - 1;
     const asio::ip::udp::endpoint server(asio::ip::make_address(order_.host), order_.port);
-    transport::UdpSocket::Receive receive = [this, at](ByteView datagram, const asio::ip::udp::endpoint&) { fleet_[at].device->on_datagram(datagram); };
+    transport::UdpSocket::Receive receive = [this, at](ByteView datagram, const asio::ip::udp::endpoint&) { arrive(at, datagram); };
     boron.socket = std::make_unique<transport::UdpSocket>(loop_, asio::ip::udp::endpoint(server.protocol(), 0), std::move(receive));
     virtual_device::UdpDevice::Send send = [this, at, server](ByteView datagram) { fleet_[at].socket->send(datagram, server); };
     boron.device = std::make_unique<virtual_device::UdpDevice>(loop_.get_executor(), std::move(options), virtual_device::DeviceEcKey(), std::move(flash), std::move(send));
     boron.socket->start();
     asio::co_spawn(loop_, boron.device->run(), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
+  }
+
+  void arrive(std::size_t at, ByteView datagram) {
+    if (order_.speed == 0) return fleet_[at].device->on_datagram(datagram);
+    constexpr std::size_t room = 64;
+    auto& arriving = fleet_[at].arriving;
+    if (arriving.size() < room) arriving.emplace_back(datagram.begin(), datagram.end());
+    if (arriving.size() == 1) asio::co_spawn(loop_, deliver(at), asio::detached);
+  }
+  asio::awaitable<void> deliver(std::size_t at) {
+    Timer link(loop_);
+    auto& boron = fleet_[at];
+    for (link.expires_at(Clock::now()); !boron.arriving.empty(); boron.arriving.pop_front()) {
+      link.expires_at(link.expiry() + std::chrono::microseconds(boron.arriving.front().size() * 1000 / static_cast<std::size_t>(order_.speed)));
+      (void)co_await link.async_wait(as_result);
+      boron.device->on_datagram(boron.arriving.front());
+    }
   }
 
   bool done() const {
@@ -135,6 +154,7 @@ int main(int argc, char** argv) {
   app.add_option("--idle", order.idle, "Seconds");
   app.add_option("--needs", order.needs, "Version of system part 1 that the application needs");
   app.add_option("--has", order.has, "Version of system part 1 at the start");
+  app.add_option("--speed", order.speed, "Of the link towards each device, in kB/s");
   app.add_flag("--chunked", order.chunked, "The transfer of Device OS 2.3");
   CLI11_PARSE(app, argc, argv);
   const bool good = Fleet(order).run();
