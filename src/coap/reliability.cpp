@@ -21,6 +21,10 @@ Reliability::Incoming Reliability::received(const Message& message, Clock::time_
   return incoming;
 }
 
+void Reliability::not_handled(const Message& message) {
+  std::erase_if(seen_, [&](const Seen& s) { return s.id == message.id && s.answer.empty(); });
+}
+
 // By an acknowledgement or a reset with the same id; a response with its token says the same when the acknowledgement was
 // lost (RFC 7252 §5.2.2).
 void Reliability::acknowledge(const Message& message, Clock::time_point now) {

@@ -28,6 +28,9 @@ public:
   };
   Incoming received(const Message& message, Clock::time_point now);
 
+  /// What was received will not be handled: if it comes again it is new again.
+  void not_handled(const Message& message);
+
   /// Notes what goes out: a confirmable message to send again, or the answer to one that may come again. `chance` is
   /// between 0 and 1.
   void sent(const Message& message, ByteView encoded, Clock::time_point now, double chance);

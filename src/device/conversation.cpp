@@ -37,10 +37,28 @@ asio::awaitable<Result<void>> Conversation::send(const Message& message, bool mo
   co_return co_await channel_.send(message, then);
 }
 
+asio::awaitable<Result<Message>> Conversation::next(Clock::time_point deadline) {
+  if (put_back_) {
+    auto message = std::move(*put_back_);
+    put_back_.reset();
+    co_return message;
+  }
+  co_return co_await channel_.receive(deadline);
+}
+
+// The first message of all decides by itself what begins here.
+asio::awaitable<Result<Message>> Conversation::first(Clock::time_point deadline) {
+  for (;;) {
+    auto message = co_await next(deadline);
+    if (message || (message.error().kind != Kind::restarted && message.error().kind != Kind::interrupted)) co_return message;
+    nudged_ |= message.error().kind == Kind::interrupted;
+  }
+}
+
 // Waiting for something in particular. Who interrupts meanwhile is heard afterwards, by keep_company().
 asio::awaitable<Result<Message>> Conversation::receive(Clock::time_point deadline) {
   for (;;) {
-    auto message = co_await channel_.receive(deadline);
+    auto message = co_await next(deadline);
     if (!message && message.error().kind == Kind::restarted) {
       auto why = co_await take_up_again();
       co_return tl::unexpected(std::move(why));
@@ -59,7 +77,7 @@ asio::awaitable<Error> Conversation::take_up_again() {
 }
 
 asio::awaitable<Result<Hello>> Conversation::hello(Clock::time_point deadline) {
-  const auto message = co_await receive(deadline);
+  const auto message = co_await first(deadline);
   if (!message) co_return tl::unexpected(message.error());
   if (!is_hello(*message)) co_return failure(Kind::malformed, "the device's first message is not Hello");
   if (const auto greeted = co_await greet(*message); !greeted) co_return tl::unexpected(greeted.error());
@@ -69,7 +87,7 @@ asio::awaitable<Result<Hello>> Conversation::hello(Clock::time_point deadline) {
 asio::awaitable<Result<Hello>> Conversation::resume(Bytes hello_payload, Clock::time_point deadline) {
   const auto remembered = parse_hello(hello_payload);
   if (!remembered) co_return remembered;
-  const auto message = co_await receive(deadline);
+  auto message = co_await first(deadline);
   if (!message) co_return tl::unexpected(message.error());
   if (is_hello(*message)) {
     if (const auto greeted = co_await greet(*message); !greeted) co_return tl::unexpected(greeted.error());
@@ -82,7 +100,7 @@ asio::awaitable<Result<Hello>> Conversation::resume(Bytes hello_payload, Clock::
   facts_.chunk_size = remembered->chunk_size;
   resumed_ = true;
   news_ = false;
-  if (const auto sent = co_await answer(*message); !sent) co_return tl::unexpected(sent.error());
+  put_back_ = std::move(*message);
   co_return facts_.hello;
 }
 
@@ -151,7 +169,8 @@ asio::awaitable<Result<void>> Conversation::hear_out() {
 asio::awaitable<Result<void>> Conversation::describe_application() {
   if (facts_.application || (facts_.hello.says(hello_flag::posts_describe) && !resumed_)) co_return Result<void>{};
   const auto body = co_await fetch_describe(describe_flag::application);
-  if (!body && body.error().kind == Kind::closed) co_return tl::unexpected(body.error());
+  const bool does_without = body || body.error().kind == Kind::refused || body.error().kind == Kind::undescribed || body.error().kind == Kind::timed_out;
+  if (!does_without) co_return tl::unexpected(body.error());
   if (body)
     if (auto described = parse_describe(*body)) learn(std::move(*described));
   facts_.application = facts_.application.value_or(ApplicationDescribe{});
@@ -200,7 +219,7 @@ asio::awaitable<Result<Reason>> Conversation::keep_company(Clock::time_point unt
   while (!std::exchange(news_, false)) {
     if (std::exchange(nudged_, false)) co_return Reason::nudged;
     const auto gone = silent_since + longest_silence();
-    const auto message = co_await channel_.receive(std::min(until, gone));
+    const auto message = co_await next(std::min(until, gone));
     if (!message && message.error().kind == Kind::restarted) {
       auto why = co_await take_up_again();
       co_return tl::unexpected(std::move(why));

@@ -69,6 +69,8 @@ public:
   std::size_t unacknowledged() const override { return channel_.unacknowledged(); }
 
 private:
+  asio::awaitable<Result<coap::Message>> next(Clock::time_point deadline);
+  asio::awaitable<Result<coap::Message>> first(Clock::time_point deadline);
   asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline);
   asio::awaitable<Result<void>> hear_out();
   asio::awaitable<Result<void>> greet(const coap::Message& hello);
@@ -88,6 +90,7 @@ private:
   Bystander bystander_;
   Facts facts_;
   Bytes hello_payload_;
+  std::optional<coap::Message> put_back_;   ///< received, and to be answered when it is known whose it is
   bool resumed_ = false;  ///< without a Hello: what a device posts behind it will not come
   coap::BlockAssembler posted_describe_;
   std::uint16_t message_id_;

@@ -16,6 +16,8 @@ namespace lightssl = transport::lightssl;
 // A device that took an image resets within a few seconds; a bootloader may need a little longer.
 constexpr auto reset_time = 90s;
 constexpr auto refusal_time = 5s;
+// Its fourth and last try comes after 28 s and a little more.
+constexpr auto hello_time_over_udp = 60s;
 
 Error left(bool with_new_firmware) { return {Kind::closed, with_new_firmware ? "the device resets into its new firmware" : "the device disconnected"}; }
 
@@ -106,7 +108,7 @@ asio::awaitable<Result<void>> come_in(transport::ByteStream& stream, Dock& dock)
 
 // Over UDP the session may be one that the device left, or this program did: then it need not say Hello.
 asio::awaitable<Result<Hello>> greet(Conversation& device, const transport::ResumableChannel& channel) {
-  if (!channel.bond()) co_return co_await device.hello(Clock::now() + limits::handshake);
+  if (!channel.bond()) co_return co_await device.hello(Clock::now() + hello_time_over_udp);
   co_return co_await device.resume(channel.bond()->memo, Clock::now() + limits::describe_response);
 }
 
@@ -163,6 +165,7 @@ asio::awaitable<void> serve(transport::ResumableChannel& channel, Dock& dock) {
   const auto came_in = co_await come_in(channel, dock);
   if (came_in) co_return;
   const auto kind = came_in.error().kind;
+  if (!channel.bond()) channel.forget();   // nobody stands behind it
   if (kind == Kind::closed || kind == Kind::timed_out || kind == Kind::storage) co_return;
   dock.turned_away(came_in.error(), channel.peer());
   // Silently: told so, the device would be back with a new handshake at once.

@@ -27,26 +27,32 @@ DtlsChannel::DtlsChannel(DtlsHost& host, asio::any_io_executor executor, dtls::C
 
 DtlsChannel::DtlsChannel(DtlsHost& host, asio::any_io_executor executor, const KeptSession& kept, UdpEndpoint address)
     : host_(host), id_(kept.id), session_(kept.state), address_(std::move(address)), bond_(Bond{kept.device, kept.memo}), leased_(kept.leased), promised_(kept.leased),
-      received_kept_(kept.state.received.next()), executor_(std::move(executor)) {}
+      kept_(true), received_kept_(kept.state.received.next()), executor_(std::move(executor)) {}
 
 DtlsChannel::~DtlsChannel() = default;
 
-void DtlsChannel::on_datagram(ByteView datagram, const UdpEndpoint& from, bool resumed) {
+bool DtlsChannel::on_datagram(ByteView datagram, const UdpEndpoint& from, bool resumed) {
+  const auto self = shared_from_this();   // an alert makes the host let go of it
+  bool authentic = false;
   while (const auto record = dtls::take_record(datagram)) {
     auto received = session().receive(*record);
     if (!received) continue;
+    authentic = true;
     // Only now: the newest authentic record says where the device is (PROTOCOL §3.5).
     if (received->newest && from != address_) {
       const auto before = std::exchange(address_, from);
       host_.moved(*this, before);
     }
     const bool marked = resumed || record->type == dtls::ContentType::moved;
-    if (marked && !resuming_) restarted_ = attended_;
-    if (received->newest) resuming_ = marked;
-    const auto self = shared_from_this();   // an alert may make the host let go of it
+    if (received->newest) {
+      if (marked && !resuming_) restarted_ = attended_;
+      resuming_ = marked;
+    }
     on_received(std::move(*received));
+    if (forgotten_) break;
     keep_position();
   }
+  return authentic;
 }
 
 void DtlsChannel::on_received(dtls::Session::Received received) {
@@ -99,9 +105,11 @@ void DtlsChannel::leave() {
   reliability_.stop_sending();
   retransmission_.reset();
   wake_.reset();
+  // What nobody took is heard when the device says it again.
+  for (std::size_t i = taken_; i < waiting_.size(); ++i) reliability_.not_handled(waiting_[i]);
   waiting_ = {};
   taken_ = 0;
-  if (bond_ && session().state().received.next() != received_kept_) {
+  if (bond_ && !forgotten_ && session().state().received.next() != received_kept_) {
     received_kept_ = session().state().received.next();
     host_.keeper().keep_soon(to_keep());
   }
@@ -133,8 +141,8 @@ asio::awaitable<Result<coap::Message>> DtlsChannel::receive(Clock::time_point de
 
 asio::awaitable<Result<void>> DtlsChannel::send(const coap::Message& message, Then) {
   if (closed_) co_return failure(Kind::closed, why_closed_.empty() ? "the connection was closed" : why_closed_);
-  if (leased_ - session().state().next_to_send < lease_again_below)
-    if (const auto leased = co_await lease(); !leased) co_return leased;
+  if (leased_ < session().state().next_to_send + lease_again_below)
+    if (const auto leased = co_await lease(); !leased && session().state().next_to_send >= leased_) co_return leased;
   const auto encoded = coap::encode(message);
   const double chance = host_.random().bytes(1)[0] / 255.0;
   reliability_.sent(message, encoded, Clock::now(), chance);
@@ -170,20 +178,23 @@ void DtlsChannel::close() {
 }
 
 asio::awaitable<Result<void>> DtlsChannel::bind(Bond bond) {
-  if (bond_ && bond_->device == bond.device && bond_->memo == bond.memo) co_return Result<void>{};
+  if (kept_ && bond_->device == bond.device && bond_->memo == bond.memo) co_return Result<void>{};
   bond_ = std::move(bond);
   host_.bound(shared_from_this());
   co_return co_await lease();
 }
 
 asio::awaitable<Result<void>> DtlsChannel::lease() {
-  if (!bond_) co_return Result<void>{};
+  if (!bond_ || forgotten_) co_return Result<void>{};
   const auto wanted = session().state().next_to_send + lease_size;
   if (promised_ == dtls::last_sequence || promised_ < wanted) promised_ = wanted;
+  // From the first lease on, no number is used that is not promised: it may be written down by others than this.
+  leased_ = std::min(leased_, promised_);
   received_kept_ = session().state().received.next();
   auto kept = co_await host_.keeper().keep(to_keep());
   if (!kept) co_return kept;
-  leased_ = wanted;
+  kept_ = true;
+  leased_ = std::max(leased_, wanted);
   co_return Result<void>{};
 }
 
@@ -200,7 +211,7 @@ KeptSession DtlsChannel::to_keep() const {
 }
 
 void DtlsChannel::keep_position() {
-  if (!bond_ || promised_ == dtls::last_sequence) return;
+  if (!bond_ || forgotten_ || promised_ == dtls::last_sequence) return;
   const auto next = session().state().received.next();
   if (next < received_kept_ + records_unkept) return;
   received_kept_ = next;
@@ -208,6 +219,7 @@ void DtlsChannel::keep_position() {
 }
 
 void DtlsChannel::forget() {
+  if (std::exchange(forgotten_, true)) return;
   if (bond_) host_.keeper().forget(id_);
   close();
   host_.gone(*this);

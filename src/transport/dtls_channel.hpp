@@ -43,9 +43,9 @@ public:
   DtlsChannel(DtlsHost& host, asio::any_io_executor executor, const KeptSession& kept, UdpEndpoint address);
   ~DtlsChannel() override;
 
-  /// A datagram that is for this session by its connection id or its address.
+  /// A datagram that is for this session by its connection id or its address; whether any of it proved to be.
   /// `resumed`: it was marked as one of a resumed session (PROTOCOL §3.5).
-  void on_datagram(ByteView datagram, const UdpEndpoint& from, bool resumed = false);
+  bool on_datagram(ByteView datagram, const UdpEndpoint& from, bool resumed = false);
 
   const dtls::ConnectionId& id() const { return id_; }
   const UdpEndpoint& address() const { return address_; }
@@ -91,6 +91,8 @@ private:
   std::optional<Bond> bond_;
   std::uint64_t leased_ = dtls::last_sequence;         // numbers below it may be used: so much is written down
   std::uint64_t promised_ = dtls::last_sequence;       // or is on its way to be
+  bool kept_ = false;                                  // durably, at least once
+  bool forgotten_ = false;                             // for good: nothing is to be written about it any more
   std::uint64_t received_kept_ = 0;
   coap::Reliability reliability_{true};
   std::vector<coap::Message> waiting_;

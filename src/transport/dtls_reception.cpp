@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr auto first_patience = 1s;         // RFC 6347 §4.2.4.1; doubled at each try
 constexpr auto handshake_patience = 30s;    // devices wait up to 24 s between two tries of their own
+constexpr auto least_chance = 3s;           // in a full house too: a device needs a second or two for its signature
 constexpr std::size_t datagrams_kept = 8;   // of one guest, while the workshop is busy with it
 
 Error explain(const std::optional<std::uint8_t>& alert, const char* otherwise) {
@@ -36,11 +37,14 @@ struct DtlsReception::Guest {
   Clock::time_point again_at = Clock::now() + first_patience;
 };
 
-DtlsReception::DtlsReception(Services services) : services_(std::move(services)), cookies_(services_.random), clock_(services_.executor, [this] { look_round(); }) {}
+DtlsReception::DtlsReception(Services services) : services_(std::move(services)), cookies_(services_.random), clock_(std::in_place, services_.executor, [this] { look_round(); }) {}
 
 DtlsReception::~DtlsReception() = default;
 
-void DtlsReception::stop() { guests_.clear(); }
+void DtlsReception::stop() {
+  guests_.clear();
+  clock_.reset();
+}
 
 bool DtlsReception::on_datagram(ByteView datagram, const UdpEndpoint& from) {
   ByteView rest = datagram;
@@ -73,10 +77,11 @@ void DtlsReception::on_client_hello(ByteView datagram, const dtls::Record& recor
   }
   auto known = guests_.find(from);
   if (known != guests_.end() && known->second->client_random != hello->random) {
+    if (known->second->busy) return;   // or each such hello would be more work for the workshop: it comes again
     const auto gave_up = known->second;
     drop(from);
     known = guests_.end();
-    services_.turned_away(explain(gave_up->busy ? std::nullopt : gave_up->handshake->alert(), "it begins a handshake again and again and never finishes it"), from);
+    services_.turned_away(explain(gave_up->handshake->alert(), "it begins a handshake again and again and never finishes it"), from);
   }
   if (known != guests_.end()) return give(known->second, datagram);
   const auto guest = make_guest(from);
@@ -86,14 +91,33 @@ void DtlsReception::on_client_hello(ByteView datagram, const dtls::Record& recor
 }
 
 std::shared_ptr<DtlsReception::Guest> DtlsReception::make_guest(const UdpEndpoint& from) {
-  const auto of_address = std::count_if(guests_.begin(), guests_.end(), [&](const auto& entry) { return entry.first.address() == from.address(); });
-  if (guests_.size() >= limits::dtls_handshakes || static_cast<std::size_t>(of_address) >= limits::dtls_handshakes_per_address) return nullptr;
+  if (!make_room(from)) return nullptr;
   const dtls::Draw draw(services_.random);
   dtls::Sign sign = [&key = services_.key](ByteView digest) { return key.sign(digest); };
   auto guest = std::make_shared<Guest>(std::move(sign), draw, from);
   guests_.emplace(from, guest);
-  clock_.watch(Clock::now() + first_patience);
+  look_again_at(Clock::now() + first_patience);
   return guest;
+}
+
+bool DtlsReception::make_room(const UdpEndpoint& for_whom) {
+  const auto same_address = [&](const auto& entry) { return entry.first.address() == for_whom.address(); };
+  const auto of_address = static_cast<std::size_t>(std::count_if(guests_.begin(), guests_.end(), same_address));
+  const bool only_of_address = of_address >= limits::dtls_handshakes_per_address;
+  if (guests_.size() < limits::dtls_handshakes && !only_of_address) return true;
+  auto oldest = guests_.end();
+  for (auto entry = guests_.begin(); entry != guests_.end(); ++entry) {
+    if (entry->second->busy || (only_of_address && !same_address(*entry))) continue;
+    if (oldest == guests_.end() || entry->second->began < oldest->second->began) oldest = entry;
+  }
+  if (oldest == guests_.end() || Clock::now() - oldest->second->began < least_chance) return false;
+  guests_.erase(oldest);
+  return true;
+}
+
+void DtlsReception::look_again_at(Clock::time_point when) {
+  looks_at_ = std::min(looks_at_, when);
+  if (clock_) clock_->watch(looks_at_);
 }
 
 void DtlsReception::give(const std::shared_ptr<Guest>& guest, ByteView datagram) {
@@ -138,6 +162,7 @@ void DtlsReception::drop(const UdpEndpoint& address) { guests_.erase(address); }
 
 // Flights that were not answered go out again; who never answers is let go.
 void DtlsReception::look_round() {
+  looks_at_ = Clock::time_point::max();
   if (guests_.empty()) return tidy_up();
   const auto now = Clock::now();
   auto next = Clock::time_point::max();
@@ -156,7 +181,7 @@ void DtlsReception::look_round() {
     next = std::min({next, std::max(guest->again_at, now + 100ms), std::max(guest->began + handshake_patience, now + 100ms)});
     ++entry;
   }
-  clock_.watch(guests_.empty() ? now + first_patience : next);
+  look_again_at(guests_.empty() ? now + first_patience : next);
 }
 
 }  // namespace drydock::transport

@@ -37,17 +37,21 @@ private:
   struct Guest;
   /// The ClientHello at the front of a datagram, if there is one.
   void on_client_hello(ByteView datagram, const dtls::Record& record, const UdpEndpoint& from);
+  /// Lets the oldest go, if there is one that had its chance.
+  bool make_room(const UdpEndpoint& for_whom);
   std::shared_ptr<Guest> make_guest(const UdpEndpoint& from);
   void give(const std::shared_ptr<Guest>& guest, ByteView datagram);
   asio::awaitable<void> work(std::shared_ptr<Guest> guest);
   void look_round();
+  void look_again_at(Clock::time_point when);
   void tidy_up();
   void drop(const UdpEndpoint& address);
 
   Services services_;
   dtls::CookieMaker cookies_;
   std::map<UdpEndpoint, std::shared_ptr<Guest>> guests_;
-  Watchdog clock_;
+  std::optional<Watchdog> clock_;                      ///< until stop()
+  Clock::time_point looks_at_ = Clock::time_point::max();
 };
 
 }  // namespace drydock::transport

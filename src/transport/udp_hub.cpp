@@ -28,8 +28,7 @@ UdpHub::UdpHub(Services services)
           services_.executor, services_.key, services_.random, services_.workshop, services_.send,
           [this](const dtls::ConnectionId& id, std::unique_ptr<dtls::ServerHandshake> handshake, const UdpEndpoint& from) {
             auto channel = std::make_shared<DtlsChannel>(*this, services_.executor, id, std::move(handshake), from);
-            add(channel);
-            services_.arrived(channel);   // it says Hello next
+            if (add(channel)) services_.arrived(channel);   // it says Hello next
           },
           [this](const Error& why, const UdpEndpoint& from) { services_.turned_away(why, to_text(from)); }}) {}
 
@@ -40,15 +39,23 @@ void UdpHub::stop() {
   reception_.stop();
 }
 
-void UdpHub::add(std::shared_ptr<DtlsChannel> channel) {
-  if (channels_.size() >= limits::dtls_sessions) {
-    // Somebody whom no device stands behind makes room, if there is one.
-    const auto idle = std::find_if(channels_.begin(), channels_.end(), [](const auto& entry) { return !entry.second->attended() && !entry.second->bond(); });
-    if (idle == channels_.end()) return log::warning("no more DTLS sessions: there are {} already", channels_.size());
-    gone(*std::shared_ptr<DtlsChannel>(idle->second));
+bool UdpHub::add(const std::shared_ptr<DtlsChannel>& channel) {
+  if (channels_.size() >= limits::dtls_sessions && !make_room()) {
+    log::warning("no more DTLS sessions: there are {} already", channels_.size());
+    return false;
   }
-  by_address_[channel->address()] = channel.get();
-  channels_[channel->id()] = std::move(channel);
+  if (!channel->has_connection_id()) by_address_.emplace(channel->address(), channel.get());
+  channels_[channel->id()] = channel;
+  return true;
+}
+
+// Of somebody who never said which device it is, or else of one that is not here: it makes a new one when it comes.
+bool UdpHub::make_room() {
+  auto of_nobody = std::find_if(channels_.begin(), channels_.end(), [](const auto& entry) { return !entry.second->bond(); });
+  if (of_nobody == channels_.end()) of_nobody = std::find_if(channels_.begin(), channels_.end(), [](const auto& entry) { return !entry.second->attended(); });
+  if (of_nobody == channels_.end()) return false;
+  std::shared_ptr<DtlsChannel>(of_nobody->second)->forget();
+  return true;
 }
 
 void UdpHub::restore(const KeptSession& kept) {
@@ -56,8 +63,7 @@ void UdpHub::restore(const KeptSession& kept) {
   const auto address = asio::ip::make_address(kept.address, no_address);
   const UdpEndpoint at(no_address ? asio::ip::address() : address, kept.port);
   auto channel = std::make_shared<DtlsChannel>(*this, services_.executor, kept, at);
-  by_device_[kept.device] = channel.get();
-  add(std::move(channel));
+  if (add(channel)) by_device_[kept.device] = channel.get();
 }
 
 std::shared_ptr<DtlsChannel> UdpHub::find(const DeviceId& device) const {
@@ -73,29 +79,40 @@ void UdpHub::on_datagram(ByteView datagram, const UdpEndpoint& from) {
     if (!channel) return;
     Bytes restored(datagram.begin(), datagram.end() - device_id_tail);
     restored[0] = static_cast<std::uint8_t>(dtls::ContentType::application_data);
-    return channel->on_datagram(restored, from, true);
+    (void)channel->on_datagram(restored, from, true);
+    return;
   }
   if (!stopped_ && datagram[0] == static_cast<std::uint8_t>(dtls::ContentType::handshake) && reception_.on_datagram(datagram, from)) return;
-  if (const auto channel = recipient(datagram, from)) return channel->on_datagram(datagram, from);
+  for (const auto& channel : recipients(datagram, from))
+    if (channel->on_datagram(datagram, from)) return;
   // Finished may come in a datagram of its own, and an alert while there is a handshake.
   if (!stopped_) (void)reception_.on_datagram(datagram, from);
 }
 
-std::shared_ptr<DtlsChannel> UdpHub::recipient(ByteView datagram, const UdpEndpoint& from) const {
+std::vector<std::shared_ptr<DtlsChannel>> UdpHub::recipients(ByteView datagram, const UdpEndpoint& from) const {
+  constexpr std::size_t most_tries = 8;
+  std::vector<std::shared_ptr<DtlsChannel>> list;
   const auto record = dtls::take_record(datagram);
-  if (!record) return nullptr;
-  if (record->connection_id) {
+  if (record && record->connection_id) {
     const auto found = channels_.find(*record->connection_id);
-    return found == channels_.end() ? nullptr : found->second;
+    if (found != channels_.end()) list.push_back(found->second);
+  } else if (record) {
+    const auto [begin, end] = by_address_.equal_range(from);
+    for (auto at = end; at != begin && list.size() < most_tries;) list.push_back((--at)->second->shared_from_this());   // the latest first
   }
-  const auto found = by_address_.find(from);
-  return found == by_address_.end() ? nullptr : found->second->shared_from_this();
+  return list;
 }
 
 void UdpHub::moved(DtlsChannel& channel, const UdpEndpoint& before) {
-  const auto old = by_address_.find(before);
-  if (old != by_address_.end() && old->second == &channel) by_address_.erase(old);
-  by_address_[channel.address()] = &channel;
+  if (channel.has_connection_id()) return;
+  leave_address(channel, before);
+  by_address_.emplace(channel.address(), &channel);
+}
+
+void UdpHub::leave_address(const DtlsChannel& channel, const UdpEndpoint& address) {
+  const auto [begin, end] = by_address_.equal_range(address);
+  const auto at = std::find_if(begin, end, [&](const auto& entry) { return entry.second == &channel; });
+  if (at != end) by_address_.erase(at);
 }
 
 void UdpHub::bound(const std::shared_ptr<DtlsChannel>& channel) {
@@ -110,8 +127,7 @@ void UdpHub::bound(const std::shared_ptr<DtlsChannel>& channel) {
 
 void UdpHub::gone(DtlsChannel& channel) {
   const auto kept_alive = channel.shared_from_this();
-  const auto at = by_address_.find(channel.address());
-  if (at != by_address_.end() && at->second == &channel) by_address_.erase(at);
+  leave_address(channel, channel.address());
   if (channel.bond()) {
     const auto of = by_device_.find(channel.bond()->device);
     if (of != by_device_.end() && of->second == &channel) by_device_.erase(of);

@@ -46,13 +46,16 @@ public:
   void gone(DtlsChannel& channel) override;
 
 private:
-  std::shared_ptr<DtlsChannel> recipient(ByteView datagram, const UdpEndpoint& from) const;
-  void add(std::shared_ptr<DtlsChannel> channel);
+  /// By its connection id, or for those that have none by its address, where several may have been last.
+  std::vector<std::shared_ptr<DtlsChannel>> recipients(ByteView datagram, const UdpEndpoint& from) const;
+  bool add(const std::shared_ptr<DtlsChannel>& channel);
+  bool make_room();
+  void leave_address(const DtlsChannel& channel, const UdpEndpoint& address);
 
   Services services_;
   DtlsReception reception_;
   std::map<dtls::ConnectionId, std::shared_ptr<DtlsChannel>> channels_;
-  std::map<UdpEndpoint, DtlsChannel*> by_address_;      ///< the newest at each
+  std::multimap<UdpEndpoint, DtlsChannel*> by_address_;  ///< those without a connection id
   std::map<DeviceId, DtlsChannel*> by_device_;
   bool stopped_ = false;
 };

@@ -380,8 +380,8 @@ DeviceDtls::Progress DeviceDtls::on_datagram(ByteView datagram) {
 
 void DeviceDtls::resume() { state_->marked = true; }
 
-Bytes DeviceDtls::seal(ByteView message) {
-  auto datagram = state_->sealed(23, message);
+Bytes DeviceDtls::seal(ByteView message, std::uint8_t type) {
+  auto datagram = state_->sealed(type, message);
   if (!state_->marked) return datagram;
   if (identity_.mark == MoveMark::type_253) datagram[0] = 253;
   if (identity_.mark == MoveMark::device_id) {

@@ -62,7 +62,8 @@ public:
 
   bool connected() const;
   void forget();
-  Bytes seal(ByteView message);
+  /// `type`: application data, as a rule; 21 for an alert.
+  Bytes seal(ByteView message, std::uint8_t type = 23);
 
   /// The session goes on after a reset: until something is received, its records are marked.
   void resume();

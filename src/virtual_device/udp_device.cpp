@@ -243,6 +243,10 @@ void UdpDevice::handle_request(const Message& request) {
     const auto* part = request.find(coap::option::uri_query);
     if (part == nullptr || part->value.size() != 1) return send(coap::piggybacked(request, Code::bad_request));
     send(coap::empty_acknowledgement(request.id));
+    if (part->value[0] == 2 && std::exchange(faults.resets_when_asked, false)) {
+      reset_wanted_ = true;
+      return;
+    }
     Message answer;
     answer.type = Type::confirmable;
     answer.code = Code::content;

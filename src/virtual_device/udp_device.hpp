@@ -41,6 +41,7 @@ struct UdpFaults {
   std::optional<std::size_t> reset_at;      ///< bytes of the image received: then it resets, once
   std::optional<std::size_t> call_at;       ///< bytes of the image received: then `called` is called, once
   std::function<void()> called;
+  bool resets_when_asked = false;           ///< for its application's Describe, once
   bool forgets_session = false;             ///< at a reset
   bool forgets_updates = false;             ///< accepts images and never applies them
   bool says_incomplete = false;             ///< refuses every Finish

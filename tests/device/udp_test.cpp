@@ -306,6 +306,43 @@ BOOST_AUTO_TEST_CASE(a_device_that_lost_its_session_makes_a_new_one_and_the_old_
   world.advance(5s);
   auto db = database();
   BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM dtls_sessions").getInt() == 1);
+  // It is the new one that is kept.
+  kill();
+  restart();
+  world.advance(30min);
+  BOOST_TEST(row(1).connected);
+  BOOST_TEST(device.handshakes == 3);
+}
+
+// Killed just when a device resets into what it was sent: the first thing it says is that it resumes.
+BOOST_AUTO_TEST_CASE(a_device_that_resumes_while_it_is_called_keeps_its_session) {
+  stock_version_6200();
+  network().options.delay = 50ms;
+  UdpOptions options;
+  options.reset_time = 10s;
+  auto& device = launch_udp(1, stuck, options);
+  BOOST_REQUIRE(run_until(5min, [&] { return device.applied.size() == 1; }));
+  kill();
+  world.advance(9s);
+  restart();
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  BOOST_TEST(device.handshakes == 1);
+  BOOST_TEST(!said("turned away"));
+}
+
+// What a device was before its reset says nothing about what it is now, and no plan is made without knowing.
+BOOST_AUTO_TEST_CASE(a_reset_in_the_middle_of_a_question_begins_again_from_the_start) {
+  auto& device = launch_udp(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  kill();
+  device.faults.resets_when_asked = true;   // asked only in a session that goes on without a Hello
+  restart();
+  world.advance(1h);
+  BOOST_TEST(!device.faults.resets_when_asked);
+  auto db = database();
+  BOOST_TEST(store::load_modules(db, id_of(1)).size() == 2u);
+  BOOST_TEST(row(1).state == "current");
+  BOOST_TEST(device.handshakes == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -244,4 +244,19 @@ BOOST_AUTO_TEST_CASE(who_answers_quickly_is_asked_again_sooner) {
   BOOST_TEST((reliability.next() == at(2s)));
 }
 
+// A message that was thrown away before anybody looked at it must not be lost when it is sent again.
+BOOST_AUTO_TEST_CASE(what_was_not_handled_is_new_when_it_comes_again) {
+  coap::Reliability reliability;
+  auto message = coap::request(coap::Type::confirmable, coap::Code::post, "E");
+  message.id = 7;
+  BOOST_TEST(reliability.received(message, at(0s)).handle);
+  BOOST_TEST(!reliability.received(message, at(1s)).handle);
+  reliability.not_handled(message);
+  BOOST_TEST(reliability.received(message, at(2s)).handle);
+  const auto answer = coap::empty_acknowledgement(7);
+  reliability.sent(answer, coap::encode(answer), at(2s), 0);
+  reliability.not_handled(message);   // it was
+  BOOST_TEST(!reliability.received(message, at(3s)).handle);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,239 @@
+// The hub of all DTLS sessions, with nothing behind it: who strangers and devices can and cannot disturb.
+#include "coap/message.hpp"
+#include "support/network.hpp"
+#include "transport/udp_hub.hpp"
+#include "virtual_device/device_dtls.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace drydock::transport;
+using virtual_device::DeviceDtls;
+using virtual_device::DeviceEcKey;
+using virtual_device::MoveMark;
+
+namespace {
+
+struct Keeper final : SessionKeeper {
+  bool works = true;
+  std::vector<KeptSession> kept;
+  std::vector<dtls::ConnectionId> forgotten;
+  asio::awaitable<Result<void>> keep(KeptSession session) override {
+    kept.push_back(std::move(session));
+    if (!works) co_return failure(Kind::storage, "the disk is full");
+    co_return Result<void>{};
+  }
+  void keep_soon(KeptSession session) override { kept.push_back(std::move(session)); }
+  void forget(const dtls::ConnectionId& id) override { forgotten.push_back(id); }
+};
+
+UdpEndpoint at(int host, std::uint16_t port = 5684) { return {asio::ip::make_address("10.0.0." + std::to_string(host)), port}; }
+
+struct Quay {
+  World world;
+  Keeper keeper;
+  crypto::EcPrivateKey key = crypto::EcPrivateKey::generate();
+  std::vector<std::pair<Bytes, UdpEndpoint>> sent;
+  std::vector<std::shared_ptr<DtlsChannel>> arrivals;
+  std::vector<std::string> turned_away;
+  UdpHub hub{UdpHub::Services{world.loop.get_executor(), key, world.random, crypto::Workshop(), keeper,
+                              [this](ByteView datagram, const UdpEndpoint& to) { sent.emplace_back(Bytes(datagram.begin(), datagram.end()), to); },
+                              [this](std::shared_ptr<DtlsChannel> channel) {
+                                channel->attend();
+                                arrivals.push_back(std::move(channel));
+                              },
+                              [this](const Error& why, const std::string&) { turned_away.push_back(why.message); }}};
+  DeviceEcKey device_key;
+
+  DeviceDtls device(MoveMark mark, std::uint8_t number = 1) {
+    DeviceDtls::Identity identity;
+    identity.id[11] = number;
+    identity.key = &device_key;
+    identity.server_spki = key.public_key_spki();
+    identity.mark = mark;
+    return DeviceDtls(identity);
+  }
+  void give(ByteView datagram, const UdpEndpoint& from) {
+    hub.on_datagram(datagram, from);
+    world.settle();
+  }
+  /// The ClientHello with a cookie that is good for this address.
+  Bytes second_hello(DeviceDtls& device, const UdpEndpoint& from) {
+    sent.clear();
+    for (const auto& datagram : device.begin()) give(datagram, from);
+    BOOST_REQUIRE(sent.size() == 1u);
+    return device.on_datagram(sent[0].first).to_send.at(0);
+  }
+  std::shared_ptr<DtlsChannel> connect(DeviceDtls& device, const UdpEndpoint& from) {
+    std::vector<Bytes> to_send{second_hello(device, from)};
+    while (!device.connected() && !to_send.empty()) {
+      sent.clear();
+      for (const auto& datagram : to_send) give(datagram, from);
+      to_send.clear();
+      for (const auto& [datagram, to] : sent)
+        for (auto& out : device.on_datagram(datagram).to_send) to_send.push_back(std::move(out));
+    }
+    BOOST_REQUIRE(device.connected());
+    return arrivals.back();
+  }
+  Bytes message(DeviceDtls& device) {
+    auto event = coap::request(coap::Type::non_confirmable, coap::Code::post, "E");
+    event.id = ++id_;
+    return device.seal(coap::encode(event));
+  }
+  bool hears(DtlsChannel& channel) {
+    bool heard = false;
+    world.spawn([&]() -> asio::awaitable<void> { heard = (co_await channel.receive(Clock::now())).has_value(); });
+    world.settle();
+    return heard;
+  }
+  bool bind(DtlsChannel& channel, std::uint8_t number = 1) {
+    bool bound = false;
+    world.spawn([&]() -> asio::awaitable<void> {
+      ResumableChannel::Bond bond;
+      bond.device.bytes[11] = number;
+      bound = (co_await channel.bind(std::move(bond))).has_value();
+    });
+    world.settle();
+    return bound;
+  }
+
+private:
+  std::uint16_t id_ = 0;
+};
+
+const Bytes close_notify{1, 0};
+constexpr std::uint8_t alert = 21;
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(udp_hub, Quay)
+
+BOOST_AUTO_TEST_CASE(nothing_behind_an_alert_in_its_datagram_counts) {
+  for (const auto mark : {MoveMark::device_id, MoveMark::type_253}) {
+    auto device = this->device(mark);
+    const auto channel = connect(device, at(1));
+    auto datagram = device.seal(close_notify, alert);
+    append(datagram, message(device));
+    const auto later = message(device);
+    channel->leave();
+    const auto arrivals_before = arrivals.size();
+    // From elsewhere too, where it can be told whose it is.
+    give(datagram, mark == MoveMark::type_253 ? at(2) : at(1));
+    BOOST_TEST(hub.sessions() == 0u);
+    BOOST_TEST(arrivals.size() == arrivals_before);
+    arrivals.clear();
+    give(later, at(2));
+    give(later, at(1));
+    BOOST_TEST(arrivals.empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_forgotten_session_is_written_down_no_more) {
+  auto device = this->device(MoveMark::type_253);
+  const auto channel = connect(device, at(1));
+  BOOST_TEST(bind(*channel));
+  give(message(device), at(1));
+  channel->forget();
+  BOOST_TEST(keeper.forgotten.size() == 1u);
+  keeper.kept.clear();
+  channel->leave();
+  (void)bind(*channel);
+  BOOST_TEST(keeper.kept.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_session_that_could_not_be_kept_is_kept_before_it_is_used_for_long) {
+  auto device = this->device(MoveMark::type_253);
+  const auto channel = connect(device, at(1));
+  keeper.works = false;
+  BOOST_TEST(!bind(*channel));
+  const auto promised = keeper.kept.back().leased;
+  // Meanwhile no number is used that was not promised.
+  int sent_anyway = 0;
+  for (int i = 0; i < 1'500; ++i) {
+    sent.clear();
+    const auto ping = coap::empty_acknowledgement(static_cast<std::uint16_t>(i));
+    world.spawn([&]() -> asio::awaitable<void> { (void)co_await channel->send(ping, Then::flush); });
+    world.settle();
+    sent_anyway += static_cast<int>(sent.size());
+  }
+  BOOST_TEST(sent_anyway > 500);
+  BOOST_TEST(sent_anyway <= static_cast<int>(promised));
+  keeper.works = true;
+  const auto tries = keeper.kept.size();
+  BOOST_TEST(bind(*channel));
+  BOOST_TEST(keeper.kept.size() > tries);
+  BOOST_TEST(keeper.kept.back().leased > promised);
+}
+
+BOOST_AUTO_TEST_CASE(sessions_without_a_connection_id_share_an_address_in_peace) {
+  auto victim = device(MoveMark::device_id, 1);
+  auto other = device(MoveMark::device_id, 2);
+  const auto channel = connect(victim, at(1));
+  const auto others = connect(other, at(2));
+  BOOST_REQUIRE(hub.sessions() == 2u);
+  BOOST_REQUIRE(bind(*others, 2));
+  other.resume();
+  give(message(other), at(1));   // as if from where the victim is
+  BOOST_TEST((others->address() == at(1)));
+  give(message(victim), at(1));
+  BOOST_TEST(hears(*channel));
+  give(message(other), at(2));
+  give(message(victim), at(1));
+  BOOST_TEST(hears(*channel));
+}
+
+BOOST_AUTO_TEST_CASE(a_late_record_of_before_does_not_begin_anew) {
+  auto device = this->device(MoveMark::type_253);
+  const auto channel = connect(device, at(1));
+  give(message(device), at(1));
+  BOOST_TEST(hears(*channel));
+  device.resume();
+  const auto marked = message(device);
+  channel->leave();
+  channel->attend();
+  const auto plain = [&] {
+    auto datagram = message(device);
+    datagram[0] = 25;
+    return datagram;
+  }();
+  give(plain, at(1));
+  BOOST_TEST(hears(*channel));
+  give(marked, at(1));
+  BOOST_TEST(hears(*channel));   // a message, and no interruption
+}
+
+BOOST_AUTO_TEST_CASE(hellos_that_change_their_mind_are_no_extra_work) {
+  std::vector<Bytes> hellos;
+  for (int i = 0; i < 2; ++i) {
+    auto device = this->device(MoveMark::type_253);
+    hellos.push_back(second_hello(device, at(1)));
+  }
+  sent.clear();
+  for (int i = 0; i < 100; ++i) hub.on_datagram(hellos[static_cast<std::size_t>(i) % 2], at(1));   // while the first is worked on
+  BOOST_TEST(hub.handshakes() == 1u);
+  BOOST_TEST(turned_away.empty());
+  world.settle();
+  BOOST_TEST(sent.size() <= 8u);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_house_lets_the_oldest_go_and_unfinished_handshakes_end) {
+  auto stranger = device(MoveMark::type_253);
+  for (std::uint16_t port = 1; port <= 128; ++port) give(second_hello(stranger, at(1, port)), at(1, port));
+  BOOST_TEST(hub.handshakes() == 128u);
+  give(second_hello(stranger, at(1, 500)), at(1, 500));
+  BOOST_TEST(turned_away.empty());
+  world.advance(4s);
+  auto device = this->device(MoveMark::type_253);
+  (void)connect(device, at(1, 600));   // of the same address, and yet
+  BOOST_TEST(hub.sessions() == 1u);
+  // Somebody who begins again and again does not keep the others from ending.
+  for (int i = 0; i < 45; ++i) {
+    give(second_hello(stranger, at(1, 1)), at(1, 1));
+    world.advance(900ms);
+  }
+  BOOST_TEST(hub.handshakes() <= 1u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
