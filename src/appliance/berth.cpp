@@ -74,9 +74,10 @@ asio::awaitable<Result<Decision>> ApplianceBerth::decide(const device::Facts& fa
 void ApplianceBerth::take_note(FleetMember& m, const device::Facts& facts) {
   auto& row = m.row;
   const auto application = facts.application ? application_json(*facts.application) : row.application;
-  const bool changed = row.safe_mode != facts.safe_mode || row.updates_enabled != facts.updates_enabled || row.application != application;
+  const auto updates_enabled = facts.updates_enabled || !facts.resumed ? facts.updates_enabled : row.updates_enabled;
+  const bool changed = row.safe_mode != facts.safe_mode || row.updates_enabled != updates_enabled || row.application != application;
   row.safe_mode = facts.safe_mode;
-  row.updates_enabled = facts.updates_enabled;
+  row.updates_enabled = updates_enabled;
   row.application = application;
   row.last_seen = utc_milliseconds();
   appliance_.touch(m);
@@ -119,7 +120,7 @@ asio::awaitable<Result<Decision>> ApplianceBerth::choose(const device::Facts& fa
     const auto words = facts.safe_mode ? "runs what it should, and is in safe mode for another reason" : "runs what it should";
     co_return co_await settle("current", words, "done");
   }
-  if (!facts.takes_updates()) co_return co_await settle("updates_disabled", "updates are disabled on the device by its application", "superseded");
+  if (!m->row.updates_enabled.value_or(true) && !facts.updates_forced) co_return co_await settle("updates_disabled", "updates are disabled on the device by its application", "superseded");
 
   if (appliance_.stopping_) co_return tl::unexpected(stopping());
   const auto steps = m->plan.steps;

@@ -98,7 +98,7 @@ asio::awaitable<Result<Hello>> Conversation::resume(Bytes hello_payload, Clock::
   facts_.hello = *remembered;
   facts_.max_binary = remembered->max_binary;
   facts_.chunk_size = remembered->chunk_size;
-  resumed_ = true;
+  facts_.resumed = true;
   news_ = false;
   put_back_ = std::move(*message);
   co_return facts_.hello;
@@ -114,7 +114,7 @@ asio::awaitable<Result<void>> Conversation::greet(const Message& message) {
   facts_.chunk_size = hello->chunk_size;
   hello_payload_ = message.payload;
   posted_describe_.reset();
-  resumed_ = news_ = false;
+  news_ = false;
   if (const auto sent = co_await acknowledge(message); !sent) co_return sent;
   if (!channel_.reliable()) co_return Result<void>{};
   auto ours = server_hello();
@@ -124,7 +124,7 @@ asio::awaitable<Result<void>> Conversation::greet(const Message& message) {
 
 asio::awaitable<Result<void>> Conversation::describe() {
   facts_.system.reset();
-  if (facts_.hello.says(hello_flag::posts_describe) && !resumed_) {
+  if (facts_.hello.says(hello_flag::posts_describe) && !facts_.resumed) {
     const auto deadline = Clock::now() + time_to_post;
     while (!facts_.system) {
       const auto message = co_await receive(deadline);
@@ -150,7 +150,7 @@ asio::awaitable<Result<void>> Conversation::describe() {
 // Right behind its Describe a device says whether it takes updates, that it is in safe mode, and how large a file may
 // be (PROTOCOL §4.11). What it should get can be decided only with that.
 asio::awaitable<Result<void>> Conversation::hear_out() {
-  const bool will_say = facts_.hello.says(hello_flag::immediate_updates);
+  const bool will_say = facts_.hello.says(hello_flag::immediate_updates) && !facts_.resumed;
   const auto longest = Clock::now() + time_to_speak;
   for (;;) {
     const bool still_to_come = will_say && !facts_.updates_enabled;
@@ -167,7 +167,7 @@ asio::awaitable<Result<void>> Conversation::hear_out() {
 }
 
 asio::awaitable<Result<void>> Conversation::describe_application() {
-  if (facts_.application || (facts_.hello.says(hello_flag::posts_describe) && !resumed_)) co_return Result<void>{};
+  if (facts_.application || (facts_.hello.says(hello_flag::posts_describe) && !facts_.resumed)) co_return Result<void>{};
   const auto body = co_await fetch_describe(describe_flag::application);
   const bool does_without = body || body.error().kind == Kind::refused || body.error().kind == Kind::undescribed || body.error().kind == Kind::timed_out;
   if (!does_without) co_return tl::unexpected(body.error());

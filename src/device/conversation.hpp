@@ -91,7 +91,6 @@ private:
   Facts facts_;
   Bytes hello_payload_;
   std::optional<coap::Message> put_back_;   ///< received, and to be answered when it is known whose it is
-  bool resumed_ = false;  ///< without a Hello: what a device posts behind it will not come
   coap::BlockAssembler posted_describe_;
   std::uint16_t message_id_;
   std::uint8_t token_ = 0;

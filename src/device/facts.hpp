@@ -13,6 +13,7 @@ struct Facts {
   Hello hello;
   std::optional<SystemDescribe> system;            ///< the last complete one
   std::optional<ApplicationDescribe> application;
+  bool resumed = false;                            ///< in a session gone on with, without a Hello: what it said before still counts
   bool safe_mode = false;
   std::optional<bool> updates_enabled;             ///< nothing: the device is too old to say, and always takes them
   bool updates_forced = false;
@@ -29,7 +30,6 @@ struct Facts {
   /// Devices from 5.5 on want to be told what kind of module comes.
   bool knows_module_function() const { return hello.system_version >= 5500; }
 
-  bool takes_updates() const { return updates_enabled.value_or(true) || updates_forced; }
   /// For the planner. Only with a system Describe.
   firmware::Inventory inventory() const;
 };

@@ -184,7 +184,7 @@ void UdpDevice::greet() {
     send(time);
   }
   if (flash_.safe_mode()) event("spark/device/safemode", "");
-  event("particle/device/updates/enabled", "true");
+  event("particle/device/updates/enabled", options_.updates_enabled ? "true" : "false");
   event("particle/device/updates/forced", "false");
   if (hello != said_hello_) {
     auto application = coap::request(Type::confirmable, Code::post, "d");

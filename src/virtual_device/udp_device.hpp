@@ -30,6 +30,7 @@ struct UdpOptions {
   Bytes server_key;                       ///< SubjectPublicKeyInfo it trusts
   std::uint16_t platform = 13;
   UdpHabits habits = UdpHabits::v6_2();
+  bool updates_enabled = true;            ///< what its application allows
   unsigned seed = 1;
   Clock::duration erase_time{};
   Clock::duration reset_time = std::chrono::milliseconds(500);

@@ -330,6 +330,38 @@ BOOST_AUTO_TEST_CASE(a_device_that_resumes_while_it_is_called_keeps_its_session)
   BOOST_TEST(!said("turned away"));
 }
 
+// It says so once, and not again in a session that goes on.
+BOOST_AUTO_TEST_CASE(updates_that_were_disabled_stay_so_through_a_restart) {
+  stock_version_6200();
+  UdpOptions options;
+  options.updates_enabled = false;
+  auto& device = launch_udp(1, stuck, options);
+  BOOST_REQUIRE(run_until_state(1, "updates_disabled", 1min));
+  kill();
+  restart();
+  world.advance(2h);
+  BOOST_TEST(row(1).connected);
+  BOOST_TEST(row(1).state == "updates_disabled");
+  BOOST_TEST(device.offsets.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_update_goes_on_at_once_after_a_restart) {
+  stock(module_for(boron, 4, 1, 6200, {}, 300'000), "system-part1.bin");
+  network().options.delay = 20ms;
+  network().options.bits_per_second = 200'000;
+  auto& device = launch_udp(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  bool half = false;
+  device.faults.call_at = 150'000;
+  device.faults.called = [&] { half = true; };
+  BOOST_REQUIRE(run_until(5min, [&] { return half; }));
+  kill();
+  world.advance(1s);
+  restart();
+  const auto before = device.chunk_bytes;
+  BOOST_TEST(run_until(2s, [&] { return device.chunk_bytes > before; }));
+  BOOST_REQUIRE(run_until_state(1, "current", 5min));
+}
+
 // What a device was before its reset says nothing about what it is now, and no plan is made without knowing.
 BOOST_AUTO_TEST_CASE(a_reset_in_the_middle_of_a_question_begins_again_from_the_start) {
   auto& device = launch_udp(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
