@@ -6,7 +6,9 @@
 namespace drydock::appliance {
 
 void Journal::record(log::Level level, Happening happening) {
-  log::write(level, happening.device_id.empty() ? happening.words : happening.device_id + ": " + happening.words);
+  std::vector<systemd::Field> fields{{"DRYDOCK_EVENT", happening.kind}};
+  if (!happening.device_id.empty()) fields.emplace_back("DRYDOCK_DEVICE", happening.device_id);
+  log::write(level, happening.device_id.empty() ? happening.words : happening.device_id + ": " + happening.words, std::move(fields));
   store::HistoryRow row{utc_milliseconds(), std::move(happening.device_id), std::move(happening.kind), std::move(happening.words)};
   writer_.post([row = std::move(row)](store::Database& db) { store::append_history(db, row); });
 }

@@ -30,7 +30,7 @@ void rethrow(std::exception_ptr failed) {
 }  // namespace
 
 Service::Service(asio::io_context& loop, const Configuration& configuration)
-    : loop_(loop), configuration_(configuration), folder_{configuration.state_folder}, files_(folder_.firmware()) {
+    : loop_(loop), configuration_(configuration), folder_{configuration.state_folder}, files_(folder_.firmware()), supervision_(loop.get_executor()) {
   or_throw(folder_.create());
   lock_.emplace(or_throw(ServiceLock::take(folder_)));
   files_.sweep();
@@ -56,6 +56,7 @@ asio::awaitable<Result<void>> Service::start() {
   if (const auto taken_up = co_await udp_->start(); !taken_up) co_return taken_up;
   listener_->start();
   asio::co_spawn(loop_, watch_changes(), rethrow);
+  supervision_.ready();
   co_return Result<void>{};
 }
 
@@ -99,6 +100,7 @@ void Service::await_signal() {
 void Service::stop() {
   in_a_hurry_ = stopping_;
   if (std::exchange(stopping_, true)) return;
+  supervision_.stopping();
   if (listener_) listener_->stop();
   udp_->stop();
   if (changes_) changes_->stop();

@@ -4,6 +4,7 @@
 #include "appliance/appliance.hpp"
 #include "appliance/change_watch.hpp"
 #include "appliance/state_folder.hpp"
+#include "appliance/supervision.hpp"
 #include "appliance/udp_side.hpp"
 #include "transport/tcp_listener.hpp"
 
@@ -19,7 +20,7 @@ public:
   Service(asio::io_context& loop, const Configuration& configuration);
   ~Service();
 
-  /// Loads, binds, listens. Kind::storage, or Kind::conflict when the port is taken.
+  /// Loads, binds, listens, and tells the service manager so. Kind::storage, or Kind::conflict when the port is taken.
   asio::awaitable<Result<void>> start();
 
   /// Stops listening, begins no further step, gives running transfers their time (updates.stop_seconds), closes every
@@ -60,6 +61,7 @@ private:
   std::unique_ptr<transport::TcpListener> listener_;
   std::unique_ptr<ChangeWatch> changes_;
   std::unique_ptr<asio::signal_set> signals_;
+  Supervision supervision_;
   bool stopping_ = false;
   bool in_a_hurry_ = false;
 };

@@ -1,7 +1,6 @@
 #include "base/log.hpp"
 
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <mutex>
 
@@ -23,9 +22,7 @@ std::string_view word(Level level) {
   return "?";
 }
 
-std::string with_prefix(Level level, std::string_view line) {
-  static const bool under_journald = std::getenv("JOURNAL_STREAM") != nullptr;
-  if (under_journald) return fmt::format("<{}>{}\n", static_cast<int>(level), line);
+std::string with_time(Level level, std::string_view line) {
   const std::time_t now = std::time(nullptr);
   std::tm local{};
   localtime_r(&now, &local);
@@ -42,12 +39,18 @@ void set_sink(std::function<void(Level, std::string_view)> to) {
   sink = std::move(to);
 }
 
-void write(Level level, std::string_view line) {
+void write(Level level, std::string_view line, std::vector<systemd::Field> fields) {
   if (!enabled(level)) return;
   const auto safe = printable(line);
   const std::lock_guard lock(mutex);
   if (sink) return sink(level, safe);
-  const auto text = with_prefix(level, safe);
+  static const bool under_journal = systemd::under_journal();
+  if (under_journal) {
+    const auto priority = fmt::format("{}", static_cast<int>(level));
+    fields.insert(fields.end(), {{"MESSAGE", safe}, {"PRIORITY", priority}, {"SYSLOG_IDENTIFIER", "drydock"}});
+    if (systemd::send_to_journal(fields)) return;
+  }
+  const auto text = with_time(level, safe);
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 

@@ -1,5 +1,7 @@
-// One line a happening, on standard error: with journald's priority prefix under systemd, with the time elsewhere.
+// One line a happening: to the journal under systemd, with fields to search by; elsewhere on standard error, with the time.
 #pragma once
+
+#include "base/systemd.hpp"
 
 #include <fmt/core.h>
 #include <functional>
@@ -11,7 +13,8 @@ namespace drydock::log {
 /// The numbers are syslog's, as journald reads them.
 enum class Level { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
 
-void write(Level level, std::string_view line);
+/// `fields` go to the journal only: {"DRYDOCK_DEVICE", id}, say.
+void write(Level level, std::string_view line, std::vector<systemd::Field> fields = {});
 
 /// Lines less important than this are not written.
 void set_threshold(Level level);
