@@ -2,7 +2,8 @@
 
 #include "appliance/state_folder.hpp"
 #include "cli/commands.hpp"
-#include "version.hpp"
+#include "cli/identity.hpp"
+#include "cli/version_words.hpp"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -39,7 +40,10 @@ Result<Context> make_context(const Flags& flags) {
   const bool named = !flags.configuration_file.empty();
   auto loaded = appliance::load_configuration(named ? flags.configuration_file : default_configuration);
   if (!loaded && (named || loaded.error().kind != Kind::not_found)) return tl::unexpected(loaded.error());
-  if (loaded) context.configuration = std::move(*loaded);
+  if (loaded) {
+    context.configuration = std::move(*loaded);
+    context.configuration_file = named ? std::filesystem::path(flags.configuration_file) : std::filesystem::path(default_configuration);
+  }
   if (flags.state) context.configuration.state_folder = *flags.state;
   if (flags.address) context.configuration.address = *flags.address;
   if (flags.port) context.configuration.tcp_port = *flags.port;
@@ -57,7 +61,7 @@ class CommandLine {
 public:
   CommandLine() : app_("Drydock: a local cloud for Particle devices. It brings devices up to date, module by module.", "drydock") {
     app_.require_subcommand(1);
-    app_.set_version_flag("--version", std::string("drydock ") + version);
+    app_.set_version_flag("--version", version_words());
     app_.add_option("-c,--config", flags_.configuration_file, fmt::format("Configuration file (default: {})", default_configuration));
     app_.add_option("--state", flags_.state, "State folder: keys, firmware, database");
     app_.add_option("--log-level", flags_.log_level, "error, warning, notice, info or debug")->check(CLI::IsMember({"error", "warning", "notice", "info", "debug"}));
@@ -70,6 +74,12 @@ public:
     add_plan();
     auto* status_command = command(app_, "status", "How the devices are doing", [](const Context& c) { return status(c); });
     with_json(status_command);
+    command(app_, "check", "Look at configuration, ports, state folder, keys, database and firmware, and say what to do", [](const Context& c) { return check(c); });
+    auto* backup_command = command(app_, "backup", "Write everything, keys included, into one file; the service may run meanwhile", [this](const Context& c) { return backup(c, file_); });
+    backup_command->add_option("file", file_, "The file to make")->required();
+    auto* restore_command = command(app_, "restore", "Bring a backup back, on this machine or another", [this](const Context& c) { return restore(c, file_, clear_); });
+    restore_command->add_option("file", file_, "A file that 'drydock backup' made")->required()->check(CLI::ExistingFile);
+    restore_command->add_flag("--replace", clear_, "Move what is there already aside");
     auto* config = app_.add_subcommand("config", "The configuration file");
     config->require_subcommand(1);
     config->add_subcommand("default", "Print one with every option and its default")->callback([this] {
@@ -88,6 +98,7 @@ public:
     }
     const auto context = make_context(flags_);
     if (!context) return complain(context.error().message);
+    act_as_owner_of(context->configuration.state_folder);
     return action_(*context);
   }
 
@@ -184,6 +195,7 @@ private:
   PlanOptions plan_;
   Approval approval_;
   std::vector<std::filesystem::path> files_;
+  std::filesystem::path file_;
   std::vector<std::string> names_;
   std::string name_;
   std::string text_;

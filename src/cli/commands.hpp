@@ -10,6 +10,7 @@ namespace drydock::cli {
 
 struct Context {
   appliance::Configuration configuration;
+  std::filesystem::path configuration_file;   ///< that was read; empty: there was none
   bool json = false;
 };
 
@@ -62,5 +63,9 @@ struct PlanOptions {
 int plan(const Context& context, const PlanOptions& options);
 
 int status(const Context& context);
+
+int check(const Context& context);
+int backup(const Context& context, const std::filesystem::path& file);
+int restore(const Context& context, const std::filesystem::path& file, bool replace);
 
 }  // namespace drydock::cli

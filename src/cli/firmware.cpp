@@ -1,6 +1,7 @@
 #include "appliance/stock.hpp"
 #include "base/limits.hpp"
 #include "appliance/as_json.hpp"
+#include "cli/identity.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
 #include "firmware/files.hpp"
@@ -16,6 +17,7 @@ using std::filesystem::path;
 
 // Folders stand for the .bin files in them.
 std::vector<path> expand(const std::vector<path>& files) {
+  const AsCaller caller;
   std::vector<path> expanded;
   for (const auto& file : files) {
     if (!std::filesystem::is_directory(file)) {
@@ -43,7 +45,7 @@ int firmware_add(const Context& context, const std::vector<path>& files) {
   const auto folder = folder_of(context);
   int refused = 0;
   for (const auto& file : expand(files)) {
-    const auto content = firmware::read_file(file, limits::module_file);
+    const auto content = read_named(file, limits::module_file);
     const auto appraised = content ? appliance::appraise(*content, file.filename().string()) : Result<appliance::Appraised>(tl::unexpected(content.error()));
     if (!appraised) {
       ++refused;
@@ -91,7 +93,7 @@ int firmware_inspect(const Context& context, const std::vector<path>& files) {
   std::vector<appliance::Inspected> inspected;
   for (const auto& file : expand(files)) {
     appliance::Inspected found{file.string(), std::nullopt, ""};
-    const auto content = firmware::read_file(file, limits::module_file);
+    const auto content = read_named(file, limits::module_file);
     auto read = content ? firmware::read_module_file(*content) : Result<firmware::ModuleFile>(tl::unexpected(content.error()));
     if (read) {
       if (const auto checked = firmware::check(*read); !checked) found.verdict = checked.error().message;

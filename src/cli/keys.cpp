@@ -1,5 +1,6 @@
 #include "appliance/server_keys.hpp"
 #include "appliance/as_json.hpp"
+#include "cli/identity.hpp"
 #include "cli/open_store.hpp"
 #include "firmware/files.hpp"
 
@@ -40,6 +41,7 @@ Result<std::string> host_for_devices(const std::string& asked) {
 
 int keys_create(const Context& context) {
   const auto folder = folder_of(context);
+  require_access(folder);
   if (const auto made = folder.create(); !made) return complain(made.error().message);
   const auto tcp = appliance::create_server_key(folder);
   const auto udp = appliance::create_udp_server_key(folder);
@@ -52,6 +54,7 @@ int keys_create(const Context& context) {
 
 int keys_show(const Context& context) {
   const auto folder = folder_of(context);
+  require_access(folder);
   const auto tcp = appliance::load_server_key(folder);
   const auto udp = appliance::load_udp_server_key(folder);
   for (const auto* error : {tcp ? nullptr : &tcp.error(), udp ? nullptr : &udp.error()})
@@ -88,6 +91,7 @@ void explain_udp(const KeyExport& what, const std::string& file, const std::stri
 
 int keys_export(const Context& context, const KeyExport& what) {
   const auto folder = folder_of(context);
+  require_access(folder);
   if (const auto made = folder.create(); !made) return complain(made.error().message);
   const auto tcp = appliance::load_or_create_server_key(folder);
   if (!tcp) return complain(tcp.error().message);
@@ -102,7 +106,10 @@ int keys_export(const Context& context, const KeyExport& what) {
   if (!content) return complain(content.error().message);
   const auto output = !what.output.empty() ? what.output : std::filesystem::path(what.udp ? "drydock-udp.pub.der" : "drydock.pub.der");
   if (!what.force && std::filesystem::exists(output)) return complain(output.string() + " exists already; --force replaces it");
-  if (const auto written = firmware::write_file(std::filesystem::absolute(output), *content); !written) return complain(written.error().message);
+  {
+    const AsCaller caller;
+    if (const auto written = firmware::write_file(std::filesystem::absolute(output), *content); !written) return complain(written.error().message);
+  }
 
   fmt::print("Wrote {} ({} bytes).\n\n", output.string(), content->size());
   if (what.udp) explain_udp(what, output.string(), *host, port);

@@ -9,16 +9,22 @@ namespace drydock::cli {
 
 inline appliance::StateFolder folder_of(const Context& context) { return {context.configuration.state_folder}; }
 
+/// Throws store::StoreError when the folder is another user's.
+void require_access(const appliance::StateFolder& folder);
+/// The same when there is nothing in it.
+void require_state(const appliance::StateFolder& folder);
+
 /// For looking. Throws store::StoreError, also when there is no state folder yet.
 inline store::Database open_to_read(const Context& context) {
   const auto folder = folder_of(context);
-  if (!folder.exists()) throw store::StoreError("there is nothing in " + folder.root.string() + " yet. Is it the right state folder (--state)? 'drydock serve' makes one");
+  require_state(folder);
   return store::Database::open(folder.database(), store::Access::read_only);
 }
 
 /// For changing; makes the folder where there is none. Throws store::StoreError.
 inline store::Database open_to_write(const Context& context) {
   const auto folder = folder_of(context);
+  require_access(folder);
   if (const auto made = folder.create(); !made) throw store::StoreError(made.error().message);
   return store::Database::open(folder.database(), store::Access::read_write);
 }

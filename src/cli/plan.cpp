@@ -1,6 +1,7 @@
 #include "appliance/stock.hpp"
 #include "base/limits.hpp"
 #include "appliance/as_json.hpp"
+#include "cli/identity.hpp"
 #include "cli/open_store.hpp"
 #include "device/describe.hpp"
 #include "firmware/files.hpp"
@@ -15,7 +16,7 @@ namespace {
 using std::filesystem::path;
 
 Result<firmware::StockedModule> read_module(const path& file) {
-  const auto content = firmware::read_file(file, limits::module_file);
+  const auto content = read_named(file, limits::module_file);
   if (!content) return tl::unexpected(content.error());
   auto appraised = appliance::appraise(*content, file.filename().string());
   if (!appraised) return tl::unexpected(appraised.error());
@@ -34,8 +35,13 @@ firmware::Catalogue read_catalogue(const std::vector<path>& places) {
       take(place);
       continue;
     }
-    for (const auto& entry : std::filesystem::directory_iterator(place))
-      if (entry.path().extension() == ".bin") take(entry.path());
+    std::vector<path> inside;
+    {
+      const AsCaller caller;
+      for (const auto& entry : std::filesystem::directory_iterator(place))
+        if (entry.path().extension() == ".bin") inside.push_back(entry.path());
+    }
+    for (const auto& file : inside) take(file);
   }
   return catalogue;
 }
@@ -43,7 +49,7 @@ firmware::Catalogue read_catalogue(const std::vector<path>& places) {
 }  // namespace
 
 int plan(const Context& context, const PlanOptions& options) {
-  const auto content = firmware::read_file(options.describe, limits::describe_file);
+  const auto content = read_named(options.describe, limits::describe_file);
   if (!content) return complain(content.error().message);
   const auto describe = device::parse_describe(*content);
   if (!describe) return complain(fmt::format("{}: {}", options.describe.string(), describe.error().message));

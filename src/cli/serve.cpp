@@ -1,6 +1,7 @@
 #include "appliance/server_keys.hpp"
 #include "appliance/service.hpp"
 #include "cli/commands.hpp"
+#include "cli/identity.hpp"
 #include "version.hpp"
 #include "web/site.hpp"
 
@@ -42,6 +43,7 @@ void rethrow(std::exception_ptr failed) {
 
 int serve(const Context& context) {
   raise_descriptor_limit();
+  give_up_root();
   asio::io_context loop(1);
   appliance::Service service(loop, context.configuration);
   std::optional<web::Site> site;

@@ -93,6 +93,16 @@ Database Database::open(const std::filesystem::path& file, Access access, const 
   }
 }
 
+std::string Database::integrity() {
+  try {
+    return sql_->execAndGet("PRAGMA integrity_check").getString();
+  } catch (const SQLite::Exception& e) {
+    return e.what();
+  }
+}
+
+const char* library_version() { return sqlite3_libversion(); }
+
 Database Database::in_memory() {
   auto sql = std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   prepare(*sql, ":memory:", Access::read_write);

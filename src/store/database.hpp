@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
+#include <string>
 
 namespace SQLite {
 class Database;
@@ -17,6 +18,9 @@ class StoreError : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
 };
+
+/// SQLite's, as it runs.
+const char* library_version();
 
 enum class Access { read_only, read_write };
 
@@ -31,6 +35,9 @@ public:
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
   ~Database();
+
+  /// "ok", or what is damaged.
+  std::string integrity();
 
   SQLite::Database& sql() { return *sql_; }
 

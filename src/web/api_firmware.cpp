@@ -6,6 +6,7 @@
 #include "firmware/files.hpp"
 #include "store/modules.hpp"
 
+#include <future>
 #include <nlohmann/json.hpp>
 
 namespace drydock::web {
@@ -18,7 +19,8 @@ Response Api::upload(const Request& request) {
   constexpr std::size_t longest_name = 128;
   auto name = request.parameter("name").substr(0, longest_name);
   if (name.empty()) name = "upload.bin";
-  const auto appraised = appliance::appraise(view_of(request.body), name);
+  // On a thread of its own: CivetWeb's have 100 kB of stack, which is little for unpacking what strangers made.
+  const auto appraised = std::async(std::launch::async, [&] { return appliance::appraise(view_of(request.body), name); }).get();
   if (!appraised) return problem(appraised.error());
   auto added = std::make_shared<appliance::Added>();
   const auto changed = bridge_.change([appraised = *appraised, folder = folder_, added](store::Database& db) -> Result<void> {

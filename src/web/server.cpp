@@ -13,6 +13,9 @@
 #include <stdexcept>
 
 namespace drydock::web {
+
+const char* library_version() { return mg_version(); }
+
 namespace {
 
 using namespace std::chrono_literals;

@@ -12,6 +12,9 @@ struct mg_context;
 
 namespace drydock::web {
 
+/// CivetWeb's, as it runs.
+const char* library_version();
+
 struct ServerOptions {
   std::string address;
   std::uint16_t port = 0;                ///< 0: any free one, see port()

@@ -89,8 +89,9 @@ class KilledOverUdp(ServiceFolder):
         received = self.result_udp(fleet)
         self.assertGreater(kills, 1)
         self.assertEqual(len(received), 6)
-        # What was under way at each kill, and no more, may come twice.
-        self.assertLessEqual(sum(received), 1.15 * 6 * self.size)
+        # What was under way at each kill, and no more, may come twice; unless it died between a device's verdict and its
+        # acknowledgement, behind which a device gives up what it received.
+        self.assertLessEqual(sum(bytes > 1.15 * self.size for bytes in received), 2)
         self.wait_for(lambda: self.query("SELECT state FROM devices") == [("current",)] * 6)
         print(f"{kills} kills, {sum(received) / (6 * self.size):.3f} of the files received", file=sys.stderr)
         self.assertEqual(self.query("SELECT count(*) FROM dtls_sessions"), [(6,)])

@@ -1,0 +1,166 @@
+#include "appliance/backup.hpp"
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "crypto/hash.hpp"
+#include "firmware/files.hpp"
+#include "store/backup.hpp"
+#include "store/devices.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+namespace drydock::appliance {
+namespace {
+
+using std::filesystem::path;
+
+constexpr std::size_t largest_key_file = 16 * 1024;
+const std::string firmware_prefix = "firmware/";
+
+// A name in the state folder, nothing else: a backup may come from anywhere.
+bool is_expected(const std::string& name) {
+  if (name == "server_key.pem" || name == "server_key_udp.pem") return true;
+  if (!name.starts_with(firmware_prefix)) return false;
+  const auto sha256 = name.substr(firmware_prefix.size());
+  return sha256.size() == 64 && sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+Result<void> make_for_owner_only(const path& file) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 && errno == EEXIST) return failure(Kind::conflict, fmt::format("{} exists already: choose another name, for a backup is never overwritten", file.string()));
+  if (fd < 0) return failure(Kind::storage, fmt::format("{} cannot be written: {}", file.string(), std::strerror(errno)));
+  ::close(fd);
+  return {};
+}
+
+void sync(const path& file) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+Result<BackupContents> fill(const StateFolder& folder, const path& to) {
+  auto db = store::Database::open(folder.database(), store::Access::read_only);
+  store::NewBackup backup(db, to);
+  for (const auto& key : {folder.server_key(), folder.udp_server_key()}) {
+    const auto content = firmware::read_file(key, largest_key_file);
+    if (!content && content.error().kind == Kind::not_found) continue;   // made at the first start
+    if (!content) return tl::unexpected(content.error());
+    backup.add(key.filename().string(), *content);
+  }
+  BackupContents contents;
+  const firmware::ModuleFiles files(folder.firmware());
+  for (const auto& sha256 : backup.modules()) {
+    const auto content = files.load(sha256);
+    if (!content) return failure(content.error().kind, content.error().message + ". Remove it with 'drydock firmware remove', or add it again, and try once more");
+    backup.add(firmware_prefix + sha256, **content);
+    ++contents.modules;
+  }
+  contents.devices = static_cast<int>(store::load_devices(db).size());
+  backup.finish();
+  sync(to);
+  contents.bytes = std::filesystem::file_size(to);
+  return contents;
+}
+
+Result<void> copy(std::istream& from, const path& to) {
+  std::ofstream out(to, std::ios::binary | std::ios::trunc);
+  std::filesystem::permissions(to, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  out << from.rdbuf();
+  if (!out.flush() || from.bad()) return failure(Kind::storage, fmt::format("{} cannot be written: is there space left?", to.string()));
+  return {};
+}
+
+bool holds_something(const StateFolder& folder) {
+  return std::filesystem::exists(folder.database()) || std::filesystem::exists(folder.server_key()) || std::filesystem::exists(folder.udp_server_key());
+}
+
+path move_aside(const StateFolder& folder) {
+  const auto aside = folder.root / fmt::format("replaced-{}", utc_milliseconds());
+  std::filesystem::create_directory(aside);
+  for (const auto* name : {"drydock.db", "drydock.db-wal", "drydock.db-shm", "server_key.pem", "server_key_udp.pem", "firmware"})
+    if (std::filesystem::exists(folder.root / name)) std::filesystem::rename(folder.root / name, aside / name);
+  std::filesystem::create_directory(folder.firmware());
+  std::filesystem::permissions(folder.firmware(), std::filesystem::perms::owner_all);
+  return aside;
+}
+
+// Before anything is changed.
+Result<void> check(store::OldBackup& backup) {
+  for (const auto& name : backup.names()) {
+    if (!is_expected(name)) return failure(Kind::malformed, fmt::format("there is something strange in it, '{}'", log::printable(name)));
+    const bool is_module = name.starts_with(firmware_prefix);
+    if (is_module && to_hex(crypto::sha256(backup.content(name))) != name.substr(firmware_prefix.size())) return failure(Kind::malformed, fmt::format("{} in it is damaged", name));
+  }
+  return {};
+}
+
+Result<BackupContents> unpack(store::OldBackup& backup, const StateFolder& folder) {
+  BackupContents contents;
+  const firmware::ModuleFiles files(folder.firmware());
+  for (const auto& name : backup.names()) {
+    const auto content = backup.content(name);
+    const bool is_module = name.starts_with(firmware_prefix);
+    const auto written = is_module ? files.save(name.substr(firmware_prefix.size()), content) : firmware::write_file(folder.root / name, content);
+    if (!written) return tl::unexpected(written.error());
+    contents.modules += static_cast<int>(is_module);
+  }
+  contents.devices = backup.devices();
+  return contents;
+}
+
+}  // namespace
+
+Result<BackupContents> back_up(const StateFolder& folder, const path& to) {
+  if (auto made = make_for_owner_only(to); !made) return tl::unexpected(made.error());
+  auto contents = [&]() -> Result<BackupContents> {
+    try {
+      return fill(folder, to);
+    } catch (const std::exception& e) {
+      return failure(Kind::storage, e.what());
+    }
+  }();
+  if (!contents) std::filesystem::remove(to);
+  return contents;
+}
+
+Result<Restored> restore(const StateFolder& folder, std::istream& from, const std::string& name, bool replace) {
+  if (auto made = folder.create(); !made) return tl::unexpected(made.error());
+  const auto lock = ServiceLock::take(folder);
+  if (!lock) return failure(Kind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
+  if (holds_something(folder) && !replace)
+    return failure(Kind::conflict, fmt::format("there are devices or keys in {} already: --replace moves them aside", folder.root.string()));
+  const auto arriving = folder.root / "drydock.db.restoring";
+  const auto work = [&]() -> Result<Restored> {
+    if (auto copied = copy(from, arriving); !copied) return tl::unexpected(copied.error());
+    store::OldBackup backup(arriving);
+    if (auto good = check(backup); !good) return failure(good.error().kind, fmt::format("{}: {}", name, good.error().message));
+    Restored restored;
+    if (holds_something(folder)) restored.moved_to = move_aside(folder);
+    auto contents = unpack(backup, folder);
+    if (!contents) return failure(contents.error().kind, fmt::format("{}: {}", name, contents.error().message));
+    restored.contents = *contents;
+    backup.become_database();
+    sync(arriving);
+    std::filesystem::rename(arriving, folder.database());
+    sync(folder.root);
+    return restored;
+  };
+  Result<Restored> restored = [&]() -> Result<Restored> {
+    try {
+      return work();
+    } catch (const std::exception& e) {
+      return failure(Kind::storage, fmt::format("{}: {}", name, e.what()));
+    }
+  }();
+  std::error_code ignored;
+  if (!restored) std::filesystem::remove(arriving, ignored);
+  return restored;
+}
+
+}  // namespace drydock::appliance

@@ -1,0 +1,44 @@
+#include "appliance/backup.hpp"
+
+#include "cli/commands.hpp"
+#include "cli/identity.hpp"
+#include "cli/open_store.hpp"
+
+#include <fmt/core.h>
+
+namespace drydock::cli {
+namespace {
+
+std::string told(const appliance::BackupContents& contents) {
+  return fmt::format("{} device{}, {} module file{} and the server's keys", contents.devices, contents.devices == 1 ? "" : "s", contents.modules, contents.modules == 1 ? "" : "s");
+}
+
+}  // namespace
+
+int backup(const Context& context, const std::filesystem::path& file) {
+  const auto folder = folder_of(context);
+  require_state(folder);
+  // The file goes where the person may write, and is theirs; SQLite sees to it that what it makes beside the database is not.
+  const AsCaller caller;
+  const auto contents = appliance::back_up(folder, std::filesystem::absolute(file));
+  if (!contents) return complain(contents.error().message);
+  fmt::print("Wrote {} ({} kB): {}.\nKeep it where nobody else can read it: who has the keys can be this server.\n", file.string(), contents->bytes / 1024, told(*contents));
+  return 0;
+}
+
+int restore(const Context& context, const std::filesystem::path& file, bool replace) {
+  std::ifstream from;
+  {
+    const AsCaller caller;
+    from.open(file, std::ios::binary);
+  }
+  if (!from) return complain(file.string() + " cannot be read");
+  const auto restored = appliance::restore(folder_of(context), from, file.string(), replace);
+  if (!restored) return complain(restored.error().message);
+  fmt::print("Restored into {}: {}.\n", context.configuration.state_folder.string(), told(restored->contents));
+  if (!restored->moved_to.empty()) fmt::print("What was there before is now in {}.\n", restored->moved_to.string());
+  fmt::print("Start Drydock again ('sudo systemctl start drydock'). The devices find it as soon as it has the old address: those over TCP at once, the others within some minutes.\n");
+  return 0;
+}
+
+}  // namespace drydock::cli

@@ -1,0 +1,118 @@
+#include "appliance/server_keys.hpp"
+#include "base/limits.hpp"
+#include "cli/commands.hpp"
+#include "cli/open_store.hpp"
+#include "firmware/files.hpp"
+#include "store/modules.hpp"
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/ip/udp.hpp>
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+namespace drydock::cli {
+namespace {
+
+class Report {
+public:
+  void good(const std::string& what, const std::string& words) { say("ok", what, words); }
+  void bad(const std::string& what, const std::string& words) {
+    say("PROBLEM", what, words);
+    ++problems_;
+  }
+  /// Will come by itself.
+  void later(const std::string& what, const std::string& words) { say("later", what, words); }
+  int problems() const { return problems_; }
+
+private:
+  static void say(const char* verdict, const std::string& what, const std::string& words) { fmt::print("{:8} {:14} {}\n", verdict, what, log::printable(words)); }
+  int problems_ = 0;
+};
+
+bool others_may(const std::filesystem::path& file) {
+  struct stat found {};
+  return ::stat(file.c_str(), &found) == 0 && (found.st_mode & 077) != 0;
+}
+
+void check_folder(Report& report, const appliance::StateFolder& folder) {
+  const auto root = folder.root.string();
+  if (others_may(folder.root)) return report.bad("state folder", fmt::format("{} holds keys and may be entered by others: 'sudo chmod 700 {}'", root, root));
+  std::error_code error;
+  const auto space = std::filesystem::space(folder.root, error);
+  constexpr std::uintmax_t little = 50 * 1024 * 1024;
+  if (!error && space.available < little) return report.bad("state folder", fmt::format("only {} MB are left on the disk of {}: free some", space.available >> 20, root));
+  report.good("state folder", fmt::format("{}, {} MB left on its disk", root, error ? 0 : space.available >> 20));
+}
+
+template <class Key>
+void check_key(Report& report, const std::string& what, const Result<Key>& key, const std::filesystem::path& file) {
+  if (!key && key.error().kind == Kind::not_found) return report.later(what, file.string() + " is not there: 'drydock keys create' makes it, and so does the first start");
+  if (!key) return report.bad(what, key.error().message);
+  if (others_may(file)) return report.bad(what, fmt::format("{} may be read by others: 'sudo chmod 600 {}'", file.string(), file.string()));
+  report.good(what, appliance::fingerprint(key->public_key_spki()));
+}
+
+void check_database(Report& report, const appliance::StateFolder& folder) {
+  auto db = store::Database::open(folder.database(), store::Access::read_only);
+  if (const auto words = db.integrity(); words != "ok") return report.bad("database", fmt::format("{} is damaged: {}. Restore a backup with 'drydock restore'", folder.database().string(), words));
+  report.good("database", folder.database().string());
+  const firmware::ModuleFiles files(folder.firmware());
+  const auto catalogue = store::load_catalogue(db);
+  int damaged = 0;
+  for (const auto* module : catalogue.all()) {
+    if (const auto content = files.load(module->sha256)) continue;
+    ++damaged;
+    report.bad("firmware", fmt::format("{} ({}) is missing or damaged on disk: add it again with 'drydock firmware add'", module->file_name, module->title()));
+  }
+  if (damaged == 0) report.good("firmware", fmt::format("{} module file{}, all whole", catalogue.size(), catalogue.size() == 1 ? "" : "s"));
+}
+
+template <class Protocol, class Socket>
+void check_port(Report& report, const std::string& what, const std::string& address, std::uint16_t port, const char* option) {
+  asio::io_context loop;
+  asio::error_code error;
+  const auto at = asio::ip::make_address(address, error);
+  if (error) return report.bad(what, fmt::format("'{}' is no IP address: see {} in the configuration", address, option));
+  const typename Protocol::endpoint endpoint(at, port);
+  Socket socket(loop);
+  socket.open(endpoint.protocol(), error);
+  if (!error && std::is_same_v<Protocol, asio::ip::tcp>) socket.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) socket.bind(endpoint, error);
+  if (error) report.bad(what, fmt::format("{} port {} cannot be used: {}. Stop what uses it, or choose another port with {} in the configuration", address, port, error.message(), option));
+  else report.good(what, fmt::format("{} port {} is free", address, port));
+}
+
+void check_ports(Report& report, const appliance::Configuration& c) {
+  check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "TCP devices", c.address, c.tcp_port, "listen.tcp_port");
+  check_port<asio::ip::udp, asio::ip::udp::socket>(report, "UDP devices", c.address, c.udp_port, "listen.udp_port");
+  if (c.web.enabled) check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "page", c.web.address.empty() ? c.address : c.web.address, c.web.port, "web.port");
+}
+
+}  // namespace
+
+int check(const Context& context) {
+  Report report;
+  const auto folder = folder_of(context);
+  report.good("configuration", context.configuration_file.empty() ? "the defaults, there is no file" : context.configuration_file.string());
+  require_access(folder);
+  if (!std::filesystem::exists(folder.root)) {
+    report.later("state folder", fmt::format("{} is not there yet: the first start of 'drydock serve' makes it", folder.root.string()));
+  } else {
+    check_folder(report, folder);
+    check_key(report, "key for TCP", appliance::load_server_key(folder), folder.server_key());
+    check_key(report, "key for UDP", appliance::load_udp_server_key(folder), folder.udp_server_key());
+    try {
+      if (folder.exists()) check_database(report, folder);
+      else report.later("database", fmt::format("{} is not there yet: the first start of 'drydock serve' makes it", folder.database().string()));
+    } catch (const store::StoreError& e) {
+      report.bad("database", e.what());
+    }
+  }
+  if (std::filesystem::exists(folder.lock()) && appliance::ServiceLock::is_taken(folder)) report.good("ports", "Drydock is running and has them");
+  else check_ports(report, context.configuration);
+  if (report.problems() != 0) fmt::print("\n{} problem{}.\n", report.problems(), report.problems() == 1 ? "" : "s");
+  return report.problems() == 0 ? 0 : 1;
+}
+
+}  // namespace drydock::cli

@@ -1,0 +1,6 @@
+#pragma once
+
+namespace drydock::crypto {
+/// wolfSSL's, as it runs.
+const char* library_version();
+}  // namespace drydock::crypto
