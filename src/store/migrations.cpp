@@ -23,9 +23,10 @@ int number_of(const EmbeddedFile& file) {
 
 int newest_migration() { return number_of(embedded_migrations::files().back()); }
 
-void migrate(SQLite::Database& sql) {
+void migrate(SQLite::Database& sql, int up_to) {
   for (const auto& file : embedded_migrations::files()) {
     const int number = number_of(file);
+    if (number > up_to) return;
     SQLite::Transaction transaction(sql, SQLite::TransactionBehavior::IMMEDIATE);
     // Asked under the lock: another process may be migrating too.
     if (sql.execAndGet("PRAGMA user_version").getInt() >= number) continue;

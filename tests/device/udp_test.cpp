@@ -330,6 +330,23 @@ BOOST_AUTO_TEST_CASE(a_device_that_resumes_while_it_is_called_keeps_its_session)
   BOOST_TEST(!said("turned away"));
 }
 
+// As behind a restored backup, which holds no sessions: nobody has to touch the device.
+BOOST_AUTO_TEST_CASE(a_device_whose_session_is_not_known_any_more_comes_back_by_itself) {
+  UdpOptions options;
+  options.platform = 12;
+  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  kill();
+  {
+    auto db = database();
+    db.sql().exec("DELETE FROM dtls_sessions");
+  }
+  restart();
+  world.advance(5min);
+  BOOST_TEST(row(1).connected);
+  BOOST_TEST(device.handshakes == 2);
+}
+
 // It says so once, and not again in a session that goes on.
 BOOST_AUTO_TEST_CASE(updates_that_were_disabled_stay_so_through_a_restart) {
   stock_version_6200();

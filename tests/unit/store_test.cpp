@@ -86,6 +86,28 @@ BOOST_AUTO_TEST_CASE(a_database_of_a_newer_program_is_refused_and_left_alone) {
   BOOST_TEST((content_of(file) == before));
 }
 
+// As every released program left it: each schema there ever was comes up to date, and nothing in it is lost.
+BOOST_AUTO_TEST_CASE(every_older_schema_is_brought_up_to_date) {
+  for (int version = 1; version < store::newest_migration(); ++version) {
+    TemporaryFolder folder;
+    const auto file = folder.path() / "drydock.db";
+    {
+      SQLite::Database old(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+      store::migrate(old, version);
+      old.exec("PRAGMA application_id = 1146247492");
+      old.exec("INSERT INTO devices (id, platform, public_key, first_seen, last_seen, name, approval) VALUES ('" + id + "', 6, x'010203', 1, 2, 'greenhouse', 'approved')");
+      old.exec("INSERT INTO modules (sha256, file_name, size, platform, function, module_index, version, flags, dependencies, suffix_sha256, added) "
+               "VALUES ('" + std::string(64, 'a') + "', 'part1.bin', 5, 6, 4, 1, 3, 0, '[]', '', 1)");
+      BOOST_TEST(old.execAndGet("PRAGMA user_version").getInt() == version);
+    }
+    auto db = Database::open(file, Access::read_write);
+    BOOST_TEST(db.sql().execAndGet("PRAGMA user_version").getInt() == store::newest_migration());
+    BOOST_TEST(store::load_device(db, id)->name == "greenhouse");
+    BOOST_TEST(store::load_catalogue(db).all().at(0)->title() == "system part 1 version 3");
+    BOOST_TEST(db.integrity() == "ok");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_damaged_file_and_a_strange_database_are_refused_and_left_alone) {
   TemporaryFolder folder;
   const auto file = folder.path() / "drydock.db";
