@@ -105,9 +105,9 @@ int keys_export(const Context& context, const KeyExport& what) {
   const auto content = what.whole_file ? appliance::server_key_file(layout, spki, *host, port) : Result<Bytes>(spki);
   if (!content) return complain(content.error().message);
   const auto output = !what.output.empty() ? what.output : std::filesystem::path(what.udp ? "drydock-udp.pub.der" : "drydock.pub.der");
-  if (!what.force && std::filesystem::exists(output)) return complain(output.string() + " exists already; --force replaces it");
   {
     const AsCaller caller;
+    if (!what.force && std::filesystem::exists(output)) return complain(output.string() + " exists already; --force replaces it");
     if (const auto written = firmware::write_file(std::filesystem::absolute(output), *content); !written) return complain(written.error().message);
   }
 

@@ -139,6 +139,9 @@ class Manager(ServiceFolder):
         self.assertEqual(self.run_drydock("keys", "create").returncode, 0)
         self.assertEqual(self.run_drydock("firmware", "add", modules).returncode, 0)
         self.assertEqual(self.run_drydock("backup", self.folder / "backup").returncode, 0)
+        private = self.folder / "private"
+        private.mkdir(mode=0o700)
+        self.assertEqual(self.run_drydock("keys", "export", "--host", "127.0.0.1", "-o", private / "key.der").returncode, 0)
         self.assertEqual(self.run_drydock("status").returncode, 0)
         self.assertEqual({p.stat().st_uid for p in self.state.rglob("*")}, {65534})
         self.assertEqual((self.folder / "backup").stat().st_uid, 0)
