@@ -145,7 +145,7 @@ class Stopped(ServiceFolder):
         self.start("--policy", "open", *more)
         # The second device is the one that takes no fast transfers.
         fleet = self.launch(2, chunk=chunk)
-        self.wait_for(lambda: self.query("SELECT 1 FROM update_steps WHERE state = 'sending'"))
+        self.wait_for(lambda: self.query("SELECT count(*) FROM update_steps WHERE state = 'sending'") == [(2,)])
         self.process.terminate()
         return fleet
 
