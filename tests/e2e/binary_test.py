@@ -1,5 +1,6 @@
 """The program users run, as they run it: commands, exit statuses, a real service on loopback."""
 import json
+import os
 import re
 import socket
 import sys
@@ -75,6 +76,7 @@ class Commands(Folder):
         output = self.folder / "server.der"
         exported = self.run_drydock("keys", "export", "--host", "192.168.1.20", "-o", output)
         self.assertEqual(exported.returncode, 0, exported.stderr)
+        self.assertEqual(os.stat(output).st_mode & 0o777, 0o644)   # public; particle-cli runs as another user than sudo drydock
         self.assertEqual(output.stat().st_size, 294)
         self.assertIn(f"particle keys server {output} --host 192.168.1.20 --port 5683", exported.stdout)
         self.assertEqual(self.run_drydock("keys", "export", "--host", "192.168.1.20", "-o", output).returncode, 1)
