@@ -108,11 +108,9 @@ int keys_export(const Context& context, const KeyExport& what) {
   {
     const AsCaller caller;
     if (!what.force && std::filesystem::exists(output)) return complain(output.string() + " exists already; --force replaces it");
-    if (const auto written = firmware::write_file(std::filesystem::absolute(output), *content); !written) return complain(written.error().message);
     // Nothing in it is secret, and under sudo it is for the user who types the next command.
-    using std::filesystem::perms;
-    std::error_code ignored;
-    std::filesystem::permissions(output, perms::owner_read | perms::owner_write | perms::group_read | perms::others_read, ignored);
+    const auto written = firmware::write_file(std::filesystem::absolute(output), *content, firmware::Readers::everybody);
+    if (!written) return complain(written.error().message);
   }
 
   fmt::print("Wrote {} ({} bytes).\n\n", output.string(), content->size());

@@ -64,11 +64,12 @@ Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit) {
   }
 }
 
-Result<void> write_file(const std::filesystem::path& file, ByteView content) {
+Result<void> write_file(const std::filesystem::path& file, ByteView content, Readers readers) {
   const auto folder = file.parent_path();
   auto temporary = (folder / ("." + file.filename().string() + ".XXXXXX")).string();
   const Descriptor out(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!out.open()) return system_failure(file, "cannot be written");
+  if (readers == Readers::everybody) ::fchmod(out.get(), 0644);
   if (!write_all(out.get(), content) || ::fsync(out.get()) != 0 || ::rename(temporary.c_str(), file.c_str()) != 0) {
     auto error = system_failure(file, "cannot be written");
     ::unlink(temporary.c_str());

@@ -15,8 +15,11 @@ namespace drydock::firmware {
 /// A whole file; Kind::not_found, Kind::too_large beyond `limit` bytes, Kind::storage.
 Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit);
 
-/// Written to a temporary name, synced, renamed: the name never stands for half a file. Kind::storage.
-Result<void> write_file(const std::filesystem::path& file, ByteView content);
+enum class Readers { owner, everybody };
+
+/// Written to a temporary name, synced, renamed: the name never stands for half a file, nor for one that others may not yet read.
+/// Where the file system keeps no permissions, `readers` has no effect. Kind::storage.
+Result<void> write_file(const std::filesystem::path& file, ByteView content, Readers readers = Readers::owner);
 
 class ModuleFiles {
 public:

@@ -159,7 +159,7 @@ Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : api_(ap
   if (secure) settings.insert(settings.end(), {"ssl_certificate", certificate.c_str(), "ssl_protocol_version", "4"});
   settings.push_back(nullptr);
 
-  // Only where TLS is asked for: the libraries it loads are four megabytes in memory.
+  // Only where TLS is asked for: the libraries it loads take two megabytes of memory.
   if (secure) mg_init_library(MG_FEATURES_TLS);
   mg_callbacks callbacks{};
   callbacks.begin_request = on_request;

@@ -17,6 +17,11 @@ maker = build / "tests/make_modules"
 patience = 60
 
 
+def status(process, field):
+    """A number of what the kernel says of a process, or of a thread ("PID/task/TID"); memory is in KiB."""
+    return int(re.search(rf"^{field}:\s+(\d+)", Path(f"/proc/{process}/status").read_text(), re.M).group(1))
+
+
 class Folder(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="drydock-e2e-"))
