@@ -182,6 +182,8 @@ void end_update(Database& db, const std::string& device_id, const std::string& s
   s.bind(3, now);
   s.bind(4, device_id);
   s.exec();
+  // A step cut short may have arrived after all, and then its attempt is nobody's to settle.
+  if (state == "done") clear_attempts(db, device_id);
 }
 
 planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step) {

@@ -43,6 +43,7 @@ void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes);
 void mark_sent(Database& db, std::int64_t step_id, std::int64_t now);
 
 /// Ends the device's running update, if there is one: `state` is done, blocked, parked or superseded.
+/// A device that is done has no attempts left.
 void end_update(Database& db, const std::string& device_id, const std::string& state, const std::string& words, std::int64_t now);
 
 planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step);
