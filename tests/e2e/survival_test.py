@@ -50,7 +50,7 @@ class Killed(ServiceFolder):
     def test_at_every_single_commit_of_an_update_of_three_devices(self):
         """Right before each commit and right behind it, one after the other, each from the same start."""
         commits = self.killed("never")
-        # A device alone makes eleven; three make between that and thirty, as those who write at the same moment share one.
+        # A device alone makes eleven; three make up to thirty, as those who write at the same moment share one, and progress waits for others.
         self.assertGreater(commits, 8)
         moments = [f"{when} {number}" for number in range(1, commits + 1) for when in ("before", "after")]
         with ThreadPoolExecutor(6) as pool:

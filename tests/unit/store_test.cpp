@@ -204,13 +204,13 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_the_appliance_itself_cut_short_does_not_cou
 BOOST_AUTO_TEST_CASE(a_device_that_runs_what_it_should_has_no_attempts_left) {
   auto db = Database::in_memory();
   store::add_device(db, photon());
-  for (const auto* end : {"blocked", "done"}) {
+  for (const auto& [end, left] : {std::pair{"blocked", 1}, std::pair{"done", 0}}) {
     store::record_plan(db, id, {step(3)}, 100);
     store::begin_step(db, id, step(3), 200);
     // It had taken the module all the same, and no step stands for it any more.
     store::recover_interrupted_steps(db, 300);
     store::end_update(db, id, end, "", 400);
-    BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM attempts").getInt() == (end == std::string("done") ? 0 : 1));
+    BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM attempts").getInt() == left);
   }
 }
 
