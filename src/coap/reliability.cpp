@@ -6,6 +6,7 @@ namespace drydock::coap {
 
 Reliability::Incoming Reliability::received(const Message& message, Clock::time_point now) {
   acknowledge(message, now);
+  heard_at_ = now;
   Incoming incoming;
   incoming.handle = true;
   if (message.type != Type::confirmable) return incoming;
@@ -69,6 +70,8 @@ Clock::time_point Reliability::next() const {
 
 Reliability::Due Reliability::due(Clock::time_point now) {
   Due due;
+  // A peer that was heard since is there: this one message found no way, and whoever sent it has a limit of its own.
+  std::erase_if(unacknowledged_, [&](const Unacknowledged& u) { return u.next <= now && u.transmissions == most_transmissions && heard_at_ > u.next - u.interval; });
   for (auto& u : unacknowledged_) {
     if (u.next > now) continue;
     if (u.transmissions == most_transmissions) {

@@ -40,7 +40,7 @@ public:
 
   struct Due {
     std::vector<Bytes> send_again;
-    bool given_up = false;   ///< the peer acknowledged none of the transmissions of some message
+    bool given_up = false;   ///< the peer acknowledged none of the transmissions of some message, nor was it heard since
   };
   Due due(Clock::time_point now);
 
@@ -70,6 +70,7 @@ private:
   std::vector<Unacknowledged> unacknowledged_;
   std::vector<Seen> seen_;
   bool measures_;
+  Clock::time_point heard_at_{};
   Clock::duration round_trip_{};   ///< smoothed; 0: not known
 };
 

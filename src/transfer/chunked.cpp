@@ -1,6 +1,7 @@
 #include "transfer/chunked.hpp"
 
 #include "transfer/chunked_messages.hpp"
+#include "transfer/flight.hpp"
 #include "transfer/verdict.hpp"
 
 #include <algorithm>
@@ -16,7 +17,9 @@ using coap::Type;
 
 constexpr auto chunk_time = 60s;           // one answer in normal OTA; the device itself gives up after 30 s or more
 constexpr auto missed_time = 10s;          // ChunkMissed follows its 4.00 at once
-constexpr std::size_t unreliable_flight = 40;   // what every version can account for in one round
+constexpr auto longest_stall = 240s;       // over UDP: nothing new has arrived for so long
+constexpr auto probe_again = 3s;           // an UpdateDone that was answered without a word about what is missing
+constexpr std::size_t chunks_per_probe = 6;
 constexpr int fruitless_rounds = 5;        // UpdateDone rounds in which nothing new arrived
 constexpr int bad_chunk_tries = 5;         // a chunk whose CRC the device finds wrong again and again
 constexpr std::size_t slowest_link = 4 * 1024;  // bytes a second
@@ -119,11 +122,73 @@ private:
   }
 
   asio::awaitable<Result<Delivery>> send_fast() {
-    const auto flight = device_.reliable() ? chunk_count() : std::min(chunk_count(), unreliable_flight);
-    for (std::size_t index = 0; index < flight; ++index)
+    if (!device_.reliable()) co_return co_await send_fast_over_datagrams();
+    for (std::size_t index = 0; index < chunk_count(); ++index)
       if (const auto sent = co_await send_fast_chunk(index); !sent) co_return tl::unexpected(sent.error());
-    highest_sent_ = flight;
+    highest_sent_ = chunk_count();
     co_return co_await finish();
+  }
+
+  // Over UDP chunks get lost, and a device says which only when it is asked: every UpdateDone that comes too early is answered
+  // 4.00 and with ChunkMissed, the first indices it has not got. So UpdateDone is asked every few chunks, and what it brings
+  // paces the flight like the acknowledgements of protocol v3.
+  asio::awaitable<Result<Delivery>> send_fast_over_datagrams() {
+    Flight flight(chunk_count(), chunk_count(), Clock::now());
+    std::size_t since_probe = 0;
+    auto probe_at = Clock::time_point::max();
+    std::vector<std::uint16_t> probes;
+    const std::vector<std::uint16_t> nothing_missing;
+    for (;;) {
+      while (const auto index = flight.next(Clock::now())) {
+        if (const auto sent = co_await send_fast_chunk(*index); !sent) co_return tl::unexpected(sent.error());
+        if (++since_probe == chunks_per_probe) break;
+      }
+      const bool asks = since_probe == chunks_per_probe || (since_probe > 0 && flight.waits_for_report()) || Clock::now() >= probe_at;
+      if (asks) {
+        auto probe = update_done();
+        if (const auto sent = co_await ask(probe); !sent) co_return tl::unexpected(sent.error());
+        probes.push_back(probe.id);
+        since_probe = 0;
+        probe_at = Clock::now() + probe_again;
+      }
+      const auto stalled = flight.heard_at() + longest_stall;
+      const auto until = std::min({flight.wake_at(), probe_at, stalled});
+      const auto answer = co_await device_.next_about_update(until);
+      const auto now = Clock::now();
+      delivery_.resent = flight.sent_again();
+      if (!answer && answer.error().kind == Kind::timed_out) {
+        if (now >= stalled) co_return failure(Kind::timed_out, "the device stopped answering in the middle of the transfer");
+        flight.on_time(now);
+        continue;
+      }
+      // A session that ended is no delivery: over UDP silence is not a reset, and what arrived is for the next Describe to say.
+      if (!answer) co_return tl::unexpected(answer.error());
+      if (is_chunk_missed(*answer)) {
+        flight.received(report_of(missed_chunks(*answer, chunk_count())), now);
+        progress_(std::min(flight.in_order() * options_.chunk_size, image_.size()));
+        continue;
+      }
+      const auto asked = std::find(probes.begin(), probes.end(), answer->id);
+      const bool of_a_probe = asked != probes.end() && (answer->type == Type::acknowledgement || answer->type == Type::reset);
+      if (!of_a_probe && !is_update_done(*answer)) continue;
+      if (answer->type == Type::reset) co_return failure(Kind::restarted, "the device lost the update in the middle of the transfer");
+      if (answer->code == Code::empty) continue;
+      if (of_a_probe) probes.erase(probes.begin(), asked + 1);
+      if (of_a_probe && answer->code == Code::bad_request) continue;   // which ones it misses comes apart
+      if (of_a_probe && !coap::is_success(answer->code)) co_return tl::unexpected(refusal(*answer));
+      if (const auto concluded = conclude(answer->payload, nothing_missing); !concluded) co_return tl::unexpected(concluded.error());
+      co_return delivery_;
+    }
+  }
+
+  // The device names what it misses from the front on: all that lies between is there.
+  static ChunksReceived report_of(const std::vector<std::uint16_t>& missing) {
+    ChunksReceived report;
+    if (missing.empty()) return report;
+    report.in_order = missing.front();
+    for (std::size_t i = 1; i < missing.size(); ++i)
+      for (std::uint32_t index = missing[i - 1] + 1U; index < missing[i]; ++index) report.beyond.push_back(index + 1);   // counted from 1
+    return report;
   }
 
   asio::awaitable<Result<void>> send_fast_chunk(std::size_t index) {

@@ -212,8 +212,7 @@ Clock::duration Flight::patience() const {
 Clock::time_point Flight::wake_at() const {
   auto wake = Clock::time_point::max();
   if (under_way_ > 0) wake = std::max(last_sent_at_, heard_at_) + patience();
-  const bool something_to_send = !lost_.empty() || (next_new_ < chunks_.size() && next_new_ < in_order_ + device_window_);
-  if (something_to_send && window_open()) wake = std::min(wake, pace_at_);
+  if (something_to_send() && window_open()) wake = std::min(wake, pace_at_);
   return wake;
 }
 

@@ -28,6 +28,8 @@ public:
   /// When to ask next() again if nothing is received before. A chunk that was not acknowledged in time is lost.
   Clock::time_point wake_at() const;
   void on_time(Clock::time_point now);
+  /// Nothing can be sent until more is known of what is under way.
+  bool waits_for_report() const { return under_way_ > 0 && !(something_to_send() && window_open()); }
 
   bool complete() const { return in_order_ == chunks_.size(); }
   std::size_t in_order() const { return in_order_; }
@@ -52,6 +54,7 @@ private:
   enum class Phase { start, drain, probe };
 
   bool window_open() const;
+  bool something_to_send() const { return !lost_.empty() || (next_new_ < chunks_.size() && next_new_ < in_order_ + device_window_); }
   double window() const;
   double highest_rate() const;
   void mark_received(std::size_t index, Clock::time_point now);

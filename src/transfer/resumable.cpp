@@ -65,9 +65,11 @@ private:
         if (const auto sent = co_await device_.send(message, true); !sent) co_return sent;
       }
       const auto stalled = flight.heard_at() + longest_stall;
-      const auto message = co_await device_.next_about_update(std::min(flight.wake_at(), stalled));
+      const auto until = std::min({flight.wake_at(), stalled, given_up_});
+      const auto message = co_await device_.next_about_update(until);
       const auto now = Clock::now();
       delivery_.resent = flight.sent_again();
+      if (now >= given_up_) co_return failure(Kind::timed_out, "the transfer takes longer than any device needs");
       if (!message && message.error().kind == Kind::timed_out) {
         if (now >= stalled) co_return failure(Kind::timed_out, "the device stopped answering in the middle of the transfer");
         flight.on_time(now);
@@ -120,6 +122,7 @@ private:
   ResumableOptions options_;
   const Progress& progress_;
   Delivery delivery_;
+  Clock::time_point given_up_ = Clock::now() + transfer_time(image_.size());
 };
 
 }  // namespace

@@ -200,6 +200,7 @@ void UdpDevice::take_legacy_chunk(const Message& request) {
   if (!update_ || !update_->legacy) return;
   auto& u = *update_;
   u.last_chunk = Clock::now();
+  ++u.since_done;
   chunk_bytes += request.payload.size();
   std::vector<ByteView> queries;
   for (const auto& o : request.options)
@@ -229,8 +230,11 @@ void UdpDevice::end_chunked(const Message& request) {
     return conclude(image, request, true);
   }
   send(coap::piggybacked(request, Code::bad_request));
+  // As many as came since it was asked last, and some more (PROTOCOL §5.3).
+  const auto came = std::exchange(u.since_done, 0);
+  const auto asked_for = std::min<std::size_t>(came + std::max<std::size_t>(came / 5, 2), 40);
   auto missed = coap::request(Type::confirmable, Code::get, "c");
-  for (std::size_t i = u.in_order; i < u.count() && missed.payload.size() < 80; ++i)
+  for (std::size_t i = u.in_order; i < u.count() && missed.payload.size() < 2 * asked_for; ++i)
     if (!u.have[i]) put_be16(missed.payload, static_cast<std::uint16_t>(i));
   send(missed);
 }

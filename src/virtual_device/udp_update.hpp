@@ -15,6 +15,7 @@ struct UdpDevice::Update {
   std::vector<bool> have;
   std::size_t in_order = 0;
   std::size_t unacknowledged = 0;
+  std::size_t since_done = 0;       // legacy: chunks since the last UpdateDone
   Clock::time_point last_chunk{};
   Clock::time_point saved_at{};
   Clock::time_point began{};

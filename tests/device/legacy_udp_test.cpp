@@ -1,0 +1,87 @@
+// The chunked transfer over UDP, as Device OS 2.3 takes it: everything may be lost, late or twice, UpdateDone's answers included.
+#include "support/harbour.hpp"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace std::chrono_literals;
+using virtual_device::UdpHabits;
+using virtual_device::UdpOptions;
+
+namespace {
+
+constexpr std::uint16_t boron = 13;
+
+struct LegacyHarbour : Harbour {
+  virtual_device::UdpDevice& launch_old(std::size_t size) {
+    stock(module_for(boron, 4, 1, 2310, {}, size), "system-part1.bin");
+    UdpOptions options;
+    options.habits = UdpHabits::v2_3();
+    return launch_udp(1, {module_for(boron, 4, 1, 2300), module_for(boron, 5, 2, 6, {4, 1, 2310})}, options);
+  }
+  bool said(const std::string& words) const {
+    return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(legacy_transfer_over_udp)
+
+// 200 of them: loss alone ends none.
+BOOST_DATA_TEST_CASE(loss_and_disorder_fail_no_transfer, boost::unit_test::data::xrange(0u, 200u, 20u), first) {
+  for (unsigned seed = first; seed < first + 20; ++seed) {
+    LegacyHarbour harbour;
+    harbour.world.random.engine().seed(seed);
+    harbour.network().options.delay = 40ms;
+    harbour.network().options.jitter = std::chrono::milliseconds(seed % 4 * 20);
+    harbour.network().options.loss = 0.05;
+    harbour.network().options.repeat = seed % 3 == 0 ? 0.05 : 0;
+    harbour.network().options.bits_per_second = 1'000'000;
+    auto& device = harbour.launch_old(60'000);
+    BOOST_REQUIRE_MESSAGE(harbour.run_until_state(1, "current", 1h), "seed " << seed);
+    BOOST_TEST(device.applied.size() == 1u);
+    harbour.world.advance(5s);
+    for (const auto& step : harbour.steps(1)) BOOST_TEST(step.state == "verified", "seed " << seed << ": " << step.error);
+    BOOST_TEST(!harbour.said("was not sent"), "seed " << seed);
+  }
+}
+
+// 1 Mbit/s, 50 ms each way, 2 % loss: the pace follows the link instead of pausing for each answer.
+BOOST_FIXTURE_TEST_CASE(the_pace_follows_the_link, LegacyHarbour) {
+  constexpr std::size_t size = 505'230;
+  network().options.delay = 50ms;
+  network().options.loss = 0.02;
+  network().options.bits_per_second = 1'000'000;
+  auto& device = launch_old(size);
+  BOOST_REQUIRE(run_until_state(1, "current", 1h));
+  const auto goodput = static_cast<double>(size) * 8 / std::chrono::duration<double>(device.last_update_time).count();
+  BOOST_TEST_MESSAGE("goodput of the link: " << goodput / 1e6);
+  BOOST_TEST(goodput >= 0.6e6);   // in virtual time; one question a round trip reaches 0.46
+}
+
+// The source port changes in the middle: a device of 2.3 that does not say so is not found any more, and that is no delivery.
+BOOST_FIXTURE_TEST_CASE(a_session_that_vanished_is_no_delivery, LegacyHarbour) {
+  network().options.delay = 50ms;
+  network().options.bits_per_second = 500'000;
+  auto& device = launch_old(300'000);
+  bool third = false;
+  device.faults.call_at = 100'000;
+  device.faults.called = [&] {
+    third = true;
+    network().options.loss = 1;
+  };
+  BOOST_REQUIRE(run_until(10min, [&] { return third; }));
+  world.advance(10min);
+  BOOST_TEST(!said("was sent in"));
+  BOOST_TEST(row(1).state != "current");
+  for (const auto& step : steps(1)) BOOST_TEST(step.state != "sent");
+  network().options.loss = 0;
+  BOOST_REQUIRE(run_until_state(1, "current", 1h));
+  BOOST_TEST(!said("still reports version 2300"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
