@@ -1,11 +1,8 @@
 #include "appliance/admission.hpp"
 
-#include "base/limits.hpp"
-
 #include "crypto/ecc.hpp"
 #include "crypto/rsa.hpp"
 
-#include <algorithm>
 #include <fmt/core.h>
 
 namespace drydock::appliance {
@@ -16,10 +13,6 @@ Admission away(Admission::Answer answer, std::string words) {
   admission.answer = answer;
   admission.words = std::move(words);
   return admission;
-}
-
-std::size_t count_pending(const Fleet& fleet) {
-  return static_cast<std::size_t>(std::count_if(fleet.begin(), fleet.end(), [](const auto& member) { return member.second.row.approval == "pending"; }));
 }
 
 // What makes two keys the same however they are written down: an RSA key's modulus, an EC key's point. Empty for what is
@@ -34,6 +27,11 @@ Bytes essence(ByteView spki) {
 
 }  // namespace
 
+bool same_key(ByteView a, ByteView b) {
+  const auto first = essence(a);
+  return !first.empty() && first == essence(b);
+}
+
 Admission consider(const transport::Claim& claim, const Fleet& fleet, Policy policy) {
   using Answer = Admission::Answer;
   const auto id = claim.id.text();
@@ -43,18 +41,14 @@ Admission consider(const transport::Claim& claim, const Fleet& fleet, Policy pol
   const auto key = essence(key_bytes);
   if (key.empty()) return away(Answer::turned_away, fmt::format("device {} sends a public key that cannot be read", id));
 
+  Admission admission;
+  admission.answer = Answer::stranger;
   if (known != fleet.end()) {
     if (known->second.row.approval == "refused") return away(Answer::turned_away, fmt::format("device {} was refused by a person", id));
-    if (essence(known->second.row.public_key) != key)
-      return away(Answer::changed_key, fmt::format("device {} came with another key than the one on file. If its keys were renewed on purpose, run "
-                                                   "'drydock devices approve {} --new-key'", id, id));
-  } else {
-    if (policy == Policy::closed) return away(Answer::turned_away, fmt::format("device {} is unknown, and unknown devices are turned away (devices.policy = \"closed\")", id));
-    if (policy == Policy::approve && count_pending(fleet) >= limits::unknown_devices)
-      return away(Answer::turned_away, fmt::format("device {} is unknown, and {} others wait for approval already", id, limits::unknown_devices));
+    admission.answer = essence(known->second.row.public_key) == key ? Answer::known : Answer::changed_key;
+  } else if (policy == Policy::closed) {
+    return away(Answer::turned_away, fmt::format("device {} is unknown, and unknown devices are turned away (devices.policy = \"closed\")", id));
   }
-  Admission admission;
-  admission.answer = known != fleet.end() ? Answer::known : Answer::stranger;
   admission.key = key_bytes;
   return admission;
 }

@@ -3,23 +3,43 @@
 #include "appliance/admission.hpp"
 #include "appliance/berth.hpp"
 #include "appliance/commands.hpp"
+#include "appliance/enrolment.hpp"
+#include "appliance/server_keys.hpp"
+#include "base/asio_tokens.hpp"
 #include "base/log.hpp"
 #include "device/session.hpp"
+#include "store/access.hpp"
 #include "store/modules.hpp"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
+#include <charconv>
 #include <fmt/core.h>
 
 namespace drydock::appliance {
 namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto tidying_pause = 1h;
 
 struct Stored {
   std::vector<store::DeviceRow> devices;
   std::map<std::string, std::vector<planning::Goal>> goals;
   std::map<std::string, std::vector<firmware::InstalledModule>> modules;
   firmware::Catalogue catalogue;
+  std::vector<std::string> unfinished;      ///< at a start: whose update ran
+  std::vector<std::string> in_flight;       ///< and who has a step to be judged
+  std::int64_t running = 0;
   bool paused = false;
 };
+
+std::int64_t load_running(store::Database& db) {
+  const auto text = store::load_setting(db, RunningTime::setting).value_or("");
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
 
 Stored load_everything(store::Database& db) {
   Stored stored;
@@ -47,7 +67,8 @@ void report_fault(std::exception_ptr failed) {
 }  // namespace
 
 Appliance::Appliance(Services services, Configuration configuration)
-    : services_(std::move(services)), configuration_(std::move(configuration)), journal_(services_.writer), turns_(configuration_.concurrent_updates) {}
+    : services_(std::move(services)), configuration_(std::move(configuration)), journal_(services_.writer, running_), merging_(services_.loop), tidying_(services_.loop),
+      turns_(configuration_.concurrent_updates) {}
 
 Appliance::~Appliance() = default;
 
@@ -56,16 +77,25 @@ asio::awaitable<Result<void>> Appliance::start() {
   std::function<Stored(store::Database&)> load = [now](store::Database& db) {
     store::mark_all_disconnected(db);
     store::recover_interrupted_steps(db, now);
-    return load_everything(db);
+    auto stored_state = load_everything(db);
+    stored_state.unfinished = store::devices_with_running_update(db);
+    for (const auto& row : stored_state.devices)
+      if (store::step_in_flight(db, row.id)) stored_state.in_flight.push_back(row.id);
+    stored_state.running = load_running(db);
+    return stored_state;
   };
   auto stored = co_await services_.writer.perform<Stored>(std::move(load));
   if (!stored) co_return tl::unexpected(stored.error());
   catalogue_ = std::move(stored->catalogue);
   paused_ = stored->paused;
+  running_.begin(stored->running);
+  const auto is_in = [](const std::vector<std::string>& ids, const std::string& id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); };
   for (auto& row : stored->devices) {
     const auto id = transport::DeviceId::parse(row.id);
     if (!id) continue;
     auto& member = fleet_[*id];
+    member.update_unfinished = is_in(stored->unfinished, row.id);
+    member.step_in_flight = is_in(stored->in_flight, row.id);
     member.goals = stored->goals[row.id];
     member.modules_stored = stored->modules[row.id];
     member.row = std::move(row);
@@ -73,6 +103,7 @@ asio::awaitable<Result<void>> Appliance::start() {
     touch(member);
   }
   touch_structure();
+  tidy_up();
   co_return Result<void>{};
 }
 
@@ -96,6 +127,7 @@ asio::awaitable<Result<void>> Appliance::reload() {
     member.row.name = row.name;
     member.row.approval = row.approval;
     member.row.held = row.held;
+    member.row.forced = row.forced;
     member.row.public_key = row.public_key;
     member.row.changed_key = row.changed_key;
     member.goals = stored->goals[row.id];
@@ -121,6 +153,68 @@ void Appliance::touch(FleetMember& member) {
 void Appliance::touch_structure() {
   structure_ = ++revision_;
   if (services_.on_change) services_.on_change();
+}
+
+void Appliance::record(FleetMember& member, log::Level level, const std::string& kind, const std::string& words) {
+  const bool pending = member.row.approval == "pending";
+  auto& budget = pending ? pending_lines_ : member.lines;
+  if (!budget.take(Clock::now())) {
+    ++member.lines_left_out;
+    return;
+  }
+  const auto write = [&](Happening happening) { pending ? Journal::tell(level, happening) : journal_.record(level, std::move(happening)); };
+  if (const auto left_out = std::exchange(member.lines_left_out, 0); left_out > 0)
+    write({member.row.id, "left_out", fmt::format("{} line{} left out: the device makes too many", left_out, left_out == 1 ? " was" : "s were")});
+  write({member.row.id, kind, words});
+}
+
+void Appliance::save(FleetMember& member) {
+  if (member.row.approval == "pending") return;   // people see it as it is in memory; its row says that it was here
+  member.row_unsaved = !member.rows.take(Clock::now());
+  if (member.row_unsaved) merge_soon();
+  else journal_.save_soon(member.row);
+}
+
+void Appliance::save_modules(FleetMember& member) {
+  member.modules_unsaved = !member.rows.take(Clock::now());
+  if (member.modules_unsaved) merge_soon();
+  else journal_.save_modules_soon(member.row.id, member.modules_stored);
+}
+
+void Appliance::merge_soon() {
+  if (std::exchange(merges_, true)) return;
+  merging_.expires_after(limits::merge_pause);
+  merging_.async_wait([this](asio::error_code error) {
+    if (error) return;
+    merges_ = false;
+    write_merged(false);
+  });
+}
+
+void Appliance::write_merged(bool all) {
+  for (auto& [id, member] : fleet_) {
+    if (all && member.row_unsaved) journal_.save_soon(member.row);
+    else if (member.row_unsaved) save(member);
+    if (all && member.modules_unsaved) journal_.save_modules_soon(member.row.id, member.modules_stored);
+    else if (member.modules_unsaved) save_modules(member);
+    if (all) member.row_unsaved = member.modules_unsaved = false;
+  }
+}
+
+void Appliance::tidy_up() {
+  for (const auto& id : expired(fleet_, running_.now(), running_.of_this_run())) {
+    journal_.forget(id.text());
+    fleet_.erase(id);
+    touch_structure();
+  }
+  tidying_.expires_after(tidying_pause);
+  tidying_.async_wait([this](asio::error_code error) {
+    if (!error) tidy_up();
+  });
+}
+
+void Appliance::note_session(const transport::DeviceId& id) {
+  if (auto* member = find(id)) member->session_known = true;
 }
 
 bool Appliance::needs(const std::string& sha256) const {
@@ -185,6 +279,10 @@ std::size_t Appliance::transfers() const {
 
 void Appliance::stop() {
   stopping_ = true;
+  merging_.cancel();
+  tidying_.cancel();
+  write_merged(true);
+  journal_.close();
   for (auto& [id, member] : fleet_)
     if (member.channel) member.channel->close();
   for (auto& [key, close] : sessions_) close();
@@ -207,18 +305,54 @@ bool Appliance::knows_address(const std::string& peer) const {
 
 Result<Bytes> Appliance::admit(const transport::Claim& claim, const std::string&) {
   auto admission = consider(claim, fleet_, configuration_.policy);
-  if (!admission.key.empty()) return std::move(admission.key);
-  if (admission.answer == Admission::Answer::changed_key) {
-    auto& row = find(claim.id)->row;
-    if (row.changed_key != claim.public_key) {
-      row.changed_key = claim.public_key;
-      row.changed_key_seen = utc_milliseconds();
-      touch(*find(claim.id));
-      journal_.changed_key(row.id, claim.public_key);
-      journal_.record(log::Level::warning, {row.id, "changed_key", admission.words});
-    }
+  if (admission.answer == Admission::Answer::turned_away) return failure(Kind::conflict, admission.words);
+  return std::move(admission.key);
+}
+
+// It has proved to own this key. Which of several is the right one is for a person to say, who needs it to stay in sight.
+Error Appliance::refuse_key(FleetMember& member, const Bytes& key) {
+  auto& row = member.row;
+  auto words = fmt::format("came from elsewhere with another key than the one on file, {}. If its keys were renewed on purpose, run 'drydock devices approve {} --new-key {}'",
+                           fingerprint(key), row.id, short_fingerprint(key));
+  const bool is_new = row.changed_key != key;
+  if (is_new && member.changed_keys.take(Clock::now())) {
+    row.changed_key = key;
+    row.changed_key_seen = utc_milliseconds();
+    touch(member);
+    journal_.changed_key(row.id, key);
+    record(member, log::Level::warning, "changed_key", words);
   }
-  return failure(Kind::conflict, admission.words);
+  return {Kind::closed, std::move(words)};
+}
+
+// Room among those that wait for approval, which somebody else may have to give up.
+Result<void> Appliance::enrol(const transport::Claim& claim, const std::string& address) {
+  const auto id = claim.id.text();
+  if (configuration_.policy == Policy::closed) return failure(Kind::conflict, fmt::format("device {} is unknown", id));
+  if (!enrolments_.take(address, Clock::now())) return failure(Kind::conflict, fmt::format("too many new devices come from {}: those that come now are turned away for a while", address));
+  if (configuration_.policy == Policy::open) return {};
+  const auto place = find_place(fleet_, address, claim.public_key);
+  if (!place.refusal.empty()) return failure(Kind::conflict, fmt::format("a new device was turned away: {}. 'drydock devices forget --pending' makes room", place.refusal));
+  if (!place.yields) return {};
+  auto& yields = fleet_.at(*place.yields);
+  if (yields.channel != nullptr) yields.channel->close();
+  journal_.forget(yields.row.id);
+  fleet_.erase(*place.yields);
+  return {};
+}
+
+// A device that was reset connects anew before its old connection is known to be gone. Two devices with one id do that to each
+// other for ever.
+void Appliance::note_replaced(FleetMember& member) {
+  const auto now = Clock::now();
+  auto& times = member.replaced;
+  times.push_back(now);
+  while (times.front() + limits::replaced_time < now) times.pop_front();
+  if (times.size() < static_cast<std::size_t>(limits::replaced_connections)) return;
+  record(member, log::Level::warning, "replaced",
+         fmt::format("connected anew {} times within {} minutes while its connection before was still in use: either it is reset over and over, or two devices have this id and key", times.size(),
+                     std::chrono::duration_cast<std::chrono::minutes>(limits::replaced_time).count()));
+  times.clear();
 }
 
 void Appliance::turned_away(const Error& why, const std::string& peer) {
@@ -248,6 +382,17 @@ void Appliance::handshake_failed(const Error& why, const std::string& peer) {
 
 asio::awaitable<Result<std::unique_ptr<device::Berth>>> Appliance::berth(const transport::Claim& claim, const device::Hello& hello,
                                                                          transport::Channel& channel) {
+  const auto address = without_port(channel.peer());
+  // Again, and with no await before the registration: others may have come between the handshake and this.
+  if (auto* known = find(claim.id)) {
+    if (known->row.approval == "refused") co_return failure(Kind::conflict, fmt::format("device {} was refused by a person", known->row.id));
+    if (!same_key(known->row.public_key, claim.public_key)) {
+      auto refused = refuse_key(*known, claim.public_key);
+      co_return tl::unexpected(std::move(refused));
+    }
+  } else if (const auto enrolled = enrol(claim, address); !enrolled) {
+    co_return tl::unexpected(enrolled.error());
+  }
   auto [entry, is_new] = fleet_.try_emplace(claim.id);
   auto& member = entry->second;
   const auto now = utc_milliseconds();
@@ -255,37 +400,43 @@ asio::awaitable<Result<std::unique_ptr<device::Berth>>> Appliance::berth(const t
     member.row.id = claim.id.text();
     member.row.public_key = claim.public_key;
     member.row.first_seen = now;
+    member.row.enrolled = running_.now();
     member.row.approval = configuration_.policy == Policy::open ? "approved" : "pending";
   }
   if (member.channel != nullptr) {
-    log::info("{}: a new connection replaces the old one", member.row.id);
+    record(member, log::Level::info, "connected", "a new connection replaces the old one");
+    note_replaced(member);
     member.channel->close();
   }
   member.channel = &channel;
   member.connection = ++connections_;
   member.transfer.reset();
+  member.session_known = !channel.reliable();
   auto& row = member.row;
   row.platform = hello.platform;
   row.product_id = hello.product_id;
   row.product_version = hello.product_version;
   row.system_version = hello.system_version;
   row.hello_flags = hello.flags;
-  row.address = without_port(channel.peer());
-  row.connected = true;
+  row.address = address;
   row.safe_mode = false;
   row.last_seen = now;
   touch(member);
   if (is_new) touch_structure();
 
   auto berth = std::make_unique<ApplianceBerth>(*this, claim.id, member.connection);
-  const auto what = firmware::platform_name(row.platform);
-  if (is_new) journal_.record(log::Level::notice, {row.id, "first_seen", fmt::format("a new device, a {}, connected from {}", what, row.address)});
-  else journal_.record(log::Level::info, {row.id, "connected", fmt::format("connected from {}", row.address)});
+  if (is_new) journal_.record(log::Level::notice, {row.id, "first_seen", fmt::format("a new device ({}) connected from {}", firmware::platform_name(row.platform), row.address)});
+  else record(member, log::Level::info, "connected", fmt::format("connected from {}", row.address));
   if (member.stored) {
-    journal_.save_soon(row);
+    row.connected = true;
+    save(member);
     co_return berth;
   }
-  const auto saved = co_await journal_.add(row);
+  // The row of one that waits for approval is not touched again until then: it must not say "connected" for ever.
+  auto first = row;
+  row.connected = true;
+  first.connected = row.approval == "approved";
+  const auto saved = co_await journal_.add(std::move(first));
   if (!saved) co_return tl::unexpected(saved.error());
   if (auto* still_there = find(claim.id)) still_there->stored = true;
   co_return berth;

@@ -52,6 +52,9 @@ public:
   void wind_down();
   std::size_t transfers() const;
 
+  /// What the store kept says that this device has a session: it may be heard from at any time.
+  void note_session(const transport::DeviceId& id);
+
   /// Closes every connection; sessions() falls to 0 soon after.
   void stop();
   std::size_t sessions() const { return sessions_.size(); }
@@ -91,11 +94,29 @@ private:
   void nudge_all();
   void touch(FleetMember& member);
   void touch_structure();
+  /// A line of a device's history and log, within its budget; what is left out is counted. Devices that wait for approval leave
+  /// none in the history.
+  void record(FleetMember& member, log::Level level, const std::string& kind, const std::string& words);
+  /// The member's row, within its budget: what comes too often is merged.
+  void save(FleetMember& member);
+  void save_modules(FleetMember& member);
+  void merge_soon();
+  void write_merged(bool all);
+  void tidy_up();
+  Result<void> enrol(const transport::Claim& claim, const std::string& address);
+  Error refuse_key(FleetMember& member, const Bytes& key);
+  void note_replaced(FleetMember& member);
 
   Services services_;
   Configuration configuration_;
+  RunningTime running_;
   Journal journal_;
   Fleet fleet_;
+  Budgets<std::string> enrolments_{limits::unknown_rate, limits::addresses_remembered};
+  Budget pending_lines_{limits::lines};
+  Timer merging_;
+  bool merges_ = false;
+  Timer tidying_;
   firmware::Catalogue catalogue_;
   Refusals refusals_;
   Turns turns_;

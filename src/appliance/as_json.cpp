@@ -1,5 +1,7 @@
 #include "appliance/as_json.hpp"
 
+#include "appliance/server_keys.hpp"
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -33,7 +35,8 @@ json device(const store::DeviceRow& row) {
   return {{"id", row.id}, {"name", row.name}, {"approval", row.approval}, {"platform", row.platform}, {"platform_name", firmware::platform_name(row.platform)},
           {"connected", row.connected}, {"address", row.address}, {"first_seen", row.first_seen}, {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},
           {"updates_enabled", row.updates_enabled ? json(*row.updates_enabled) : json(nullptr)}, {"state", row.state}, {"state_words", row.state_words},
-          {"system_version", row.system_version}, {"changed_key_seen", row.changed_key_seen}, {"held", row.held}};
+          {"system_version", row.system_version}, {"changed_key_seen", row.changed_key_seen}, {"held", row.held}, {"forced", row.forced},
+          {"fingerprint", fingerprint(row.public_key)}, {"changed_key", row.changed_key.empty() ? json(nullptr) : json(fingerprint(row.changed_key))}};
 }
 
 json installed(const firmware::InstalledModule& m) {
@@ -82,7 +85,7 @@ json history(const std::vector<store::HistoryRow>& rows) {
 }
 
 json step(const store::StepRow& s) {
-  return {{"module", s.key.name()}, {"version", s.version}, {"from_version", version_or_null(s.from_version)}, {"state", s.state}, {"reason", s.reason},
+  return {{"module", s.key.name()}, {"version", s.version}, {"sha256", s.sha256}, {"from_version", version_or_null(s.from_version)}, {"state", s.state}, {"reason", s.reason},
           {"bytes_total", s.bytes_total}, {"bytes_acknowledged", s.bytes_acknowledged}, {"planned_at", s.planned_at}, {"started_at", s.started_at},
           {"finished_at", s.finished_at}, {"error", s.error}};
 }
@@ -135,7 +138,9 @@ std::string member_as_json(const FleetMember& member) {
   result["targets"] = list_of(member.goals, goal);
   result["plan"] = list_of(member.plan.steps, planned);
   result["missing"] = list_of(member.plan.missing, missing);
+  result["missing_more"] = member.plan.missing_more;
   result["notes"] = member.plan.notes;
+  result["session_known"] = member.session_known;
   return result.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -1,6 +1,8 @@
 #include "appliance/commands.hpp"
 
+#include "appliance/server_keys.hpp"
 #include "appliance/stock.hpp"
+#include "base/text.hpp"
 #include "store/access.hpp"
 #include "store/updates.hpp"
 
@@ -11,12 +13,11 @@ namespace {
 
 constexpr std::size_t longest_name = 64;
 constexpr const char* paused_key = "paused";
+constexpr std::size_t shortest_fingerprint = 8;
 
-// Never in the middle of a UTF-8 sequence.
-std::string cut(const std::string& text) {
-  std::size_t end = std::min(text.size(), longest_name);
-  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return text.substr(0, end);
+std::string without_blanks(std::string text) {
+  std::erase(text, ' ');
+  return text;
 }
 
 }  // namespace
@@ -30,17 +31,28 @@ Result<store::DeviceRow> find_device(store::Database& db, const std::string& nam
   return std::move(found.front());
 }
 
-Result<void> approve(store::Database& db, const std::string& device_id, Trust trust) {
-  if (trust == Trust::new_key && !store::accept_changed_key(db, device_id)) return failure(Kind::not_found, device_id + " has not come with another key");
+Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key) {
+  if (!new_key.empty()) {
+    const auto row = store::load_device(db, device_id);
+    if (!row || row->changed_key.empty()) return failure(Kind::not_found, device_id + " has not come with another key");
+    const auto known = without_blanks(fingerprint(row->changed_key));
+    const auto given = without_blanks(new_key);
+    if (given.size() < shortest_fingerprint) return failure(Kind::malformed, fmt::format("give {} digits or more of the new key's fingerprint, as 'drydock devices show {}' prints it", shortest_fingerprint, device_id));
+    if (!known.starts_with(given)) return failure(Kind::conflict, fmt::format("{} came with another key than this: its fingerprint is {}", device_id, fingerprint(row->changed_key)));
+    store::accept_changed_key(db, device_id);
+  }
   store::set_approval(db, device_id, "approved");
   return {};
 }
 
 void refuse(store::Database& db, const std::string& device_id) { store::set_approval(db, device_id, "refused"); }
-void retry(store::Database& db, const std::string& device_id) { store::clear_attempts(db, device_id); }
+void retry(store::Database& db, const std::string& device_id) { store::allow_again(db, device_id); }
 void hold(store::Database& db, const std::string& device_id, bool held) { store::set_held(db, device_id, held); }
 void forget(store::Database& db, const std::string& device_id) { store::forget_device(db, device_id); }
-void rename(store::Database& db, const std::string& device_id, const std::string& name) { store::set_name(db, device_id, cut(name)); }
+void rename(store::Database& db, const std::string& device_id, const std::string& name) { store::set_name(db, device_id, shorten(name, longest_name)); }
+
+int forget_pending(store::Database& db) { return store::forget_pending_devices(db); }
+void force(store::Database& db, const std::string& device_id, bool forced) { store::set_forced(db, device_id, forced); }
 
 Result<firmware::StockedModule> add_target(store::Database& db, const store::DeviceRow& device, const std::string& name) {
   auto module = find_in_stock(db, name);

@@ -13,17 +13,19 @@ namespace drydock::appliance::commands {
 /// By id, the beginning of an id (4 digits or more), or name. Kind::not_found; Kind::conflict when several match.
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name);
 
-enum class Trust {
-  as_known,  ///< the key on file stays
-  new_key,   ///< the refused key becomes the one on file; Kind::not_found when there is none
-};
-Result<void> approve(store::Database& db, const std::string& device_id, Trust trust);
+/// `new_key` empty: the key on file stays. Else the refused key becomes the one on file, if its fingerprint begins with `new_key`
+/// (8 digits or more, blanks count for nothing): Kind::conflict when it does not, Kind::not_found when there is none.
+Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key);
 void refuse(store::Database& db, const std::string& device_id);
 /// Forgets failed attempts, so that a parked device tries again.
 void retry(store::Database& db, const std::string& device_id);
 /// Holds a device back from updates, or lets it have them again.
 void hold(store::Database& db, const std::string& device_id, bool held);
 void forget(store::Database& db, const std::string& device_id);
+/// All that wait for approval; how many there were.
+int forget_pending(store::Database& db);
+/// The next update goes to the device though its application disabled updates; or that is taken back.
+void force(store::Database& db, const std::string& device_id, bool forced);
 /// Cut to 64 bytes, at a whole character.
 void rename(store::Database& db, const std::string& device_id, const std::string& name);
 

@@ -1,6 +1,7 @@
 #include "appliance/configuration.hpp"
 
 #include "base/bytes.hpp"
+#include "base/limits.hpp"
 #include "firmware/files.hpp"
 
 #include <array>
@@ -56,6 +57,7 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"listen.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.address); }, "an IP address in quotes"}},
       {"listen.tcp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.tcp_port, 0, 65535); }, "a port number, 0 to 65535"}},
       {"listen.udp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.udp_port, 0, 65535); }, "a port number, 0 to 65535"}},
+      {"listen.connections_per_address", {[](const toml::node& n, Configuration& c) { return take_number(n, c.connections_per_address, 1, limits::connections); }, "a number, 1 to 10000"}},
       {"devices.policy", {[](const toml::node& n, Configuration& c) { return take_word(n, c.policy, parse_policy); }, "\"approve\", \"open\" or \"closed\""}},
       {"updates.concurrent", {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); }, "a number, 1 to 10000"}},
       {"updates.fast", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.fast_ota); }, "true or false"}},
@@ -139,6 +141,9 @@ std::string default_configuration_text() {
 #tcp_port = 5683
 # Electron, Argon, Boron, Tracker, P2 / Photon 2 and M SoM connect here. They use this port whatever their server address says.
 #udp_port = 5684
+
+# How many TCP connections one address may have at a time: a site behind NAT has one address for all its devices.
+#connections_per_address = 4000
 
 [devices]
 # What happens to a device that was never seen before:

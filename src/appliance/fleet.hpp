@@ -1,12 +1,14 @@
 // The devices in memory: what the store knows of them, and what is going on right now. Only the event loop touches it.
 #pragma once
 
+#include "base/budget.hpp"
 #include "device/facts.hpp"
 #include "planning/plan.hpp"
 #include "store/devices.hpp"
 #include "transport/channel.hpp"
 #include "transport/device_id.hpp"
 
+#include <deque>
 #include <map>
 
 namespace drydock::appliance {
@@ -31,6 +33,20 @@ struct FleetMember {
   std::uint64_t revision = 0;              ///< grows with every change that people can see
   std::optional<Transfer> transfer;
   std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
+  bool step_in_flight = false;             ///< the store may have one that the next Describe judges
+  bool update_unfinished = false;          ///< an update ran when the service before this one ended
+  bool session_known = false;              ///< over UDP: it can be heard from at any time, connected or not
+  std::int64_t last_seen = 0;              ///< running time; 0: not in this run
+
+  // What it may make us do. Kept while it comes and goes.
+  Budget decisions{limits::decisions};
+  Budget lines{limits::lines};
+  Budget rows{limits::rows};
+  Budget changed_keys{limits::changed_keys};
+  std::size_t lines_left_out = 0;
+  bool row_unsaved = false;
+  bool modules_unsaved = false;
+  std::deque<Clock::time_point> replaced;  ///< when a new connection took the place of a living one
 };
 
 using Fleet = std::map<transport::DeviceId, FleetMember>;

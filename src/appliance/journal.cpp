@@ -1,16 +1,50 @@
 #include "appliance/journal.hpp"
 
 #include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
+#include "store/access.hpp"
 
 namespace drydock::appliance {
+namespace {
 
-void Journal::record(log::Level level, Happening happening) {
+void save_running(store::Database& db, std::int64_t running) { store::save_setting(db, RunningTime::setting, std::to_string(running)); }
+
+}  // namespace
+
+void Journal::tell(log::Level level, const Happening& happening) {
   std::vector<systemd::Field> fields{{"DRYDOCK_EVENT", happening.kind}};
   if (!happening.device_id.empty()) fields.emplace_back("DRYDOCK_DEVICE", happening.device_id);
-  log::write(level, happening.device_id.empty() ? happening.words : happening.device_id + ": " + happening.words, std::move(fields));
-  store::HistoryRow row{utc_milliseconds(), std::move(happening.device_id), std::move(happening.kind), std::move(happening.words)};
-  writer_.post([row = std::move(row)](store::Database& db) { store::append_history(db, row); });
+  const auto words = shorten(happening.words, limits::words);
+  log::write(level, happening.device_id.empty() ? words : happening.device_id + ": " + words, std::move(fields));
+}
+
+void Journal::record(log::Level level, Happening happening) {
+  tell(level, happening);
+  store::HistoryRow row{utc_milliseconds(), std::move(happening.device_id), std::move(happening.kind), shorten(happening.words, limits::words)};
+  writer_.post([row = std::move(row), running = running_.due()](store::Database& db) {
+    store::append_history(db, row);
+    if (running) save_running(db, *running);
+  });
+}
+
+void Journal::close() {
+  writer_.post([running = running_.now()](store::Database& db) { save_running(db, running); });
+}
+
+void Journal::save_modules_soon(std::string device_id, std::vector<firmware::InstalledModule> modules) {
+  writer_.post([device_id = std::move(device_id), modules = std::move(modules)](store::Database& db) {
+    if (store::load_device(db, device_id)) store::save_modules(db, device_id, modules);
+  });
+}
+
+void Journal::forget(std::string device_id) {
+  writer_.post([device_id = std::move(device_id)](store::Database& db) { store::forget_device(db, device_id); });
+}
+
+void Journal::clear_force(std::string device_id) {
+  writer_.post([device_id = std::move(device_id)](store::Database& db) { store::set_forced(db, device_id, false); });
 }
 
 asio::awaitable<Result<void>> Journal::add(store::DeviceRow row) {
@@ -30,10 +64,11 @@ asio::awaitable<Result<Journal::Judged>> Journal::reconcile(std::string device_i
     judged.step = store::step_in_flight(db, device_id);
     if (!judged.step) return judged;
     const auto& step = *judged.step;
-    const planning::InFlight in_flight{step.key, step.version, step.suffix_sha256, step.from_version, step.state == "sent"};
+    const planning::InFlight in_flight{step.key, step.version, step.suffix_sha256, step.from_version, step.state == "sent", step.confirmed};
     judged.outcome = planning::reconcile(in_flight, reported);
     if (judged.outcome.verified) store::mark_verified(db, step, now);
     else store::mark_failed(db, step, judged.outcome.words, now);
+    if (!judged.outcome.counts) store::take_back_attempt(db, step);
     return judged;
   };
   co_return co_await writer_.perform<Judged>(std::move(work));
@@ -41,15 +76,19 @@ asio::awaitable<Result<Journal::Judged>> Journal::reconcile(std::string device_i
 
 asio::awaitable<Result<Journal::Begun>> Journal::begin(std::string device_id, std::vector<planning::Step> steps, bool may_begin) {
   const auto now = utc_milliseconds();
+  const auto running = running_.now();
   std::function<Begun(store::Database&)> work = [=](store::Database& db) {
     Begun begun;
-    begun.permission = planning::may_try(steps.front(), store::load_attempts(db, device_id, steps.front()), now);
+    begun.permission = planning::may_try(steps.front(), store::load_attempts(db, device_id, steps.front(), running), running);
     if (begun.permission.answer == planning::Permission::Answer::parked) {
       store::end_update(db, device_id, "parked", begun.permission.words, now);
       return begun;
     }
     store::record_plan(db, device_id, steps, now);
-    if (begun.permission.answer == planning::Permission::Answer::go && may_begin) begun.step_id = store::begin_step(db, device_id, steps.front(), now);
+    if (begun.permission.answer == planning::Permission::Answer::go && may_begin) {
+      begun.step_id = store::begin_step(db, device_id, steps.front(), now, running);
+      save_running(db, running);   // what was counted in it must not lie in the future behind a crash
+    }
     return begun;
   };
   co_return co_await writer_.perform<Begun>(std::move(work));
@@ -65,9 +104,9 @@ void Journal::progress(std::int64_t step_id, std::size_t bytes) {
   writer_.post([=](store::Database& db) { store::record_progress(db, step_id, static_cast<std::uint32_t>(bytes)); });
 }
 
-asio::awaitable<Result<void>> Journal::sent(std::int64_t step_id) {
+asio::awaitable<Result<void>> Journal::sent(std::int64_t step_id, bool confirmed) {
   const auto now = utc_milliseconds();
-  std::function<void(store::Database&)> work = [=](store::Database& db) { store::mark_sent(db, step_id, now); };
+  std::function<void(store::Database&)> work = [=](store::Database& db) { store::mark_sent(db, step_id, confirmed, now); };
   co_return co_await writer_.perform(std::move(work));
 }
 

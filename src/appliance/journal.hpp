@@ -1,6 +1,7 @@
 // What a session writes down, each function one transaction: nothing here touches the loop's own data.
 #pragma once
 
+#include "appliance/running_time.hpp"
 #include "base/log.hpp"
 #include "planning/attempts.hpp"
 #include "store/devices.hpp"
@@ -19,13 +20,20 @@ struct Happening {
 
 class Journal {
 public:
-  explicit Journal(store::Writer& writer) : writer_(writer) {}
+  Journal(store::Writer& writer, RunningTime& running) : writer_(writer), running_(running) {}
 
-  /// To the log at `level`, and to the history.
+  /// To the log at `level`, and to the history. Words are cut to limits::words.
   void record(log::Level level, Happening happening);
+  /// To the log alone.
+  static void tell(log::Level level, const Happening& happening);
 
   asio::awaitable<Result<void>> add(store::DeviceRow row);
   void save_soon(store::DeviceRow row);
+  void save_modules_soon(std::string device_id, std::vector<firmware::InstalledModule> modules);
+  void forget(std::string device_id);
+  void clear_force(std::string device_id);
+  /// The running time, at an orderly end.
+  void close();
 
   /// Stores the reported modules and judges the step that was in flight, if there was one.
   struct Judged {
@@ -43,12 +51,13 @@ public:
 
   asio::awaitable<Result<void>> end_update(std::string device_id, std::string state, std::string words);
   void progress(std::int64_t step_id, std::size_t bytes);
-  asio::awaitable<Result<void>> sent(std::int64_t step_id);
+  asio::awaitable<Result<void>> sent(std::int64_t step_id, bool confirmed);
   asio::awaitable<Result<void>> failed(std::string device_id, std::int64_t step_id, std::string error);
   void changed_key(std::string device_id, Bytes key);
 
 private:
   store::Writer& writer_;
+  RunningTime& running_;
 };
 
 }  // namespace drydock::appliance

@@ -80,6 +80,8 @@ std::string fingerprint(ByteView spki) {
   return grouped;
 }
 
+std::string short_fingerprint(ByteView spki) { return to_hex(crypto::sha256(spki)).substr(0, 16); }
+
 Result<Bytes> server_key_file(const KeyFileLayout& layout, ByteView spki, const std::string& host, std::optional<std::uint16_t> port) {
   constexpr std::uint8_t type_ipv4 = 0;
   constexpr std::uint8_t type_name = 1;

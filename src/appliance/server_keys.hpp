@@ -25,6 +25,8 @@ Result<crypto::EcPrivateKey> load_or_create_udp_server_key(const StateFolder& fo
 
 /// SHA-256 of the public key, in groups for people to compare.
 std::string fingerprint(ByteView spki);
+/// Its first 16 digits, to type.
+std::string short_fingerprint(ByteView spki);
 
 /// What `particle keys server` writes to a device: key at 0, address and port behind it, the rest 0xff (PROTOCOL §8.2).
 struct KeyFileLayout {

@@ -66,7 +66,8 @@ Result<void> Service::listen() {
     const auto address = asio::ip::make_address(configuration_.address);
     const asio::ip::tcp::endpoint tcp(address, port);
     const auto serve = [this](std::shared_ptr<transport::ByteStream> stream) { appliance_->serve(std::move(stream)); };
-    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, serve);
+    const auto turned_away = [this](const Error& why, const std::string& peer) { appliance_->turned_away(why, peer); };
+    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, configuration_.connections_per_address, serve, turned_away);
     port = configuration_.udp_port;
     const transport::UdpEndpoint udp(address, port);
     udp_->listen(udp);

@@ -11,7 +11,6 @@ namespace {
 using transport::KeptSession;
 
 constexpr std::uint64_t first_lease = 1024;
-constexpr std::int64_t kept_milliseconds = std::int64_t{90} * 24 * 3600 * 1000;
 
 store::DtlsSessionRow row_of(const KeptSession& session) {
   store::DtlsSessionRow row;
@@ -65,9 +64,8 @@ void SessionKeeping::forget(const transport::dtls::ConnectionId& id) {
 }
 
 asio::awaitable<Result<std::vector<KeptSession>>> SessionKeeping::take_up() {
-  const auto now = utc_milliseconds();
   using Rows = std::vector<store::DtlsSessionRow>;
-  std::function<Rows(store::Database&)> work = [now](store::Database& db) { return store::take_up_dtls_sessions(db, first_lease, now, kept_milliseconds); };
+  std::function<Rows(store::Database&)> work = [](store::Database& db) { return store::take_up_dtls_sessions(db, first_lease); };
   const auto rows = co_await writer_.perform<Rows>(std::move(work));
   if (!rows) co_return tl::unexpected(rows.error());
   std::vector<KeptSession> sessions;

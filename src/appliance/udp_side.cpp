@@ -14,9 +14,12 @@ UdpSide::UdpSide(Services services)
 asio::awaitable<Result<void>> UdpSide::start() {
   const auto kept = co_await keeping_.take_up();
   if (!kept) co_return tl::unexpected(kept.error());
-  for (const auto& session : *kept) hub_.restore(session);
+  for (const auto& session : *kept) {
+    hub_.restore(session);
+    services_.appliance.note_session(session.device);
+  }
   for (const auto& [id, member] : services_.appliance.fleet())
-    if (member.row.state == "updating")
+    if (member.update_unfinished)
       if (auto channel = hub_.find(id)) services_.appliance.call(std::move(channel));
   co_return Result<void>{};
 }
@@ -29,6 +32,7 @@ void UdpSide::listen(const transport::UdpEndpoint& at) {
 }
 
 void UdpSide::close() {
+  hub_.keep_positions();
   if (socket_) socket_->stop();
 }
 

@@ -8,11 +8,21 @@ namespace drydock::limits {
 
 using namespace std::chrono_literals;
 
+/// So many at once, and then so many a minute (base/budget.hpp).
+struct Rate {
+  double burst;
+  double per_minute;
+};
+
 // Connections.
 inline constexpr std::size_t connections = 10'000;
-inline constexpr std::size_t connections_per_address = 256;
 inline constexpr std::size_t handshakes_at_once = 16;       ///< whose private-key operations may be queued
-inline constexpr std::size_t unknown_devices = 1'000;      ///< waiting for approval; further ones are turned away
+inline constexpr std::size_t unknown_devices = 1'000;      ///< waiting for approval; beyond, the oldest yields
+inline constexpr std::size_t unknown_per_address = 256;    ///< a site behind one address may be that large
+inline constexpr std::size_t unknown_per_key = 4;          ///< a device has one key of its own
+inline constexpr Rate unknown_rate{256, 30};               ///< new ones from one address
+inline constexpr auto unknown_expires = std::chrono::hours(7 * 24);   ///< of running time without being seen
+inline constexpr std::size_t addresses_remembered = 1'000; ///< that are counted one by one
 inline constexpr auto handshake = 10s;                     ///< for a device's part: its claim, and later its Hello
 inline constexpr auto accept_pause = 100ms;                ///< after a failed accept (descriptors used up, say)
 inline constexpr auto write_stall = 30s;                   ///< and as long as slowest_link needs: then the peer is gone
@@ -32,10 +42,12 @@ inline constexpr std::size_t frame = 2048;                 ///< ciphertext of on
 inline constexpr std::size_t options_per_message = 32;
 inline constexpr std::size_t messages_per_second = 500;    ///< sustained, for one device
 inline constexpr std::size_t describe = 64 * 1024;         ///< one Describe part, assembled from its blocks
-inline constexpr std::size_t modules_per_describe = 64;
-inline constexpr std::size_t dependencies_per_module = 16;
-inline constexpr std::size_t names_per_describe = 256;     ///< cloud functions, and variables
+inline constexpr std::size_t modules_per_describe = 32;
+inline constexpr std::size_t dependencies_per_module = 8;  ///< a module file has two
+inline constexpr std::size_t names_per_describe = 128;     ///< cloud functions, and variables
+inline constexpr std::size_t name = 64;                    ///< of a function or variable: what Device OS takes
 inline constexpr std::size_t text = 256;                   ///< one text a device says about itself
+inline constexpr std::size_t missing_per_plan = 16;        ///< files, and notes
 
 // Waiting for a device.
 inline constexpr auto describe_response = 30s;
@@ -54,5 +66,21 @@ inline constexpr std::size_t describe_file = 1024 * 1024;  ///< for `plan --desc
 // Rows kept for each device, and of the history in total for strangers.
 inline constexpr int history_per_device = 500;
 inline constexpr int steps_per_device = 200;
+
+// What one device may make us write and decide, whether it stays connected or comes again and again.
+inline constexpr std::size_t words = 300;                  ///< bytes of a line of history or log, and of a state in words
+inline constexpr std::size_t application_json = 8 * 1024;  ///< its functions and variables, as a row and on the page
+inline constexpr Rate lines{60, 20};                       ///< of history and log
+inline constexpr Rate rows{30, 12};                        ///< writes of its row; what comes between is merged
+inline constexpr Rate decisions{40, 20};                   ///< plans made from its Describe
+inline constexpr Rate changed_keys{2, 0.1};                ///< other keys that proved to be somebody's and claim its id
+inline constexpr auto merge_pause = 5s;                    ///< after which merged changes are written
+inline constexpr auto stalled_transfer = 30s;              ///< without progress: then others may go first
+inline constexpr auto replaced_time = 15min;               ///< within which so many connections that replace a living one
+inline constexpr int replaced_connections = 4;             ///< look like two devices with one id
+
+// What follows from these for one device: its memory, its JSON on the page, its rows without the history. Tested.
+inline constexpr std::size_t pending_device = 16 * 1024;
+inline constexpr std::size_t approved_device = 64 * 1024;
 
 }  // namespace drydock::limits

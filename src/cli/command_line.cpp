@@ -161,15 +161,24 @@ private:
     with_json(show);
     auto* approve = command(*devices, "approve", "Let devices be updated", [this](const Context& c) { return devices_approve(c, names_, approval_); });
     approve->add_option("devices", names_, "Ids or names")->required();
-    approve->add_flag("--new-key", approval_.new_key, "Trust the new key of a device whose keys were renewed");
+    approve->add_option("--new-key", approval_.new_key, "Trust the new key of a device whose keys were renewed: the beginning of its fingerprint, as 'devices show' prints it");
     approve->add_flag("--retry", approval_.retry, "Forget failed attempts, so that a parked device tries again");
     auto* refuse = command(*devices, "refuse", "Turn devices away", [this](const Context& c) { return devices_refuse(c, names_); });
     refuse->add_option("devices", names_, "Ids or names")->required();
     auto* hold = command(*devices, "hold", "Hold devices back from updates", [this](const Context& c) { return devices_hold(c, names_, clear_); });
     hold->add_option("devices", names_, "Ids or names")->required();
     hold->add_flag("--release", clear_, "Let them be updated again");
-    auto* forget = command(*devices, "forget", "Remove devices with their history; they may come again as unknown ones", [this](const Context& c) { return devices_forget(c, names_); });
-    forget->add_option("devices", names_, "Ids or names")->required();
+    auto* force = command(*devices, "force", "Send devices their next update though their application disabled updates", [this](const Context& c) { return devices_force(c, names_, clear_); });
+    force->add_option("devices", names_, "Ids or names")->required();
+    force->add_flag("--take-back", clear_, "Ask the application again");
+    auto* forget = devices->add_subcommand("forget", "Remove devices with their history; they may come again as unknown ones");
+    auto* forgotten = forget->add_option("devices", names_, "Ids or names");
+    auto* pending = forget->add_flag("--pending", pending_, "All that wait for approval");
+    forgotten->excludes(pending);
+    forget->callback([this, forgotten, pending] {
+      if (forgotten->count() + pending->count() == 0) throw CLI::RequiredError("devices or --pending");
+      action_ = [this](const Context& c) { return pending_ ? devices_forget_pending(c) : devices_forget(c, names_); };
+    });
     auto* rename = command(*devices, "rename", "Give a device a name", [this](const Context& c) { return devices_rename(c, name_, text_); });
     rename->add_option("device", name_, "Id or name")->required();
     rename->add_option("name", text_, "The new name")->required();
@@ -200,6 +209,7 @@ private:
   std::string name_;
   std::string text_;
   bool clear_ = false;
+  bool pending_ = false;
 };
 
 }  // namespace

@@ -44,13 +44,15 @@ int firmware_remove(const Context& context, const std::vector<std::string>& name
 int devices_list(const Context& context);
 int devices_show(const Context& context, const std::string& device);
 struct Approval {
-  bool new_key = false;
+  std::string new_key;             ///< the beginning of its fingerprint
   bool retry = false;
 };
 int devices_approve(const Context& context, const std::vector<std::string>& devices, const Approval& how);
 int devices_refuse(const Context& context, const std::vector<std::string>& devices);
 int devices_hold(const Context& context, const std::vector<std::string>& devices, bool release);
 int devices_forget(const Context& context, const std::vector<std::string>& devices);
+int devices_forget_pending(const Context& context);
+int devices_force(const Context& context, const std::vector<std::string>& devices, bool take_back);
 int devices_rename(const Context& context, const std::string& device, const std::string& name);
 int devices_target(const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear);
 

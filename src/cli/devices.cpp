@@ -4,6 +4,7 @@
 #include "appliance/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
+#include "store/dtls_sessions.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -37,6 +38,16 @@ std::string state_in_words(const store::DeviceRow& row) {
   return row.state_words.empty() ? row.state : row.state_words;
 }
 
+// A device with a session is there as long as it answers: one on a cellular network may be silent for 23 minutes.
+std::string seen(store::Database& db, const store::DeviceRow& row, std::int64_t now) {
+  if (row.connected) return "connected";
+  return (store::has_dtls_session(db, row.id) ? "session known, heard " : "") + ago(row.last_seen, now);
+}
+std::string seen_at_length(store::Database& db, const store::DeviceRow& row, std::int64_t now) {
+  if (row.connected) return "connected";
+  return (store::has_dtls_session(db, row.id) ? "session known, last heard " : "last seen ") + ago(row.last_seen, now);
+}
+
 }  // namespace
 
 int devices_list(const Context& context) {
@@ -53,7 +64,7 @@ int devices_list(const Context& context) {
   const auto now = utc_milliseconds();
   std::vector<std::vector<std::string>> lines{{"DEVICE", "NAME", "PLATFORM", "SEEN", "STATE"}};
   for (const auto& row : rows)
-    lines.push_back({row.id, row.name.empty() ? "–" : row.name, firmware::platform_name(row.platform), row.connected ? "connected" : ago(row.last_seen, now), state_in_words(row)});
+    lines.push_back({row.id, row.name.empty() ? "–" : row.name, firmware::platform_name(row.platform), seen(db, row, now), state_in_words(row)});
   fmt::print("{}", table(lines));
   return 0;
 }
@@ -70,11 +81,11 @@ int devices_show(const Context& context, const std::string& name) {
   }
   fmt::print("{}\n", log::printable(fmt::format("{}, a {}", title_of(*row), firmware::platform_name(row->platform))));
   fmt::print("  {}{}\n", log::printable(state_in_words(*row)), row->safe_mode ? "; in safe mode" : "");
-  fmt::print("  {} from {}; first seen {}\n", row->connected ? "connected" : "last seen " + ago(row->last_seen, utc_milliseconds()), row->address, local_time(row->first_seen));
+  fmt::print("  {} from {}; first seen {}\n", seen_at_length(db, *row, utc_milliseconds()), row->address, local_time(row->first_seen));
   fmt::print("  key {}\n", appliance::fingerprint(row->public_key));
   if (!row->changed_key.empty())
-    fmt::print("  REFUSED: came {} with another key, {}. If its keys were renewed on purpose: drydock devices approve {} --new-key\n",
-               local_time(row->changed_key_seen), appliance::fingerprint(row->changed_key), row->id);
+    fmt::print("  REFUSED: came {} with another key, {}. If its keys were renewed on purpose: drydock devices approve {} --new-key {}\n",
+               local_time(row->changed_key_seen), appliance::fingerprint(row->changed_key), row->id, appliance::short_fingerprint(row->changed_key));
   std::vector<std::vector<std::string>> modules{{"MODULE", "VERSION", "CHECKS"}};
   for (const auto& m : d.modules) {
     const auto failed = firmware::validity::failed_words(m.checked, m.passed);
@@ -83,9 +94,9 @@ int devices_show(const Context& context, const std::string& name) {
   fmt::print("\n{}", table(modules));
   for (const auto& goal : d.goals) fmt::print("wanted: {} version {}\n", goal.key.name(), goal.version);
   if (!d.steps.empty()) {
-    std::vector<std::vector<std::string>> steps{{"STEP", "STATE", "BYTES", "WHY"}};
+    std::vector<std::vector<std::string>> steps{{"STEP", "FILE", "STATE", "BYTES", "WHY"}};
     for (const auto& s : d.steps)
-      steps.push_back({fmt::format("{} version {}", s.key.name(), s.version), s.state, fmt::format("{}/{}", s.bytes_acknowledged, s.bytes_total), s.error.empty() ? s.reason : s.error});
+      steps.push_back({fmt::format("{} version {}", s.key.name(), s.version), s.sha256.substr(0, 8), s.state, fmt::format("{}/{}", s.bytes_acknowledged, s.bytes_total), s.error.empty() ? s.reason : s.error});
     fmt::print("\n{}", table(steps));
   }
   fmt::print("\n");
@@ -95,10 +106,10 @@ int devices_show(const Context& context, const std::string& name) {
 
 int devices_approve(const Context& context, const std::vector<std::string>& devices, const Approval& how) {
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
-    const auto approved = commands::approve(db, row.id, how.new_key ? commands::Trust::new_key : commands::Trust::as_known);
+    const auto approved = commands::approve(db, row.id, how.new_key);
     if (!approved) return complain(approved.error().message);
     if (how.retry) commands::retry(db, row.id);
-    fmt::print("{} is approved{}\n", title_of(row), how.new_key ? ", with its new key" : how.retry ? " and tries again" : "");
+    fmt::print("{} is approved{}\n", title_of(row), !how.new_key.empty() ? ", with its new key" : how.retry ? " and tries again" : "");
     return 0;
   });
 }
@@ -127,6 +138,22 @@ int devices_forget(const Context& context, const std::vector<std::string>& devic
   });
 }
 
+int devices_forget_pending(const Context& context) {
+  auto db = open_to_write(context);
+  const int count = commands::forget_pending(db);
+  folder_of(context).touch_changed();
+  fmt::print("{} device{} that waited for approval {} forgotten\n", count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
+  return 0;
+}
+
+int devices_force(const Context& context, const std::vector<std::string>& devices, bool take_back) {
+  return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
+    commands::force(db, row.id, !take_back);
+    fmt::print("{} {}\n", title_of(row), take_back ? "is asked again before an update" : "will be told to take its next update though its application disabled updates");
+    return 0;
+  });
+}
+
 int devices_rename(const Context& context, const std::string& device, const std::string& name) {
   return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
     commands::rename(db, row.id, name);
@@ -138,12 +165,18 @@ int devices_rename(const Context& context, const std::string& device, const std:
 int devices_target(const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear) {
   if (modules.empty() && !clear) return complain("say which modules, or --clear");
   return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
-    if (clear) commands::clear_targets(db, row.id);
-    for (const auto& name : modules) {
-      const auto module = commands::add_target(db, row, name);
-      if (!module) return complain(module.error().message);
-      fmt::print("{} shall have {}\n", title_of(row), module->title());
-    }
+    std::string said;
+    const auto changed = db.transact([&](store::Database& open) -> Result<void> {
+      if (clear) commands::clear_targets(open, row.id);
+      for (const auto& name : modules) {
+        const auto module = commands::add_target(open, row, name);
+        if (!module) return tl::unexpected(module.error());
+        said += fmt::format("{} shall have {}\n", title_of(row), module->title());
+      }
+      return {};
+    });
+    if (!changed) return complain(changed.error().message);
+    fmt::print("{}", said);
     return 0;
   });
 }

@@ -28,8 +28,10 @@ std::vector<std::string> own_addresses() {
   return found;
 }
 
-Result<std::string> host_for_devices(const std::string& asked) {
+// What devices should dial: what was asked for, else the one address that Drydock listens on, else this machine's only one.
+Result<std::string> host_for_devices(const std::string& asked, const std::string& listens_on) {
   if (!asked.empty()) return asked;
+  if (listens_on != "0.0.0.0" && listens_on != "::" && !listens_on.empty()) return listens_on;
   const auto own = own_addresses();
   if (own.size() == 1) return own.front();
   std::string all;
@@ -97,7 +99,7 @@ int keys_export(const Context& context, const KeyExport& what) {
   if (!tcp) return complain(tcp.error().message);
   const auto udp = appliance::load_or_create_udp_server_key(folder);
   if (!udp) return complain(udp.error().message);
-  const auto host = host_for_devices(what.host);
+  const auto host = host_for_devices(what.host, context.configuration.address);
   if (!host) return complain(host.error().message);
   const auto port = what.udp ? context.configuration.udp_port : context.configuration.tcp_port;
   const auto spki = what.udp ? udp->public_key_spki() : tcp->public_key_spki();

@@ -45,7 +45,7 @@ int status(const Context& context) {
   for (const auto& row : rows) {
     if (row.state == "current") continue;
     std::string progress;
-    if (const auto step = store::step_in_flight(db, row.id); step && step->state == "sending" && step->bytes_total)
+    if (const auto step = store::step_in_flight(db, row.id); running && row.connected && row.state == "updating" && step && step->state == "sending" && step->bytes_total)
       progress = fmt::format(" ({} %)", step->bytes_acknowledged * std::uint64_t{100} / step->bytes_total);
     fmt::print("  {}  {}{}\n", row.name.empty() ? row.id : log::printable(row.name), log::printable(row.state_words.empty() ? row.state : row.state_words), progress);
   }

@@ -236,6 +236,12 @@ asio::awaitable<Result<Reason>> Conversation::keep_company(Clock::time_point unt
   co_return Reason::news;
 }
 
+asio::awaitable<Result<void>> Conversation::force_updates() {
+  auto event = event_message("particle/device/updates/forced", "true");
+  event.id = next_message_id();
+  co_return co_await channel_.send(event);
+}
+
 asio::awaitable<Result<bool>> Conversation::wait_for_reset(Clock::time_point until) {
   for (;;) {
     const auto message = co_await receive(until);

@@ -54,6 +54,10 @@ public:
   /// Answers the device until something happens or `until`. Kind::closed, Kind::timed_out (it fell silent) end the session.
   asio::awaitable<Result<Reason>> keep_company(Clock::time_point until);
 
+  /// Tells the device, whose application disabled updates, to take the next one all the same (1.2 and later). It answers with
+  /// an event: see facts().updates_forced.
+  asio::awaitable<Result<void>> force_updates();
+
   /// Waits for the device to go away, as it does when it resets. True when it did before `until`; over UDP it comes back in
   /// the same session, as Kind::restarted.
   asio::awaitable<Result<bool>> wait_for_reset(Clock::time_point until);

@@ -43,7 +43,7 @@ std::string text(const json& object, const char* key) {
 }
 
 StoreLocation store_of(const std::string& letter) {
-  if (letter == "m") return StoreLocation::main;
+  if (letter == "m" || letter.empty()) return StoreLocation::main;   // the letter is left out by some
   if (letter == "f") return StoreLocation::factory;
   if (letter == "b") return StoreLocation::backup;
   if (letter == "t") return StoreLocation::scratchpad;
@@ -114,11 +114,11 @@ ApplicationDescribe application_of(const json& root) {
   if (const auto* functions = member(root, "f"); functions != nullptr && functions->is_array())
     for (const auto& name : *functions)
       if (name.is_string() && application.functions.size() < limits::names_per_describe)
-        application.functions.push_back(name.get_ref<const std::string&>().substr(0, limits::text));
+        application.functions.push_back(name.get_ref<const std::string&>().substr(0, limits::name));
   if (const auto* variables = member(root, "v"); variables != nullptr && variables->is_object())
     for (const auto& [name, type] : variables->items())
       if (type.is_number_integer() && application.variables.size() < limits::names_per_describe)
-        application.variables.push_back({name.substr(0, limits::text), static_cast<int>(std::clamp<std::int64_t>(type.get<std::int64_t>(), 0, 255))});
+        application.variables.push_back({name.substr(0, limits::name), static_cast<int>(std::clamp<std::int64_t>(type.get<std::int64_t>(), 0, 255))});
   return application;
 }
 

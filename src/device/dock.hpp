@@ -20,6 +20,8 @@ struct Decision {
     std::shared_ptr<const Bytes> image;
   };
   std::optional<Send> send;
+  /// Its application disabled updates, and a person wants this one: to be said to the device first.
+  bool force_updates = false;
   /// Without a module to send: when to decide again, if nothing happens before.
   Clock::time_point look_again = Clock::time_point::max();
 };
@@ -37,6 +39,9 @@ public:
   virtual void undescribed(const Error& why) = 0;
 
   virtual void progress(std::size_t bytes) = 0;
+
+  /// Whether what is negotiated with the device is worth writing down: not for one that waits for approval.
+  virtual bool keeps_session() const = 0;
 
   /// How the step that decide() gave ended, as far as this connection can know.
   virtual asio::awaitable<void> sent(Result<transfer::Delivery> delivery) = 0;
@@ -58,14 +63,16 @@ public:
   virtual bool knows_address(const std::string& peer) const = 0;
   virtual bool offer_fast_ota() const = 0;
 
-  /// The public key to trust for this claim, as SubjectPublicKeyInfo, or why the device may not come in. Nothing is
-  /// remembered yet: over TCP a claim proves nothing.
+  /// The public key to hold the handshake with, as SubjectPublicKeyInfo, or why the device may not come in. Nothing is
+  /// remembered yet: over TCP a claim proves nothing. Whether it is the device's key is for berth() to say.
   virtual Result<Bytes> admit(const transport::Claim& claim, const std::string& peer) = 0;
 
   /// Somebody who got no further than the handshake.
   virtual void turned_away(const Error& why, const std::string& peer) = 0;
 
-  /// After Hello has proved the key. `channel` must outlive the berth; interrupt() and close() may be called on it.
+  /// After Hello has proved the key of the claim, which is compared with the one on file here, at the moment of registration.
+  /// `channel` must outlive the berth; interrupt() and close() may be called on it. Kind::closed when the device may not come in and
+  /// that has been told already.
   virtual asio::awaitable<Result<std::unique_ptr<Berth>>> berth(const transport::Claim& claim, const Hello& hello,
                                                                 transport::Channel& channel) = 0;
 

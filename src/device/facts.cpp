@@ -14,6 +14,13 @@ firmware::Inventory Facts::inventory() const {
   return inventory;
 }
 
+bool Facts::resets_without_a_word() const {
+  constexpr std::uint16_t first_that_answers = 300;
+  const auto known = inventory();
+  const auto* part = known.find({firmware::Function::system_part, 1});
+  return hello.system_version == 0 && part != nullptr && part->version < first_that_answers;
+}
+
 std::uint16_t Facts::usable_chunk_size() const {
   constexpr std::uint16_t usual = 512;
   constexpr std::uint16_t smallest = 128;

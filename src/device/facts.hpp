@@ -30,6 +30,9 @@ struct Facts {
   /// Devices from 5.5 on want to be told what kind of module comes.
   bool knows_module_function() const { return hello.system_version >= 5500; }
 
+  /// Devices before 0.8 reset after UpdateDone without a word (PROTOCOL §5.3): their system module has a version below 300.
+  bool resets_without_a_word() const;
+
   /// For the planner. Only with a system Describe.
   firmware::Inventory inventory() const;
 };

@@ -52,6 +52,8 @@ asio::awaitable<Error> live(Conversation& device, Berth& berth, bool offer_fast)
 
     auto decision = co_await berth.decide(device.facts());
     while (decision && !decision->send) {
+      if (decision->force_updates)
+        if (const auto told = co_await device.force_updates(); !told) co_return told.error();
       const auto application = co_await device.describe_application();
       if (!application) co_return application.error();
       const auto reason = co_await device.keep_company(decision->look_again);
@@ -91,6 +93,7 @@ asio::awaitable<Result<Opened>> open_in_turn(transport::ByteStream& stream, cons
   const auto credentials = co_await lightssl::accept_claim(stream, *device_key, dock.server_key(), dock.random(), dock.workshop(), Clock::now() + limits::handshake);
   if (!credentials) co_return tl::unexpected(credentials.error());
   Opened opened{*claim, *credentials};
+  opened.claim.public_key = *key_to_trust;   // what the device has to prove by its Hello
   co_return opened;
 }
 
@@ -128,11 +131,10 @@ asio::awaitable<Result<void>> come_in(transport::ResumableChannel& channel, Dock
     if (!claim) co_return tl::unexpected(claim.error());
     if (const auto admitted = dock.admit(*claim, channel.peer()); !admitted) co_return tl::unexpected(admitted.error());
     device.accompanied_by(dock.bystander(claim->id));
-    transport::ResumableChannel::Bond bond{claim->id, device.hello_payload()};
-    if (const auto bound = co_await channel.bind(std::move(bond)); !bound) co_return tl::unexpected(bound.error());
-
     const auto berth = co_await dock.berth(*claim, device.facts().hello, channel);
     if (!berth) co_return tl::unexpected(berth.error());
+    transport::ResumableChannel::Bond bond{claim->id, device.hello_payload(), (*berth)->keeps_session()};
+    if (const auto bound = co_await channel.bind(std::move(bond)); !bound) co_return tl::unexpected(bound.error());
     const auto why = co_await live(device, **berth, dock.offer_fast_ota());
     (*berth)->leaving(why);
     // What begins now is another connection, in the same session.

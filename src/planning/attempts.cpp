@@ -15,12 +15,13 @@ std::chrono::milliseconds pause_after(int failed_attempts) {
 }
 
 Permission may_try(const Step& step, const Attempts& before, std::int64_t now) {
+  if (before.sent_lately >= sends_allowed)
+    return {Permission::Answer::parked, 0, fmt::format("{} was sent {} times within a day, and the device always needs it again", step.module.title(), before.sent_lately)};
   if (before.count == 0) return {};
   const auto tried = fmt::format("{} was tried {} time{}: {}", step.module.title(), before.count, before.count == 1 ? "" : "s", before.last_error);
   if (before.count >= attempts_allowed) return {Permission::Answer::parked, 0, tried};
   const auto not_before = before.last_started + pause_after(before.count).count();
-  // A wall clock that was set back must not make the pause longer than it is.
-  if (now >= not_before || now < before.last_started) return {};
+  if (now >= not_before) return {};
   return {Permission::Answer::wait, not_before, tried};
 }
 
@@ -31,6 +32,8 @@ Reconciled reconcile(const InFlight& step, const firmware::Inventory& reported) 
   const bool same_file = step.key.function != firmware::Function::user_part || now->sha256.empty() || now->sha256 == step.suffix_sha256;
   if (now->version == step.version && same_file && !now->damaged()) return {true, ""};
   if (!step.completely_sent) return {false, "the connection ended before " + title + " was sent completely"};
+  if (!step.confirmed && now->version != step.version)
+    return {false, fmt::format("the connection ended before the device confirmed {}, and it still reports version {}", title, now->version), false};
   if (now->version == step.version && now->damaged()) return {false, fmt::format("the device took {} and reports it damaged", title)};
   if (now->version == step.version) return {false, fmt::format("the device took {} and still runs another one of that version", title)};
   return {false, fmt::format("the device took {} and still reports version {}", title, now->version)};

@@ -5,17 +5,23 @@
 #include "planning/plan.hpp"
 
 #include <chrono>
+#include <cstdint>
 
 namespace drydock::planning {
 
 /// Tries count for (device, module file, version it replaces): a device that moved on starts afresh.
 struct Attempts {
   int count = 0;
-  std::int64_t last_started = 0;  ///< UTC milliseconds
+  std::int64_t last_started = 0;  ///< milliseconds of the service's running time
   std::string last_error;
+  int sent_lately = 0;            ///< how often this file was begun to be sent to this device within sends_time, whatever came of it
 };
 
 inline constexpr int attempts_allowed = 3;
+
+/// Verified or not: a device that needs the same file again and again is not helped by sending it once more.
+inline constexpr int sends_allowed = 12;
+inline constexpr std::chrono::hours sends_time{24};
 
 /// How long to leave a device alone after its n-th failed attempt at a step, n counted from 1.
 std::chrono::milliseconds pause_after(int failed_attempts);
@@ -23,7 +29,7 @@ std::chrono::milliseconds pause_after(int failed_attempts);
 struct Permission {
   enum class Answer { go, wait, parked };
   Answer answer = Answer::go;
-  std::int64_t not_before = 0;  ///< UTC milliseconds, for `wait`
+  std::int64_t not_before = 0;  ///< running time, for `wait`
   std::string words;            ///< for `wait` and `parked`: what a person should know
 };
 
@@ -36,11 +42,13 @@ struct InFlight {
   std::string suffix_sha256;
   std::optional<std::uint16_t> from_version;
   bool completely_sent = false;
+  bool confirmed = true;   ///< the device said so; else its connection ended before it could
 };
 
 struct Reconciled {
   bool verified = false;
   std::string words;  ///< why not, when not verified
+  bool counts = true; ///< as a failed attempt: not where nobody knows whether the device ever had the whole image
 };
 
 /// Only a fresh Describe says what became of a step (PROTOCOL §7.6).

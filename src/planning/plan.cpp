@@ -1,5 +1,7 @@
 #include "planning/plan.hpp"
 
+#include "base/limits.hpp"
+
 #include <algorithm>
 #include <fmt/core.h>
 #include <map>
@@ -67,7 +69,12 @@ public:
 
     Plan result;
     result.notes = std::move(notes_);
+    if (result.notes.size() > limits::missing_per_plan) result.notes.resize(limits::missing_per_plan);
     result.missing = std::move(missing_);
+    if (result.missing.size() > limits::missing_per_plan) {
+      result.missing_more = result.missing.size() - limits::missing_per_plan;
+      result.missing.resize(limits::missing_per_plan);
+    }
     if (result.missing.empty()) result.steps = std::move(steps_);
     return result;
   }
@@ -261,6 +268,14 @@ private:
 
 Plan plan(const firmware::Inventory& installed, const firmware::Catalogue& catalogue, const Target& target) {
   return Planner(installed, catalogue, target).run();
+}
+
+std::string missing_words(const Plan& plan) {
+  constexpr std::size_t told = 3;
+  std::string words = "missing in the catalogue: ";
+  for (std::size_t i = 0; i < plan.missing.size() && i < told; ++i) words += (i == 0 ? "" : "; ") + plan.missing[i].words;
+  const auto more = plan.missing_more + plan.missing.size() - std::min(plan.missing.size(), told);
+  return more == 0 ? words : words + fmt::format(" and {} more", more);
 }
 
 std::vector<Goal> goals_of(const StockedModule& file) {

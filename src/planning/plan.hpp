@@ -39,11 +39,15 @@ struct Missing {
 
 struct Plan {
   std::vector<Step> steps;       ///< to be sent in this order; empty when blocked
-  std::vector<Missing> missing;  ///< why nothing can be sent
-  std::vector<std::string> notes;  ///< worth saying, changes nothing: a damaged module without a replacement, say
+  std::vector<Missing> missing;  ///< why nothing can be sent; at most limits::missing_per_plan
+  std::size_t missing_more = 0;  ///< beyond those
+  std::vector<std::string> notes;  ///< worth saying, changes nothing: a damaged module without a replacement, say; bounded likewise
   bool current() const { return steps.empty() && missing.empty(); }
   bool blocked() const { return !missing.empty(); }
 };
+
+/// "missing in the catalogue: …; … and 61 more".
+std::string missing_words(const Plan& plan);
 
 Plan plan(const firmware::Inventory& installed, const firmware::Catalogue& catalogue, const Target& target = {});
 

@@ -93,6 +93,13 @@ Database Database::open(const std::filesystem::path& file, Access access, const 
   }
 }
 
+Result<void> Database::transact(const std::function<Result<void>(Database&)>& work) {
+  SQLite::Transaction transaction(*sql_, SQLite::TransactionBehavior::IMMEDIATE);
+  auto done = work(*this);
+  if (done) transaction.commit();
+  return done;
+}
+
 std::string Database::integrity() {
   try {
     return sql_->execAndGet("PRAGMA integrity_check").getString();

@@ -2,7 +2,10 @@
 // planner or transports.
 #pragma once
 
+#include "base/result.hpp"
+
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -38,6 +41,9 @@ public:
 
   /// "ok", or what is damaged.
   std::string integrity();
+
+  /// Runs `work` in a transaction, of which nothing stays when it gives a failure or throws.
+  Result<void> transact(const std::function<Result<void>(Database&)>& work);
 
   SQLite::Database& sql() { return *sql_; }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* device_columns =
     "id, name, approval, public_key, platform, product_id, product_version, system_version, hello_flags, address, connected, "
-    "first_seen, last_seen, safe_mode, updates_enabled, state, state_words, application, changed_key, changed_key_seen, held";
+    "first_seen, last_seen, safe_mode, updates_enabled, state, state_words, application, changed_key, changed_key_seen, held, enrolled, forced";
 
 Bytes blob(const SQLite::Column& column) {
   const auto* data = static_cast<const std::uint8_t*>(column.getBlob());
@@ -40,6 +40,8 @@ DeviceRow read_row(SQLite::Statement& s) {
   row.changed_key = blob(s.getColumn(18));
   row.changed_key_seen = s.getColumn(19).getInt64();
   row.held = s.getColumn(20).getInt() != 0;
+  row.enrolled = s.getColumn(21).getInt64();
+  row.forced = s.getColumn(22).getInt() != 0;
   return row;
 }
 
@@ -73,7 +75,7 @@ std::optional<DeviceRow> load_device(Database& db, const std::string& id) {
 }
 
 void add_device(Database& db, const DeviceRow& row) {
-  SQLite::Statement s(db.sql(), "INSERT OR IGNORE INTO devices (id, name, approval, public_key, platform, first_seen, last_seen) VALUES (?,?,?,?,?,?,?)");
+  SQLite::Statement s(db.sql(), "INSERT OR IGNORE INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, enrolled) VALUES (?,?,?,?,?,?,?,?)");
   s.bind(1, row.id);
   s.bind(2, row.name);
   s.bind(3, row.approval);
@@ -81,6 +83,7 @@ void add_device(Database& db, const DeviceRow& row) {
   s.bind(5, row.platform);
   s.bind(6, row.first_seen);
   s.bind(7, row.last_seen);
+  s.bind(8, row.enrolled);
   s.exec();
   update_device(db, row);
 }
@@ -120,6 +123,13 @@ void set_held(Database& db, const std::string& id, bool held) {
   s.exec();
 }
 
+void set_forced(Database& db, const std::string& id, bool forced) {
+  SQLite::Statement s(db.sql(), "UPDATE devices SET forced = ? WHERE id = ?");
+  s.bind(1, forced ? 1 : 0);
+  s.bind(2, id);
+  s.exec();
+}
+
 void set_name(Database& db, const std::string& id, const std::string& name) {
   SQLite::Statement s(db.sql(), "UPDATE devices SET name = ? WHERE id = ?");
   s.bind(1, name);
@@ -148,6 +158,11 @@ bool forget_device(Database& db, const std::string& id) {
   SQLite::Statement s(db.sql(), "DELETE FROM devices WHERE id = ?");
   s.bind(1, id);
   return s.exec() != 0;
+}
+
+int forget_pending_devices(Database& db) {
+  db.sql().exec("DELETE FROM history WHERE device_id IN (SELECT id FROM devices WHERE approval = 'pending')");
+  return db.sql().exec("DELETE FROM devices WHERE approval = 'pending'");
 }
 
 void mark_all_disconnected(Database& db) { db.sql().exec("UPDATE devices SET connected = 0 WHERE connected = 1"); }

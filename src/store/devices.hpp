@@ -30,6 +30,8 @@ struct DeviceRow {
   Bytes changed_key;                 ///< another key that claimed this id and was refused; empty: none
   std::int64_t changed_key_seen = 0;
   bool held = false;                 ///< a person wants no updates for it now
+  bool forced = false;               ///< a person wants its next update though its application disabled updates
+  std::int64_t enrolled = 0;         ///< running time of the service when it came first
 };
 
 std::vector<DeviceRow> load_devices(Database& db);
@@ -42,6 +44,7 @@ void update_device(Database& db, const DeviceRow& row);
 
 void set_approval(Database& db, const std::string& id, const std::string& approval);
 void set_held(Database& db, const std::string& id, bool held);
+void set_forced(Database& db, const std::string& id, bool forced);
 void set_name(Database& db, const std::string& id, const std::string& name);
 /// A device came with another key than the one on file.
 void note_changed_key(Database& db, const std::string& id, const Bytes& key, std::int64_t at);
@@ -49,6 +52,8 @@ void note_changed_key(Database& db, const std::string& id, const Bytes& key, std
 bool accept_changed_key(Database& db, const std::string& id);
 /// With its modules, updates, attempts and history.
 bool forget_device(Database& db, const std::string& id);
+/// All that wait for approval; how many there were.
+int forget_pending_devices(Database& db);
 /// No device is connected to a service that is not running.
 void mark_all_disconnected(Database& db);
 

@@ -38,17 +38,19 @@ void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now
   s.exec();
 }
 
+bool has_dtls_session(Database& db, const std::string& device_id) {
+  SQLite::Statement s(db.sql(), "SELECT 1 FROM dtls_sessions WHERE device_id = ?");
+  s.bind(1, device_id);
+  return s.executeStep();
+}
+
 void forget_dtls_session(Database& db, const Bytes& id) {
   SQLite::Statement s(db.sql(), "DELETE FROM dtls_sessions WHERE id = ?");
   s.bind(1, id.data(), static_cast<int>(id.size()));
   s.exec();
 }
 
-std::vector<DtlsSessionRow> take_up_dtls_sessions(Database& db, std::uint64_t lease, std::int64_t now, std::int64_t keep_milliseconds) {
-  SQLite::Statement old(db.sql(), "DELETE FROM dtls_sessions WHERE updated < ?");
-  old.bind(1, now - keep_milliseconds);
-  old.exec();
-
+std::vector<DtlsSessionRow> take_up_dtls_sessions(Database& db, std::uint64_t lease) {
   std::vector<DtlsSessionRow> rows;
   SQLite::Statement s(db.sql(), "SELECT id, device_id, keys, uses_connection_id, client_key, leased, received_next, received_seen, address, port, memo FROM dtls_sessions");
   while (s.executeStep()) {

@@ -24,10 +24,11 @@ struct DtlsSessionRow {
 
 /// Replaces an older session of the same device. Of the same session no number ever goes back.
 void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now);
+bool has_dtls_session(Database& db, const std::string& device_id);
 void forget_dtls_session(Database& db, const Bytes& id);
 
-/// All of them, after raising each lease by `lease` in the same transaction: what is returned goes on from the old one.
-/// Those not heard of for `keep_milliseconds` are forgotten.
-std::vector<DtlsSessionRow> take_up_dtls_sessions(Database& db, std::uint64_t lease, std::int64_t now, std::int64_t keep_milliseconds);
+/// All of them, after raising each lease by `lease` in the same transaction: what is returned goes on from the old one. None is too
+/// old: there is one a device, and the device has it as long as we do.
+std::vector<DtlsSessionRow> take_up_dtls_sessions(Database& db, std::uint64_t lease);
 
 }  // namespace drydock::store

@@ -10,9 +10,10 @@ namespace {
 
 constexpr const char* step_columns =
     "id, device_id, update_number, function, module_index, version, sha256, suffix_sha256, from_version, reason, state, "
-    "bytes_total, bytes_acknowledged, planned_at, started_at, finished_at, error";
+    "bytes_total, bytes_acknowledged, planned_at, started_at, finished_at, error, confirmed";
 
 constexpr int no_version = -1;
+constexpr std::int64_t sends_milliseconds = std::chrono::milliseconds(planning::sends_time).count();
 
 int version_or_none(std::optional<std::uint16_t> version) { return version ? *version : no_version; }
 
@@ -34,6 +35,7 @@ StepRow read_step(SQLite::Statement& s) {
   row.started_at = s.getColumn(14).getInt64();
   row.finished_at = s.getColumn(15).getInt64();
   row.error = s.getColumn(16).getString();
+  row.confirmed = s.getColumn(17).getInt() != 0;
   return row;
 }
 
@@ -104,6 +106,14 @@ void mark_failed(Database& db, const StepRow& step, const std::string& error, st
   s.exec();
 }
 
+void take_back_attempt(Database& db, const StepRow& step) {
+  SQLite::Statement s(db.sql(), "UPDATE attempts SET count = max(count - 1, 0), last_started = 0 WHERE device_id = ? AND sha256 = ? AND from_version = ?");
+  s.bind(1, step.device_id);
+  s.bind(2, step.sha256);
+  s.bind(3, version_or_none(step.from_version));
+  s.exec();
+}
+
 void record_plan(Database& db, const std::string& device_id, const std::vector<planning::Step>& plan, std::int64_t now) {
   const auto number = running_update(db, device_id, now);
   std::vector<StepRow> rows;
@@ -137,7 +147,7 @@ void record_plan(Database& db, const std::string& device_id, const std::vector<p
   trim(db, device_id);
 }
 
-std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now) {
+std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now, std::int64_t running) {
   SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'sending', started_at = ?, bytes_acknowledged = 0 WHERE id = "
                                 "(SELECT min(id) FROM update_steps WHERE device_id = ? AND state = 'planned' AND sha256 = ?) RETURNING id");
   s.bind(1, now);
@@ -151,8 +161,16 @@ std::int64_t begin_step(Database& db, const std::string& device_id, const planni
   count.bind(1, device_id);
   count.bind(2, step.module.sha256);
   count.bind(3, version_or_none(step.from_version));
-  count.bind(4, now);
+  count.bind(4, running);
   count.exec();
+  // A clock that went back, as after the loss of what was written last, begins the day anew and keeps the count.
+  SQLite::Statement sends(db.sql(), "INSERT INTO sends (device_id, sha256, began, count) VALUES (?1,?2,?3,1) ON CONFLICT DO UPDATE SET "
+                                    "count = CASE WHEN ?3 - began >= ?4 THEN 1 ELSE count + 1 END, began = CASE WHEN ?3 - began >= ?4 OR ?3 < began THEN ?3 ELSE began END");
+  sends.bind(1, device_id);
+  sends.bind(2, step.module.sha256);
+  sends.bind(3, running);
+  sends.bind(4, sends_milliseconds);
+  sends.exec();
   return id;
 }
 
@@ -164,10 +182,11 @@ void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes) {
   s.exec();
 }
 
-void mark_sent(Database& db, std::int64_t step_id, std::int64_t now) {
-  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'sent', bytes_acknowledged = bytes_total, finished_at = ? WHERE id = ? AND state = 'sending'");
-  s.bind(1, now);
-  s.bind(2, step_id);
+void mark_sent(Database& db, std::int64_t step_id, bool confirmed, std::int64_t now) {
+  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'sent', confirmed = ?, bytes_acknowledged = bytes_total, finished_at = ? WHERE id = ? AND state = 'sending'");
+  s.bind(1, confirmed ? 1 : 0);
+  s.bind(2, now);
+  s.bind(3, step_id);
   s.exec();
 }
 
@@ -186,16 +205,23 @@ void end_update(Database& db, const std::string& device_id, const std::string& s
   if (state == "done") clear_attempts(db, device_id);
 }
 
-planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step) {
+planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t running) {
   SQLite::Statement s(db.sql(), "SELECT count, last_started, last_error FROM attempts WHERE device_id = ? AND sha256 = ? AND from_version = ?");
   s.bind(1, device_id);
   s.bind(2, step.module.sha256);
   s.bind(3, version_or_none(step.from_version));
   planning::Attempts attempts;
-  if (!s.executeStep()) return attempts;
-  attempts.count = s.getColumn(0).getInt();
-  attempts.last_started = s.getColumn(1).getInt64();
-  attempts.last_error = s.getColumn(2).getString();
+  if (s.executeStep()) {
+    attempts.count = s.getColumn(0).getInt();
+    attempts.last_started = s.getColumn(1).getInt64();
+    attempts.last_error = s.getColumn(2).getString();
+  }
+  SQLite::Statement sends(db.sql(), "SELECT count FROM sends WHERE device_id = ? AND sha256 = ? AND ? - began < ?");
+  sends.bind(1, device_id);
+  sends.bind(2, step.module.sha256);
+  sends.bind(3, running);
+  sends.bind(4, sends_milliseconds);
+  if (sends.executeStep()) attempts.sent_lately = sends.getColumn(0).getInt();
   return attempts;
 }
 
@@ -203,6 +229,20 @@ void clear_attempts(Database& db, const std::string& device_id) {
   SQLite::Statement s(db.sql(), "DELETE FROM attempts WHERE device_id = ?");
   s.bind(1, device_id);
   s.exec();
+}
+
+void allow_again(Database& db, const std::string& device_id) {
+  clear_attempts(db, device_id);
+  SQLite::Statement s(db.sql(), "DELETE FROM sends WHERE device_id = ?");
+  s.bind(1, device_id);
+  s.exec();
+}
+
+std::vector<std::string> devices_with_running_update(Database& db) {
+  SQLite::Statement s(db.sql(), "SELECT device_id FROM updates WHERE state = 'running'");
+  std::vector<std::string> ids;
+  while (s.executeStep()) ids.push_back(s.getColumn(0).getString());
+  return ids;
 }
 
 void recover_interrupted_steps(Database& db, std::int64_t now) {

@@ -24,6 +24,7 @@ struct StepRow {
   std::int64_t started_at = 0;   ///< 0: not yet
   std::int64_t finished_at = 0;
   std::string error;
+  bool confirmed = true;         ///< of a sent one: the device said that it has everything
 };
 
 /// The step of this device that is sending or sent and not yet judged. At most one.
@@ -33,26 +34,35 @@ void mark_verified(Database& db, const StepRow& step, std::int64_t now);
 /// Counts no attempt: that was done when the step began.
 void mark_failed(Database& db, const StepRow& step, const std::string& error, std::int64_t now);
 
+/// The attempt of this step does not count, and nobody need wait for the next.
+void take_back_attempt(Database& db, const StepRow& step);
+
 /// Makes the planned steps of the device's running update those of `plan`; starts an update if none runs. Steps that
 /// the plan no longer has are superseded.
 void record_plan(Database& db, const std::string& device_id, const std::vector<planning::Step>& plan, std::int64_t now);
 
-/// Turns the first planned step into `sending` and counts the attempt. Returns its row id.
-std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now);
+/// Turns the first planned step into `sending` and counts the attempt, and the sending of the file. Returns its row id. `running` is
+/// the service's running time.
+std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now, std::int64_t running);
 void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes);
-void mark_sent(Database& db, std::int64_t step_id, std::int64_t now);
+void mark_sent(Database& db, std::int64_t step_id, bool confirmed, std::int64_t now);
 
 /// Ends the device's running update, if there is one: `state` is done, blocked, parked or superseded.
 /// A device that is done has no attempts left.
 void end_update(Database& db, const std::string& device_id, const std::string& state, const std::string& words, std::int64_t now);
 
-planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step);
-/// So that a parked device may try again.
+planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t running);
+/// What was tried with this device is settled.
 void clear_attempts(Database& db, const std::string& device_id);
+/// So that a parked device may try again: neither attempts nor the sendings of the day count any more.
+void allow_again(Database& db, const std::string& device_id);
 
 /// After a restart: what was being sent when the appliance stopped goes back to be sent again, and that attempt was
 /// not the device's fault.
 void recover_interrupted_steps(Database& db, std::int64_t now);
+
+/// Devices whose update runs, or ran when the last service ended.
+std::vector<std::string> devices_with_running_update(Database& db);
 
 /// Steps of the newest updates, newest first.
 std::vector<StepRow> recent_steps(Database& db, const std::string& device_id, int limit);

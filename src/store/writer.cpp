@@ -76,6 +76,8 @@ std::optional<Error> Writer::attempt(Database& db, const Job& job) {
     job.work(db);
     savepoint.release();
     return std::nullopt;
+  } catch (const detail::Undone&) {
+    return std::nullopt;   // the savepoint is rolled back; its value says why
   } catch (const std::exception& e) {
     failure = e.what();
   }

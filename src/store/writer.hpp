@@ -26,7 +26,8 @@ public:
   virtual ~Writer() = default;
 
   /// Runs `work` in a transaction; what it wrote is on disk when the awaiting coroutine goes on. Kind::storage, with
-  /// nothing of `work` written, when it throws or the commit fails.
+  /// nothing of `work` written, when it throws or the commit fails. A Result that is a failure comes back as the value, with
+  /// nothing written either.
   template <class T>
   asio::awaitable<Result<T>> perform(std::function<T(Database&)> work);
   asio::awaitable<Result<void>> perform(std::function<void(Database&)> work);
@@ -50,10 +51,23 @@ private:
   static void finish(Job& job, std::optional<Error> error, const asio::any_io_executor& home);
 };
 
+namespace detail {
+/// Thrown by a job whose work gave a failure: what it wrote before is undone.
+struct Undone {};
+
+template <class T>
+bool failed(const T&) { return false; }
+template <class T>
+bool failed(const Result<T>& result) { return !result.has_value(); }
+}  // namespace detail
+
 template <class T>
 asio::awaitable<Result<T>> Writer::perform(std::function<T(Database&)> work) {
   auto value = std::make_shared<std::optional<T>>();
-  std::function<void(Database&)> job = [value, work = std::move(work)](Database& db) { value->emplace(work(db)); };
+  std::function<void(Database&)> job = [value, work = std::move(work)](Database& db) {
+    value->emplace(work(db));
+    if (detail::failed(**value)) throw detail::Undone{};
+  };
   const auto done = co_await perform(std::move(job));
   if (!done) co_return tl::unexpected(done.error());
   co_return std::move(**value);

@@ -33,6 +33,9 @@ public:
   /// Whatever is pending ends with Kind::closed.
   virtual void close() = 0;
 
+  /// Over UDP: from now on the session is written down, and outlives this program.
+  virtual void keep_session() {}
+
   /// TCP: nothing is lost or reordered, so nobody retransmits.
   virtual bool reliable() const = 0;
 

@@ -50,7 +50,7 @@ bool DtlsChannel::on_datagram(ByteView datagram, const UdpEndpoint& from, bool r
     }
     on_received(std::move(*received));
     if (forgotten_) break;
-    keep_position();
+    if (session().state().received.next() >= received_kept_ + records_unkept) keep_position();
   }
   return authentic;
 }
@@ -109,10 +109,6 @@ void DtlsChannel::leave() {
   for (std::size_t i = taken_; i < waiting_.size(); ++i) reliability_.not_handled(waiting_[i]);
   waiting_ = {};
   taken_ = 0;
-  if (bond_ && !forgotten_ && session().state().received.next() != received_kept_) {
-    received_kept_ = session().state().received.next();
-    host_.keeper().keep_soon(to_keep());
-  }
 }
 
 void DtlsChannel::wake() {
@@ -184,8 +180,15 @@ asio::awaitable<Result<void>> DtlsChannel::bind(Bond bond) {
   co_return co_await lease();
 }
 
+// The next message that is sent is preceded by a lease.
+void DtlsChannel::keep_session() {
+  if (!bond_ || bond_->keep) return;
+  bond_->keep = true;
+  leased_ = std::min(leased_, session().state().next_to_send);
+}
+
 asio::awaitable<Result<void>> DtlsChannel::lease() {
-  if (!bond_ || forgotten_) co_return Result<void>{};
+  if (!is_kept()) co_return Result<void>{};
   const auto wanted = session().state().next_to_send + lease_size;
   if (promised_ == dtls::last_sequence || promised_ < wanted) promised_ = wanted;
   // From the first lease on, no number is used that is not promised: it may be written down by others than this.
@@ -211,16 +214,16 @@ KeptSession DtlsChannel::to_keep() const {
 }
 
 void DtlsChannel::keep_position() {
-  if (!bond_ || forgotten_ || promised_ == dtls::last_sequence) return;
   const auto next = session().state().received.next();
-  if (next < received_kept_ + records_unkept) return;
+  if (!is_kept() || promised_ == dtls::last_sequence || next == received_kept_) return;
   received_kept_ = next;
   host_.keeper().keep_soon(to_keep());
 }
 
 void DtlsChannel::forget() {
-  if (std::exchange(forgotten_, true)) return;
-  if (bond_) host_.keeper().forget(id_);
+  if (forgotten_) return;
+  if (is_kept()) host_.keeper().forget(id_);
+  forgotten_ = true;
   close();
   host_.gone(*this);
 }

@@ -62,6 +62,10 @@ public:
   bool reliable() const override { return false; }
   std::size_t unacknowledged() const override { return 0; }
   std::string peer() const override { return to_text(address_); }
+  void keep_session() override;
+
+  /// Writes down how far the device's records were read, if that has changed.
+  void keep_position();
 
   // ResumableChannel
   void attend() override;
@@ -79,8 +83,8 @@ private:
   void transmit(ByteView message);
   void send_again();
   void wake();
+  bool is_kept() const { return bond_ && bond_->keep && !forgotten_; }
   KeptSession to_keep() const;
-  void keep_position();
   asio::awaitable<Result<void>> lease();
 
   DtlsHost& host_;

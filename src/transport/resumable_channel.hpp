@@ -20,10 +20,12 @@ public:
   struct Bond {
     DeviceId device;
     Bytes memo;
+    bool keep = true;   ///< written down; else it ends with this program
   };
   virtual const std::optional<Bond>& bond() const = 0;
 
-  /// Keeps the context for this device from now on, durably; an older one of the same device is forgotten. Kind::storage.
+  /// Keeps the context for this device from now on, durably where the bond says so; an older one of the same device is forgotten.
+  /// Kind::storage.
   virtual asio::awaitable<Result<void>> bind(Bond bond) = 0;
 
   /// The context is not to be used again. Silent: the device finds out when nobody answers.

@@ -7,6 +7,7 @@
 #include "transport/tcp_stream.hpp"
 
 #include <asio/co_spawn.hpp>
+#include <fmt/core.h>
 
 namespace drydock::transport {
 
@@ -28,8 +29,8 @@ struct TcpListener::Counted {
   TcpStream stream;
 };
 
-TcpListener::TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, Accept accept)
-    : loop_(loop), acceptor_(loop, at), accept_(std::move(accept)), census_(std::make_shared<Census>()) {}
+TcpListener::TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, TurnedAway turned_away)
+    : loop_(loop), acceptor_(loop, at), per_address_(per_address), accept_(std::move(accept)), turned_away_(std::move(turned_away)), census_(std::make_shared<Census>()) {}
 
 TcpListener::~TcpListener() = default;
 
@@ -63,10 +64,14 @@ asio::awaitable<void> TcpListener::run() {
 
 void TcpListener::take(asio::ip::tcp::socket socket) {
   asio::error_code gone;
-  const auto address = socket.remote_endpoint(gone).address();
-  if (gone || census_->total >= limits::connections) return;
+  const auto peer = socket.remote_endpoint(gone);
+  const auto address = peer.address();
+  if (gone) return;
+  const auto refuse = [&](std::string words) { turned_away_({Kind::conflict, std::move(words)}, fmt::format("{}:{}", address.to_string(), peer.port())); };
+  if (census_->total >= limits::connections) return refuse(fmt::format("no more connections: there are {} already", limits::connections));
   const auto known = census_->by_address.find(address);
-  if (known != census_->by_address.end() && known->second >= limits::connections_per_address) return;
+  if (known != census_->by_address.end() && known->second >= per_address_)
+    return refuse(fmt::format("a connection was closed: this address has {} already. If so many devices stand behind it, raise listen.connections_per_address", per_address_));
   auto counted = std::make_shared<Counted>(census_, address, std::move(socket));
   accept_(std::shared_ptr<ByteStream>(counted, &counted->stream));
 }

@@ -1,6 +1,7 @@
 // Accepts TCP connections within limits and hands each on as a byte stream.
 #pragma once
 
+#include "base/result.hpp"
 #include "transport/byte_stream.hpp"
 
 #include <asio/awaitable.hpp>
@@ -16,8 +17,11 @@ class TcpListener {
 public:
   using Accept = std::function<void(std::shared_ptr<ByteStream>)>;
 
+  /// Somebody was not let in, for this reason. Called for each.
+  using TurnedAway = std::function<void(const Error& why, const std::string& peer)>;
+
   /// Binds at once; throws std::system_error when the port is taken or may not be used.
-  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, Accept accept);
+  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, TurnedAway turned_away);
   ~TcpListener();
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
@@ -36,7 +40,9 @@ private:
 
   asio::io_context& loop_;
   asio::ip::tcp::acceptor acceptor_;
+  std::size_t per_address_;
   Accept accept_;
+  TurnedAway turned_away_;
   std::shared_ptr<Census> census_;
 };
 

@@ -39,6 +39,10 @@ void UdpHub::stop() {
   reception_.stop();
 }
 
+void UdpHub::keep_positions() {
+  for (const auto& [id, channel] : channels_) channel->keep_position();
+}
+
 bool UdpHub::add(const std::shared_ptr<DtlsChannel>& channel) {
   if (channels_.size() >= limits::dtls_sessions && !make_room()) {
     log::warning("no more DTLS sessions: there are {} already", channels_.size());

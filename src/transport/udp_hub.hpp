@@ -33,6 +33,8 @@ public:
 
   /// Receives nobody new any more; those who are attended to are still heard.
   void stop();
+  /// At an orderly end: how far each session was read.
+  void keep_positions();
   std::size_t sessions() const { return channels_.size(); }
   std::size_t handshakes() const { return reception_.under_way(); }
 

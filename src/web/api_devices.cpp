@@ -95,7 +95,11 @@ Response Api::targets(const Request& request, const std::string& id) {
 Response Api::act(const Request& request, const std::string& id, const std::string& action) {
   using Act = std::function<Result<void>(store::Database&, const store::DeviceRow&)>;
   const auto body = json::parse(request.body, nullptr, false);
-  const bool new_key = body.is_object() && body.contains("new_key") && body["new_key"] == true;
+  std::string new_key;
+  if (body.is_object() && body.contains("new_key")) {
+    if (!body["new_key"].is_string()) return problem(422, "This cannot be used", "'new_key' must be the fingerprint of the key to trust from now on");
+    new_key = body["new_key"].get<std::string>();
+  }
   const auto plainly = [](auto command) -> Act {
     return [command](store::Database& db, const store::DeviceRow& row) -> Result<void> {
       command(db, row.id);
@@ -103,11 +107,12 @@ Response Api::act(const Request& request, const std::string& id, const std::stri
     };
   };
   const std::map<std::string, Act, std::less<>> acts{
-      {"approve", [new_key](store::Database& db, const store::DeviceRow& row) { return commands::approve(db, row.id, new_key ? commands::Trust::new_key : commands::Trust::as_known); }},
+      {"approve", [new_key](store::Database& db, const store::DeviceRow& row) { return commands::approve(db, row.id, new_key); }},
       {"refuse", plainly(commands::refuse)},
       {"retry", plainly(commands::retry)},
       {"hold", plainly([](store::Database& db, const std::string& device) { commands::hold(db, device, true); })},
       {"release", plainly([](store::Database& db, const std::string& device) { commands::hold(db, device, false); })},
+      {"force", plainly([](store::Database& db, const std::string& device) { commands::force(db, device, true); })},
       {"forget", plainly(commands::forget)},
   };
   const auto found = acts.find(action);
@@ -121,6 +126,11 @@ Response Api::act_on_all(const std::string& action) {
   if (action == "pause" || action == "resume") {
     work = [paused = action == "pause"](store::Database& db) -> Result<void> {
       commands::pause(db, paused);
+      return {};
+    };
+  } else if (action == "forget_pending") {
+    work = [](store::Database& db) -> Result<void> {
+      commands::forget_pending(db);
       return {};
     };
   } else if (action == "update") {

@@ -264,7 +264,7 @@ BOOST_AUTO_TEST_CASE(a_changed_key_is_refused_and_the_session_forgotten) {
   BOOST_TEST(hub().sessions() == 1u);
   BOOST_TEST((row(1).public_key == key));
   BOOST_TEST((row(1).changed_key == thief.key().spki()));
-  BOOST_TEST(said("came with another key than the one on file"));
+  BOOST_TEST(said("came from elsewhere with another key than the one on file"));
   BOOST_TEST(appliance().sessions() == 1u);   // the real one is still there
 }
 

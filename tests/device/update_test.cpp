@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_forgets_what_it_took_is_parked_with_the_reaso
   device.faults.forgets_updates = false;
   {
     auto db = database();
-    store::clear_attempts(db, id_of(1));
+    store::allow_again(db, id_of(1));
   }
   approve(id_of(1));
   BOOST_REQUIRE(run_until_state(1, "current", 20min));
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(a_changed_key_is_refused_and_shown) {
   BOOST_TEST(first.connections == 1);
   BOOST_TEST((row(1).public_key == key));
   BOOST_TEST((row(1).changed_key == device_key(2).public_key_spki()));
-  BOOST_TEST(said("came with another key than the one on file"));
+  BOOST_TEST(said("came from elsewhere with another key than the one on file"));
   thief.stop();
   world.settle();
 }

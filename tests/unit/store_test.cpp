@@ -173,15 +173,15 @@ BOOST_AUTO_TEST_CASE(a_step_goes_from_planned_to_verified_and_forgets_its_attemp
   auto db = Database::in_memory();
   store::add_device(db, photon());
   store::record_plan(db, id, {step(3), step(4, std::string(64, 'b'))}, 100);
-  const auto row = store::begin_step(db, id, step(3), 200);
-  BOOST_TEST(store::load_attempts(db, id, step(3)).count == 1);
+  const auto row = store::begin_step(db, id, step(3), 200, 200);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 200).count == 1);
   store::record_progress(db, row, 600);
   store::record_progress(db, row, 500);  // acknowledged progress never goes back
   BOOST_TEST(store::step_in_flight(db, id)->bytes_acknowledged == 600u);
-  store::mark_sent(db, row, 300);
+  store::mark_sent(db, row, true, 300);
   store::mark_verified(db, *store::step_in_flight(db, id), 400);
   BOOST_TEST(!store::step_in_flight(db, id).has_value());
-  BOOST_TEST(store::load_attempts(db, id, step(3)).count == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 200).count == 0);
   // The same plan again is no new plan.
   store::record_plan(db, id, {step(4, std::string(64, 'b'))}, 500);
   BOOST_TEST(store::recent_steps(db, id, 10).size() == 2u);
@@ -193,12 +193,12 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_the_appliance_itself_cut_short_does_not_cou
   auto db = Database::in_memory();
   store::add_device(db, photon());
   store::record_plan(db, id, {step(3)}, 100);
-  store::begin_step(db, id, step(3), 200);
+  store::begin_step(db, id, step(3), 200, 200);
   store::recover_interrupted_steps(db, 300);
-  BOOST_TEST(store::load_attempts(db, id, step(3)).count == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 200).count == 0);
   BOOST_TEST(store::recent_steps(db, id, 1)[0].state == "failed");
   store::recover_interrupted_steps(db, 300);
-  BOOST_TEST(store::load_attempts(db, id, step(3)).count == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 200).count == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_runs_what_it_should_has_no_attempts_left) {
@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_runs_what_it_should_has_no_attempts_left) {
   store::add_device(db, photon());
   for (const auto& [end, left] : {std::pair{"blocked", 1}, std::pair{"done", 0}}) {
     store::record_plan(db, id, {step(3)}, 100);
-    store::begin_step(db, id, step(3), 200);
+    store::begin_step(db, id, step(3), 200, 200);
     // It had taken the module all the same, and no step stands for it any more.
     store::recover_interrupted_steps(db, 300);
     store::end_update(db, id, end, "", 400);

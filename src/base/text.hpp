@@ -1,0 +1,18 @@
+// Texts for people, kept to a length.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace drydock {
+
+/// At most `bytes` of it, never cut in the middle of a UTF-8 sequence; what was cut is shown by "…".
+inline std::string shorten(std::string_view text, std::size_t bytes) {
+  constexpr std::string_view more = "…";
+  if (text.size() <= bytes) return std::string(text);
+  std::size_t end = bytes > more.size() ? bytes - more.size() : 0;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + std::string(more);
+}
+
+}  // namespace drydock
