@@ -162,10 +162,11 @@ void Appliance::record(FleetMember& member, log::Level level, const std::string&
     ++member.lines_left_out;
     return;
   }
-  const auto write = [&](Happening happening) { pending ? Journal::tell(level, happening) : journal_.record(level, std::move(happening)); };
+  Happening happening{member.row.id, kind, words};
   if (const auto left_out = std::exchange(member.lines_left_out, 0); left_out > 0)
-    write({member.row.id, "left_out", fmt::format("{} line{} left out: the device makes too many", left_out, left_out == 1 ? " was" : "s were")});
-  write({member.row.id, kind, words});
+    happening.words = fmt::format("({} left out before this: the device makes too many lines) {}", left_out, words);
+  if (pending) Journal::tell(level, happening);
+  else journal_.record(level, std::move(happening));
 }
 
 void Appliance::save(FleetMember& member) {

@@ -70,7 +70,7 @@ inline constexpr int steps_per_device = 200;
 // What one device may make us write and decide, whether it stays connected or comes again and again.
 inline constexpr std::size_t words = 300;                  ///< bytes of a line of history or log, and of a state in words
 inline constexpr std::size_t application_json = 8 * 1024;  ///< its functions and variables, as a row and on the page
-inline constexpr Rate lines{60, 20};                       ///< of history and log
+inline constexpr Rate lines{60, 10};                       ///< of history and log
 inline constexpr Rate rows{30, 12};                        ///< writes of its row; what comes between is merged
 inline constexpr Rate decisions{40, 20};                   ///< plans made from its Describe
 inline constexpr Rate changed_keys{2, 0.1};                ///< other keys that proved to be somebody's and claim its id

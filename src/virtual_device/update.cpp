@@ -21,7 +21,7 @@ constexpr std::size_t ota_region = 262144;
 asio::awaitable<bool> VirtualDevice::begin_update(const Message& request) {
   const ByteView p = request.payload;
   const std::size_t size = p.size() >= 12 ? get_be32(p, 3) : 0;
-  if (p.size() < 12 || size == 0 || size > ota_region || faults.updates_disabled || faults.refuses_updates) {
+  if (p.size() < 12 || size == 0 || size > ota_region || (faults.updates_disabled && !forced) || faults.refuses_updates) {
     const auto refusal = coap::piggybacked(request, Code::service_unavailable);
     co_return co_await send(refusal);
   }
@@ -85,7 +85,10 @@ asio::awaitable<bool> VirtualDevice::report_missing() {
     if (!co_await send(done)) co_return false;
     co_await sleep(options_.reset_time);
     verdicts.push_back(flash_.check_image(update_->image));
-    if (verdicts.back() == 0 && !faults.forgets_updates) flash_.put(update_->image);
+    if (verdicts.back() == 0 && !faults.forgets_updates) {
+      before_ = flash_;
+      flash_.put(update_->image);
+    }
     ++images_received;
     update_.reset();
     reset_wanted_ = true;
@@ -116,6 +119,7 @@ asio::awaitable<bool> VirtualDevice::end_update(const Message& request) {
   if (!co_await send(answer)) co_return false;
   last_update_time = Clock::now() - update_->began;
   if (error == 0 && !faults.forgets_updates) {
+    before_ = flash_;
     flash_.put(update_->image);
     if (const auto module = read_image(update_->image)) applied.push_back(fmt::format("{}{}@{}", module->function == 4 ? 's' : module->function == 5 ? 'u' : 'b', module->index, module->version));
   }

@@ -93,6 +93,12 @@ asio::awaitable<VirtualDevice::After> VirtualDevice::serve(transport::ByteStream
       co_return After::reset;
     }
     if (!message && pinged) co_return After::reconnect;
+    if (!message && before_ && faults.reverts > 0) {
+      --faults.reverts;
+      flash_ = *std::exchange(before_, std::nullopt);
+      last_failure = "reverts on request";
+      co_return After::reset;
+    }
     if (!message) {
       Message ping;
       if (!co_await send(ping)) co_return After::reconnect;
@@ -179,6 +185,8 @@ asio::awaitable<bool> VirtualDevice::greet() {
     if (!co_await send_event("particle/device/updates/forced", "false")) co_return false;
   }
   if (options_.release.posts_describe && !co_await post_describe(2)) co_return false;
+  for (int i = 0; i < faults.describe_flood; ++i)
+    if (!co_await post_describe(1)) co_return false;
   for (const auto* filter : {"particle", "spark"}) {
     auto subscription = coap::request(Type::confirmable, Code::get, "e");
     subscription.add(coap::option::uri_path, view_of(filter));
@@ -190,6 +198,7 @@ asio::awaitable<bool> VirtualDevice::greet() {
 Bytes VirtualDevice::describe_body(std::uint8_t part) {
   std::string text;
   if (part == 1) {
+    if (faults.describes) return faults.describes(++described_);
     if (!faults.describe_instead.empty()) return faults.describe_instead;
     const Flash& flash = faults.lies-- > 0 ? *faults.pretended : flash_;
     if (options_.release.protobuf_describe) return flash.describe_protobuf();
@@ -240,7 +249,16 @@ asio::awaitable<bool> VirtualDevice::handle(const Message& message) {
   if (message.code == Code::get && path == "d") co_return co_await answer_describe(message);
   if (message.code == Code::post && path == "u") co_return co_await begin_update(message);
   if (message.code == Code::post && path == "c") co_return co_await take_chunk(message);
+  if (message.code == Code::put && path == "u" && faults.closes_at_done > 0) {
+    --faults.closes_at_done;
+    last_failure = "closed on request";
+    co_return false;
+  }
   if (message.code == Code::put && path == "u") co_return co_await end_update(message);
+  if (message.code == Code::post && path == "e/particle/device/updates/forced") {
+    forced = message.payload == Bytes{'t', 'r', 'u', 'e'};
+    co_return co_await send_event("particle/device/updates/forced", forced ? "true" : "false");
+  }
   co_return true;
 }
 

@@ -46,6 +46,10 @@ struct Faults {
   bool refuses_updates = false;           ///< answers UpdateBegin with 5.03 though updates are not disabled
   bool damages_image = false;             ///< finds every image's CRC wrong
   Bytes describe_instead;                 ///< posts these bytes as its Describe
+  std::function<Bytes(int n)> describes;  ///< what its n-th Describe says instead, counted from 1
+  int describe_flood = 0;                 ///< how many more Describes it posts right after the first
+  int closes_at_done = 0;                 ///< how often it closes the connection instead of hearing UpdateDone
+  int reverts = 0;                        ///< how often it goes back to what it had, some time after it applied an image
   int lies = 0;                           ///< how many Describes tell of `pretended` instead of what there is
   std::shared_ptr<const Flash> pretended;
 };
@@ -90,6 +94,7 @@ public:
   std::uint32_t time_received = 0;
   Clock::duration last_update_time{};     ///< from UpdateBegin to the answer to UpdateDone
   bool connected = false;                 ///< Hello was answered and the connection lives
+  bool forced = false;                    ///< was told to take updates though they are disabled
   std::string last_failure;               ///< why the last connection ended
 
 private:
@@ -125,6 +130,8 @@ private:
   std::uint16_t message_id_ = 0;
   std::uint8_t token_ = 0;
   std::size_t messages_received_ = 0;
+  int described_ = 0;
+  std::optional<Flash> before_;           ///< to revert to
   bool reset_wanted_ = false;
   bool stopped_ = false;
 };

@@ -1,0 +1,299 @@
+// What a device may cost that nobody asked for, or that means no good: bounded, whatever it says and however often it comes.
+#include "appliance/as_json.hpp"
+#include "appliance/commands.hpp"
+#include "base/limits.hpp"
+#include "support/harbour.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <boost/test/unit_test.hpp>
+#include <fmt/core.h>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace std::chrono_literals;
+using virtual_device::Options;
+
+namespace {
+
+// As many modules with as many needs, functions and variables as fit, each with the longest texts.
+Bytes worst_describe(int variation) {
+  std::string modules, functions, variables;
+  for (int m = 0; m < 64; ++m) {
+    std::string needs;
+    for (int d = 0; d < 16; ++d) needs += fmt::format("{}{{\"f\":\"s\",\"n\":\"{}\",\"v\":{}}}", d ? "," : "", 3 + (m * 16 + d) % 250, 1000 + variation);
+    modules += fmt::format("{}{{\"f\":\"u\",\"n\":\"{}\",\"v\":6,\"l\":\"m\",\"vc\":30,\"vv\":30,\"u\":\"{}\",\"d\":[{}]}}", m ? "," : "", m + 1, std::string(64, 'a'), needs);
+  }
+  for (int i = 0; i < 100; ++i) functions += fmt::format("{}\"{}{}\"", i ? "," : "", std::string(60, 'f'), i);
+  for (int i = 0; i < 100; ++i) variables += fmt::format("{}\"{}{}\":2", i ? "," : "", std::string(60, 'v'), i);
+  const auto text = fmt::format("{{\"p\":6,\"m\":[{}],\"f\":[{}],\"v\":{{{}}}}}", modules, functions, variables);
+  return Bytes(text.begin(), text.end());
+}
+
+// From 3.3 on a long Describe comes in blocks.
+Options in_blocks() {
+  Options options;
+  options.release = virtual_device::Release::v3_3();
+  return options;
+}
+
+struct HostileHarbour : Harbour {
+  std::int64_t number(const std::string& sql) {
+    auto db = database();
+    return db.sql().execAndGet(sql).getInt64();
+  }
+  // Of everything the store holds about devices, texts and blobs.
+  std::int64_t stored_bytes() {
+    return number("SELECT (SELECT coalesce(sum(length(state_words) + length(application) + length(public_key) + 200), 0) FROM devices) + "
+                  "(SELECT coalesce(sum(length(sha256) + length(dependencies) + 60), 0) FROM device_modules)");
+  }
+  const appliance::FleetMember& member(int number) { return appliance().fleet().at(*transport::DeviceId::parse(id_of(number))); }
+  void reload() {
+    world.spawn([this]() -> asio::awaitable<void> { (void)co_await appliance().reload(); });
+    world.settle();
+  }
+  bool said(const std::string& words) const {
+    return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(hostile_devices, HostileHarbour)
+
+BOOST_AUTO_TEST_CASE(a_device_that_waits_for_approval_costs_little_whatever_it_says) {
+  configuration.policy = appliance::Policy::approve;
+  auto& device = launch(1, {system_part(1, 3)}, in_blocks());
+  device.faults.describes = worst_describe;
+  device.faults.describe_flood = 20;
+  link.delay_max = 20ms;
+  world.advance(5min);
+  const auto rows_before = number("SELECT count(*) FROM history");
+  const auto log_before = log.size();
+  BOOST_TEST(member(1).row.state == "awaiting_approval");
+  BOOST_TEST(appliance::member_as_json(member(1)).size() <= limits::pending_device / 8);
+  BOOST_TEST(member(1).plan.missing.empty());
+  BOOST_TEST(stored_bytes() <= 1024);
+  // It comes and goes: nothing more is written.
+  for (int i = 0; i < 5; ++i) {
+    auto db = database();
+    const auto changes = db.sql().execAndGet("PRAGMA data_version").getInt64();
+    device.faults.reset_at = 1;
+    device.faults.resets = 1;
+    world.advance(10s);
+    BOOST_TEST(db.sql().execAndGet("PRAGMA data_version").getInt64() == changes);
+  }
+  BOOST_TEST(number("SELECT count(*) FROM history") == rows_before);
+  BOOST_TEST(log.size() - log_before < 100u);
+  BOOST_TEST(!row(1).connected);   // in the store it never says otherwise
+
+  // What it said is planned with once it is let in.
+  device.faults.describes = {};
+  device.faults.describe_flood = 0;
+  device.faults.resets = 1;
+  approve(id_of(1));
+  BOOST_REQUIRE(run_until_state(1, "current", 5min));
+  BOOST_TEST(row(1).connected);
+}
+
+BOOST_AUTO_TEST_CASE(an_approved_device_is_bounded_too) {
+  auto& device = launch(1, {system_part(1, 3)}, in_blocks());
+  device.faults.describes = worst_describe;
+  BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
+  world.advance(10s);
+  BOOST_TEST(appliance::member_as_json(member(1)).size() <= limits::approved_device);
+  BOOST_TEST(stored_bytes() <= static_cast<std::int64_t>(limits::approved_device));
+  BOOST_TEST(member(1).plan.missing.size() == limits::missing_per_plan);
+  BOOST_TEST(member(1).plan.missing_more > 0u);
+  BOOST_TEST(member(1).row.state_words.find(" more") != std::string::npos);
+  BOOST_TEST(member(1).row.state_words.size() <= limits::words);
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_describes_itself_anew_all_the_time_fills_neither_log_nor_disk) {
+  auto& device = launch(1, {system_part(1, 3)}, in_blocks());
+  device.faults.describes = worst_describe;
+  device.faults.describe_flood = 60;
+  link.delay_max = 10ms;
+  world.advance(2min);
+  BOOST_TEST(device.connected);
+  BOOST_TEST(log.size() < 120u);
+  std::size_t bytes = 0;
+  for (const auto& line : log) bytes += line.size();
+  BOOST_TEST(bytes < 40'000u);
+  BOOST_TEST(number("SELECT count(*) FROM history") < 120);
+  BOOST_TEST(number("SELECT max(length(words)) FROM history") <= static_cast<std::int64_t>(limits::words));
+  BOOST_TEST(number("SELECT count(*) FROM updates") < 60);
+  // What was merged is there in the end.
+  world.advance(2min);
+  BOOST_TEST(number("SELECT count(*) FROM device_modules WHERE device_id = '" + id_of(1) + "'") == static_cast<std::int64_t>(limits::modules_per_describe));
+}
+
+BOOST_AUTO_TEST_CASE(coming_again_and_again_does_not_pass_the_budget_by) {
+  auto& device = launch(1, {system_part(1, 3), user_part(1, {4, 1, 3})});
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  device.faults.reset_at = 3;
+  device.faults.resets = 100'000;
+  world.advance(20min);
+  BOOST_TEST(device.connections > 300);
+  BOOST_TEST(number("SELECT count(*) FROM history") < 500);
+  BOOST_TEST(log.size() < 600u);
+  BOOST_TEST(said("left out before this: the device makes too many lines"));
+}
+
+// Two claims for one unknown id, each with a key of its own: both get through their handshakes, one of them in.
+BOOST_AUTO_TEST_CASE(of_two_keys_for_one_unknown_id_only_the_first_is_served) {
+  stock(system_part(1, 3));
+  const auto start = [&](int key) {
+    Options options;
+    options.id[11] = 9;
+    options.server_key = server_key().public_key_spki();
+    virtual_device::Flash flash(6);
+    flash.put(system_part(1, 1));
+    flash.put(user_part(1, {4, 1, 3}));
+    return std::make_unique<virtual_device::VirtualDevice>(options, device_key(key), std::move(flash));
+  };
+  auto first = start(1), second = start(2);
+  link.delay_max = 50ms;
+  for (auto* device : {first.get(), second.get()})
+    world.spawn([this, device]() -> asio::awaitable<void> {
+      co_await device->run([this]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
+        auto pair = testing::connect(world, link);
+        appliance().serve(pair.server);
+        co_return std::shared_ptr<transport::ByteStream>(pair.device);
+      });
+    });
+  world.advance(5min);
+  const bool first_won = row(9).public_key == device_key(1).public_key_spki();
+  const auto& winner = first_won ? *first : *second;
+  const auto& loser = first_won ? *second : *first;
+  BOOST_TEST(winner.applied.size() == 1u);
+  BOOST_TEST(loser.applied.empty());
+  BOOST_TEST(loser.images_received == 0);
+  BOOST_TEST((row(9).changed_key == (first_won ? device_key(2) : device_key(1)).public_key_spki()));
+  first->stop();
+  second->stop();
+  world.settle();
+}
+
+// It is told once, kept in sight, and pushes nothing out; and only the one that was looked at is trusted.
+BOOST_AUTO_TEST_CASE(a_changed_key_is_told_once_and_approved_by_its_fingerprint) {
+  auto& device = launch(1, {system_part(1, 3), user_part(1, {4, 1, 3})});
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  Options options;
+  options.id[11] = 1;
+  options.server_key = server_key().public_key_spki();
+  virtual_device::VirtualDevice other(options, device_key(2), virtual_device::Flash(6));
+  world.spawn([&]() -> asio::awaitable<void> {
+    co_await other.run([&]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
+      auto pair = testing::connect(world);
+      appliance().serve(pair.server);
+      co_return std::shared_ptr<transport::ByteStream>(pair.device);
+    });
+  });
+  world.advance(10min);
+  BOOST_TEST(other.connections > 100);
+  BOOST_TEST(number("SELECT count(*) FROM history WHERE kind = 'changed_key'") == 1);
+  BOOST_TEST(std::count_if(log.begin(), log.end(), [](const auto& line) { return line.find("another key") != std::string::npos; }) == 1);
+  BOOST_TEST(number("SELECT count(*) FROM history WHERE kind IN ('first_seen', 'connected')") >= 1);
+  other.stop();
+  world.settle();
+  auto db = database();
+  const auto fingerprint = to_hex(crypto::sha256(device_key(2).public_key_spki()));
+  BOOST_TEST((appliance::commands::approve(db, id_of(1), std::string(16, '0')).error().kind == Kind::conflict));
+  BOOST_TEST((appliance::commands::approve(db, id_of(1), "1234").error().kind == Kind::malformed));
+  BOOST_TEST((row(1).public_key == device_key(1).public_key_spki()));
+  BOOST_TEST(appliance::commands::approve(db, id_of(1), fingerprint.substr(0, 16)).has_value());
+  BOOST_TEST((row(1).public_key == device_key(2).public_key_spki()));
+  (void)device;
+}
+
+// Attempts are counted by the version a module replaces: one that names another each time would be sent it for ever.
+BOOST_AUTO_TEST_CASE(a_device_that_reports_another_version_each_time_is_parked) {
+  stock(system_part(1, 500));
+  auto& device = launch(1, {system_part(1, 1)});
+  device.faults.forgets_updates = true;
+  device.faults.describes = [](int n) {
+    const auto text = fmt::format("{{\"p\":6,\"m\":[{{\"f\":\"s\",\"n\":\"1\",\"v\":{},\"l\":\"m\",\"d\":[]}},{{\"f\":\"u\",\"n\":\"1\",\"v\":6,\"l\":\"m\",\"d\":[{{\"f\":\"s\",\"n\":\"1\",\"v\":500}}]}}]}}", n % 400 + 1);
+    return Bytes(text.begin(), text.end());
+  };
+  BOOST_REQUIRE(run_until_state(1, "parked", 12h));
+  BOOST_TEST(device.images_received <= planning::sends_allowed);
+  BOOST_TEST(member(1).row.state_words.find("within a day") != std::string::npos);
+  // A restart, and a clock that says anything, change nothing about it.
+  kill();
+  restart();
+  world.advance(1h);
+  BOOST_TEST(device.images_received <= planning::sends_allowed);
+  // A person may say: again.
+  {
+    auto db = database();
+    appliance::commands::retry(db, id_of(1));
+  }
+  reload();
+  const auto before = device.images_received;
+  BOOST_REQUIRE(run_until(1h, [&] { return device.images_received > before; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_goes_back_each_time_is_parked) {
+  stock(system_part(1, 3));
+  auto& device = launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})});
+  device.faults.reverts = 1'000;
+  BOOST_REQUIRE(run_until_state(1, "parked", 12h));
+  BOOST_TEST(static_cast<int>(device.applied.size()) == planning::sends_allowed);
+}
+
+// The connection ends behind UpdateDone: the device may have heard it, or not.
+BOOST_AUTO_TEST_CASE(what_was_not_confirmed_is_said_so_and_tried_again_at_once) {
+  stock(system_part(1, 2003));
+  auto& device = launch(1, {system_part(1, 2001), user_part(1, {4, 1, 2003})});
+  device.faults.closes_at_done = 2;
+  const auto began = Clock::now();
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  BOOST_TEST(std::chrono::duration<double>(Clock::now() - began).count() < 60.0);   // no pause of a minute
+  BOOST_TEST(said("the connection ended before the device confirmed it"));
+  BOOST_TEST(!said("and still reports"));
+  BOOST_TEST(number("SELECT count(*) FROM attempts") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_transfer_that_stands_still_lets_others_go_first_and_ends_in_the_end) {
+  configuration.concurrent_updates = 1;
+  stock(system_part(1, 3, {}, 30'000));
+  Options slow;
+  slow.takes_fast_ota = false;
+  slow.chunk_time = 55s;
+  auto& hung = launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, slow);
+  world.advance(20s);
+  BOOST_TEST(member(1).transfer.has_value());
+  (void)launch(2, {system_part(1, 1), user_part(1, {4, 1, 3})});
+  BOOST_TEST(run_until_state(2, "current", 2min));
+  BOOST_TEST(said("makes no progress"));
+  BOOST_REQUIRE(run_until_state(1, "parked", 12h));
+  BOOST_TEST(row(1).state_words.find("takes longer than any device needs") != std::string::npos);
+  BOOST_TEST(hung.applied.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_update_that_the_application_disabled_can_be_forced) {
+  stock(system_part(1, 3));
+  auto& device = launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})});
+  device.faults.updates_disabled = true;
+  BOOST_REQUIRE(run_until_state(1, "updates_disabled", 1min));
+  BOOST_TEST(row(1).state_words.find("drydock devices force") != std::string::npos);
+  {
+    auto db = database();
+    appliance::commands::force(db, id_of(1), true);
+  }
+  reload();
+  BOOST_REQUIRE(run_until_state(1, "current", 5min));
+  BOOST_TEST(device.forced);
+  world.advance(10s);
+  BOOST_TEST(!row(1).forced);   // for this update only
+}
+
+BOOST_AUTO_TEST_CASE(two_devices_with_one_id_are_told) {
+  (void)launch(1, {system_part(1, 3), user_part(1, {4, 1, 3})});
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  (void)launch(1, {system_part(1, 3), user_part(1, {4, 1, 3})});
+  world.advance(10min);
+  BOOST_TEST(said("two devices have this id and key"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
