@@ -1,5 +1,7 @@
 #include "appliance/backup.hpp"
 
+#include "appliance/replacement.hpp"
+
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "crypto/hash.hpp"
@@ -44,11 +46,18 @@ void sync(const path& file) {
   ::close(fd);
 }
 
-Result<BackupContents> fill(const StateFolder& folder, const path& to) {
-  auto db = store::Database::open(folder.database(), store::Access::read_only);
-  store::NewBackup backup(db, to);
+// Reads one by one what the folder holds, each as its owner: it may have been made to point elsewhere by whoever is not the one who
+// calls this.
+Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsOwner& as_owner) {
+  std::optional<store::Database> db;
+  as_owner([&] {
+    db.emplace(store::Database::open(folder.database(), store::Access::read_only));
+    (void)store::load_devices(*db);   // opens what lies beside the database too
+  });
+  store::NewBackup backup(*db, to);
   for (const auto& key : {folder.server_key(), folder.udp_server_key()}) {
-    const auto content = firmware::read_file(key, largest_key_file);
+    Result<Bytes> content;
+    as_owner([&] { content = firmware::read_file(key, largest_key_file, firmware::Links::refuse); });
     if (!content && content.error().kind == Kind::not_found) continue;   // made at the first start
     if (!content) return tl::unexpected(content.error());
     backup.add(key.filename().string(), *content);
@@ -56,12 +65,13 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to) {
   BackupContents contents;
   const firmware::ModuleFiles files(folder.firmware());
   for (const auto& sha256 : backup.modules()) {
-    const auto content = files.load(sha256);
+    Result<std::shared_ptr<const Bytes>> content;
+    as_owner([&] { content = files.load(sha256); });
     if (!content) return failure(content.error().kind, content.error().message + ". Remove it with 'drydock firmware remove', or add it again, and try once more");
     backup.add(firmware_prefix + sha256, **content);
     ++contents.modules;
   }
-  contents.devices = static_cast<int>(store::load_devices(db).size());
+  contents.devices = static_cast<int>(store::load_devices(*db).size());
   backup.finish();
   sync(to);
   contents.bytes = std::filesystem::file_size(to);
@@ -78,16 +88,6 @@ Result<void> copy(std::istream& from, const path& to) {
 
 bool holds_something(const StateFolder& folder) {
   return std::filesystem::exists(folder.database()) || std::filesystem::exists(folder.server_key()) || std::filesystem::exists(folder.udp_server_key());
-}
-
-path move_aside(const StateFolder& folder) {
-  const auto aside = folder.root / fmt::format("replaced-{}", utc_milliseconds());
-  std::filesystem::create_directory(aside);
-  for (const auto* name : {"drydock.db", "drydock.db-wal", "drydock.db-shm", "server_key.pem", "server_key_udp.pem", "firmware"})
-    if (std::filesystem::exists(folder.root / name)) std::filesystem::rename(folder.root / name, aside / name);
-  std::filesystem::create_directory(folder.firmware());
-  std::filesystem::permissions(folder.firmware(), std::filesystem::perms::owner_all);
-  return aside;
 }
 
 // Before anything is changed.
@@ -116,11 +116,11 @@ Result<BackupContents> unpack(store::OldBackup& backup, const StateFolder& folde
 
 }  // namespace
 
-Result<BackupContents> back_up(const StateFolder& folder, const path& to) {
+Result<BackupContents> back_up(const StateFolder& folder, const path& to, const AsOwner& as_owner) {
   if (auto made = make_for_owner_only(to); !made) return tl::unexpected(made.error());
   auto contents = [&]() -> Result<BackupContents> {
     try {
-      return fill(folder, to);
+      return fill(folder, to, as_owner);
     } catch (const std::exception& e) {
       return failure(Kind::storage, e.what());
     }
@@ -133,23 +133,22 @@ Result<Restored> restore(const StateFolder& folder, std::istream& from, const st
   if (auto made = folder.create(); !made) return tl::unexpected(made.error());
   const auto lock = ServiceLock::take(folder);
   if (!lock) return failure(Kind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
+  if (auto finished = replacement::require_finished(folder); !finished) return tl::unexpected(finished.error());
   if (holds_something(folder) && !replace)
     return failure(Kind::conflict, fmt::format("there are devices or keys in {} already: --replace moves them aside", folder.root.string()));
-  const auto arriving = folder.root / "drydock.db.restoring";
   const auto work = [&]() -> Result<Restored> {
-    if (auto copied = copy(from, arriving); !copied) return tl::unexpected(copied.error());
-    store::OldBackup backup(arriving);
+    const auto fresh = replacement::prepare(folder);
+    if (!fresh) return tl::unexpected(fresh.error());
+    if (auto copied = copy(from, fresh->database()); !copied) return tl::unexpected(copied.error());
+    store::OldBackup backup(fresh->database());
     if (auto good = check(backup); !good) return failure(good.error().kind, fmt::format("{}: {}", name, good.error().message));
-    Restored restored;
-    if (holds_something(folder)) restored.moved_to = move_aside(folder);
-    auto contents = unpack(backup, folder);
+    auto contents = unpack(backup, *fresh);
     if (!contents) return failure(contents.error().kind, fmt::format("{}: {}", name, contents.error().message));
-    restored.contents = *contents;
     backup.become_database();
-    sync(arriving);
-    std::filesystem::rename(arriving, folder.database());
-    sync(folder.root);
-    return restored;
+    sync(fresh->database());
+    const auto moved_to = replacement::put_in_force(folder);
+    if (!moved_to) return tl::unexpected(moved_to.error());
+    return Restored{*contents, *moved_to};
   };
   Result<Restored> restored = [&]() -> Result<Restored> {
     try {
@@ -158,9 +157,17 @@ Result<Restored> restore(const StateFolder& folder, std::istream& from, const st
       return failure(Kind::storage, fmt::format("{}: {}", name, e.what()));
     }
   }();
-  std::error_code ignored;
-  if (!restored) std::filesystem::remove(arriving, ignored);
+  if (!restored) {
+    replacement::discard(folder);
+    if (!replacement::is_unfinished(folder)) restored.error().message += ". Nothing was changed";
+  }
   return restored;
+}
+
+Result<std::filesystem::path> finish_restore(const StateFolder& folder) {
+  const auto lock = ServiceLock::take(folder);
+  if (!lock) return failure(Kind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
+  return replacement::finish(folder);
 }
 
 }  // namespace drydock::appliance

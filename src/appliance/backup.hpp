@@ -4,6 +4,7 @@
 #include "appliance/state_folder.hpp"
 
 #include <fstream>
+#include <functional>
 
 namespace drydock::appliance {
 
@@ -14,8 +15,10 @@ struct BackupContents {
 };
 
 /// May be called while the service runs. `to` must not be there yet; it is made for its owner only, for it holds the keys. Errors
-/// are the person's to read; then nothing is left behind.
-Result<BackupContents> back_up(const StateFolder& folder, const std::filesystem::path& to);
+/// are the person's to read; then nothing is left behind. `as_owner` does something as the owner of the state folder, where the caller is
+/// somebody else (root): what is in there is read in no other way, and no link is followed.
+using AsOwner = std::function<void(const std::function<void()>&)>;
+Result<BackupContents> back_up(const StateFolder& folder, const std::filesystem::path& to, const AsOwner& as_owner = [](const auto& work) { work(); });
 
 /// `from` is an open backup, `name` what the person calls it. What is in the folder already is a conflict, or with `replace` moved
 /// into a folder beside it, whose name comes back in `moved_to`. Kind::conflict while a service runs.
@@ -23,6 +26,11 @@ struct Restored {
   BackupContents contents;
   std::filesystem::path moved_to;
 };
+/// Prepared beside what is there, and put in force as a whole: a failure before that changes nothing, an interruption behind it is for
+/// finish_restore().
 Result<Restored> restore(const StateFolder& folder, std::istream& from, const std::string& name, bool replace);
+
+/// Where an interrupted restore had been decided already. Where the old contents are now; empty when there were none.
+Result<std::filesystem::path> finish_restore(const StateFolder& folder);
 
 }  // namespace drydock::appliance

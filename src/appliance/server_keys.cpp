@@ -2,6 +2,7 @@
 
 #include "crypto/hash.hpp"
 #include "firmware/files.hpp"
+#include "store/database.hpp"
 
 #include <algorithm>
 #include <asio/ip/address_v4.hpp>
@@ -24,6 +25,37 @@ Result<void> write_key(const std::filesystem::path& file, const std::string& pem
   return firmware::write_file(file, view_of(pem));
 }
 
+std::filesystem::path beginning_of(const std::filesystem::path& file) { return file.string() + ".new"; }
+
+// What shows that devices may know this server by a key.
+std::string trace_of_use(const StateFolder& folder) {
+  if (std::filesystem::exists(folder.database())) return folder.database().string();
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder.firmware(), error), end; !error && entry != end; entry.increment(error))
+    if (entry->path().extension() == ".bin") return entry->path().string();
+  for (const auto& key : {folder.server_key(), folder.udp_server_key()})
+    if (std::filesystem::exists(key)) return key.string();
+  return "";
+}
+
+// Both or none: they are written whole under other names first. A first start that was killed between two renames is gone on with.
+Result<void> create_both(const StateFolder& folder) {
+  const bool begun = std::filesystem::exists(beginning_of(folder.server_key()));
+  if (!begun) {
+    const auto udp = crypto::EcPrivateKey::generate();
+    const auto tcp = crypto::RsaPrivateKey::generate(key_bits);
+    if (auto written = firmware::write_file(beginning_of(folder.udp_server_key()), view_of(udp.to_pem())); !written) return written;
+    if (auto written = firmware::write_file(beginning_of(folder.server_key()), view_of(tcp.to_pem())); !written) return written;
+  }
+  for (const auto& file : {folder.udp_server_key(), folder.server_key()}) {
+    std::error_code error;
+    if (std::filesystem::exists(beginning_of(file))) std::filesystem::rename(beginning_of(file), file, error);
+    if (error) return failure(Kind::storage, fmt::format("{} cannot be written: {}", file.string(), error.message()));
+  }
+  firmware::sync_folder(folder.root);
+  return {};
+}
+
 }  // namespace
 
 Result<crypto::RsaPrivateKey> load_server_key(const StateFolder& folder) {
@@ -39,12 +71,6 @@ Result<crypto::RsaPrivateKey> load_server_key(const StateFolder& folder) {
 Result<crypto::RsaPrivateKey> create_server_key(const StateFolder& folder) {
   auto key = crypto::RsaPrivateKey::generate(key_bits);
   if (auto written = write_key(folder.server_key(), key.to_pem()); !written) return tl::unexpected(written.error());
-  return key;
-}
-
-Result<crypto::RsaPrivateKey> load_or_create_server_key(const StateFolder& folder) {
-  auto key = load_server_key(folder);
-  if (!key && key.error().kind == Kind::not_found) return create_server_key(folder);
   return key;
 }
 
@@ -64,10 +90,26 @@ Result<crypto::EcPrivateKey> create_udp_server_key(const StateFolder& folder) {
   return key;
 }
 
-Result<crypto::EcPrivateKey> load_or_create_udp_server_key(const StateFolder& folder) {
-  auto key = load_udp_server_key(folder);
-  if (!key && key.error().kind == Kind::not_found) return create_udp_server_key(folder);
-  return key;
+Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder) {
+  constexpr int first_schema_with_udp = 3;
+  auto tcp = load_server_key(folder);
+  auto udp = load_udp_server_key(folder);
+  const auto missing = [](const auto& key) { return !key && key.error().kind == Kind::not_found; };
+  const bool begun = std::filesystem::exists(beginning_of(folder.server_key()));
+  if (missing(tcp) && (begun || (missing(udp) && trace_of_use(folder).empty()))) {
+    if (auto created = create_both(folder); !created) return tl::unexpected(created.error());
+    tcp = load_server_key(folder);
+    udp = load_udp_server_key(folder);
+  }
+  // From before there were UDP devices.
+  if (tcp && missing(udp) && std::filesystem::exists(folder.database()) && store::schema_version(folder.database()) < first_schema_with_udp) udp = create_udp_server_key(folder);
+  for (const auto& [lost, file] : {std::pair(missing(tcp), folder.server_key()), std::pair(missing(udp), folder.udp_server_key())})
+    if (lost)
+      return failure(Kind::conflict, fmt::format("{} is missing, and {} shows that there was one, by which devices know this server. Restore it from a backup; if it is lost for good, 'drydock keys create' makes "
+                                                 "another, which every device must then be told", file.string(), trace_of_use(folder)));
+  if (!tcp) return tl::unexpected(tcp.error());
+  if (!udp) return tl::unexpected(udp.error());
+  return ServerKeys{std::move(*tcp), std::move(*udp)};
 }
 
 std::string fingerprint(ByteView spki) {

@@ -16,12 +16,17 @@ Result<crypto::RsaPrivateKey> load_server_key(const StateFolder& folder);
 /// Makes and stores one; Kind::conflict when there is one already.
 Result<crypto::RsaPrivateKey> create_server_key(const StateFolder& folder);
 
-Result<crypto::RsaPrivateKey> load_or_create_server_key(const StateFolder& folder);
-
 /// The same for the P-256 key of UDP devices.
 Result<crypto::EcPrivateKey> load_udp_server_key(const StateFolder& folder);
 Result<crypto::EcPrivateKey> create_udp_server_key(const StateFolder& folder);
-Result<crypto::EcPrivateKey> load_or_create_udp_server_key(const StateFolder& folder);
+
+struct ServerKeys {
+  crypto::RsaPrivateKey tcp;
+  crypto::EcPrivateKey udp;
+};
+/// Makes both in a folder that was never used. Kind::conflict when one is missing where a database, firmware or the other key shows
+/// that there was one: a new one in its place would leave every device outside.
+Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder);
 
 /// SHA-256 of the public key, in groups for people to compare.
 std::string fingerprint(ByteView spki);

@@ -1,6 +1,6 @@
 #include "appliance/service.hpp"
 
-#include "appliance/server_keys.hpp"
+#include "appliance/replacement.hpp"
 
 #include "base/asio_tokens.hpp"
 
@@ -33,14 +33,15 @@ Service::Service(asio::io_context& loop, const Configuration& configuration)
     : loop_(loop), configuration_(configuration), folder_{configuration.state_folder}, files_(folder_.firmware()), supervision_(loop.get_executor()) {
   or_throw(folder_.create());
   lock_.emplace(or_throw(ServiceLock::take(folder_)));
+  or_throw(replacement::require_finished(folder_));
+  replacement::discard(folder_);
   files_.sweep();
+  server_keys_.emplace(or_throw(load_or_create_server_keys(folder_)));
   auto database = store::Database::open(folder_.database(), store::Access::read_write);
-  server_key_.emplace(or_throw(load_or_create_server_key(folder_)));
-  udp_server_key_.emplace(or_throw(load_or_create_udp_server_key(folder_)));
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
-  Services services{loop_, *writer_, files_, *server_key_, random_, crypto::Workshop(pool_.get_executor())};
+  Services services{loop_, *writer_, files_, server_keys_->tcp, random_, crypto::Workshop(pool_.get_executor())};
   appliance_ = std::make_unique<Appliance>(std::move(services), configuration_);
-  const UdpSide::Services udp{loop_, *writer_, *udp_server_key_, random_, crypto::Workshop(pool_.get_executor()), *appliance_};
+  const UdpSide::Services udp{loop_, *writer_, server_keys_->udp, random_, crypto::Workshop(pool_.get_executor()), *appliance_};
   udp_ = std::make_unique<UdpSide>(udp);
 }
 

@@ -3,6 +3,7 @@
 
 #include "appliance/appliance.hpp"
 #include "appliance/change_watch.hpp"
+#include "appliance/server_keys.hpp"
 #include "appliance/state_folder.hpp"
 #include "appliance/supervision.hpp"
 #include "appliance/udp_side.hpp"
@@ -37,8 +38,8 @@ public:
   const Appliance& appliance() const { return *appliance_; }
   store::Writer& writer() { return *writer_; }
   const StateFolder& folder() const { return folder_; }
-  const crypto::RsaPrivateKey& server_key() const { return *server_key_; }
-  const crypto::EcPrivateKey& udp_server_key() const { return *udp_server_key_; }
+  const crypto::RsaPrivateKey& server_key() const { return server_keys_->tcp; }
+  const crypto::EcPrivateKey& udp_server_key() const { return server_keys_->udp; }
 
 private:
   Result<void> listen();
@@ -50,8 +51,7 @@ private:
   Configuration configuration_;
   StateFolder folder_;
   std::optional<ServiceLock> lock_;
-  std::optional<crypto::RsaPrivateKey> server_key_;
-  std::optional<crypto::EcPrivateKey> udp_server_key_;
+  std::optional<ServerKeys> server_keys_;
   crypto::SystemRandom random_;
   asio::thread_pool pool_{1};
   std::unique_ptr<store::Writer> writer_;

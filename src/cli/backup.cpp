@@ -18,11 +18,25 @@ std::string told(const appliance::BackupContents& contents) {
 int backup(const Context& context, const std::filesystem::path& file) {
   const auto folder = folder_of(context);
   require_state(folder);
-  // The file goes where the person may write, and is theirs; SQLite sees to it that what it makes beside the database is not.
+  // The file goes where the person may write, and is theirs; what is in the state folder is read as its owner.
   const AsCaller caller;
-  const auto contents = appliance::back_up(folder, std::filesystem::absolute(file));
+  const auto as_owner = [](const std::function<void()>& work) {
+    const AsOwner owner;
+    work();
+  };
+  const auto contents = appliance::back_up(folder, std::filesystem::absolute(file), as_owner);
   if (!contents) return complain(contents.error().message);
   fmt::print("Wrote {} ({} kB): {}.\nKeep it where nobody else can read it: who has the keys can be this server.\n", file.string(), contents->bytes / 1024, told(*contents));
+  return 0;
+}
+
+int finish_restore(const Context& context) {
+  const auto folder = folder_of(context);
+  require_access(folder);
+  const auto moved_to = appliance::finish_restore(folder);
+  if (!moved_to) return complain(moved_to.error().message);
+  fmt::print("The restore into {} is finished.\n", folder.root.string());
+  if (!moved_to->empty()) fmt::print("What was there before is now in {}.\n", moved_to->string());
   return 0;
 }
 

@@ -1,3 +1,4 @@
+#include "appliance/replacement.hpp"
 #include "appliance/server_keys.hpp"
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
@@ -46,7 +47,8 @@ void check_folder(Report& report, const appliance::StateFolder& folder) {
 }
 
 template <class Key>
-void check_key(Report& report, const std::string& what, const Result<Key>& key, const std::filesystem::path& file) {
+void check_key(Report& report, const std::string& what, const Result<Key>& key, const std::filesystem::path& file, bool used) {
+  if (!key && key.error().kind == Kind::not_found && used) return report.bad(what, file.string() + " is missing: restore it from a backup, for devices know this server by it. If it is lost for good, 'drydock keys create' makes another, which every device must then be told");
   if (!key && key.error().kind == Kind::not_found) return report.later(what, file.string() + " is not there: 'drydock keys create' makes it, and so does the first start");
   if (!key) return report.bad(what, key.error().message);
   if (others_may(file)) return report.bad(what, fmt::format("{} may be read by others: 'sudo chmod 600 {}'", file.string(), file.string()));
@@ -100,8 +102,9 @@ int check(const Context& context) {
     report.later("state folder", fmt::format("{} is not there yet: the first start of 'drydock serve' makes it", folder.root.string()));
   } else {
     check_folder(report, folder);
-    check_key(report, "key for TCP", appliance::load_server_key(folder), folder.server_key());
-    check_key(report, "key for UDP", appliance::load_udp_server_key(folder), folder.udp_server_key());
+    if (const auto finished = appliance::replacement::require_finished(folder); !finished) report.bad("restore", finished.error().message);
+    check_key(report, "key for TCP", appliance::load_server_key(folder), folder.server_key(), folder.exists());
+    check_key(report, "key for UDP", appliance::load_udp_server_key(folder), folder.udp_server_key(), folder.exists());
     try {
       if (folder.exists()) check_database(report, folder);
       else report.later("database", fmt::format("{} is not there yet: the first start of 'drydock serve' makes it", folder.database().string()));

@@ -68,6 +68,7 @@ int status(const Context& context);
 
 int check(const Context& context);
 int backup(const Context& context, const std::filesystem::path& file);
+int finish_restore(const Context& context);
 int restore(const Context& context, const std::filesystem::path& file, bool replace);
 
 }  // namespace drydock::cli

@@ -47,4 +47,11 @@ AsCaller::~AsCaller() {
   if (user != 0) become(user, group);
 }
 
+AsOwner::AsOwner() {
+  if (user != 0) become(user, group);
+}
+AsOwner::~AsOwner() {
+  if (user != 0) become(0, 0);
+}
+
 }  // namespace drydock::cli

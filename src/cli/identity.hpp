@@ -24,6 +24,15 @@ public:
   AsCaller& operator=(const AsCaller&) = delete;
 };
 
+/// Within an AsCaller: as the owner again.
+class AsOwner {
+public:
+  AsOwner();
+  ~AsOwner();
+  AsOwner(const AsOwner&) = delete;
+  AsOwner& operator=(const AsOwner&) = delete;
+};
+
 /// A file that the person named, read as the person. Kind::not_found, Kind::too_large, Kind::storage.
 Result<Bytes> read_named(const std::filesystem::path& file, std::size_t limit);
 

@@ -44,6 +44,7 @@ Result<std::string> host_for_devices(const std::string& asked, const std::string
 int keys_create(const Context& context) {
   const auto folder = folder_of(context);
   require_access(folder);
+  require_finished(folder);
   if (const auto made = folder.create(); !made) return complain(made.error().message);
   const auto tcp = appliance::create_server_key(folder);
   const auto udp = appliance::create_udp_server_key(folder);
@@ -57,6 +58,7 @@ int keys_create(const Context& context) {
 int keys_show(const Context& context) {
   const auto folder = folder_of(context);
   require_access(folder);
+  require_finished(folder);
   const auto tcp = appliance::load_server_key(folder);
   const auto udp = appliance::load_udp_server_key(folder);
   for (const auto* error : {tcp ? nullptr : &tcp.error(), udp ? nullptr : &udp.error()})
@@ -95,14 +97,13 @@ int keys_export(const Context& context, const KeyExport& what) {
   const auto folder = folder_of(context);
   require_access(folder);
   if (const auto made = folder.create(); !made) return complain(made.error().message);
-  const auto tcp = appliance::load_or_create_server_key(folder);
-  if (!tcp) return complain(tcp.error().message);
-  const auto udp = appliance::load_or_create_udp_server_key(folder);
-  if (!udp) return complain(udp.error().message);
+  require_finished(folder);
+  const auto keys = appliance::load_or_create_server_keys(folder);
+  if (!keys) return complain(keys.error().message);
   const auto host = host_for_devices(what.host, context.configuration.address);
   if (!host) return complain(host.error().message);
   const auto port = what.udp ? context.configuration.udp_port : context.configuration.tcp_port;
-  const auto spki = what.udp ? udp->public_key_spki() : tcp->public_key_spki();
+  const auto spki = what.udp ? keys->udp.public_key_spki() : keys->tcp.public_key_spki();
   const auto& layout = what.udp ? appliance::udp_key_file : appliance::tcp_key_file;
   const auto content = what.whole_file ? appliance::server_key_file(layout, spki, *host, port) : Result<Bytes>(spki);
   if (!content) return complain(content.error().message);

@@ -1,11 +1,28 @@
 #include "cli/open_store.hpp"
 
+#include "appliance/replacement.hpp"
+#include "appliance/server_keys.hpp"
+
 #include <cerrno>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace drydock::cli {
+
+store::Database open_to_write(const Context& context) {
+  const auto folder = folder_of(context);
+  require_access(folder);
+  require_finished(folder);
+  if (const auto made = folder.create(); !made) throw store::StoreError(made.error().message);
+  // Keys come before the database: one without them would mean that they were lost.
+  if (const auto keys = appliance::load_or_create_server_keys(folder); !keys) throw store::StoreError(keys.error().message);
+  return store::Database::open(folder.database(), store::Access::read_write);
+}
+
+void require_finished(const appliance::StateFolder& folder) {
+  if (const auto finished = appliance::replacement::require_finished(folder); !finished) throw store::StoreError(finished.error().message);
+}
 
 void require_access(const appliance::StateFolder& folder) {
   if (::access(folder.root.c_str(), R_OK | X_OK) == 0 || errno != EACCES) return;
@@ -16,6 +33,7 @@ void require_access(const appliance::StateFolder& folder) {
 
 void require_state(const appliance::StateFolder& folder) {
   require_access(folder);
+  require_finished(folder);
   if (!folder.exists()) throw store::StoreError("there is nothing in " + folder.root.string() + " yet. Is it the right state folder (--state)? 'drydock serve' makes one");
 }
 

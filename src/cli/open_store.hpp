@@ -11,7 +11,9 @@ inline appliance::StateFolder folder_of(const Context& context) { return {contex
 
 /// Throws store::StoreError when the folder is another user's.
 void require_access(const appliance::StateFolder& folder);
-/// The same when there is nothing in it.
+/// Throws store::StoreError when a restore into it was interrupted.
+void require_finished(const appliance::StateFolder& folder);
+/// All that, and when there is nothing in it.
 void require_state(const appliance::StateFolder& folder);
 
 /// For looking. Throws store::StoreError, also when there is no state folder yet.
@@ -21,12 +23,7 @@ inline store::Database open_to_read(const Context& context) {
   return store::Database::open(folder.database(), store::Access::read_only);
 }
 
-/// For changing; makes the folder where there is none. Throws store::StoreError.
-inline store::Database open_to_write(const Context& context) {
-  const auto folder = folder_of(context);
-  require_access(folder);
-  if (const auto made = folder.create(); !made) throw store::StoreError(made.error().message);
-  return store::Database::open(folder.database(), store::Access::read_write);
-}
+/// For changing; makes the folder, and the server's keys, where there are none. Throws store::StoreError.
+store::Database open_to_write(const Context& context);
 
 }  // namespace drydock::cli

@@ -45,8 +45,8 @@ bool write_all(int fd, ByteView content) {
 
 }  // namespace
 
-Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit) {
-  const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit, Links links) {
+  const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | (links == Links::refuse ? O_NOFOLLOW : 0)));
   if (!in.open()) return system_failure(file, "cannot be opened");
   struct stat status{};
   if (::fstat(in.get(), &status) != 0) return system_failure(file, "cannot be read");
@@ -75,10 +75,13 @@ Result<void> write_file(const std::filesystem::path& file, ByteView content, Rea
     ::unlink(temporary.c_str());
     return error;
   }
-  // The rename lasts only once the folder is synced too.
+  sync_folder(folder);
+  return {};
+}
+
+void sync_folder(const std::filesystem::path& folder) {
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.open()) ::fsync(directory.get());
-  return {};
 }
 
 Result<void> ModuleFiles::save(const std::string& sha256, ByteView content) const {
@@ -109,7 +112,7 @@ Result<std::shared_ptr<const Bytes>> ModuleFiles::load(const std::string& sha256
     if (found != in_use_.end())
       if (auto shared = found->second.lock()) return shared;
   }
-  auto content = read_file(path_of(sha256), limits::module_file);
+  auto content = read_file(path_of(sha256), limits::module_file, Links::refuse);
   if (!content) return tl::unexpected(content.error());
   if (to_hex(crypto::sha256(*content)) != sha256)
     return failure(Kind::storage, fmt::format("{} was damaged on disk: remove the module and add it again", path_of(sha256).string()));

@@ -3,8 +3,11 @@
 #include "store/migrations.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace drydock::store {
 namespace {
@@ -64,6 +67,14 @@ void check_identity(SQLite::Database& sql, const std::filesystem::path& file, Ac
     throw StoreError(fmt::format("the database {} was written by an older Drydock: start 'drydock serve' once, which brings it up to date", file.string()));
 }
 
+// There are keys of sessions in it, and SQLite makes what lies beside it with the same rights.
+void for_owner_only(const std::filesystem::path& file) {
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return;   // SQLite says why
+  ::fchmod(fd, 0600);
+  ::close(fd);
+}
+
 void prepare(SQLite::Database& sql, const std::filesystem::path& file, Access access) {
   check_identity(sql, file, access);
   sql.exec("PRAGMA foreign_keys = ON");
@@ -84,12 +95,22 @@ Database::~Database() = default;
 
 Database Database::open(const std::filesystem::path& file, Access access, const char* vfs) {
   const int mode = access == Access::read_only ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
+  if (access == Access::read_write && vfs == nullptr) for_owner_only(file);
   try {
     auto sql = std::make_unique<SQLite::Database>(file.string(), mode, busy_milliseconds, vfs ? vfs : "");
     prepare(*sql, file, access);
     return Database(std::move(sql));
   } catch (const SQLite::Exception& e) {
     explain(file, e);
+  }
+}
+
+int schema_version(const std::filesystem::path& file) {
+  try {
+    SQLite::Database sql(file.string(), SQLite::OPEN_READONLY, busy_milliseconds);
+    return pragma(sql, "user_version");
+  } catch (const SQLite::Exception&) {
+    return 0;
   }
 }
 

@@ -25,6 +25,9 @@ public:
 /// SQLite's, as it runs.
 const char* library_version();
 
+/// Of a database's schema, without changing it; 0 when it cannot be read.
+int schema_version(const std::filesystem::path& file);
+
 enum class Access { read_only, read_write };
 
 class Database {

@@ -10,6 +10,7 @@
 #include "support/harbour.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 #include <sys/stat.h>
 
 using namespace drydock;
@@ -72,20 +73,43 @@ BOOST_AUTO_TEST_CASE(a_wrong_configuration_says_where_and_what) {
   BOOST_TEST((appliance::load_configuration("/nowhere/drydock.toml").error().kind == Kind::not_found));
 }
 
-BOOST_AUTO_TEST_CASE(the_server_key_is_made_once_readable_by_nobody_else_and_never_replaced) {
+BOOST_AUTO_TEST_CASE(the_server_keys_are_made_once_readable_by_nobody_else_and_never_replaced) {
   TemporaryFolder temporary;
   const appliance::StateFolder folder{temporary.path() / "state"};
   BOOST_REQUIRE(folder.create().has_value());
-  const auto first = appliance::load_or_create_server_key(folder);
-  const auto second = appliance::load_or_create_server_key(folder);
-  BOOST_TEST(to_hex(first->public_key_spki()) == to_hex(second->public_key_spki()));
+  const auto first = appliance::load_or_create_server_keys(folder);
+  const auto second = appliance::load_or_create_server_keys(folder);
+  BOOST_TEST(to_hex(first->tcp.public_key_spki()) == to_hex(second->tcp.public_key_spki()));
+  BOOST_TEST(to_hex(first->udp.public_key_spki()) == to_hex(second->udp.public_key_spki()));
   struct stat status{};
   BOOST_REQUIRE(::stat(folder.server_key().c_str(), &status) == 0);
   BOOST_TEST((status.st_mode & 0777) == 0600u);
   BOOST_TEST((appliance::create_server_key(folder).error().kind == Kind::conflict));
   std::filesystem::resize_file(folder.server_key(), 100);
-  BOOST_TEST((appliance::load_or_create_server_key(folder).error().kind == Kind::malformed));
+  BOOST_TEST((appliance::load_or_create_server_keys(folder).error().kind == Kind::malformed));
   BOOST_TEST(std::filesystem::file_size(folder.server_key()) == 100u);
+}
+
+// A new key beside an old one, a database or firmware would leave every device outside without a word.
+BOOST_AUTO_TEST_CASE(no_key_is_made_where_something_shows_that_there_was_one) {
+  const auto try_with = [](auto prepare) {
+    TemporaryFolder temporary;
+    const appliance::StateFolder folder{temporary.path() / "state"};
+    (void)folder.create();
+    prepare(folder);
+    return appliance::load_or_create_server_keys(folder);
+  };
+  const auto refused = [](const auto& keys) { return !keys && keys.error().kind == Kind::conflict && keys.error().message.find("is missing") != std::string::npos; };
+  BOOST_TEST(refused(try_with([](const auto& folder) { (void)appliance::create_udp_server_key(folder); })));
+  BOOST_TEST(refused(try_with([](const auto& folder) { (void)appliance::create_server_key(folder); })));
+  BOOST_TEST(refused(try_with([](const auto& folder) { (void)store::Database::open(folder.database(), store::Access::read_write); })));
+  BOOST_TEST(refused(try_with([](const auto& folder) { std::ofstream(folder.firmware() / (std::string(64, 'a') + ".bin")) << "module"; })));
+  BOOST_TEST(try_with([](const auto&) {}).has_value());
+  // Killed between the two renames of the first start.
+  BOOST_TEST(try_with([](const auto& folder) {
+    (void)appliance::load_or_create_server_keys(folder);
+    std::filesystem::rename(folder.server_key(), folder.server_key().string() + ".new");
+  }).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(server_key_files_are_those_of_the_vectors) {
