@@ -20,3 +20,12 @@ ALTER TABLE devices ADD COLUMN forced INTEGER NOT NULL DEFAULT 0 CHECK (forced I
 
 -- From running time on, which begins with 0: what was tried before counts as tried just now.
 UPDATE attempts SET last_started = 0;
+
+-- Logins end by running time too. Those of before begin their time now.
+UPDATE web_sessions SET created = 0, expires = 2592000000;
+
+-- Browsers that logged in before: wrong tries of others from the same address do not lock them out.
+CREATE TABLE known_browsers (
+  token_sha256 TEXT PRIMARY KEY,
+  created      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -29,7 +29,7 @@ function modulesOf(device) {
 }
 
 function planOf(device) {
-  if (device.missing.length) return el("div", {}, el("p", {}, "Nothing can be sent before these files are in the catalogue:"), el("ul", {}, device.missing.map((m) => el("li", {}, m.words))));
+  if (device.missing.length) return el("div", {}, el("p", {}, "Nothing can be sent before these files are in the catalogue:"), el("ul", {}, device.missing.map((m) => el("li", {}, m.words)), device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`)));
   if (!device.plan.length) return el("p", { class: "quiet" }, "Nothing is to be sent.");
   return el("ol", { class: "plan" }, device.plan.map((step) => el("li", {}, el("strong", {}, titled(step)), ` (${kilobytes(step.size)}): ${step.reason}`)));
 }
@@ -70,10 +70,17 @@ export function showDevice(main, id) {
   const showButtons = (device) => {
     const state = stateOf(device);
     buttons.replaceChildren(...[
-      device.changed_key_seen > 0 && action("Trust its new key", tell("approve", "Its new key is trusted from now on.", { new_key: true }), { class: "primary" }),
+      device.changed_key && action("Trust its new key…", async () => {
+        const question = `Somebody who says to be this device came with another key, ${time(device.changed_key_seen)}.\n\nOn file: ${device.fingerprint}\nNew: ${device.changed_key}\n\n` +
+          "Trust the new key only if the keys of this device were renewed on purpose.";
+        if (!confirm(question)) return;
+        await post(`devices/${id}/approve`, { new_key: device.changed_key });
+        notify("Its new key is trusted from now on.");
+      }, { class: "primary" }),
       device.approval !== "approved" && action("Approve", tell("approve", "Approved."), { class: "primary" }),
       device.approval !== "refused" && action("Refuse", tell("refuse", "Refused.")),
       (state === "parked" || state === "waiting") && action("Retry now", tell("retry", "It is tried again."), { class: "primary" }),
+      state === "updates_disabled" && !device.forced && action("Update all the same", tell("force", "It is told to take its next update though its application disabled updates."), { class: "primary" }),
       device.held ? action("Release", tell("release", "It is updated again."), { class: "primary" }) : action("Hold", tell("hold", "It is held back from updates.")),
       action("Rename", async () => {
         const name = prompt("A name for this device", device.name);
@@ -90,7 +97,7 @@ export function showDevice(main, id) {
     const device = await get(`devices/${id}`);
     history.replaceChildren(
       el("h2", {}, "Steps"), device.steps.length ? table(["Module", "When", "State", "Bytes", "Why"], device.steps.map((s) => [
-        `${s.module} version ${s.version}`, time(s.planned_at), s.state, `${kilobytes(s.bytes_acknowledged)} of ${kilobytes(s.bytes_total)}`, s.error || s.reason])) : el("p", { class: "quiet" }, "None yet."),
+        `${s.module} version ${s.version} (${s.sha256.slice(0, 8)})`, time(s.planned_at), s.state, `${kilobytes(s.bytes_acknowledged)} of ${kilobytes(s.bytes_total)}`, s.error || s.reason])) : el("p", { class: "quiet" }, "None yet."),
       el("h2", {}, "History"), table(["When", "What"], device.history.map((h) => [time(h.at), h.words])));
   };
   const show = (device) => {
@@ -99,9 +106,9 @@ export function showDevice(main, id) {
     words.dataset.state = stateOf(device);
     bar.hidden = !device.progress;
     if (device.progress) bar.value = (100 * device.progress.bytes) / device.progress.bytes_total;
-    setText(facts, `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : "last seen " + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)} · ${device.id}`);
+    setText(facts, `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : (device.session_known ? "session known, last heard " : "last seen ") + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)} · ${device.id}`);
     // Everything below changes rarely: it is built again only when it does.
-    const key = JSON.stringify([device.name, device.approval, device.state, device.state_words, device.held, device.changed_key_seen, device.modules, device.plan, device.missing, device.targets, catalogue.length]);
+    const key = JSON.stringify([device.name, device.approval, device.state, device.state_words, device.held, device.changed_key, device.forced, device.modules, device.plan, device.missing, device.targets, catalogue.length]);
     if (key === shownKey) return;
     shownKey = key;
     modules.replaceChildren(modulesOf(device));

@@ -28,7 +28,7 @@ class Row {
     setText(this.words, stateWords(device));
     setText(this.link, nameOf(device));
     setText(this.platform, device.platform_name + (device.safe_mode ? ", safe mode" : ""));
-    setText(this.seen, device.connected ? "online" : ago(device.last_seen));
+    setText(this.seen, device.connected ? "online" : (device.session_known ? "heard " : "") + ago(device.last_seen));
     this.seen.className = device.connected ? "online" : "";
     setText(this.versions, versionsOf(device));
     this.approve.hidden = !(fleet.mayChange && device.approval === "pending");
@@ -45,6 +45,12 @@ export function showFleet(main) {
   const filter = el("select", { "aria-label": "Show" }, el("option", { value: "" }, "all states"), Object.entries(stateNames).map(([value, name]) => el("option", { value }, name)));
   const empty = el("p", { class: "quiet", hidden: true });
   const pause = action("", async () => { await post(fleet.paused ? "fleet/resume" : "fleet/pause"); });
+  const forget = action("Forget all waiting", async () => {
+    const waiting = [...fleet.devices.values()].filter((device) => device.approval === "pending").length;
+    if (!confirm(`Forget ${waiting} device${waiting === 1 ? "" : "s"} that wait${waiting === 1 ? "s" : ""} for approval? They may come again.`)) return;
+    await post("fleet/forget_pending");
+    notify("Forgotten.");
+  }, { class: "danger", hidden: true });
   const update = action("Update all", async () => { await post("fleet/update"); notify("Every approved device is looked at again."); });
 
   const shown = (row) => (!filter.value || row.state === filter.value) && row.text.includes(search.value.trim().toLowerCase());
@@ -70,6 +76,7 @@ export function showFleet(main) {
     const well = total > 0 && counts.get("current") === total;
     setText(summary, `${total} device${total === 1 ? "" : "s"}, ${online} online${parts.length ? ": " + parts.join(", ") : ""}${fleet.paused ? ". All updates are paused" : ""}.`);
     summary.className = well ? "well" : counts.get("parked") || counts.get("blocked") || counts.get("unknown_key") ? "trouble" : "";
+    forget.hidden = !counts.get("awaiting_approval");
     setText(pause, fleet.paused ? "Resume updates" : "Pause updates");
   };
   const rebuild = () => {
@@ -92,7 +99,7 @@ export function showFleet(main) {
   filter.addEventListener("change", refilter);
   main.replaceChildren(
     el("h1", { class: "visually-hidden" }, "Fleet"), summary,
-    el("div", { class: "bar" }, search, filter, el("span", { class: "grow" }), fleet.mayChange && pause, fleet.mayChange && update),
+    el("div", { class: "bar" }, search, filter, el("span", { class: "grow" }), fleet.mayChange && forget, fleet.mayChange && pause, fleet.mayChange && update),
     el("table", { class: "fleet" }, el("thead", {}, el("tr", {}, columns.map((name) => el("th", { scope: "col" }, name)))), body), empty);
   fleet.addEventListener("change", onChange);
   onChange({ detail: null });

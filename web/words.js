@@ -14,7 +14,7 @@ const states = {
 
 /** One word for where a device stands: what the filter and the coloured mark go by. */
 export function stateOf(device) {
-  if (device.changed_key_seen) return "unknown_key";
+  if (device.changed_key) return "unknown_key";
   if (device.approval === "pending") return "awaiting_approval";
   if (device.approval === "refused") return "refused";
   if (device.held) return "held";

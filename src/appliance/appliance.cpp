@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
-#include <charconv>
 #include <fmt/core.h>
 
 namespace drydock::appliance {
@@ -34,12 +33,6 @@ struct Stored {
   bool paused = false;
 };
 
-std::int64_t load_running(store::Database& db) {
-  const auto text = store::load_setting(db, RunningTime::setting).value_or("");
-  std::int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 Stored load_everything(store::Database& db) {
   Stored stored;
@@ -81,7 +74,7 @@ asio::awaitable<Result<void>> Appliance::start() {
     stored_state.unfinished = store::devices_with_running_update(db);
     for (const auto& row : stored_state.devices)
       if (store::step_in_flight(db, row.id)) stored_state.in_flight.push_back(row.id);
-    stored_state.running = load_running(db);
+    stored_state.running = RunningTime::parse(store::load_setting(db, RunningTime::setting).value_or(""));
     return stored_state;
   };
   auto stored = co_await services_.writer.perform<Stored>(std::move(load));

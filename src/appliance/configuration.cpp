@@ -43,6 +43,19 @@ bool take_flag(const toml::node& node, bool& into) {
   return value.has_value();
 }
 
+bool take_list(const toml::node& node, std::vector<std::string>& into) {
+  const auto* array = node.as_array();
+  if (array == nullptr) return false;
+  std::vector<std::string> list;
+  for (const auto& element : *array) {
+    const auto text = element.value_exact<std::string>();
+    if (!text || text->empty()) return false;
+    list.push_back(*text);
+  }
+  into = std::move(list);
+  return true;
+}
+
 template <class Word, class Parse>
 bool take_word(const toml::node& node, Word& into, Parse parse) {
   const auto value = node.value_exact<std::string>();
@@ -71,6 +84,8 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"web.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.address); }, "an IP address in quotes"}},
       {"web.port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.web.port, 0, 65535); }, "a port number, 0 to 65535"}},
       {"web.certificate", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.certificate); }, "a path in quotes"}},
+      {"web.hosts", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.hosts); }, "a list of names in quotes"}},
+      {"web.trusted_proxies", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.trusted_proxies); }, "a list of IP addresses in quotes"}},
       {"web.guests", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.guests); }, "true or false"}},
       {"log.level", {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); }, "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
   };
@@ -166,6 +181,11 @@ std::string default_configuration_text() {
 # A PEM file with certificate and private key, for TLS. Where the system's CivetWeb cannot do that (Debian 12 and 13), Drydock
 # says so and does not start; put a reverse proxy in front instead.
 #certificate = "/etc/drydock/page.pem"
+# Names under which browsers reach the page, besides its addresses and names that exist in local networks only (one word, .local, .lan,
+# .internal, .home.arpa): others are refused, as a page from elsewhere may have pointed a name of its own at this machine.
+#hosts = []
+# Addresses of reverse proxies in front of the page, ["127.0.0.1"] for one on this machine: who they speak for is read from X-Forwarded-For.
+#trusted_proxies = []
 # Whether the fleet may be looked at, and nothing else, without logging in.
 #guests = false
 

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace drydock::appliance {
 
@@ -33,6 +35,8 @@ struct Configuration {
     std::string address;                  ///< empty: as for devices
     std::uint16_t port = 8080;
     std::filesystem::path certificate;    ///< PEM, certificate and key; empty: no TLS
+    std::vector<std::string> hosts;              ///< further names under which the page is reached
+    std::vector<std::string> trusted_proxies;    ///< addresses of reverse proxies, whose X-Forwarded-For is believed
     bool guests = false;                  ///< the fleet may be looked at without logging in
   };
   Web web = {};

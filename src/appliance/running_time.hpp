@@ -4,14 +4,24 @@
 
 #include "base/clock.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace drydock::appliance {
 
 class RunningTime {
 public:
   static constexpr const char* setting = "running_ms";
+
+  /// What was written down; 0 for nothing, or nonsense.
+  static std::int64_t parse(const std::string& text) {
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return std::max<std::int64_t>(value, 0);
+  }
 
   /// `before`: milliseconds of earlier runs.
   void begin(std::int64_t before) {

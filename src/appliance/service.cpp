@@ -81,6 +81,7 @@ Result<void> Service::listen() {
 
 asio::awaitable<void> Service::watch_changes() {
   while (co_await changes_->changed()) {
+    writer_->post([told = on_change_](store::Database& db) { told(db); });
     const auto reloaded = co_await appliance_->reload();
     if (!reloaded) log::error("{}", reloaded.error().message);
   }

@@ -31,6 +31,9 @@ public:
   /// stop() at each SIGTERM or SIGINT.
   void stop_on_signals();
 
+  /// Called on the writer's thread when somebody else changed the database: the command line did.
+  void on_change(std::function<void(store::Database&)> told) { on_change_ = std::move(told); }
+
   bool stopping() const { return stopping_; }
   std::uint16_t tcp_port() const { return listener_->port(); }
   std::uint16_t udp_port() const { return udp_->port(); }
@@ -61,6 +64,7 @@ private:
   std::unique_ptr<transport::TcpListener> listener_;
   std::unique_ptr<ChangeWatch> changes_;
   std::unique_ptr<asio::signal_set> signals_;
+  std::function<void(store::Database&)> on_change_ = [](store::Database&) {};
   Supervision supervision_;
   bool stopping_ = false;
   bool in_a_hurry_ = false;

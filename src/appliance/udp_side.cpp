@@ -9,7 +9,8 @@ UdpSide::UdpSide(Services services)
           services_.loop.get_executor(), services_.server_key, services_.random, services_.workshop, keeping_,
           [this](ByteView datagram, const transport::UdpEndpoint& to) { send_(datagram, to); },
           [this](std::shared_ptr<transport::DtlsChannel> channel) { services_.appliance.serve(std::move(channel)); },
-          [this](const Error& why, const std::string& peer) { services_.appliance.handshake_failed(why, peer); }}) {}
+          [this](const Error& why, const std::string& peer) { services_.appliance.handshake_failed(why, peer); },
+          services_.appliance.handshakes(), [this](const std::string& peer) { return services_.appliance.knows_address(peer); }}) {}
 
 asio::awaitable<Result<void>> UdpSide::start() {
   const auto kept = co_await keeping_.take_up();

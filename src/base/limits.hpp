@@ -31,6 +31,8 @@ inline constexpr std::size_t slowest_link = 512;           ///< bytes a second b
 // DTLS. Nothing is kept for an address before it has shown that it receives what is sent to it.
 inline constexpr std::size_t dtls_handshakes = 256;        ///< under way
 inline constexpr std::size_t dtls_handshakes_per_address = 128;
+inline constexpr Rate dtls_strangers{64, 120};             ///< handshakes that one unknown address may begin
+inline constexpr Rate dtls_known{512, 1200};               ///< and one where a device was before: a fleet may be behind it
 inline constexpr std::size_t handshake_message = 2048;     ///< of a device; real ones have at most 94 bytes
 inline constexpr std::uint16_t handshake_messages_ahead = 8;   ///< kept when they come out of order
 inline constexpr std::size_t dtls_sessions = 10'000;       ///< known, with or without a device behind them at the moment
@@ -58,6 +60,11 @@ inline constexpr auto idle_cellular = 26min;               ///< UDP: a ping ever
 // The page. Each open page holds a thread of the web server.
 inline constexpr int page_streams = 16;
 inline constexpr int page_threads = 28;
+inline constexpr int page_connections_per_address = 20;   ///< but for trusted proxies: others find a thread all the same
+inline constexpr std::size_t page_body = 64 * 1024;        ///< but for uploads
+inline constexpr auto page_body_time = 10s;                ///< for all of a body, and as long as slowest_upload needs
+inline constexpr std::size_t slowest_upload = 32 * 1024;   ///< bytes a second
+inline constexpr std::size_t known_browsers = 100;         ///< that logged in before, and are not locked out by others
 
 // Files.
 inline constexpr std::size_t module_file = 4 * 1024 * 1024;

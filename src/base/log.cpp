@@ -58,6 +58,9 @@ std::string printable(std::string_view text) {
   std::string safe(text);
   for (char& c : safe)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  // C1 controls as UTF-8 has them: some terminals take U+009B for the beginning of an escape sequence.
+  for (std::size_t i = 0; i + 1 < safe.size(); ++i)
+    if (static_cast<unsigned char>(safe[i]) == 0xc2 && static_cast<unsigned char>(safe[i + 1]) < 0xa0) safe[i] = safe[i + 1] = '?';
   return safe;
 }
 

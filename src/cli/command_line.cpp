@@ -74,15 +74,19 @@ public:
     add_plan();
     auto* status_command = command(app_, "status", "How the devices are doing", [](const Context& c) { return status(c); });
     with_json(status_command);
+    auto* password = app_.add_subcommand("password", "The password of the page");
+    password->require_subcommand(1);
+    command(*password, "reset", "Forget it, with all logins and API tokens: whoever has the new set-up code sets another", [](const Context& c) { return password_reset(c); });
     command(app_, "check", "Look at configuration, ports, state folder, keys, database and firmware, and say what to do", [](const Context& c) { return check(c); });
     auto* backup_command = command(app_, "backup", "Write everything, keys included, into one file; the service may run meanwhile", [this](const Context& c) { return backup(c, file_); });
     backup_command->add_option("file", file_, "The file to make")->required();
-    auto* restore_command = command(app_, "restore", "Bring a backup back, on this machine or another", [this](const Context& c) { return pending_ ? finish_restore(c) : restore(c, file_, clear_); });
+    auto* restore_command = app_.add_subcommand("restore", "Bring a backup back, on this machine or another");
     auto* backup_file = restore_command->add_option("file", file_, "A file that 'drydock backup' made")->check(CLI::ExistingFile);
     restore_command->add_flag("--replace", clear_, "Move what is there already aside");
     auto* finish = restore_command->add_flag("--finish", pending_, "Finish a restore that was interrupted")->excludes(backup_file);
-    restore_command->final_callback([backup_file, finish] {
-      if (backup_file->count() + finish->count() == 0) throw CLI::RequiredError("file");
+    restore_command->callback([this, backup_file, finish] {
+      if (backup_file->count() + finish->count() == 0) throw CLI::RequiredError("file or --finish");
+      action_ = [this](const Context& c) { return pending_ ? finish_restore(c) : restore(c, file_, clear_); };
     });
     auto* config = app_.add_subcommand("config", "The configuration file");
     config->require_subcommand(1);

@@ -65,6 +65,7 @@ struct PlanOptions {
 int plan(const Context& context, const PlanOptions& options);
 
 int status(const Context& context);
+int password_reset(const Context& context);
 
 int check(const Context& context);
 int backup(const Context& context, const std::filesystem::path& file);

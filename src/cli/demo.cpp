@@ -60,6 +60,7 @@ Firmware from_folder(const std::filesystem::path& folder) {
 void stock(const std::filesystem::path& state, const Firmware& firmware) {
   const appliance::StateFolder folder{state};
   if (const auto made = folder.create(); !made) throw std::runtime_error(made.error().message);
+  if (const auto keys = appliance::load_or_create_server_keys(folder); !keys) throw std::runtime_error(keys.error().message);
   auto db = store::Database::open(folder.database(), store::Access::read_write);
   const auto add = [&](const Bytes& file, const std::string& name) {
     const auto appraised = appliance::appraise(file, name);

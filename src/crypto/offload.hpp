@@ -10,6 +10,7 @@
 #include <asio/prefer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -44,17 +45,25 @@ asio::awaitable<void> cross(asio::any_io_executor pool, asio::any_io_executor ho
 
 }  // namespace detail
 
-/// `work` returns a T and must not throw.
+/// What `work` throws is thrown again where it is awaited.
 template <class T>
 asio::awaitable<T> offload(const Workshop& workshop, std::function<T()> work) {
   if (!workshop.pool()) co_return work();
   auto result = std::make_shared<std::optional<T>>();
   auto job = std::make_shared<std::function<void()>>();
-  *job = [result, work = std::move(work)] { result->emplace(work()); };
+  auto thrown = std::make_shared<std::exception_ptr>();
+  *job = [result, thrown, work = std::move(work)] {
+    try {
+      result->emplace(work());
+    } catch (...) {
+      *thrown = std::current_exception();
+    }
+  };
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   // Tracked: the loop must not end while somebody waits for the pool.
   const asio::any_io_executor home = asio::prefer(executor, asio::execution::outstanding_work.tracked);
   co_await detail::cross<T>(*workshop.pool(), home, job);
+  if (*thrown) std::rethrow_exception(*thrown);
   co_return std::move(**result);
 }
 

@@ -237,9 +237,15 @@ asio::awaitable<Result<Reason>> Conversation::keep_company(Clock::time_point unt
 }
 
 asio::awaitable<Result<void>> Conversation::force_updates() {
-  auto event = event_message("particle/device/updates/forced", "true");
-  event.id = next_message_id();
-  co_return co_await channel_.send(event);
+  // It answers only when the value changes, and in a resumed session nobody knows what it is.
+  for (const auto* value : {"false", "true"}) {
+    if (!facts_.resumed && value == std::string_view("false")) continue;
+    auto event = event_message("particle/device/updates/forced", value);
+    event.id = next_message_id();
+    if (!channel_.reliable()) event.type = Type::confirmable;
+    if (const auto sent = co_await channel_.send(event); !sent) co_return sent;
+  }
+  co_return Result<void>{};
 }
 
 asio::awaitable<Result<bool>> Conversation::wait_for_reset(Clock::time_point until) {

@@ -14,11 +14,28 @@ firmware::Inventory Facts::inventory() const {
   return inventory;
 }
 
+namespace {
+
+// Of the system module, which follows Device OS's (PROTOCOL §1.4); 0 when the device reports none.
+std::uint16_t system_version(const Facts& facts) {
+  if (facts.hello.system_version != 0) return facts.hello.system_version;
+  const auto known = facts.inventory();
+  const auto* part = known.find({firmware::Function::system_part, 1});
+  return part == nullptr ? std::uint16_t{0} : part->version;
+}
+
+}  // namespace
+
 bool Facts::resets_without_a_word() const {
   constexpr std::uint16_t first_that_answers = 300;
-  const auto known = inventory();
-  const auto* part = known.find({firmware::Function::system_part, 1});
-  return hello.system_version == 0 && part != nullptr && part->version < first_that_answers;
+  const auto version = system_version(*this);
+  return version != 0 && version < first_that_answers;
+}
+
+bool Facts::sends_synchronously() const {
+  constexpr std::uint16_t first_that_does_not = 2000;
+  const auto version = system_version(*this);
+  return version != 0 && version < first_that_does_not;
 }
 
 std::uint16_t Facts::usable_chunk_size() const {

@@ -33,6 +33,9 @@ struct Facts {
   /// Devices before 0.8 reset after UpdateDone without a word (PROTOCOL §5.3): their system module has a version below 300.
   bool resets_without_a_word() const;
 
+  /// Devices before 2.0 send some messages synchronously: over UDP they hear nothing else until those are acknowledged.
+  bool sends_synchronously() const;
+
   /// For the planner. Only with a system Describe.
   firmware::Inventory inventory() const;
 };

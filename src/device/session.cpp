@@ -33,6 +33,7 @@ asio::awaitable<Result<transfer::Delivery>> send_module(Conversation& device, Be
   transfer::ChunkedOptions options;
   options.offer_fast = offer_fast;
   options.chunk_size = facts.usable_chunk_size();
+  options.waits_for_answers = facts.sends_synchronously();
   co_return co_await transfer::send_chunked(device, *what.image, options, progress);
 }
 

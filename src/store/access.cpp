@@ -54,6 +54,28 @@ std::vector<WebSession> load_web_sessions(Database& db, std::int64_t now) {
   return sessions;
 }
 
+void save_known_browser(Database& db, const std::string& token_sha256, std::int64_t created, int most) {
+  SQLite::Statement s(db.sql(), "INSERT OR IGNORE INTO known_browsers (token_sha256, created) VALUES (?, ?)");
+  s.bind(1, token_sha256);
+  s.bind(2, created);
+  s.exec();
+  SQLite::Statement trim(db.sql(), "DELETE FROM known_browsers WHERE token_sha256 IN (SELECT token_sha256 FROM known_browsers ORDER BY created DESC LIMIT -1 OFFSET ?)");
+  trim.bind(1, most);
+  trim.exec();
+}
+
+std::vector<std::string> load_known_browsers(Database& db) {
+  SQLite::Statement s(db.sql(), "SELECT token_sha256 FROM known_browsers");
+  std::vector<std::string> list;
+  while (s.executeStep()) list.push_back(s.getColumn(0).getString());
+  return list;
+}
+
+void forget_all_access(Database& db) {
+  remove_setting(db, "password");
+  for (const char* table : {"web_sessions", "known_browsers", "api_tokens"}) db.sql().exec(std::string("DELETE FROM ") + table);
+}
+
 std::int64_t add_api_token(Database& db, const ApiToken& token) {
   SQLite::Statement s(db.sql(), "INSERT INTO api_tokens (name, token_sha256, created) VALUES (?, ?, ?)");
   s.bind(1, token.name);

@@ -17,7 +17,7 @@ void remove_setting(Database& db, const std::string& key);
 
 struct WebSession {
   std::string token_sha256;
-  std::int64_t created = 0;   ///< UTC milliseconds
+  std::int64_t created = 0;   ///< milliseconds of the service's running time
   std::int64_t expires = 0;
 };
 void save_web_session(Database& db, const WebSession& session);
@@ -26,6 +26,13 @@ void remove_web_session(Database& db, const std::string& token_sha256);
 void remove_other_web_sessions(Database& db, const std::string& kept);
 /// Those not expired at `now`; the others are removed.
 std::vector<WebSession> load_web_sessions(Database& db, std::int64_t now);
+
+/// Browsers that logged in before. Of those above `most` the oldest go.
+void save_known_browser(Database& db, const std::string& token_sha256, std::int64_t created, int most);
+std::vector<std::string> load_known_browsers(Database& db);
+
+/// Nobody is let in any more by what they knew or had: password, sessions, known browsers, tokens.
+void forget_all_access(Database& db);
 
 struct ApiToken {
   std::int64_t id = 0;

@@ -19,7 +19,8 @@ constexpr auto chunk_time = 60s;           // one answer in normal OTA; the devi
 constexpr auto missed_time = 10s;          // ChunkMissed follows its 4.00 at once
 constexpr auto longest_stall = 240s;       // over UDP: nothing new has arrived for so long
 constexpr auto probe_again = 3s;           // an UpdateDone that was answered without a word about what is missing
-constexpr std::size_t chunks_per_probe = 6;
+constexpr std::size_t chunks_per_probe = 8;         // the device keeps each answer for 45 s, some 30 bytes
+constexpr std::size_t chunks_before_pause = 40;    // what every version can account for in one round
 constexpr int fruitless_rounds = 5;        // UpdateDone rounds in which nothing new arrived
 constexpr int bad_chunk_tries = 5;         // a chunk whose CRC the device finds wrong again and again
 constexpr std::size_t slowest_link = 4 * 1024;  // bytes a second
@@ -137,33 +138,41 @@ private:
     std::size_t since_probe = 0;
     auto probe_at = Clock::time_point::max();
     std::vector<std::uint16_t> probes;
+    bool awaits_answer = false;
+    const auto per_probe = options_.waits_for_answers ? chunks_before_pause : chunks_per_probe;
     const std::vector<std::uint16_t> nothing_missing;
     for (;;) {
-      while (const auto index = flight.next(Clock::now())) {
+      while (!awaits_answer) {
+        const auto index = flight.next(Clock::now());
+        if (!index) break;
         if (const auto sent = co_await send_fast_chunk(*index); !sent) co_return tl::unexpected(sent.error());
-        if (++since_probe == chunks_per_probe) break;
+        if (++since_probe == per_probe) break;
       }
-      const bool asks = since_probe == chunks_per_probe || (since_probe > 0 && flight.waits_for_report()) || Clock::now() >= probe_at;
+      const bool asks = since_probe == per_probe || (since_probe > 0 && flight.waits_for_report()) || Clock::now() >= probe_at;
       if (asks) {
         auto probe = update_done();
         if (const auto sent = co_await ask(probe); !sent) co_return tl::unexpected(sent.error());
         probes.push_back(probe.id);
         since_probe = 0;
         probe_at = Clock::now() + probe_again;
+        awaits_answer = options_.waits_for_answers;
       }
       const auto stalled = flight.heard_at() + longest_stall;
-      const auto until = std::min({flight.wake_at(), probe_at, stalled});
+      const auto wake_at = awaits_answer ? probe_at : flight.wake_at();
+      const auto until = std::min({wake_at, probe_at, stalled});
       const auto answer = co_await device_.next_about_update(until);
       const auto now = Clock::now();
       delivery_.resent = flight.sent_again();
       if (!answer && answer.error().kind == Kind::timed_out) {
         if (now >= stalled) co_return failure(Kind::timed_out, "the device stopped answering in the middle of the transfer");
+        awaits_answer = false;
         flight.on_time(now);
         continue;
       }
       // A session that ended is no delivery: over UDP silence is not a reset, and what arrived is for the next Describe to say.
       if (!answer) co_return tl::unexpected(answer.error());
       if (is_chunk_missed(*answer)) {
+        awaits_answer = false;
         flight.received(report_of(missed_chunks(*answer, chunk_count())), now);
         progress_(std::min(flight.in_order() * options_.chunk_size, image_.size()));
         continue;

@@ -10,6 +10,9 @@ struct ChunkedOptions {
   ChunkedOptions() = default;
   std::uint16_t chunk_size = 512;
   bool offer_fast = true;
+  /// Over UDP: a device before 2.0 throws away what comes between its ChunkMissed and our acknowledgement of it (PROTOCOL §5.3; seen on
+  /// 1.5.2), so nothing is sent on until UpdateDone is answered.
+  bool waits_for_answers = false;
 };
 
 /// Kind::refused: the device does not want it, with its reason in words. Kind::timed_out: it stalled. Kind::closed: the

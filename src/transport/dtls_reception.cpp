@@ -1,6 +1,7 @@
 #include "transport/dtls_reception.hpp"
 
 #include "base/limits.hpp"
+#include "base/log.hpp"
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
@@ -25,7 +26,8 @@ Error explain(const std::optional<std::uint8_t>& alert, const char* otherwise) {
 }  // namespace
 
 struct DtlsReception::Guest {
-  Guest(dtls::Sign sign, const dtls::Draw& draw, UdpEndpoint from) : id(draw.connection_id), handshake(std::make_unique<dtls::ServerHandshake>(std::move(sign), draw)), address(std::move(from)) {}
+  Guest(dtls::Sign sign, const dtls::Draw& draw, UdpEndpoint from, Turnstile::Line in_line) : line(in_line), id(draw.connection_id), handshake(std::make_unique<dtls::ServerHandshake>(std::move(sign), draw)), address(std::move(from)) {}
+  Turnstile::Line line;
   dtls::ConnectionId id;
   std::unique_ptr<dtls::ServerHandshake> handshake;   // in the workshop's hands while busy
   UdpEndpoint address;
@@ -91,10 +93,12 @@ void DtlsReception::on_client_hello(ByteView datagram, const dtls::Record& recor
 }
 
 std::shared_ptr<DtlsReception::Guest> DtlsReception::make_guest(const UdpEndpoint& from) {
+  const bool known = services_.knows_address(to_text(from));
+  if (!(known ? of_known_ : of_strangers_).take(from.address(), Clock::now())) return nullptr;   // it comes again
   if (!make_room(from)) return nullptr;
   const dtls::Draw draw(services_.random);
   dtls::Sign sign = [&key = services_.key](ByteView digest) { return key.sign(digest); };
-  auto guest = std::make_shared<Guest>(std::move(sign), draw, from);
+  auto guest = std::make_shared<Guest>(std::move(sign), draw, from, known ? Turnstile::Line::first : Turnstile::Line::second);
   guests_.emplace(from, guest);
   look_again_at(Clock::now() + first_patience);
   return guest;
@@ -124,8 +128,10 @@ void DtlsReception::give(const std::shared_ptr<Guest>& guest, ByteView datagram)
   if (guest->waiting.size() >= datagrams_kept) return;
   guest->waiting.emplace_back(datagram.begin(), datagram.end());
   if (std::exchange(guest->busy, true)) return;
-  asio::co_spawn(services_.executor, work(guest), [](std::exception_ptr failed) {
-    if (failed) std::rethrow_exception(failed);
+  asio::co_spawn(services_.executor, work(guest), [this, guest](std::exception_ptr failed) {
+    if (!failed) return;
+    log::error("a handshake with {} ended by a fault of this program", to_text(guest->address));
+    drop(guest->address);
   });
 }
 
@@ -134,6 +140,7 @@ asio::awaitable<void> DtlsReception::work(std::shared_ptr<Guest> guest) {
   while (answer && !guest->waiting.empty() && !guest->handshake->established()) {
     const auto datagram = std::move(guest->waiting.front());
     guest->waiting.pop_front();
+    const auto pass = co_await services_.handshakes.enter(guest->line);
     std::function<Result<dtls::Datagrams>()> step = [&guest, &datagram] { return guest->handshake->on_datagram(datagram); };
     answer = co_await crypto::offload(services_.workshop, std::move(step));
     if (!guests_.contains(guest->address) || guests_[guest->address] != guest) co_return;   // dropped meanwhile

@@ -2,6 +2,8 @@
 // many are under way at a time. Private-key operations leave the event loop.
 #pragma once
 
+#include "base/budget.hpp"
+#include "base/turnstile.hpp"
 #include "base/watchdog.hpp"
 #include "crypto/offload.hpp"
 #include "transport/dtls_channel.hpp"
@@ -22,6 +24,10 @@ public:
     /// A handshake is complete. `id` names the session, and is the connection id if the device knows such.
     std::function<void(const dtls::ConnectionId& id, std::unique_ptr<dtls::ServerHandshake>, const UdpEndpoint&)> received;
     std::function<void(const Error&, const UdpEndpoint&)> turned_away;
+    /// Shared with the handshakes over TCP: bounds how many keep the workshop busy.
+    Turnstile& handshakes;
+    /// Whether a device that was let in came from there last: it goes before strangers.
+    std::function<bool(const std::string& peer)> knows_address;
   };
 
   explicit DtlsReception(Services services);
@@ -50,6 +56,9 @@ private:
   Services services_;
   dtls::CookieMaker cookies_;
   std::map<UdpEndpoint, std::shared_ptr<Guest>> guests_;
+  // A cookie costs a stranger nothing, and each handshake that begins costs us a signature: so many for each address.
+  Budgets<asio::ip::address> of_strangers_{limits::dtls_strangers, limits::addresses_remembered};
+  Budgets<asio::ip::address> of_known_{limits::dtls_known, limits::addresses_remembered};
   std::optional<Watchdog> clock_;                      ///< until stop()
   Clock::time_point looks_at_ = Clock::time_point::max();
 };

@@ -30,7 +30,7 @@ UdpHub::UdpHub(Services services)
             auto channel = std::make_shared<DtlsChannel>(*this, services_.executor, id, std::move(handshake), from);
             if (add(channel)) services_.arrived(channel);   // it says Hello next
           },
-          [this](const Error& why, const UdpEndpoint& from) { services_.turned_away(why, to_text(from)); }}) {}
+          [this](const Error& why, const UdpEndpoint& from) { services_.turned_away(why, to_text(from)); }, services_.handshakes, services_.knows_address}) {}
 
 UdpHub::~UdpHub() = default;
 

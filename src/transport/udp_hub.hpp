@@ -20,6 +20,8 @@ public:
     /// Has a message, and nobody who attends to it. Called on the loop.
     std::function<void(std::shared_ptr<DtlsChannel>)> arrived;
     std::function<void(const Error&, const std::string& peer)> turned_away;
+    Turnstile& handshakes;                                          ///< see DtlsReception
+    std::function<bool(const std::string& peer)> knows_address;
   };
 
   explicit UdpHub(Services services);

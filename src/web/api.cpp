@@ -22,6 +22,8 @@ std::vector<std::string> split(std::string_view path) {
 
 bool changes_something(const Request& request) { return request.method != "GET" && request.method != "HEAD"; }
 
+bool is_open_to_all(const Request& request) { return request.path == "/api/v1/setup" || request.path == "/api/v1/login"; }
+
 // A page from elsewhere can make a browser send a form with our cookie where SameSite is not known, but it cannot add this
 // header without being asked first, and we never answer that question with yes.
 bool comes_from_our_page(const Request& request) {
@@ -37,14 +39,25 @@ bool comes_from_our_page(const Request& request) {
 Api::Access Api::access(const Request& request) const {
   const auto& authorization = request.header("authorization");
   if (authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size()))) return Access::everything;
-  if (authentication_.knows_session(request.cookie("drydock"), utc_milliseconds())) return Access::everything;
+  if (authentication_.knows_session(request.cookie("drydock"), options_.running())) return Access::everything;
   return options_.guests_may_look ? Access::look : Access::none;
 }
 
-Response Api::handle(const Request& request) {
-  const bool by_token = request.header("authorization").starts_with(bearer);
+std::optional<Response> Api::refuse(const Request& request) const {
+  const auto& authorization = request.header("authorization");
+  // Words in a header are no token: a browser's page can be made to send them beside the cookie.
+  const bool by_token = authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size()));
   if (changes_something(request) && !by_token && !comes_from_our_page(request))
     return problem(403, "Not allowed", "a change needs the header 'X-Drydock: 1' and must come from this page, or an API token");
+  if (!changes_something(request) || is_open_to_all(request)) return std::nullopt;
+  const auto may = access(request);
+  if (may == Access::none) return problem(401, "Log in first");
+  if (may != Access::everything) return problem(403, "Not allowed", "guests may look at the fleet only: log in");
+  return std::nullopt;
+}
+
+Response Api::handle(const Request& request) {
+  if (auto refused = refuse(request)) return *refused;
   try {
     return route(request, access(request));
   } catch (const std::exception& e) {
@@ -56,8 +69,9 @@ Response Api::handle(const Request& request) {
 Response Api::route(const Request& request, Access access) {
   if (!request.path.starts_with(prefix)) return problem(404, "Not found");
   const auto parts = split(std::string_view(request.path).substr(prefix.size()));
+  const std::string_view asked = request.method == "HEAD" ? "GET" : std::string_view(request.method);   // the server leaves the body out
   const auto is = [&](std::string_view method, std::initializer_list<std::string_view> path) {
-    if (request.method != method || parts.size() != path.size()) return false;
+    if (asked != method || parts.size() != path.size()) return false;
     std::size_t i = 0;
     for (const auto& part : path)
       if (const auto& given = parts[i++]; part != "*" && part != given) return false;
@@ -74,7 +88,7 @@ Response Api::route(const Request& request, Access access) {
   if (is("GET", {"devices"})) return devices();
   if (is("GET", {"devices", "*"})) return device(parts[1]);
   if (is("GET", {"firmware"})) return firmware();
-  if (access != Access::everything) return problem(request.method == "GET" ? 404 : 403, "Not allowed", "guests may look at the fleet only: log in");
+  if (access != Access::everything) return problem(asked == "GET" ? 404 : 403, "Not allowed", "guests may look at the fleet only: log in");
 
   if (is("POST", {"logout"})) return log_out(request);
   if (is("POST", {"password"})) return password(request);

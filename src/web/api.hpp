@@ -7,12 +7,16 @@
 #include "web/bridge.hpp"
 #include "web/http.hpp"
 
+#include <mutex>
+#include <optional>
+
 namespace drydock::web {
 
 struct ApiOptions {
   bool guests_may_look = false;      ///< the fleet, without logging in
   bool secure_cookie = false;        ///< the page is served over TLS
   std::string server_key;            ///< fingerprint, for people
+  std::function<std::int64_t()> running = [] { return std::int64_t{0}; };   ///< milliseconds of running time, from any thread
 };
 
 class Api {
@@ -21,6 +25,11 @@ public:
       : bridge_(bridge), authentication_(authentication), folder_(std::move(folder)), options_(std::move(options)) {}
 
   Response handle(const Request& request);
+
+  /// Why the body of this request need not be read; nothing when it may be.
+  std::optional<Response> refuse(const Request& request) const;
+  /// Whether its body is a file, which goes to a file.
+  static bool is_upload(const Request& request) { return request.method == "POST" && request.path == "/api/v1/firmware"; }
 
   /// How much of what a request may do; decided by its cookie or token.
   enum class Access { none, look, everything };
@@ -37,6 +46,7 @@ private:
   Response tokens() const;
   Response make_token(const Request& request);
   Response remove_token(const std::string& id);
+  std::string who(const Request& request) const;
   Response entered(const Request& request, const Result<std::string>& session) const;
   // api_devices.cpp
   Response status() const;
@@ -55,6 +65,7 @@ private:
   Authentication& authentication_;
   appliance::StateFolder folder_;
   ApiOptions options_;
+  std::mutex appraising_;   ///< one upload in memory at a time
 };
 
 }  // namespace drydock::web

@@ -23,14 +23,22 @@ Response Api::entered(const Request& request, const Result<std::string>& session
     if (session.error().kind == Kind::refused) return problem(401, "Not let in", session.error().message);
     if (session.error().kind != Kind::interrupted) return problem(session.error());
     auto response = problem(429, "Too many tries", session.error().message);
-    response.headers.emplace_back("Retry-After", std::to_string((authentication_.locked_for(request.peer, utc_milliseconds()) + 999) / 1000));
+    response.headers.emplace_back("Retry-After", std::to_string((authentication_.locked_for(who(request), options_.running()) + 999) / 1000));
     return response;
   }
   auto response = done();
-  response.headers.emplace_back("Set-Cookie", fmt::format("drydock={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}", *session, Authentication::session_milliseconds / 1000,
-                                                          options_.secure_cookie ? "; Secure" : ""));
+  const auto set = [&](const char* name, const std::string& value, std::int64_t seconds) {
+    response.headers.emplace_back("Set-Cookie", fmt::format("{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}", name, value, seconds, options_.secure_cookie ? "; Secure" : ""));
+  };
+  set("drydock", *session, Authentication::session_milliseconds / 1000);
+  const bool known = who(request) != request.peer;
+  if (known) return response;
+  constexpr std::int64_t year = 365 * 24 * 3600;
+  if (const auto browser = authentication_.know_browser(options_.running())) set("drydock_browser", *browser, year);
   return response;
 }
+
+std::string Api::who(const Request& request) const { return authentication_.who(request.cookie("drydock_browser"), request.peer); }
 
 Response Api::set_up(const Request& request) {
   const auto body = json_body(request);
@@ -38,7 +46,7 @@ Response Api::set_up(const Request& request) {
   const auto code = text_in(*body, "code");
   const auto password = text_in(*body, "password");
   if (!code || !password) return problem(code ? password.error() : code.error());
-  return entered(request, authentication_.set_up(*code, *password, request.peer, utc_milliseconds()));
+  return entered(request, authentication_.set_up(*code, *password, who(request), options_.running()));
 }
 
 Response Api::log_in(const Request& request) {
@@ -46,7 +54,7 @@ Response Api::log_in(const Request& request) {
   if (!body) return problem(body.error());
   const auto password = text_in(*body, "password");
   if (!password) return problem(password.error());
-  return entered(request, authentication_.log_in(*password, request.peer, utc_milliseconds()));
+  return entered(request, authentication_.log_in(*password, who(request), options_.running()));
 }
 
 Response Api::log_out(const Request& request) {
@@ -62,7 +70,7 @@ Response Api::password(const Request& request) {
   const auto old_one = text_in(*body, "old");
   const auto new_one = text_in(*body, "new");
   if (!old_one || !new_one) return problem(old_one ? new_one.error() : old_one.error());
-  const auto changed = authentication_.change_password(*old_one, *new_one, request.cookie("drydock"), request.peer, utc_milliseconds());
+  const auto changed = authentication_.change_password(*old_one, *new_one, request.cookie("drydock"), who(request), options_.running());
   if (!changed && changed.error().kind == Kind::interrupted) return problem(429, "Too many tries", changed.error().message);
   return changed ? done() : problem(changed.error());
 }

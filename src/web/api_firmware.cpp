@@ -3,6 +3,7 @@
 
 #include "appliance/as_json.hpp"
 #include "appliance/stock.hpp"
+#include "base/limits.hpp"
 #include "firmware/files.hpp"
 #include "store/modules.hpp"
 
@@ -20,7 +21,13 @@ Response Api::upload(const Request& request) {
   auto name = request.parameter("name").substr(0, longest_name);
   if (name.empty()) name = "upload.bin";
   // On a thread of its own: CivetWeb's have 100 kB of stack, which is little for unpacking what strangers made.
-  const auto appraised = std::async(std::launch::async, [&] { return appliance::appraise(view_of(request.body), name); }).get();
+  const auto appraise = [&]() -> Result<appliance::Appraised> {
+    const auto content = firmware::read_file(request.upload, limits::module_file);
+    if (!content) return tl::unexpected(content.error());
+    return appliance::appraise(*content, name);
+  };
+  const std::lock_guard one_at_a_time(appraising_);
+  const auto appraised = std::async(std::launch::async, appraise).get();
   if (!appraised) return problem(appraised.error());
   auto added = std::make_shared<appliance::Added>();
   const auto changed = bridge_.change([appraised = *appraised, folder = folder_, added](store::Database& db) -> Result<void> {

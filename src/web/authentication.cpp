@@ -1,5 +1,6 @@
 #include "web/authentication.hpp"
 
+#include "base/limits.hpp"
 #include "crypto/hash.hpp"
 #include "web/password.hpp"
 
@@ -49,14 +50,44 @@ Result<void> check_new_password(const std::string& password) {
 }  // namespace
 
 Authentication::Authentication(store::Database& db, crypto::Random& random, Persist persist, std::int64_t now) : random_(random), persist_(std::move(persist)) {
+  reload(db, now);
+  if (!password_.empty() || !setup_code_.empty()) return;
+  setup_code_ = readable_code(random_);
+  store::save_setting(db, setup_key, setup_code_);
+}
+
+void Authentication::reload(store::Database& db, std::int64_t now) {
+  const std::lock_guard lock(mutex_);
   password_ = store::load_setting(db, password_key).value_or("");
   setup_code_ = password_.empty() ? store::load_setting(db, setup_key).value_or("") : "";
-  if (password_.empty() && setup_code_.empty()) {
-    setup_code_ = readable_code(random_);
-    store::save_setting(db, setup_key, setup_code_);
-  }
+  sessions_.clear();
   for (const auto& session : store::load_web_sessions(db, now)) sessions_[session.token_sha256] = session.expires;
   tokens_ = store::load_api_tokens(db);
+  browsers_.clear();
+  for (auto& browser : store::load_known_browsers(db)) browsers_.insert(std::move(browser));
+}
+
+std::string reset_password(store::Database& db, crypto::Random& random) {
+  store::forget_all_access(db);
+  auto code = readable_code(random);
+  store::save_setting(db, setup_key, code);
+  return code;
+}
+
+std::string Authentication::who(const std::string& browser, const std::string& address) const {
+  const auto sha = digest(browser);
+  const std::lock_guard lock(mutex_);
+  return !browser.empty() && browsers_.contains(sha) ? "browser " + sha : address;
+}
+
+Result<std::string> Authentication::know_browser(std::int64_t now) {
+  const auto token = random_text(24);
+  const auto sha = digest(token);
+  const auto kept = persist_([sha, now](store::Database& db) { store::save_known_browser(db, sha, now, static_cast<int>(limits::known_browsers)); });
+  if (!kept) return tl::unexpected(kept.error());
+  const std::lock_guard lock(mutex_);
+  browsers_.insert(sha);
+  return token;
 }
 
 bool Authentication::needs_setup() const {
@@ -69,13 +100,11 @@ std::string Authentication::setup_code() const {
   return setup_code_;
 }
 
-Result<std::string> Authentication::set_up(const std::string& code, const std::string& password, const std::string& peer, std::int64_t now) {
-  if (auto may = may_try(peer, now); !may) return tl::unexpected(may.error());
+Result<std::string> Authentication::set_up(const std::string& code, const std::string& password, const std::string& who, std::int64_t now) {
   if (!needs_setup()) return failure(Kind::conflict, "a password was set already: log in with it");
-  if (!equal_in_constant_time(code, setup_code())) {
-    failed(peer, now);
-    return failure(Kind::refused, "this is not the set-up code: 'drydock status' shows it, and so does the log");
-  }
+  if (auto may = begin_try(who, now); !may) return tl::unexpected(may.error());
+  if (!equal_in_constant_time(code, setup_code())) return failure(Kind::refused, "this is not the set-up code: 'drydock status' shows it, and so does the log");
+  succeeded(who);
   if (auto good = check_new_password(password); !good) return tl::unexpected(good.error());
   const auto hash = hash_password(password, salt());
   const auto kept = persist_([hash](store::Database& db) {
@@ -91,36 +120,28 @@ Result<std::string> Authentication::set_up(const std::string& code, const std::s
   return begin_session(now);
 }
 
-Result<std::string> Authentication::log_in(const std::string& password, const std::string& peer, std::int64_t now) {
-  if (auto may = may_try(peer, now); !may) return tl::unexpected(may.error());
+Result<std::string> Authentication::log_in(const std::string& password, const std::string& who, std::int64_t now) {
   std::string hash;
   {
     const std::lock_guard lock(mutex_);
     hash = password_;
   }
   if (hash.empty()) return failure(Kind::conflict, "no password was set yet");
-  if (password.size() > longest_password || !is_password(password, hash)) {
-    failed(peer, now);
-    return failure(Kind::refused, "this is not the password");
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    failures_.erase(peer);
-  }
+  if (auto may = begin_try(who, now); !may) return tl::unexpected(may.error());
+  if (password.size() > longest_password || !is_password(password, hash)) return failure(Kind::refused, "this is not the password");
+  succeeded(who);
   return begin_session(now);
 }
 
-Result<void> Authentication::change_password(const std::string& old_one, const std::string& new_one, const std::string& session, const std::string& peer, std::int64_t now) {
-  if (auto may = may_try(peer, now); !may) return may;
+Result<void> Authentication::change_password(const std::string& old_one, const std::string& new_one, const std::string& session, const std::string& who, std::int64_t now) {
+  if (auto may = begin_try(who, now); !may) return may;
   std::string hash;
   {
     const std::lock_guard lock(mutex_);
     hash = password_;
   }
-  if (!is_password(old_one, hash)) {
-    failed(peer, now);
-    return failure(Kind::refused, "this is not the password");
-  }
+  if (!is_password(old_one, hash)) return failure(Kind::refused, "this is not the password");
+  succeeded(who);
   if (auto good = check_new_password(new_one); !good) return good;
   const auto new_hash = hash_password(new_one, salt());
   const auto kept = digest(session);
@@ -159,9 +180,9 @@ bool Authentication::knows_token(const std::string& token) const {
   return std::any_of(tokens_.begin(), tokens_.end(), [&](const auto& known) { return known.token_sha256 == sha; });
 }
 
-Result<std::string> Authentication::make_token(const std::string& name, std::int64_t now) {
+Result<std::string> Authentication::make_token(const std::string& name, std::int64_t utc_now) {
   const auto token = "drydock_" + random_text(24);
-  store::ApiToken row{0, name.substr(0, 64), digest(token), now};
+  store::ApiToken row{0, name.substr(0, 64), digest(token), utc_now};
   const auto id = std::make_shared<std::int64_t>(0);
   const auto kept = persist_([row, id](store::Database& db) { *id = store::add_api_token(db, row); });
   if (!kept) return tl::unexpected(kept.error());
@@ -184,29 +205,32 @@ std::vector<store::ApiToken> Authentication::tokens() const {
   return tokens_;
 }
 
-std::int64_t Authentication::locked_for(const std::string& peer, std::int64_t now) const {
+std::int64_t Authentication::locked_for(const std::string& who, std::int64_t now) const {
   const std::lock_guard lock(mutex_);
-  const auto found = failures_.find(peer);
+  const auto found = failures_.find(who);
   return found == failures_.end() ? 0 : std::max<std::int64_t>(0, found->second.locked_until - now);
 }
 
-Result<void> Authentication::may_try(const std::string& peer, std::int64_t now) const {
-  const auto wait = locked_for(peer, now);
-  if (wait == 0) return {};
-  return failure(Kind::interrupted, fmt::format("too many wrong tries from {}: wait {} s", peer, (wait + 999) / 1000));
-}
-
-void Authentication::failed(const std::string& peer, std::int64_t now) {
+// Counts as failed until it has succeeded: a crowd that tries at the same time is stopped before its passwords are looked at, each of
+// which costs a slow hash.
+Result<void> Authentication::begin_try(const std::string& who, std::int64_t now) {
   const std::lock_guard lock(mutex_);
-  if (failures_.size() >= peers_remembered && !failures_.contains(peer)) {
+  if (failures_.size() >= peers_remembered && !failures_.contains(who)) {
     // The one that has waited longest is forgotten first.
     failures_.erase(std::min_element(failures_.begin(), failures_.end(), [](const auto& a, const auto& b) { return a.second.locked_until < b.second.locked_until; }));
   }
-  auto& known = failures_[peer];
+  auto& known = failures_[who];
+  if (known.locked_until > now) return failure(Kind::interrupted, fmt::format("too many wrong tries: wait {} s", (known.locked_until - now + 999) / 1000));
   ++known.count;
-  if (known.count < free_tries) return;
+  if (known.count < free_tries) return {};
   const auto doublings = std::min(known.count - free_tries, 20);
   known.locked_until = now + std::min(longest_lock, std::int64_t{1000} << doublings);
+  return {};
+}
+
+void Authentication::succeeded(const std::string& who) {
+  const std::lock_guard lock(mutex_);
+  failures_.erase(who);
 }
 
 Result<std::string> Authentication::begin_session(std::int64_t now) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 
 namespace drydock::web {
 
@@ -20,29 +21,39 @@ public:
   /// Loads what there is; without a password a set-up code is made and kept until it is used.
   Authentication(store::Database& db, crypto::Random& random, Persist persist, std::int64_t now);
 
-  /// Times are UTC milliseconds; `peer` is the IP address that asks. All may be called from any thread.
+  /// Somebody else changed who may come in: 'drydock password reset' did.
+  void reload(store::Database& db, std::int64_t now);
+
+  /// Times are milliseconds of running time, which no clock moves. `who` is what wrong tries are counted for, see who(). All may be
+  /// called from any thread.
   bool needs_setup() const;
   /// For the log and `drydock status`; empty once there is a password.
   std::string setup_code() const;
 
   /// A new session's token, for the cookie. Kind::refused; Kind::interrupted while the peer is locked out (see locked_for);
   /// Kind::malformed for a password that is too short; Kind::conflict when there is a password already.
-  Result<std::string> set_up(const std::string& code, const std::string& password, const std::string& peer, std::int64_t now);
-  Result<std::string> log_in(const std::string& password, const std::string& peer, std::int64_t now);
+  Result<std::string> set_up(const std::string& code, const std::string& password, const std::string& who, std::int64_t now);
+  Result<std::string> log_in(const std::string& password, const std::string& who, std::int64_t now);
   /// Every other session ends.
-  Result<void> change_password(const std::string& old_one, const std::string& new_one, const std::string& session, const std::string& peer, std::int64_t now);
+  Result<void> change_password(const std::string& old_one, const std::string& new_one, const std::string& session, const std::string& who, std::int64_t now);
   void log_out(const std::string& session);
+
+  /// Whom wrong tries are counted for: the browser, by the cookie it got when it logged in before, else its IP address. Strangers behind
+  /// the same address, or the same proxy, lock out each other only.
+  std::string who(const std::string& browser, const std::string& address) const;
+  /// The cookie for a browser that has logged in.
+  Result<std::string> know_browser(std::int64_t now);
 
   bool knows_session(const std::string& session, std::int64_t now) const;
   bool knows_token(const std::string& token) const;
 
   /// The token itself is given once and never again.
-  Result<std::string> make_token(const std::string& name, std::int64_t now);
+  Result<std::string> make_token(const std::string& name, std::int64_t utc_now);
   Result<void> remove_token(std::int64_t id);
   std::vector<store::ApiToken> tokens() const;
 
-  /// Milliseconds for which this peer need not try; 0: it may.
-  std::int64_t locked_for(const std::string& peer, std::int64_t now) const;
+  /// Milliseconds for which this one need not try; 0: it may.
+  std::int64_t locked_for(const std::string& who, std::int64_t now) const;
 
   static constexpr std::int64_t session_milliseconds = std::int64_t{30} * 24 * 3600 * 1000;
   static constexpr std::size_t shortest_password = 8;
@@ -52,8 +63,8 @@ private:
     int count = 0;
     std::int64_t locked_until = 0;
   };
-  Result<void> may_try(const std::string& peer, std::int64_t now) const;
-  void failed(const std::string& peer, std::int64_t now);
+  Result<void> begin_try(const std::string& who, std::int64_t now);
+  void succeeded(const std::string& who);
   Result<std::string> begin_session(std::int64_t now);
   std::string random_text(std::size_t bytes);
   Bytes salt();
@@ -65,7 +76,11 @@ private:
   std::string password_;                             ///< hash; empty: none yet
   std::map<std::string, std::int64_t> sessions_;     ///< SHA-256 of the token → when it expires
   std::vector<store::ApiToken> tokens_;
-  std::map<std::string, Failures> failures_;         ///< by peer
+  std::set<std::string> browsers_;                   ///< SHA-256 of what known ones have
+  std::map<std::string, Failures> failures_;         ///< by who()
 };
+
+/// Forgets the password and everybody who was let in; the new set-up code.
+std::string reset_password(store::Database& db, crypto::Random& random);
 
 }  // namespace drydock::web

@@ -48,9 +48,11 @@ std::shared_ptr<const Snapshot> Bridge::newer_than(std::uint64_t revision, std::
 void Bridge::publish_soon() {
   if (std::exchange(publishing_, true)) return;
   pause_.expires_after(publishing_pause);
-  pause_.async_wait([this](asio::error_code error) {
+  // A handler that was cancelled, or came too late to be, must leave its successor alone.
+  pause_.async_wait([this, turn = turn_](asio::error_code error) {
+    if (error || turn != turn_) return;
     publishing_ = false;
-    if (!error) publish();
+    publish();
   });
 }
 
@@ -122,6 +124,7 @@ asio::awaitable<void> Bridge::make(std::shared_ptr<Change> change) {
   if (result && change->look_again) {
     result = co_await appliance_.reload();
     pause_.cancel();
+    ++turn_;
     publishing_ = false;
     publish();
   }

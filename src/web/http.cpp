@@ -1,5 +1,8 @@
 #include "web/http.hpp"
 
+#include <algorithm>
+#include <asio/ip/address.hpp>
+#include <cctype>
 #include <civetweb.h>
 #include <nlohmann/json.hpp>
 
@@ -21,6 +24,42 @@ std::string Request::parameter(const std::string& name) const {
   char value[1024];
   const int length = mg_get_var(query.data(), query.size(), name.c_str(), value, sizeof value);
   return length < 0 ? std::string() : std::string(value, static_cast<std::size_t>(length));
+}
+
+std::string client_address(const Request& request, const std::vector<std::string>& trusted_proxies) {
+  const auto trusted = [&](const std::string& address) { return std::find(trusted_proxies.begin(), trusted_proxies.end(), address) != trusted_proxies.end(); };
+  auto address = request.peer;
+  std::string chain = request.header("x-forwarded-for");
+  while (trusted(address) && !chain.empty()) {
+    const auto comma = chain.rfind(',');
+    auto last = comma == std::string::npos ? chain : chain.substr(comma + 1);
+    chain = comma == std::string::npos ? "" : chain.substr(0, comma);
+    last.erase(0, last.find_first_not_of(" \t"));
+    last.erase(last.find_last_not_of(" \t") + 1);
+    asio::error_code no_address;
+    (void)asio::ip::make_address(last, no_address);
+    if (no_address) break;   // what cannot be read is not believed
+    address = last;
+  }
+  return address;
+}
+
+bool is_own_host(const std::string& host, const std::vector<std::string>& more) {
+  std::string name = host;
+  if (name.starts_with('[')) {
+    name = name.substr(1, name.find(']') - 1);
+  } else if (const auto colon = name.rfind(':'); colon != std::string::npos && name.find(':') == colon) {
+    name.erase(colon);
+  }
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name.ends_with('.')) name.pop_back();
+  if (name.empty()) return false;
+  asio::error_code no_address;
+  (void)asio::ip::make_address(name, no_address);
+  if (!no_address || name.find('.') == std::string::npos) return true;
+  for (const std::string_view local : {".local", ".lan", ".internal", ".home.arpa", ".localhost"})
+    if (name.ends_with(local)) return true;
+  return std::find(more.begin(), more.end(), name) != more.end();
 }
 
 Response problem(int status, const std::string& title, const std::string& detail) {

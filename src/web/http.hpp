@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
@@ -15,8 +16,9 @@ struct Request {
   std::string path;                            ///< decoded, without the query
   std::string query;                           ///< still encoded
   std::map<std::string, std::string> headers;  ///< names in lower case
-  std::string body;
-  std::string peer;                            ///< IP address
+  std::string body;                            ///< but for an upload
+  std::filesystem::path upload;                ///< the file in which its body is; empty: none
+  std::string peer;                            ///< IP address, as trusted proxies say it
 
   const std::string& header(const std::string& name) const;   ///< empty when there is none
   std::string cookie(const std::string& name) const;
@@ -29,6 +31,14 @@ struct Response {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
+
+/// The IP address that asks: `peer`, or what trusted proxies in front of us say about whom they speak for (X-Forwarded-For, read from
+/// the right as far as the proxies are trusted).
+std::string client_address(const Request& request, const std::vector<std::string>& trusted_proxies);
+
+/// Whether a browser may know this server by this Host header: an address, a name that public DNS cannot give to anybody, or one of `more`.
+/// A page from elsewhere that points a name of its own at us (DNS rebinding) has another.
+bool is_own_host(const std::string& host, const std::vector<std::string>& more);
 
 /// An error as RFC 9457 has it: application/problem+json.
 Response problem(int status, const std::string& title, const std::string& detail = "");

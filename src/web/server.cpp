@@ -3,7 +3,9 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "firmware/files.hpp"
+#include "base/text.hpp"
 #include "web/assets.hpp"
+#include "web/body.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -20,7 +22,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t json_limit = 64 * 1024;
 constexpr std::size_t largest_certificate = 256 * 1024;
 constexpr auto heartbeat = 15s;
 
@@ -40,9 +41,11 @@ const char* reason(int status) {
     case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
     case 409: return "Conflict";
     case 411: return "Length Required";
     case 413: return "Content Too Large";
+    case 421: return "Misdirected Request";
     case 422: return "Unprocessable Content";
     case 429: return "Too Many Requests";
     case 503: return "Service Unavailable";
@@ -65,6 +68,8 @@ Request read_head(const mg_connection* connection) {
   return request;
 }
 
+bool is_head(const mg_connection* connection) { return std::string_view(mg_get_request_info(connection)->request_method) == "HEAD"; }
+
 void send(mg_connection* connection, const Response& response, bool keep_alive) {
   auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status), security_headers, keep_alive ? "keep-alive" : "close");
   if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", response.body.size());
@@ -76,26 +81,8 @@ void send(mg_connection* connection, const Response& response, bool keep_alive) 
   }
   if (!cached) head += "Cache-Control: no-store\r\n";
   head += "\r\n";
-  head += response.body;
+  if (!is_head(connection)) head += response.body;
   mg_write(connection, head.data(), head.size());
-}
-
-// The whole body, or the answer to one that will not do. What is not read makes the connection close.
-std::optional<Response> read_body(mg_connection* connection, Request& request) {
-  if (request.method == "GET" || request.method == "HEAD") return std::nullopt;
-  const auto* info = mg_get_request_info(connection);
-  if (info->content_length < 0 && !request.header("transfer-encoding").empty()) return problem(411, "Say how long the body is", "chunked bodies are not taken");
-  const auto length = static_cast<std::size_t>(std::max<long long>(info->content_length, 0));
-  const bool upload = request.path == "/api/v1/firmware";
-  if (length > (upload ? limits::module_file : json_limit)) return problem(413, "Too large", upload ? "no module is that large" : "no request is that large");
-  request.body.resize(length);
-  std::size_t have = 0;
-  while (have < length) {
-    const int got = mg_read(connection, request.body.data() + have, length - have);
-    if (got <= 0) return problem(422, "This cannot be used", "the body was cut off");
-    have += static_cast<std::size_t>(got);
-  }
-  return std::nullopt;
 }
 
 Response page_file(const Request& request) {
@@ -104,7 +91,7 @@ Response page_file(const Request& request) {
   if (name.empty()) name = "index.html";
   const auto file = asset(name);
   if (!file || name == "openapi.json") return problem(404, "Not found");
-  Response response{200, media_type(name), request.method == "HEAD" ? "" : std::string(file->content)};
+  Response response{200, media_type(name), std::string(file->content)};
   response.headers.emplace_back("Cache-Control", "no-cache");
   return response;
 }
@@ -145,7 +132,7 @@ void check_tls(const std::filesystem::path& certificate) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : api_(api), bridge_(bridge) {
+Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : options_(options), connections_(limits::page_connections_per_address, options.trusted_proxies), api_(api), bridge_(bridge) {
   const bool secure = !options.certificate.empty();
   if (secure) check_tls(options.certificate);
   const auto port = fmt::format("{}:{}{}", options.address, options.port, secure ? "s" : "");
@@ -163,6 +150,8 @@ Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : api_(ap
   if (secure) mg_init_library(MG_FEATURES_TLS);
   mg_callbacks callbacks{};
   callbacks.begin_request = on_request;
+  callbacks.init_connection = on_connection;
+  callbacks.connection_close = on_close;
   callbacks.log_message = [](const mg_connection*, const char* message) {
     log::debug("the page's server: {}", message);
     return 1;
@@ -179,22 +168,57 @@ Server::~Server() {
   if (context_) mg_stop(context_);
 }
 
+int Server::on_connection(const mg_connection* connection, void**) {
+  auto& server = *static_cast<Server*>(mg_get_user_data(mg_get_context(connection)));
+  server.connections_.opened(server.port_);
+  return 0;
+}
+
+void Server::on_close(const mg_connection* connection) { static_cast<Server*>(mg_get_user_data(mg_get_context(connection)))->connections_.closed(); }
+
 int Server::on_request(mg_connection* connection) {
-  static_cast<Server*>(mg_get_request_info(connection)->user_data)->answer(connection);
+  try {
+    static_cast<Server*>(mg_get_request_info(connection)->user_data)->answer(connection);
+  } catch (const std::exception& e) {
+    log::error("the page's server: {}", e.what());
+  }
   return 1;
 }
 
 void Server::answer(mg_connection* connection) {
   auto request = read_head(connection);
-  if (request.method == "GET" && request.path == "/api/v1/events") return stream(connection);
-  if (auto unusable = read_body(connection, request)) return send(connection, *unusable, false);
+  request.peer = client_address(request, options_.trusted_proxies);
+  if (!is_own_host(request.header("host"), options_.hosts))
+    return send(connection, problem(421, "Another server", fmt::format("this page is not reached by the name '{}': open it by its address, or add the name to web.hosts", log::printable(shorten(request.header("host"), limits::text)))), false);
   const bool api = request.path.starts_with("/api/");
-  send(connection, api ? api_.handle(request) : page_file(request), true);
+  if (!api) return send(connection, page_file(request), request.method == "GET" || request.method == "HEAD");
+  // Decided before a byte of the body is read, or kept.
+  if (auto refused = api_.refuse(request)) {
+    discard_body(connection);
+    return send(connection, *refused, false);
+  }
+  if (request.method == "GET" && request.path == "/api/v1/events") return stream(connection, request);
+
+  std::optional<UploadFile> upload;
+  if (Api::is_upload(request)) {
+    auto created = UploadFile::create(options_.upload_folder);
+    if (!created) return send(connection, problem(created.error()), false);
+    upload.emplace(std::move(*created));
+    request.upload = upload->path();
+  }
+  const auto take = [&](ByteView piece) -> Result<void> {
+    if (upload) return upload->write(piece);
+    request.body.append(text_of(piece));
+    return {};
+  };
+  const bool has_body = request.method != "GET" && request.method != "HEAD";
+  if (has_body)
+    if (auto unusable = read_body(connection, upload ? limits::module_file : limits::page_body, take)) return send(connection, *unusable, false);
+  send(connection, api_.handle(request), true);
 }
 
 // One thread for each open page; they are few, and counted.
-void Server::stream(mg_connection* connection) {
-  const auto request = read_head(connection);
+void Server::stream(mg_connection* connection, const Request& request) {
   if (api_.access(request) == Api::Access::none) return send(connection, problem(401, "Log in first"), true);
   struct Place {
     explicit Place(std::atomic<int>& c) : count(c), number(++c) {}

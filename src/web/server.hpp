@@ -2,6 +2,7 @@
 #pragma once
 
 #include "web/api.hpp"
+#include "web/connection_count.hpp"
 
 #include <atomic>
 #include <filesystem>
@@ -19,6 +20,9 @@ struct ServerOptions {
   std::string address;
   std::uint16_t port = 0;                ///< 0: any free one, see port()
   std::filesystem::path certificate;     ///< PEM with certificate and private key; empty: no TLS
+  std::filesystem::path upload_folder;   ///< where uploads lie while they are looked into
+  std::vector<std::string> hosts;             ///< names under which it is reached, see is_own_host()
+  std::vector<std::string> trusted_proxies;   ///< addresses, see client_address()
 };
 
 class Server {
@@ -31,14 +35,18 @@ public:
   std::uint16_t port() const { return port_; }
 
 private:
+  static int on_connection(const mg_connection* connection, void** data);
+  static void on_close(const mg_connection* connection);
   static int on_request(mg_connection* connection);
   void answer(mg_connection* connection);
-  void stream(mg_connection* connection);
+  void stream(mg_connection* connection, const Request& request);
 
+  ServerOptions options_;
+  ConnectionCount connections_;
   Api& api_;
   Bridge& bridge_;
   mg_context* context_ = nullptr;
-  std::uint16_t port_ = 0;
+  std::atomic<std::uint16_t> port_{0};
   std::atomic<int> streams_{0};
 };
 

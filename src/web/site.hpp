@@ -19,6 +19,7 @@ public:
 
 private:
   crypto::SystemRandom random_;
+  appliance::RunningTime running_;   ///< begun with what the appliance begins with; read by all threads, changed by none
   Bridge bridge_;
   Authentication authentication_;
   Api api_;

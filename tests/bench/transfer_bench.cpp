@@ -80,6 +80,7 @@ public:
     const appliance::StateFolder state{folder_.path()};
     (void)state.create();
     {
+      (void)appliance::load_or_create_server_keys(state);
       auto db = store::Database::open(state.database(), store::Access::read_write);
       (void)appliance::add_to_stock(db, state, *appliance::appraise(module, "part1.bin"));
     }

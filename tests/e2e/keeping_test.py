@@ -1,4 +1,5 @@
 """What an appliance is kept with: backups, check, the service manager, and documents that say what the program does."""
+import json
 import os
 import re
 import shutil
@@ -89,10 +90,109 @@ class Backup(ServiceFolder):
         self.assertEqual(self.run_drydock("check").returncode, 0)
 
 
+class Interrupted(Folder):
+    """A restore that replaces something, killed or failing at each of its renames and syncs: what was there, or what was to come, is in force."""
+
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(self.run_drydock("firmware", "add", self.modules()).returncode, 0)
+        self.backup = self.folder / "backup"
+        self.assertEqual(self.run_drydock("backup", self.backup).returncode, 0)
+        self.new_key = (self.state / "server_key.pem").read_bytes()
+        shutil.rmtree(self.state)
+        self.assertEqual(self.run_drydock("keys", "create").returncode, 0)
+        sqlite3.connect(self.state / "drydock.db").close()
+        self.assertEqual(self.run_drydock("firmware", "add", self.folder / "modules" / "part1.bin").returncode, 0)
+        self.old_key = (self.state / "server_key.pem").read_bytes()
+        self.before = self.folder / "before"
+        shutil.copytree(self.state, self.before)
+
+    def restore(self, when):
+        shutil.rmtree(self.state)
+        shutil.copytree(self.before, self.state)
+        count = self.folder / "count"
+        environment = {**os.environ, "LD_PRELOAD": str(build / "tests/libkilled_at_rename.so"), "KILLED_AT": when, "COUNT_TO": str(count)}
+        run = subprocess.run([program, "--state", self.state, "restore", self.backup, "--replace"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, timeout=patience)
+        return run, int(count.read_text())
+
+    def in_force(self):
+        """Which of the two states is whole: 'old' or 'new'."""
+        keys, firmware = (self.state / "server_key.pem").read_bytes(), len(list((self.state / "firmware").glob("*.bin")))
+        listed = len(json.loads(self.run_drydock("firmware", "list", "--json").stdout))
+        for name, key, count in (("old", self.old_key, 1), ("new", self.new_key, self.modules_in_backup)):
+            if keys == key:
+                self.assertEqual((firmware, listed), (count, count), name)
+                return name
+        self.fail("a third key")
+
+    def test_killed_at_every_rename_and_sync(self):
+        done, operations = self.restore("never")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.modules_in_backup = len(list((self.state / "firmware").glob("*.bin")))
+        self.assertGreater(self.modules_in_backup, 1)
+        outcomes = []
+        for n in range(1, operations + 1):
+            for when in ("before", "after"):
+                killed, _ = self.restore(f"{when} {n}")
+                self.assertEqual(killed.returncode, -9, (when, n))
+                unfinished = "must be finished first" in self.run_drydock("status").stderr
+                if unfinished:
+                    for command in (("check",), ("serve", "--port", 0, "--udp-port", 0, "--no-web"), ("firmware", "list"), ("keys", "show"), ("restore", self.backup, "--replace")):
+                        refused = self.run_drydock(*command)
+                        self.assertEqual(refused.returncode, 1, (command, when, n))
+                        self.assertIn("drydock restore --finish", refused.stdout + refused.stderr, command)
+                    finished = self.run_drydock("restore", "--finish")
+                    self.assertEqual(finished.returncode, 0, (when, n, finished.stderr))
+                outcomes.append(self.in_force())
+                if unfinished:
+                    self.assertEqual(outcomes[-1], "new")
+                if outcomes[-1] == "new":
+                    aside = [p for p in self.state.glob("replaced-*") if (p / "server_key.pem").exists()]
+                    self.assertEqual((aside[0] / "server_key.pem").read_bytes(), self.old_key)
+        self.assertEqual(outcomes, sorted(outcomes, key=lambda name: name == "new"))   # once decided, decided
+        self.assertIn("old", outcomes)
+        self.assertIn("new", outcomes)
+
+    def test_failing_at_every_rename_and_sync(self):
+        done, operations = self.restore("never")
+        self.modules_in_backup = len(list((self.state / "firmware").glob("*.bin")))
+        for n in range(1, operations + 1):
+            failed, _ = self.restore(f"fail {n}")
+            if failed.returncode != 0:
+                self.assertRegex(failed.stderr, "No space left on device|Nothing was changed", n)
+                self.assertEqual(self.in_force(), "old", n)
+            else:
+                self.assertEqual(self.in_force(), "new", n)   # a sync of a folder that failed
+
+    def test_no_key_is_made_beside_a_lost_one(self):
+        (self.state / "server_key.pem").unlink()
+        for command in (("serve", "--port", 0, "--udp-port", 0, "--no-web"), ("keys", "export", "--host", "127.0.0.1", "-o", self.folder / "key.der")):
+            refused = self.run_drydock(*command)
+            self.assertEqual(refused.returncode, 1, command)
+            self.assertIn("is missing, and", refused.stderr)
+            self.assertIn("Restore it from a backup", refused.stderr)
+        self.assertFalse((self.state / "server_key.pem").exists())
+        self.assertIn("PROBLEM  key for TCP", self.run_drydock("check").stdout)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be led astray")
+    def test_root_follows_no_link_in_somebody_elses_folder(self):
+        for path in (self.state, *self.state.rglob("*")):
+            os.chown(path, 65534, 65534)
+        self.folder.chmod(0o755)
+        secret = self.folder / "secret"
+        secret.write_text("for root alone")
+        secret.chmod(0o600)
+        (self.state / "server_key.pem").unlink()
+        (self.state / "server_key.pem").symlink_to(secret)
+        taken = self.run_drydock("backup", self.folder / "led astray")
+        self.assertEqual(taken.returncode, 1)
+        self.assertFalse((self.folder / "led astray").exists())
+        self.assertEqual((self.state / "drydock.db").stat().st_mode & 0o777, 0o600)
+
+
 class Check(Folder):
     def test_everything_that_is_wrong_is_said_with_what_to_do(self):
         self.assertEqual(self.run_drydock("firmware", "add", self.modules()).returncode, 0)
-        self.assertEqual(self.run_drydock("keys", "create").returncode, 0)
         config = self.folder / "drydock.toml"
         taken = socket.socket()
         self.addCleanup(taken.close)

@@ -7,10 +7,12 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
+import time
 import unittest
 
 import jsonschema
-from harness import ServiceFolder, patience
+from harness import ServiceFolder, patience, status
 
 password = "correct horse"
 
@@ -21,25 +23,33 @@ class Page(ServiceFolder):
     def setUp(self):
         super().setUp()
         self.page = ("--web-port", "0")
-        self.cookie = None
+        self.cookie = self.browser = None
 
     def open(self, *more):
         self.start("--policy", "open", *more)
         self.web = int(re.findall(r"the page is at https?://<this machine>:(\d+)", self.log.read_text())[-1])
 
-    def ask(self, method, path, body=None, headers=None, cookie=True, raw=False):
-        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
-        self.addCleanup(connection.close)
+    def ask(self, method, path, body=None, headers=None, cookie=True, raw=False, source="127.0.0.1"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience, source_address=(source, 0))
+        try:
+            return self.exchange(connection, method, path, body, headers, cookie, raw)
+        finally:
+            connection.close()
+
+    def exchange(self, connection, method, path, body, headers, cookie, raw):
         head = {"X-Drydock": "1"}
         if cookie and self.cookie:
-            head["Cookie"] = f"drydock={self.cookie}"
+            head["Cookie"] = f"drydock={self.cookie}" + (f"; drydock_browser={self.browser}" if self.browser else "")
         head.update(headers or {})
         content = body if raw or body is None else json.dumps(body)
         connection.request(method, path if path.startswith("/") else "/api/v1/" + path, content, {k: v for k, v in head.items() if v is not None})
         response = connection.getresponse()
         text = response.read()
-        if given := re.match(r"drydock=(\w+)", response.getheader("Set-Cookie") or ""):
-            self.cookie = given.group(1)
+        for given in response.msg.get_all("Set-Cookie") or []:
+            if found := re.match(r"drydock=(\w+)", given):
+                self.cookie = found.group(1)
+            if found := re.match(r"drydock_browser=(\w+)", given):
+                self.browser = found.group(1)
         answer = json.loads(text) if "json" in (response.getheader("Content-Type") or "") else text
         return response.status, answer, response
 
@@ -95,11 +105,55 @@ class GettingIn(Page):
     def test_wrong_tries_are_slowed_down(self):
         self.open()
         self.enter()
-        self.assertEqual([self.ask("POST", "login", {"password": "guess"})[0] for _ in range(4)], [401, 401, 401, 429])
-        status, answer, response = self.ask("POST", "login", {"password": password})
+        guess = lambda: self.ask("POST", "login", {"password": "guess"}, cookie=False)[0]
+        self.assertEqual([guess() for _ in range(4)], [401, 401, 401, 429])
+        status, answer, response = self.ask("POST", "login", {"password": password}, cookie=False)
         self.assertEqual(status, 429)   # the right one too
         self.assertGreaterEqual(int(response.getheader("Retry-After")), 1)
         self.assertIn("wait", answer["detail"])
+        # Not the browser that was in before: it is known by its cookie, whatever its address does.
+        self.assertEqual(self.ask("POST", "login", {"password": password})[0], 204)
+
+    def test_a_crowd_that_tries_at_the_same_time_gets_three_tries(self):
+        self.open()
+        self.enter()
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(self.ask("POST", "login", {"password": "guess"}, cookie=False)[0])) for _ in range(18)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertLessEqual(answers.count(401), 5)   # a second or two may pass meanwhile
+        self.assertEqual(answers.count(401) + answers.count(429), 18)
+
+    def test_behind_a_proxy_people_have_their_own_address(self):
+        config = self.folder / "drydock.toml"
+        config.write_text('[web]\ntrusted_proxies = ["127.0.0.1"]\nhosts = ["drydock.example.org"]\n')
+        self.program_options = ("--config", config)
+        self.open()
+        self.enter()
+        guess = lambda who: self.ask("POST", "login", {"password": "guess"}, cookie=False, headers={"X-Forwarded-For": who})[0]
+        self.assertEqual([guess("10.9.9.9") for _ in range(4)], [401, 401, 401, 429])
+        self.assertEqual(guess("10.8.8.8"), 401)
+        self.assertEqual(guess("10.7.7.7, 10.9.9.9"), 429)   # what the client itself says in front counts for nothing
+        self.assertEqual(self.ask("GET", "devices", headers={"Host": "drydock.example.org"})[0], 200)
+        self.stop(self.process)
+        self.program_options = ()
+        self.open()
+        self.assertEqual([guess(f"10.6.6.{i}") for i in range(4)], [401, 401, 401, 429])   # without the setting nobody is believed
+
+    def test_a_forgotten_password_is_reset_on_the_machine_itself(self):
+        self.open()
+        self.enter()
+        token = self.ask("POST", "tokens", {"name": "x"})[1]["token"]
+        reset = self.run_drydock("password", "reset")
+        self.assertEqual(reset.returncode, 0, reset.stderr)
+        code = re.search(r"set-up code (\S+)\.", reset.stdout).group(1)
+        self.wait_for(lambda: self.ask("GET", "session")[1]["state"] == "setup")
+        self.assertEqual(self.ask("GET", "devices")[0], 401)
+        self.assertEqual(self.ask("GET", "devices", headers={"Authorization": "Bearer " + token}, cookie=False)[0], 401)
+        self.assertEqual(self.ask("POST", "setup", {"code": code, "password": "another one"})[0], 204)
+        self.assertEqual(self.ask("GET", "devices")[0], 200)
 
     def test_tokens_are_for_programs(self):
         self.open()
@@ -279,6 +333,62 @@ class Harm(Page):
             self.assertNotIn("unsafe", policy)
             self.assertEqual(response.getheader("X-Content-Type-Options"), "nosniff")
 
+    def test_words_in_a_header_are_no_token(self):
+        junk = {"X-Drydock": None, "Authorization": "Bearer junk"}
+        self.assertEqual(self.ask("POST", "fleet/pause", headers=junk)[0], 403)   # beside a good cookie
+        self.assertFalse(self.ask("GET", "devices")[1]["paused"])
+
+    def test_a_page_from_elsewhere_under_a_name_of_its_own_reads_nothing(self):
+        for host, status in (("evil.example", 421), ("127.0.0.1.evil.example:8080", 421), (f"127.0.0.1:{self.web}", 200), ("[::1]:8080", 200), ("localhost", 200),
+                             ("drydock.local:8080", 200), ("pi", 200), ("192.168.1.20", 200), ("", 421)):
+            self.assertEqual(self.ask("GET", "devices", headers={"Host": host})[0], status, host)
+        self.assertEqual(self.ask("GET", "/", headers={"Host": "evil.example"})[0], 421)
+
+    def test_head_says_how_long_and_nothing_more(self):
+        for path in ("/", "/app.js", "/api/v1/devices", "/api/v1/nothing"):
+            answer = self.raw(f"HEAD {path} HTTP/1.1\r\nHost: x\r\nCookie: drydock={self.cookie}\r\nConnection: close\r\n\r\n".encode())
+            head, _, body = answer.partition(b"\r\n\r\n")
+            self.assertIn(b"Content-Length: ", head, path)
+            self.assertEqual(body, b"", path)
+
+    def test_slow_connections_of_one_address_leave_the_page_to_others(self):
+        slow = []
+        for _ in range(60):
+            s = socket.create_connection(("127.0.0.1", self.web), timeout=10, source_address=("127.0.0.66", 0))
+            s.sendall(b"G")
+            slow.append(s)
+        for _ in range(5):
+            began = time.monotonic()
+            self.still_well()
+            self.assertLess(time.monotonic() - began, 3)   # the slow ones hold their places for five seconds
+        for s in slow:
+            s.close()
+
+    def test_nothing_is_read_from_who_may_not_send_it(self):
+        before = status(self.process.pid, "VmRSS")
+        strangers = []
+        for i in range(18):
+            s = socket.create_connection(("127.0.0.1", self.web), timeout=10)
+            s.sendall(b"POST /api/v1/firmware HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 200_000)
+            strangers.append(s)
+        for s in strangers:
+            self.assertIn(b"401", s.recv(100))
+            s.close()
+        # Those who may send it hold a file, no memory: all but the last byte of each.
+        uploads = []
+        for i in range(15):
+            s = socket.create_connection(("127.0.0.1", self.web), timeout=30)
+            s.sendall(f"POST /api/v1/firmware HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nCookie: drydock={self.cookie}\r\nContent-Length: 4000000\r\n\r\n".encode() + b"x" * 3_999_999)
+            uploads.append(s)
+        self.wait_for(lambda: sum(f.stat().st_size for f in (self.state / "firmware").glob(".upload.*")) >= 15 * 3_900_000)
+        grown = status(self.process.pid, "VmRSS") - before
+        print(f"15 uploads under way: {grown} KiB", file=sys.stderr)
+        self.assertLess(grown, 12_000)
+        for s in uploads:
+            s.close()
+        self.wait_for(lambda: not list((self.state / "firmware").glob(".upload.*")))
+        self.still_well()
+
     def test_path_tricks_find_no_file(self):
         for path in ("/../drydock.db", "/..%2f..%2fetc/passwd", "/%2e%2e/server_key.pem", "/app.js/", "//etc/passwd", "/index.html~", "/cgi-bin/sh",
                      "/api/v1/../../drydock.db", "/api/v1/devices/../tokens/..", "/firmware", "/app.js.gz", "/.htpasswd"):
@@ -300,8 +410,9 @@ class Harm(Page):
     def test_bodies_that_are_not_what_they_should_be(self):
         for body in (b"", b"[]", b"{", b"\xff\xfe", b'{"password": 5}', b'{"password": null}', b"[" * 20_000, b'{"password":"' + b"x" * 5000 + b'"}'):
             self.assertIn(self.ask("POST", "login", body, raw=True)[0], (401, 422, 429), body[:30])
-        for body in (b"[1]", b'{"new_key": "yes"}', b"nonsense"):
+        for body in (b"[1]", b'{"new_key": "0123456789abcdef"}', b"nonsense"):
             self.assertEqual(self.ask("POST", "devices/" + "0" * 24 + "/approve", body, raw=True)[0], 404)
+        self.assertEqual(self.ask("POST", "devices/" + "0" * 24 + "/approve", {"new_key": True})[0], 422)
         for body in ({"modules": "x"}, {"modules": [1]}, {}):
             self.assertEqual(self.ask("PUT", "devices/" + "0" * 24 + "/targets", body)[0], 422)
         self.assertEqual(self.ask("POST", "firmware", b"", raw=True)[0], 422)

@@ -1,6 +1,7 @@
 // The hub of all DTLS sessions, with nothing behind it: who strangers and devices can and cannot disturb.
 #include "coap/message.hpp"
 #include "support/network.hpp"
+#include "base/limits.hpp"
 #include "transport/udp_hub.hpp"
 #include "virtual_device/device_dtls.hpp"
 
@@ -37,13 +38,16 @@ struct Quay {
   std::vector<std::pair<Bytes, UdpEndpoint>> sent;
   std::vector<std::shared_ptr<DtlsChannel>> arrivals;
   std::vector<std::string> turned_away;
+  Turnstile handshakes{16};
+  std::string known_address = "nowhere";
   UdpHub hub{UdpHub::Services{world.loop.get_executor(), key, world.random, crypto::Workshop(), keeper,
                               [this](ByteView datagram, const UdpEndpoint& to) { sent.emplace_back(Bytes(datagram.begin(), datagram.end()), to); },
                               [this](std::shared_ptr<DtlsChannel> channel) {
                                 channel->attend();
                                 arrivals.push_back(std::move(channel));
                               },
-                              [this](const Error& why, const std::string&) { turned_away.push_back(why.message); }}};
+                              [this](const Error& why, const std::string&) { turned_away.push_back(why.message); },
+                              handshakes, [this](const std::string& peer) { return peer.starts_with(known_address); }}};
   DeviceEcKey device_key;
 
   DeviceDtls device(MoveMark mark, std::uint8_t number = 1) {
@@ -218,7 +222,22 @@ BOOST_AUTO_TEST_CASE(hellos_that_change_their_mind_are_no_extra_work) {
   BOOST_TEST(sent.size() <= 8u);
 }
 
+// Each handshake that begins costs a signature: one address may begin so many, from whatever port, and is heard again later.
+BOOST_AUTO_TEST_CASE(one_unknown_address_does_not_keep_us_signing) {
+  auto stranger = device(MoveMark::type_253);
+  for (std::uint16_t port = 1; port <= 400; ++port) give(second_hello(stranger, at(1, port)), at(1, port));
+  BOOST_TEST(hub.handshakes() == static_cast<std::size_t>(limits::dtls_strangers.burst));
+  auto other = device(MoveMark::type_253);
+  (void)connect(other, at(2, 600));
+  BOOST_TEST(hub.sessions() == 1u);
+  world.advance(5min);
+  auto late = device(MoveMark::type_253);
+  (void)connect(late, at(1, 700));
+  BOOST_TEST(hub.sessions() == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_full_house_lets_the_oldest_go_and_unfinished_handshakes_end) {
+  known_address = "10.";
   auto stranger = device(MoveMark::type_253);
   for (std::uint16_t port = 1; port <= 128; ++port) give(second_hello(stranger, at(1, port)), at(1, port));
   BOOST_TEST(hub.handshakes() == 128u);

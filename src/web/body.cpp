@@ -1,0 +1,69 @@
+#include "web/body.hpp"
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+
+#include <cerrno>
+#include <civetweb.h>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <utility>
+
+namespace drydock::web {
+
+Result<UploadFile> UploadFile::create(const std::filesystem::path& folder) {
+  auto name = (folder / ".upload.XXXXXX").string();
+  const int fd = ::mkostemp(name.data(), O_CLOEXEC);
+  if (fd < 0) return failure(Kind::storage, fmt::format("an upload cannot be written to {}: {}", folder.string(), std::strerror(errno)));
+  return UploadFile(name, fd);
+}
+
+UploadFile::UploadFile(UploadFile&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+
+UploadFile::~UploadFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(path_.c_str());
+}
+
+Result<void> UploadFile::write(ByteView content) {
+  while (!content.empty()) {
+    const auto written = ::write(fd_, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return failure(Kind::storage, fmt::format("the upload cannot be written: {}", std::strerror(errno)));
+    content = content.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+void discard_body(mg_connection* connection) {
+  const auto length = mg_get_request_info(connection)->content_length;
+  if (length <= 0 || static_cast<std::size_t>(length) > limits::page_body) return;
+  (void)read_body(connection, limits::page_body, [](ByteView) { return Result<void>{}; });
+}
+
+std::optional<Response> read_body(mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take) {
+  const auto* info = mg_get_request_info(connection);
+  if (info->content_length < 0) {
+    for (int i = 0; i < info->num_headers; ++i)
+      if (mg_strcasecmp(info->http_headers[i].name, "Transfer-Encoding") == 0) return problem(411, "Say how long the body is", "chunked bodies are not taken");
+    return std::nullopt;
+  }
+  const auto length = static_cast<std::size_t>(info->content_length);
+  if (length > limit) return problem(413, "Too large", fmt::format("at most {} bytes are taken here", limit));
+  const auto deadline = std::chrono::steady_clock::now() + limits::page_body_time + std::chrono::seconds(length / limits::slowest_upload);
+  std::uint8_t piece[16 * 1024];
+  for (std::size_t have = 0; have < length;) {
+    const int got = mg_read(connection, piece, std::min(sizeof piece, length - have));
+    if (got <= 0) return problem(422, "This cannot be used", "the body was cut off");
+    if (std::chrono::steady_clock::now() > deadline) return problem(408, "Too slow", "the body takes too long");
+    if (const auto taken = take(ByteView(piece, static_cast<std::size_t>(got))); !taken) return problem(taken.error());
+    have += static_cast<std::size_t>(got);
+  }
+  return std::nullopt;
+}
+
+}  // namespace drydock::web

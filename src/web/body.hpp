@@ -1,0 +1,38 @@
+// The body of a request, read within its size and its time: into memory, or for an upload into a file.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "web/http.hpp"
+
+#include <functional>
+#include <optional>
+
+struct mg_connection;
+
+namespace drydock::web {
+
+/// A file that is gone with this object. Sweeping the folder removes what a killed program left (ModuleFiles::sweep).
+class UploadFile {
+public:
+  /// Kind::storage.
+  static Result<UploadFile> create(const std::filesystem::path& folder);
+  UploadFile(UploadFile&& other) noexcept;
+  UploadFile& operator=(UploadFile&&) = delete;
+  ~UploadFile();
+  Result<void> write(ByteView content);
+  const std::filesystem::path& path() const { return path_; }
+
+private:
+  UploadFile(std::filesystem::path path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::filesystem::path path_;
+  int fd_;
+};
+
+/// What is still to come of a short body, so that the client hears the answer instead of a reset; a long one it hears as it may.
+void discard_body(mg_connection* connection);
+
+/// Hands the body on piece by piece. The answer to one that will not do: no length, longer than `limit`, cut off, or slower than
+/// limits::page_body_time and limits::slowest_upload allow.
+std::optional<Response> read_body(mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take);
+
+}  // namespace drydock::web
