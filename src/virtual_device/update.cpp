@@ -89,7 +89,7 @@ asio::awaitable<bool> VirtualDevice::report_missing() {
       before_ = flash_;
       flash_.put(update_->image);
     }
-    ++images_received;
+    count_received();
     update_.reset();
     reset_wanted_ = true;
     co_return true;
@@ -100,6 +100,17 @@ asio::awaitable<bool> VirtualDevice::report_missing() {
   co_return co_await send(request);
 }
 
+std::string VirtualDevice::name_of_image() const {
+  const auto module = read_image(update_->image);
+  if (!module) return "";
+  return fmt::format("{}{}@{}", module->function == 4 ? 's' : module->function == 5 ? 'u' : 'b', module->index, module->version);
+}
+
+void VirtualDevice::count_received() {
+  ++images_received;
+  ++received_files[name_of_image()];
+}
+
 asio::awaitable<bool> VirtualDevice::end_update(const Message& request) {
   if (!update_) co_return true;
   const bool incomplete = update_->fast && !update_->missing(1).empty();
@@ -108,7 +119,7 @@ asio::awaitable<bool> VirtualDevice::end_update(const Message& request) {
     if (!co_await send(refusal)) co_return false;
     co_return co_await report_missing();
   }
-  ++images_received;
+  count_received();
   const int error = faults.damages_image ? -1330 : flash_.check_image(update_->image);
   verdicts.push_back(error);
   auto answer = coap::piggybacked(request, Code::changed);
@@ -121,7 +132,7 @@ asio::awaitable<bool> VirtualDevice::end_update(const Message& request) {
   if (error == 0 && !faults.forgets_updates) {
     before_ = flash_;
     flash_.put(update_->image);
-    if (const auto module = read_image(update_->image)) applied.push_back(fmt::format("{}{}@{}", module->function == 4 ? 's' : module->function == 5 ? 'u' : 'b', module->index, module->version));
+    if (const auto name = name_of_image(); !name.empty()) applied.push_back(name);
   }
   update_.reset();
   // The device resets whether or not it liked the image (PROTOCOL §5.4).

@@ -89,11 +89,13 @@ public:
   int resets = 0;
   int images_received = 0;
   std::vector<std::string> applied;       ///< "s1@3", in order
+  std::map<std::string, int> received_files;   ///< how often each module came whole: "s1@3"
   std::vector<int> verdicts;              ///< system error of each whole image, 0 for good ones
   std::size_t chunks_received = 0;
   std::uint32_t time_received = 0;
   Clock::duration last_update_time{};     ///< from UpdateBegin to the answer to UpdateDone
   bool connected = false;                 ///< Hello was answered and the connection lives
+  bool ever_reverts = false;              ///< for tests to note
   bool forced = false;                    ///< was told to take updates though they are disabled
   std::string last_failure;               ///< why the last connection ended
 
@@ -117,6 +119,8 @@ private:
   asio::awaitable<bool> read_exactly(std::span<std::uint8_t> into, Clock::time_point deadline);
   asio::awaitable<void> sleep(Clock::duration time);
   Bytes describe_body(std::uint8_t part);
+  std::string name_of_image() const;   ///< of the update, "s1@3"; empty when it is no module
+  void count_received();
 
   Options options_;
   DeviceKey key_;

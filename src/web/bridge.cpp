@@ -5,7 +5,7 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
-#include <future>
+#include <optional>
 
 namespace drydock::web {
 namespace {
@@ -23,7 +23,7 @@ struct Bridge::Change {
   Work work;
   Allowed allowed;
   bool look_again = true;
-  std::promise<Result<void>> outcome;
+  std::optional<Result<void>> outcome;   ///< guarded by the bridge's mutex
 };
 
 Bridge::Bridge(asio::io_context& loop, appliance::Appliance& appliance, store::Writer& writer)
@@ -98,19 +98,26 @@ Result<void> Bridge::write(Work work) {
 }
 
 Result<void> Bridge::hand_over(std::shared_ptr<Change> change) {
-  auto outcome = change->outcome.get_future();
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_) return failure(Kind::closed, "Drydock is stopping");
-  }
+  std::unique_lock lock(mutex_);
+  if (closed_) return failure(Kind::closed, "Drydock is stopping");
   asio::post(loop_, [this, change] {
-    asio::co_spawn(loop_, make(change), [change](std::exception_ptr failed) {
-      if (failed) change->outcome.set_value(failure(Kind::internal, "the change could not be made"));
+    asio::co_spawn(loop_, make(change), [this, change](std::exception_ptr failed) {
+      if (failed) settle(*change, failure(Kind::internal, "the change could not be made"));
     });
   });
-  if (outcome.wait_for(change_patience) != std::future_status::ready)
-    return failure(Kind::timed_out, "this takes longer than it should; look again in a moment whether it was done");
-  return outcome.get();
+  // Once closed the loop may not come round any more: nobody waits for it longer.
+  published_.wait_for(lock, change_patience, [&] { return closed_ || change->outcome; });
+  if (change->outcome) return *change->outcome;
+  if (closed_) return failure(Kind::closed, "Drydock is stopping");
+  return failure(Kind::timed_out, "this takes longer than it should; look again in a moment whether it was done");
+}
+
+void Bridge::settle(Change& change, Result<void> outcome) {
+  {
+    const std::lock_guard lock(mutex_);
+    change.outcome = std::move(outcome);
+  }
+  published_.notify_all();
 }
 
 asio::awaitable<void> Bridge::make(std::shared_ptr<Change> change) {
@@ -128,7 +135,7 @@ asio::awaitable<void> Bridge::make(std::shared_ptr<Change> change) {
     publishing_ = false;
     publish();
   }
-  change->outcome.set_value(result);
+  settle(*change, result);
 }
 
 void Bridge::close() {

@@ -51,6 +51,7 @@ private:
   struct Change;
   void publish_soon();
   void publish();
+  void settle(Change& change, Result<void> outcome);
   Result<void> hand_over(std::shared_ptr<Change> change);
   asio::awaitable<void> make(std::shared_ptr<Change> change);
 

@@ -394,4 +394,57 @@ BOOST_AUTO_TEST_CASE(a_reset_in_the_middle_of_a_question_begins_again_from_the_s
   BOOST_TEST(device.handshakes == 1);
 }
 
+// A Pi without a battery clock wakes in 1970, hears the right time later, and corrections may go back: sessions have no age.
+BOOST_AUTO_TEST_CASE(sessions_outlive_every_jump_of_the_clock) {
+  constexpr std::int64_t day = 24 * 3'600'000;
+  Clock::manual_wall_jump = -19'675 * day;
+  UdpOptions options;
+  options.platform = 12;
+  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  for (const auto jump : {std::int64_t{0}, -day, 400 * day, -19'675 * day}) {
+    kill();
+    Clock::manual_wall_jump = jump;
+    restart();
+    BOOST_TEST(hub().sessions() == 1u);
+    world.advance(2min);
+    BOOST_TEST(row(1).connected);
+  }
+  BOOST_TEST(device.handshakes == 1);
+}
+
+// Of a device that nobody approved nothing is written but its first row, its session neither; from its approval on it is kept.
+BOOST_AUTO_TEST_CASE(a_session_is_written_down_from_its_approval_on) {
+  configuration.policy = appliance::Policy::approve;
+  UdpOptions options;
+  options.platform = 12;
+  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  BOOST_REQUIRE(run_until_state(1, "awaiting_approval", 1min));
+  world.advance(5min);
+  const auto sessions = [this] { auto db = database(); return db.sql().execAndGet("SELECT count(*) FROM dtls_sessions").getInt(); };
+  BOOST_TEST(sessions() == 0);
+  approve(id_of(1));
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  world.advance(1min);
+  BOOST_TEST(sessions() == 1);
+  kill();
+  restart();
+  world.advance(2min);
+  BOOST_TEST(row(1).connected);
+  BOOST_TEST(device.handshakes == 1);
+}
+
+// Two hosts with one identity take the session from each other: that is said.
+BOOST_AUTO_TEST_CASE(two_udp_devices_with_one_id_are_told) {
+  UdpOptions options;
+  options.platform = 12;
+  options.id[11] = 1;
+  const std::vector<Bytes> modules{module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})};
+  const Bytes key(32, 7);
+  (void)launch_udp(1, modules, options, key);
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  (void)launch_udp(2, modules, options, key);
+  BOOST_TEST(run_until(1h, [&] { return said("two devices have this id and key"); }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -279,6 +279,11 @@ class Description(Page):
         name = self.ask("GET", f"devices/{device}")[1]["name"]
         self.assertLessEqual(len(name.encode()), 64)
         self.assertTrue(name.startswith("<img src=x"))
+        # A wish that cannot be had leaves the others as they are.
+        wished = self.ask("GET", "firmware")[1]["modules"][0]["sha256"]
+        self.assertEqual(self.ask("PUT", f"devices/{device}/targets", {"modules": [wished]})[0], 204)
+        self.assertEqual(self.ask("PUT", f"devices/{device}/targets", {"modules": ["nothing"]})[0], 404)
+        self.assertEqual([t["sha256"] for t in self.ask("GET", f"devices/{device}")[1]["targets"]], [wished])
         broken = bytearray((self.folder / "modules/part1.bin").read_bytes())
         broken[1000] ^= 1
         status, answer, response = self.ask("POST", "firmware?name=broken.bin", bytes(broken), raw=True)

@@ -86,6 +86,7 @@ public:
     for (std::size_t i = roll(5); i > 0 && violation_.empty(); --i) {
       if (roll(3) == 0) disk_fault();
       else power_cut();
+      if (roll(2) == 0) jump_the_clock();
     }
     world_.advance_until(horizon, [this] { return settled() || !violation_.empty(); });
     check_the_end();
@@ -102,7 +103,9 @@ private:
   // With this trigger the store says "counted" and keeps nothing: what losing that one write would do.
   void plant_forgotten_attempts() {
     db_->sql().exec("CREATE TRIGGER plant_insert AFTER INSERT ON attempts BEGIN UPDATE attempts SET count = 0 WHERE sha256 = NEW.sha256; END;"
-                    "CREATE TRIGGER plant_update AFTER UPDATE OF count ON attempts WHEN NEW.count > 0 BEGIN UPDATE attempts SET count = 0 WHERE sha256 = NEW.sha256; END;");
+                    "CREATE TRIGGER plant_update AFTER UPDATE OF count ON attempts WHEN NEW.count > 0 BEGIN UPDATE attempts SET count = 0 WHERE sha256 = NEW.sha256; END;"
+                    "CREATE TRIGGER plant_sends AFTER INSERT ON sends BEGIN UPDATE sends SET count = 0 WHERE sha256 = NEW.sha256; END;"
+                    "CREATE TRIGGER plant_sends_again AFTER UPDATE OF count ON sends WHEN NEW.count > 0 BEGIN UPDATE sends SET count = 0 WHERE sha256 = NEW.sha256; END;");
   }
 
   void open_database() {
@@ -171,6 +174,14 @@ private:
     world_.advance(std::chrono::seconds(1 + roll(300)));
   }
 
+  // A machine without a battery clock wakes in 1970; later the network says better, or worse.
+  void jump_the_clock() {
+    constexpr std::int64_t day = 24 * 3'600'000;
+    const std::int64_t jumps[] = {-19'675 * day, 0, -day, 400 * day};
+    Clock::manual_wall_jump = jumps[roll(4)];
+    ++outcome_.clock_jumps;
+  }
+
   void launch(int number) {
     virtual_device::Options options;
     options.id[11] = static_cast<std::uint8_t>(number);
@@ -179,6 +190,11 @@ private:
     options.release = releases[roll(4)];
     options.takes_fast_ota = roll(2) == 0;
     options.erase_time = std::chrono::milliseconds(roll(3000));
+    // One that answers each chunk so late that it never comes to an end.
+    if (roll(30) == 0) {
+      options.takes_fast_ota = false;
+      options.chunk_time = 55s;
+    }
     virtual_device::Flash flash(6);
     const auto part1 = static_cast<std::uint16_t>(1 + roll(3));
     const auto part2 = static_cast<std::uint16_t>(1 + roll(3));
@@ -193,6 +209,9 @@ private:
     if (roll(3) == 0) faults.reset_at = 3 + roll(60);
     faults.resets = 1 + static_cast<int>(roll(2));
     if (roll(6) == 0) faults.silent_at = 2 + roll(60);
+    if (roll(10) == 0) faults.reverts = roll(2) == 0 ? 1 : 1'000;
+    device.ever_reverts = faults.reverts > 0;
+    if (roll(20) == 0) faults.describes = changing_describe();
     if (roll(8) == 0) faults.forgets_updates = true;
     if (roll(12) == 0) faults.damages_image = true;
     if (roll(16) == 0) faults.refuses_updates = true;
@@ -206,6 +225,15 @@ private:
     }
     virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> { co_return connect(number); };
     world_.spawn([&device, dial]() -> asio::awaitable<void> { co_await device.run(dial); });
+  }
+
+  // Needs something, and says each time that it has another version of it.
+  static std::function<Bytes(int)> changing_describe() {
+    return [](int n) {
+      const auto text = "{\"p\":6,\"m\":[{\"f\":\"s\",\"n\":\"1\",\"v\":" + std::to_string(1 + n % 2) + ",\"l\":\"m\",\"d\":[]},{\"f\":\"u\",\"n\":\"1\",\"v\":" + std::to_string(n % 5'000) +
+                        ",\"l\":\"m\",\"d\":[{\"f\":\"s\",\"n\":\"1\",\"v\":3}]}]}";
+      return Bytes(text.begin(), text.end());
+    };
   }
 
   std::shared_ptr<transport::ByteStream> connect(int number) {
@@ -264,9 +292,12 @@ private:
       if (!at_rest(i)) complain(name + " is neither current nor parked: " + (m ? m->row.state + ", " + m->row.state_words : "unknown"));
       else if (m->row.state != "current" && m->row.state_words.empty()) complain(name + " is parked without a reason");
       // Of a device that lies nobody knows what it needs.
-      if (device.faults.pretended) continue;
+      if (device.faults.pretended || device.faults.describes) continue;
+      for (const auto& [file, count] : device.received_files)
+        if (count > planning::sends_allowed) complain(name + " was sent a file " + std::to_string(count) + " times within a day");
       if (std::find(device.verdicts.begin(), device.verdicts.end(), -1340) != device.verdicts.end()) complain(name + " was sent a module whose dependencies it did not meet");
-      if (at_rest(i) && m->row.state == "current" && device.flash().safe_mode()) complain(name + " is called current and is in safe mode");
+      // One that reverts may have done so just now.
+      if (at_rest(i) && m->row.state == "current" && device.flash().safe_mode() && !device.ever_reverts) complain(name + " is called current and is in safe mode");
     }
     if (store::load_devices(*db_).size() != devices_.size()) complain("a device's row is lost");
     if (store::load_catalogue(*db_).size() != modules_stocked_) complain("a module's row is lost");

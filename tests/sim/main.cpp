@@ -17,6 +17,7 @@ struct Tally {
   std::uint64_t images = 0;
   std::uint64_t power_cuts = 0;
   std::uint64_t disk_faults = 0;
+  std::uint64_t clock_jumps = 0;
   std::uint32_t failed_seed = 0;
   bool failed = false;
 };
@@ -30,6 +31,7 @@ Tally run(std::uint32_t first, std::uint32_t step, std::uint32_t end, const sim:
     tally.images += outcome.images;
     tally.power_cuts += outcome.power_cuts;
     tally.disk_faults += outcome.disk_faults;
+    tally.clock_jumps += outcome.clock_jumps;
     if (outcome.violation.empty()) continue;
     fmt::print("seed {}: {}\n", seed, outcome.violation);
     std::fflush(stdout);
@@ -81,12 +83,13 @@ int main(int argc, char** argv) {
     all.images += tally.images;
     all.power_cuts += tally.power_cuts;
     all.disk_faults += tally.disk_faults;
+    all.clock_jumps += tally.clock_jumps;
     all.failed |= tally.failed;
   }
   while (::wait(nullptr) > 0) {
   }
   const double real = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  fmt::print("{} histories, {} images received, {} power cuts and kills, {} disk faults, {:.0f} hours of virtual time in {:.1f} s: {:.0f} histories/s, virtual to real {:.0f}\n",
-             all.histories, all.images, all.power_cuts, all.disk_faults, all.virtual_seconds / 3600, real, all.histories / real, all.virtual_seconds / real);
+  fmt::print("{} histories, {} images received, {} power cuts and kills, {} disk faults, {} clock jumps, {:.0f} hours of virtual time in {:.1f} s: {:.0f} histories/s, virtual to real {:.0f}\n",
+             all.histories, all.images, all.power_cuts, all.disk_faults, all.clock_jumps, all.virtual_seconds / 3600, real, all.histories / real, all.virtual_seconds / real);
   return all.failed ? 1 : 0;
 }

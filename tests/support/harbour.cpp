@@ -162,7 +162,7 @@ virtual_device::VirtualDevice& Harbour::launch(int number, const std::vector<Byt
   return device;
 }
 
-virtual_device::UdpDevice& Harbour::launch_udp(int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options) {
+virtual_device::UdpDevice& Harbour::launch_udp(int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options, ByteView scalar) {
   (void)appliance();
   if (options.id[11] == 0) options.id[11] = static_cast<std::uint8_t>(number);
   options.seed = static_cast<unsigned>(number);
@@ -178,7 +178,7 @@ virtual_device::UdpDevice& Harbour::launch_udp(int number, const std::vector<Byt
       [this, number] { return addresses_.at(number); });
   virtual_device::UdpDevice::Send send = [this, number](ByteView datagram) { network_.to_server(number, datagram); };
   auto& device = udp_devices_[number];
-  device = std::make_unique<virtual_device::UdpDevice>(world.loop.get_executor(), std::move(options), virtual_device::DeviceEcKey(), std::move(flash), std::move(send));
+  device = std::make_unique<virtual_device::UdpDevice>(world.loop.get_executor(), std::move(options), scalar.empty() ? virtual_device::DeviceEcKey() : virtual_device::DeviceEcKey(scalar), std::move(flash), std::move(send));
   world.spawn([&d = *device]() -> asio::awaitable<void> { co_await d.run(); });
   return *device;
 }

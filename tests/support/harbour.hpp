@@ -49,7 +49,8 @@ public:
   static std::string id_of(int number);
 
   /// A UDP device with these modules, on the network below, connecting from now on.
-  virtual_device::UdpDevice& launch_udp(int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options = {});
+  /// `scalar`: its private key, 32 bytes; a new one when empty.
+  virtual_device::UdpDevice& launch_udp(int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options = {}, ByteView scalar = {});
   Network& network() { return network_; }
   /// Where the device is from now on.
   void move(int number);

@@ -35,6 +35,7 @@ public:
   explicit World(unsigned seed = 1) : random(seed) {
     Clock::manual = true;
     Clock::manual_now = Clock::time_point{std::chrono::hours(1)};
+    Clock::manual_wall_jump = 0;
   }
   ~World() { Clock::manual = false; }
 

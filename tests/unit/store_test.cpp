@@ -265,4 +265,73 @@ BOOST_AUTO_TEST_CASE(the_writer_isolates_jobs_and_loses_none) {
   BOOST_TEST(store::recent_history(db, "", 1000).size() == 95u);
 }
 
+// What work wrote before it gave a failure is undone; its neighbours in the same transaction stay.
+BOOST_AUTO_TEST_CASE(work_that_gives_a_failure_leaves_nothing_behind) {
+  World world;
+  auto db = std::make_shared<Database>(Database::in_memory());
+  store::add_device(*db, photon());
+  store::save_goal(*db, id, {{firmware::Function::system_part, 1}, 3, ""});
+  const auto writer = store::Writer::on_loop(db, world.loop.get_executor());
+  Result<Result<void>> outcome;
+  writer->post([](Database& open) { store::set_name(open, id, "neighbour"); });
+  world.spawn([&]() -> asio::awaitable<void> {
+    std::function<Result<void>(Database&)> work = [](Database& open) -> Result<void> {
+      store::clear_goals(open, id);
+      return failure(Kind::not_found, "no such module");
+    };
+    outcome = co_await writer->perform<Result<void>>(std::move(work));
+  });
+  world.settle();
+  BOOST_REQUIRE(outcome.has_value());
+  BOOST_TEST(outcome->error().message == "no such module");
+  BOOST_TEST(store::load_goals(*db, id).size() == 1u);
+  BOOST_TEST(store::load_device(*db, id)->name == "neighbour");
+  const auto failed = db->transact([](Database& open) -> Result<void> {
+    store::clear_goals(open, id);
+    return failure(Kind::conflict, "no");
+  });
+  BOOST_TEST(!failed.has_value());
+  BOOST_TEST(store::load_goals(*db, id).size() == 1u);
+}
+
+// Sendings of a file are counted over what became of them, within a day of running time.
+BOOST_AUTO_TEST_CASE(sendings_of_the_last_day_are_counted_whatever_came_of_them) {
+  auto db = Database::in_memory();
+  store::add_device(db, photon());
+  constexpr std::int64_t hour = 3'600'000;
+  const auto send = [&](std::int64_t running) {
+    store::record_plan(db, id, {step(3)}, 0);
+    const auto row = store::begin_step(db, id, step(3), 0, running);
+    store::mark_sent(db, row, true, 0);
+    store::mark_verified(db, *store::step_in_flight(db, id), 0);
+    store::end_update(db, id, "done", "", 0);
+  };
+  for (int i = 0; i < 5; ++i) send(i * hour);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 5 * hour).count == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 5 * hour).sent_lately == 5);
+  BOOST_TEST(store::load_attempts(db, id, step(3, std::string(64, 'b')), 5 * hour).sent_lately == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).sent_lately == 0);
+  send(24 * hour);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour).sent_lately == 1);
+  send(23 * hour);   // a crash took an hour of running time back
+  BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).sent_lately == 2);
+  store::allow_again(db, id);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).sent_lately == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_attempt_that_is_taken_back_asks_nobody_to_wait) {
+  auto db = Database::in_memory();
+  store::add_device(db, photon());
+  store::record_plan(db, id, {step(3)}, 0);
+  store::mark_sent(db, store::begin_step(db, id, step(3), 0, 5'000), false, 0);
+  const auto in_flight = *store::step_in_flight(db, id);
+  BOOST_TEST(!in_flight.confirmed);
+  store::mark_failed(db, in_flight, "nobody knows", 0);
+  store::take_back_attempt(db, in_flight);
+  const auto attempts = store::load_attempts(db, id, step(3), 5'000);
+  BOOST_TEST(attempts.count == 0);
+  BOOST_TEST(attempts.last_started == 0);
+  BOOST_TEST(attempts.sent_lately == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

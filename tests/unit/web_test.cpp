@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
+#include <atomic>
 #include <thread>
 
 using namespace drydock;
@@ -117,6 +118,34 @@ BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, Harbour) 
   const auto last = bridge.snapshot();
   world.advance(10s);
   BOOST_TEST((bridge.snapshot() == last));
+}
+
+// A change made through the page publishes at once; what was about to be published before must not stop all that comes after.
+BOOST_FIXTURE_TEST_CASE(the_page_goes_on_behind_a_change_while_devices_change_all_the_time, Harbour) {
+  stock(system_part(1, 3, {}, 200'000));
+  auto writer = store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor());
+  web::Bridge bridge(world.loop, appliance(), *writer);
+  virtual_device::Options options;
+  options.takes_fast_ota = false;
+  options.chunk_time = 20ms;
+  (void)launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, options);
+  BOOST_REQUIRE(run_until_state(1, "updating", 1min));
+  for (int round = 0; round < 5; ++round) {
+    world.advance(100ms);   // a publication is due and has not come
+    std::atomic<bool> done = false;
+    std::thread browser([&] {
+      BOOST_TEST(bridge.change([](store::Database&) -> Result<void> { return {}; }).has_value());
+      done = true;
+    });
+    while (!done) {
+      world.settle();
+      std::this_thread::yield();
+    }
+    browser.join();
+    const auto before = bridge.snapshot()->revision;
+    world.advance(2s);
+    BOOST_TEST(bridge.snapshot()->revision > before);
+  }
 }
 
 // As the web server's threads use it: the change is made on the loop, and is there when the call comes back.
