@@ -368,6 +368,7 @@ DeviceDtls::Progress DeviceDtls::on_datagram(ByteView datagram) {
       say(15, verify);
       s.master = prf(s.ephemeral.agree(s.server_point), "master secret", concat(s.client_random, s.server_random), 48);
       s.keys = prf(s.master, "key expansion", concat(s.server_random, s.client_random), 40);
+      if (identity_.wrong_finished) s.transcript.push_back(0);
       s.finished = handshake_message(20, s.message++, prf(s.master, "client finished", sha256(s.transcript), 12));
       append(s.transcript, s.finished);
       s.step = Step::finished;

@@ -44,6 +44,7 @@ public:
     const DeviceEcKey* key = nullptr;
     Bytes server_spki;
     MoveMark mark = MoveMark::type_253;
+    bool wrong_finished = false;   ///< for tests: its Finished does not fit what was said
   };
   explicit DeviceDtls(Identity identity);
   ~DeviceDtls();

@@ -2,7 +2,9 @@
 #include "appliance/as_json.hpp"
 #include "appliance/commands.hpp"
 #include "base/limits.hpp"
+#include "store/modules.hpp"
 #include "support/harbour.hpp"
+#include "support/worst_describe.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/test/unit_test.hpp>
@@ -14,20 +16,6 @@ using namespace std::chrono_literals;
 using virtual_device::Options;
 
 namespace {
-
-// As many modules with as many needs, functions and variables as fit, each with the longest texts.
-Bytes worst_describe(int variation) {
-  std::string modules, functions, variables;
-  for (int m = 0; m < 64; ++m) {
-    std::string needs;
-    for (int d = 0; d < 16; ++d) needs += fmt::format("{}{{\"f\":\"s\",\"n\":\"{}\",\"v\":{}}}", d ? "," : "", 3 + (m * 16 + d) % 250, 1000 + variation);
-    modules += fmt::format("{}{{\"f\":\"u\",\"n\":\"{}\",\"v\":6,\"l\":\"m\",\"vc\":30,\"vv\":30,\"u\":\"{}\",\"d\":[{}]}}", m ? "," : "", m + 1, std::string(64, 'a'), needs);
-  }
-  for (int i = 0; i < 100; ++i) functions += fmt::format("{}\"{}{}\"", i ? "," : "", std::string(60, 'f'), i);
-  for (int i = 0; i < 100; ++i) variables += fmt::format("{}\"{}{}\":2", i ? "," : "", std::string(60, 'v'), i);
-  const auto text = fmt::format("{{\"p\":6,\"m\":[{}],\"f\":[{}],\"v\":{{{}}}}}", modules, functions, variables);
-  return Bytes(text.begin(), text.end());
-}
 
 // From 3.3 on a long Describe comes in blocks.
 Options in_blocks() {
@@ -63,7 +51,7 @@ BOOST_FIXTURE_TEST_SUITE(hostile_devices, HostileHarbour)
 BOOST_AUTO_TEST_CASE(a_device_that_waits_for_approval_costs_little_whatever_it_says) {
   configuration.policy = appliance::Policy::approve;
   auto& device = launch(1, {system_part(1, 3)}, in_blocks());
-  device.faults.describes = worst_describe;
+  device.faults.describes = [](int n) { return worst_describe(n); };
   device.faults.describe_flood = 20;
   link.delay_max = 20ms;
   world.advance(5min);
@@ -97,7 +85,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_waits_for_approval_costs_little_whatever_it_s
 
 BOOST_AUTO_TEST_CASE(an_approved_device_is_bounded_too) {
   auto& device = launch(1, {system_part(1, 3)}, in_blocks());
-  device.faults.describes = worst_describe;
+  device.faults.describes = [](int n) { return worst_describe(n); };
   BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
   world.advance(10s);
   BOOST_TEST(appliance::member_as_json(member(1)).size() <= limits::approved_device);
@@ -110,7 +98,7 @@ BOOST_AUTO_TEST_CASE(an_approved_device_is_bounded_too) {
 
 BOOST_AUTO_TEST_CASE(a_device_that_describes_itself_anew_all_the_time_fills_neither_log_nor_disk) {
   auto& device = launch(1, {system_part(1, 3)}, in_blocks());
-  device.faults.describes = worst_describe;
+  device.faults.describes = [](int n) { return worst_describe(n); };
   device.faults.describe_flood = 60;
   link.delay_max = 10ms;
   world.advance(2min);
@@ -294,6 +282,39 @@ BOOST_AUTO_TEST_CASE(two_devices_with_one_id_are_told) {
   (void)launch(1, {system_part(1, 3), user_part(1, {4, 1, 3})});
   world.advance(10min);
   BOOST_TEST(said("two devices have this id and key"));
+}
+
+// What people decide about a device is in force at once, connected or not.
+BOOST_AUTO_TEST_CASE(a_device_that_is_held_or_refused_gets_nothing) {
+  stock(system_part(1, 3));
+  auto& device = launch(1, {system_part(1, 3), user_part(1, {4, 1, 3})});
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  {
+    auto db = database();
+    appliance::commands::hold(db, id_of(1), true);
+  }
+  reload();
+  stock(system_part(1, 5));
+  {
+    auto db = database();
+    (void)appliance::commands::add_target(db, *store::load_device(db, id_of(1)), "module.bin");
+    const auto catalogue = store::load_catalogue(db);
+    for (const auto* module : catalogue.all())
+      if (module->version == 5) BOOST_REQUIRE(appliance::commands::add_target(db, *store::load_device(db, id_of(1)), module->sha256).has_value());
+  }
+  reload();
+  world.advance(5min);
+  BOOST_TEST(device.images_received == 0);
+  BOOST_TEST(member(1).row.state_words.find("held") != std::string::npos);
+  {
+    auto db = database();
+    appliance::commands::refuse(db, id_of(1));
+  }
+  reload();
+  world.advance(1s);
+  BOOST_TEST(appliance().sessions() == 0u);
+  world.advance(1min);
+  BOOST_TEST(!device.connected);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

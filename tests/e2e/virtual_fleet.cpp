@@ -1,8 +1,10 @@
 // virtual_fleet: stuck virtual Photons on loopback, until all run what they should. Prints how many images each received
 // and, last, the seconds it took; status 1 when they are not done in time.
 #include "base/asio_tokens.hpp"
+#include "crypto/rsa.hpp"
 #include "firmware/files.hpp"
 #include "transport/tcp_stream.hpp"
+#include "support/worst_describe.hpp"
 #include "virtual_device/firmware_maker.hpp"
 #include "virtual_device/virtual_device.hpp"
 
@@ -26,6 +28,8 @@ struct Order {
   int chunk = 20;       ///< milliseconds for writing one chunk
   int pause = 100;      ///< milliseconds for erasing, resetting and reconnecting each
   bool fast = false;    ///< all of them, not every second one
+  bool hostile = false; ///< each with a Describe as costly as 11 kB can be, posted again and again; they stay until patience ends
+  int sources = 1;      ///< loopback addresses that they come from in turn
 };
 
 Bytes module(std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleRecipe::Needs needs) {
@@ -59,6 +63,8 @@ private:
   void launch(int number, const Bytes& server_key) {
     virtual_device::Options options;
     options.id[11] = static_cast<std::uint8_t>(number);
+    options.id[10] = static_cast<std::uint8_t>(number >> 8);
+    if (order_.hostile) options.release = virtual_device::Release::v3_3();
     options.server_key = server_key;
     options.takes_fast_ota = order_.fast || number % 2 == 0;
     options.erase_time = options.reset_time = options.reconnect_time = std::chrono::milliseconds(order_.pause);
@@ -67,12 +73,27 @@ private:
     flash.put(module(4, 1, 1, {}));
     flash.put(module(4, 2, 1, {4, 1, 1}));
     flash.put(module(5, 1, 6, {4, 2, 3}));
-    devices_.push_back(std::make_unique<virtual_device::VirtualDevice>(std::move(options), virtual_device::DeviceKey(), std::move(flash)));
-    virtual_device::Connect dial = [this]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> { return connect(); };
+    devices_.push_back(std::make_unique<virtual_device::VirtualDevice>(std::move(options), key_of(number), std::move(flash)));
+    if (order_.hostile) {
+      devices_.back()->faults.describes = [](int n) { return testing::worst_describe(n, 16, 12, 10); };
+      devices_.back()->faults.describe_flood = 3;
+    }
+    virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> { return connect(number); };
     asio::co_spawn(loop_, devices_.back()->run(dial), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
   }
-  asio::awaitable<std::shared_ptr<transport::ByteStream>> connect() {
+  // A crowd has one key for every four of them: making a thousand takes minutes.
+  virtual_device::DeviceKey key_of(int number) {
+    if (!order_.hostile || number % 4 == 0) pem_ = crypto::RsaPrivateKey::generate(1024).to_pem();
+    return virtual_device::DeviceKey::from_pem(Bytes(pem_.begin(), pem_.end()));
+  }
+  asio::awaitable<std::shared_ptr<transport::ByteStream>> connect(int number) {
     asio::ip::tcp::socket socket(loop_);
+    if (order_.sources > 1) {
+      const asio::ip::address_v4 source(0x7f000101U + (static_cast<unsigned>(number % order_.sources) << 8));
+      const asio::ip::tcp::endpoint from(source, 0);
+      socket.open(asio::ip::tcp::v4());
+      socket.bind(from);
+    }
     const asio::ip::tcp::endpoint server(asio::ip::address_v4::loopback(), order_.port);
     auto connected = co_await socket.async_connect(server, as_result);
     if (std::get<0>(connected)) co_return nullptr;
@@ -80,11 +101,13 @@ private:
   }
 
   bool done() const {
+    if (order_.hostile) return false;
     return std::all_of(devices_.begin(), devices_.end(), [](const auto& d) { return d->connected && !d->flash().safe_mode(); });
   }
   asio::awaitable<void> watch() {
     Timer pause(loop_);
-    const auto deadline = began_ + std::chrono::seconds(order_.patience);
+    done_since_ = Clock::now();   // making the keys took its time
+    const auto deadline = done_since_ + std::chrono::seconds(order_.patience);
     while (Clock::now() - done_since_ < std::chrono::milliseconds(order_.peace) && Clock::now() < deadline) {
       pause.expires_after(10ms);
       (void)co_await pause.async_wait(as_result);
@@ -94,6 +117,7 @@ private:
 
   Order order_;
   asio::io_context loop_;
+  std::string pem_;
   std::vector<std::unique_ptr<virtual_device::VirtualDevice>> devices_;
   const Clock::time_point began_ = Clock::now();
   Clock::time_point done_since_ = began_;
@@ -112,6 +136,8 @@ int main(int argc, char** argv) {
   app.add_option("--chunk", order.chunk, "Milliseconds");
   app.add_option("--pause", order.pause, "Milliseconds");
   app.add_flag("--fast", order.fast);
+  app.add_flag("--hostile", order.hostile);
+  app.add_option("--sources", order.sources);
   CLI11_PARSE(app, argc, argv);
   const bool good = Fleet(order).run();
   // The devices' coroutines are in the middle of things; nothing is gained by unwinding them.

@@ -265,6 +265,15 @@ BOOST_AUTO_TEST_CASE(only_a_describe_says_what_became_of_a_step) {
   BOOST_TEST(!planning::reconcile(step, reported).verified);
   reported.modules.clear();
   BOOST_TEST(!planning::reconcile(step, reported).verified);
+  // Of user parts the hash says which one it is.
+  part.key = {firmware::Function::user_part, 1};
+  part.version = 3;
+  part.sha256 = std::string(64, 'a');
+  reported.modules = {part};
+  planning::InFlight application{part.key, 3, std::string(64, 'b'), 2, true};
+  BOOST_TEST(!planning::reconcile(application, reported).verified);
+  application.suffix_sha256 = part.sha256;
+  BOOST_TEST(planning::reconcile(application, reported).verified);
 }
 
 BOOST_AUTO_TEST_CASE(a_known_device_waits_for_no_crowd_of_strangers) {

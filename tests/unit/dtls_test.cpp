@@ -2,6 +2,7 @@
 #include "support/data.hpp"
 #include "transport/dtls_cookie.hpp"
 #include "transport/dtls_handshake.hpp"
+#include "transport/dtls_reassembly.hpp"
 
 #include <algorithm>
 #include <boost/test/data/monomorphic.hpp>
@@ -181,6 +182,38 @@ BOOST_AUTO_TEST_CASE(no_bit_of_a_record_can_be_changed) {
     BOOST_TEST(server.session().receive(only_record(datagram)).has_value());   // and the real one is still welcome
     if (bit > 64 && bit % 8 == 0) bit += 32;   // each handshake costs; the header is tried in full
   }
+}
+
+// Good keys are not enough: a device that was given a connection id has to use it.
+BOOST_AUTO_TEST_CASE(a_record_without_the_connection_id_is_not_taken) {
+  auto server = finished_handshake();
+  const auto& keys_of_client = server.session().state().keys;
+  const auto without = dtls::sealed_record(dtls::ContentType::application_data, dtls::in_epoch(1, 50), Bytes{1, 2, 3, 4, 5}, {keys_of_client.client, keys_of_client.client_iv});
+  BOOST_TEST(!server.session().receive(only_record(without)).has_value());
+}
+
+// Nobody has vouched for a fragment: what is too long, or contradicts what came before, writes nowhere.
+BOOST_AUTO_TEST_CASE(fragments_that_contradict_each_other_are_ignored) {
+  dtls::Reassembly pieces(0);
+  const auto fragment = [](std::size_t length, std::size_t offset, const Bytes& bytes) {
+    dtls::HandshakeFragment f{};
+    f.type = dtls::HandshakeType::certificate;
+    f.length = static_cast<std::uint32_t>(length);
+    f.sequence = 0;
+    f.offset = static_cast<std::uint32_t>(offset);
+    f.bytes = bytes;
+    return f;
+  };
+  const Bytes five(5, 1), many(100, 2), all(limits::handshake_message + 1, 3);
+  pieces.add(fragment(limits::handshake_message + 1, 0, all));
+  BOOST_TEST(!pieces.take().has_value());
+  pieces.add(fragment(10, 0, five));
+  pieces.add(fragment(2'000, 1'000, many));
+  BOOST_TEST(!pieces.take().has_value());
+  pieces.add(fragment(10, 5, five));
+  const auto message = pieces.take();
+  BOOST_REQUIRE(message.has_value());
+  BOOST_TEST(message->body == Bytes(10, 1));
 }
 
 BOOST_AUTO_TEST_CASE(records_out_of_order_are_taken_once_and_old_ones_never) {

@@ -126,6 +126,9 @@ const Example worked_examples[] = {
     {"E7", "b0@12 s1@107>s3@107 s2@107>s1@107,b0@13!26 s3@107 u1@4>s2@107", "b0@13 s1@108>s3@108 s2@108>s1@108,b0@13 s3@108 u1@5>s2@108",
      "s1@108 s2@108 s3@108 u1@5", "s3@108 s1@108 s2@108 b0@13 u1@5", 10},
     {"E8", "b0@3 s1@2 s2@2>s1@3", "s1@3", "", "s1@3"},
+    // The lowest version that would do needs something else first, and then something that nobody has: nothing of that way is left.
+    {"a dead end leaves no step", "b0@3 s1@1 s2@1 u1@5>s1@2", "s1@2>s2@2,s3@9 s2@2 s1@3", "", "s1@3"},
+    {"a dead end brings nothing that another counts on", "b0@3 s1@1 s2@1 u1@5>s1@2,s2@2", "s1@2>s2@2,s3@9 s2@2 s1@3", "", "s1@3 s2@2"},
     {"E9", "b0@300 s1@403>b0@101 u1@5>s1@403", "s1@6200 b0@3100", "", "", 13},
     {"E10", "b0@300 s1@403>b0@101 u1@5>s1@9999", "s1@6200", "", "missing:s1@9999", 13},
     {"E11", "b0@7 s1@19 s2@19>s1@19 s3@100 u1@3>s2@10", "s1@20 s2@20>s1@20", "", "", 10},

@@ -315,8 +315,35 @@ BOOST_AUTO_TEST_CASE(sendings_of_the_last_day_are_counted_whatever_came_of_them)
   BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour).sent_lately == 1);
   send(23 * hour);   // a crash took an hour of running time back
   BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).sent_lately == 2);
+  send(hour);        // and much more
+  BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour - 1).sent_lately == 3);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour).sent_lately == 0);
   store::allow_again(db, id);
-  BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).sent_lately == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), hour).sent_lately == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_settled_is_not_called_sent_later) {
+  auto db = Database::in_memory();
+  store::add_device(db, photon());
+  store::record_plan(db, id, {step(3)}, 0);
+  const auto row = store::begin_step(db, id, step(3), 0, 0);
+  store::mark_verified(db, *store::step_in_flight(db, id), 0);
+  store::mark_sent(db, row, true, 0);
+  BOOST_TEST(store::recent_steps(db, id, 1).at(0).state == "verified");
+}
+
+BOOST_AUTO_TEST_CASE(a_database_is_for_its_owner_alone_and_none_of_the_next_program) {
+  TemporaryFolder folder;
+  const auto file = folder.path() / "drydock.db";
+  { std::ofstream made(file); }
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all | std::filesystem::perms::others_read);
+  { auto db = Database::open(file, Access::read_write); }
+  BOOST_TEST((std::filesystem::status(file).permissions() == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)));
+  {
+    auto db = Database::open(file, Access::read_write);
+    db.sql().exec("PRAGMA user_version = " + std::to_string(store::newest_migration() + 1));
+  }
+  BOOST_TEST(message_of(file, Access::read_write).find("newer Drydock") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_attempt_that_is_taken_back_asks_nobody_to_wait) {

@@ -255,4 +255,93 @@ BOOST_AUTO_TEST_CASE(a_full_house_lets_the_oldest_go_and_unfinished_handshakes_e
   BOOST_TEST(hub.handshakes() <= 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_finished_that_does_not_fit_ends_the_handshake) {
+  DeviceDtls::Identity identity;
+  identity.key = &device_key;
+  identity.server_spki = key.public_key_spki();
+  identity.wrong_finished = true;
+  DeviceDtls device(identity);
+  std::vector<Bytes> to_send{second_hello(device, at(1))};
+  for (int round = 0; round < 4 && !to_send.empty(); ++round) {
+    sent.clear();
+    for (const auto& datagram : to_send) give(datagram, at(1));
+    to_send.clear();
+    for (const auto& [datagram, to] : sent)
+      for (auto& out : device.on_datagram(datagram).to_send) to_send.push_back(std::move(out));
+  }
+  BOOST_TEST(hub.sessions() == 0u);
+  BOOST_REQUIRE(turned_away.size() == 1u);
+  BOOST_TEST(turned_away[0].find("Finished") != std::string::npos);
+}
+
+// The newest record says where a device is; an old one that comes late from elsewhere, authentic as it is, does not.
+BOOST_AUTO_TEST_CASE(a_late_record_moves_nobody) {
+  auto device = this->device(MoveMark::type_253);
+  const auto channel = connect(device, at(1));
+  const auto late = message(device);
+  const auto newest = message(device);
+  give(newest, at(2));
+  BOOST_TEST(channel->address() == at(2));
+  give(late, at(3));
+  BOOST_TEST(channel->address() == at(2));
+  BOOST_TEST(hears(*channel));
+  BOOST_TEST(hears(*channel));   // both were taken
+}
+
+// What cannot be leased is not sent, also not once more: no nonce is used that was not written down.
+BOOST_AUTO_TEST_CASE(nothing_is_sent_beyond_what_was_leased) {
+  auto device = this->device(MoveMark::type_253);
+  const auto channel = connect(device, at(1));
+  BOOST_REQUIRE(bind(*channel));
+  keeper.works = false;
+  int accepted = 0;
+  world.spawn([&]() -> asio::awaitable<void> {
+    coap::Message ping;
+    ping.id = 1;
+    (void)co_await channel->send(ping, Then::flush);   // confirmable: to be sent again
+    auto event = coap::request(coap::Type::non_confirmable, coap::Code::post, "e");
+    for (int i = 0; i < 5'000; ++i) {
+      event.id = static_cast<std::uint16_t>(100 + i);
+      if (!co_await channel->send(event, Then::flush)) break;
+      ++accepted;
+    }
+  });
+  world.settle();
+  BOOST_TEST(accepted > 500);
+  BOOST_TEST(accepted < 1'100);
+  sent.clear();
+  world.advance(std::chrono::seconds(10));
+  BOOST_TEST(sent.empty());
+}
+
+BOOST_AUTO_TEST_CASE(messages_that_nobody_reads_are_kept_within_limits) {
+  auto device = this->device(MoveMark::type_253);
+  const auto channel = connect(device, at(1));
+  for (std::size_t i = 0; i < limits::datagrams_waiting + 50; ++i) give(message(device), at(1));
+  std::size_t heard = 0;
+  while (hears(*channel)) ++heard;
+  BOOST_TEST(heard == limits::datagrams_waiting);
+}
+
+// The position is written down every so many records, so that a crash lets few of them be played again.
+BOOST_AUTO_TEST_CASE(how_far_a_session_was_read_is_written_down_on_the_way) {
+  auto device = this->device(MoveMark::type_253);
+  const auto channel = connect(device, at(1));
+  BOOST_REQUIRE(bind(*channel));
+  const auto before = keeper.kept.back().state.received.next();
+  for (int i = 0; i < 40; ++i) give(message(device), at(1));
+  BOOST_TEST(keeper.kept.back().state.received.next() >= before + 32);
+  hub.keep_positions();   // and all of it at an orderly end
+  BOOST_TEST(keeper.kept.back().state.received.next() == before + 40);
+}
+
+BOOST_AUTO_TEST_CASE(a_warning_ends_no_session) {
+  auto device = this->device(MoveMark::type_253);
+  const auto channel = connect(device, at(1));
+  give(device.seal(Bytes{1, 90}, alert), at(1));   // user_canceled, say
+  BOOST_TEST(hub.sessions() == 1u);
+  give(device.seal(Bytes{2, 80}, alert), at(1));
+  BOOST_TEST(hub.sessions() == 0u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
