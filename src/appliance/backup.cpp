@@ -9,6 +9,7 @@
 #include "store/backup.hpp"
 #include "store/devices.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -58,7 +59,8 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsO
   for (const auto& key : {folder.server_key(), folder.udp_server_key()}) {
     Result<Bytes> content;
     as_owner([&] { content = firmware::read_file(key, largest_key_file, firmware::Links::refuse); });
-    if (!content && content.error().kind == Kind::not_found) continue;   // made at the first start
+    if (!content && content.error().kind == Kind::not_found)
+      return failure(Kind::conflict, fmt::format("{} is missing, and a backup without it would be worth little: 'drydock check' says what to do", key.string()));
     if (!content) return tl::unexpected(content.error());
     backup.add(key.filename().string(), *content);
   }
@@ -92,7 +94,13 @@ bool holds_something(const StateFolder& folder) {
 
 // Before anything is changed.
 Result<void> check(store::OldBackup& backup) {
-  for (const auto& name : backup.names()) {
+  constexpr int first_schema_with_udp = 3;
+  const auto names = backup.names();
+  for (const auto* key : {"server_key.pem", "server_key_udp.pem"}) {
+    const bool expected = std::string_view(key) == "server_key.pem" || backup.schema() >= first_schema_with_udp;
+    if (expected && std::find(names.begin(), names.end(), key) == names.end()) return failure(Kind::malformed, fmt::format("it does not hold {}, by which devices know the server", key));
+  }
+  for (const auto& name : names) {
     if (!is_expected(name)) return failure(Kind::malformed, fmt::format("there is something strange in it, '{}'", log::printable(name)));
     const bool is_module = name.starts_with(firmware_prefix);
     if (is_module && to_hex(crypto::sha256(backup.content(name))) != name.substr(firmware_prefix.size())) return failure(Kind::malformed, fmt::format("{} in it is damaged", name));

@@ -2,6 +2,7 @@
 
 #include "appliance/server_keys.hpp"
 #include "appliance/stock.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "store/access.hpp"
 #include "store/updates.hpp"
@@ -49,7 +50,7 @@ void refuse(store::Database& db, const std::string& device_id) { store::set_appr
 void retry(store::Database& db, const std::string& device_id) { store::allow_again(db, device_id); }
 void hold(store::Database& db, const std::string& device_id, bool held) { store::set_held(db, device_id, held); }
 void forget(store::Database& db, const std::string& device_id) { store::forget_device(db, device_id); }
-void rename(store::Database& db, const std::string& device_id, const std::string& name) { store::set_name(db, device_id, shorten(name, longest_name)); }
+void rename(store::Database& db, const std::string& device_id, const std::string& name) { store::set_name(db, device_id, shorten(log::printable(name), longest_name)); }
 
 int forget_pending(store::Database& db) { return store::forget_pending_devices(db); }
 void force(store::Database& db, const std::string& device_id, bool forced) { store::set_forced(db, device_id, forced); }

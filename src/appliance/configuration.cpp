@@ -4,7 +4,10 @@
 #include "base/limits.hpp"
 #include "firmware/files.hpp"
 
+#include <algorithm>
 #include <array>
+#include <asio/ip/address.hpp>
+#include <cctype>
 #include <fmt/core.h>
 #include <functional>
 #include <map>
@@ -56,6 +59,19 @@ bool take_list(const toml::node& node, std::vector<std::string>& into) {
   return true;
 }
 
+// As browsers say it: in lower case, without the dot at the end.
+bool as_host_name(std::string& name) {
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name.ends_with('.')) name.pop_back();
+  return !name.empty() && name.find_first_of("/: \t") == std::string::npos;
+}
+
+bool is_address(const std::string& text) {
+  asio::error_code no_address;
+  (void)asio::ip::make_address(text, no_address);
+  return !no_address;
+}
+
 template <class Word, class Parse>
 bool take_word(const toml::node& node, Word& into, Parse parse) {
   const auto value = node.value_exact<std::string>();
@@ -84,8 +100,10 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"web.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.address); }, "an IP address in quotes"}},
       {"web.port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.web.port, 0, 65535); }, "a port number, 0 to 65535"}},
       {"web.certificate", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.certificate); }, "a path in quotes"}},
-      {"web.hosts", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.hosts); }, "a list of names in quotes"}},
-      {"web.trusted_proxies", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.trusted_proxies); }, "a list of IP addresses in quotes"}},
+      {"web.hosts", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.hosts) && std::all_of(c.web.hosts.begin(), c.web.hosts.end(), as_host_name); },
+                     "a list of names in quotes, without http:// and port"}},
+      {"web.trusted_proxies", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.trusted_proxies) && std::all_of(c.web.trusted_proxies.begin(), c.web.trusted_proxies.end(), is_address); },
+                               "a list of IP addresses in quotes"}},
       {"web.guests", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.guests); }, "true or false"}},
       {"log.level", {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); }, "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
   };

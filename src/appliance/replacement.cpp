@@ -130,7 +130,9 @@ Result<void> require_finished(const StateFolder& folder) {
 }
 
 Result<fs::path> put_in_force(const StateFolder& folder) {
-  std::string note = fmt::format("replaced-{}\n", utc_milliseconds());
+  auto number = utc_milliseconds();
+  while (is_there(folder.root / fmt::format("replaced-{}", number))) ++number;
+  std::string note = fmt::format("replaced-{}\n", number);
   for (const auto* name : contents)
     if (is_there(preparing(folder) / name)) note += std::string(name) + "\n";
   if (auto written = firmware::write_file(note_of_aside(preparing(folder)), view_of(note)); !written) return tl::unexpected(written.error());

@@ -68,7 +68,8 @@ Result<void> Service::listen() {
     const asio::ip::tcp::endpoint tcp(address, port);
     const auto serve = [this](std::shared_ptr<transport::ByteStream> stream) { appliance_->serve(std::move(stream)); };
     const auto turned_away = [this](const Error& why, const std::string& peer) { appliance_->turned_away(why, peer); };
-    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, configuration_.connections_per_address, serve, turned_away);
+    const auto knows = [this](const std::string& peer) { return appliance_->knows_address(peer); };
+    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, configuration_.connections_per_address, serve, turned_away, knows);
     port = configuration_.udp_port;
     const transport::UdpEndpoint udp(address, port);
     udp_->listen(udp);

@@ -16,6 +16,7 @@ struct Rate {
 
 // Connections.
 inline constexpr std::size_t connections = 10'000;
+inline constexpr std::size_t connections_of_strangers = 7'500;   ///< the others are for addresses where a device was before
 inline constexpr std::size_t handshakes_at_once = 16;       ///< whose private-key operations may be queued
 inline constexpr std::size_t unknown_devices = 1'000;      ///< waiting for approval; beyond, the oldest yields
 inline constexpr std::size_t unknown_per_address = 256;    ///< a site behind one address may be that large
@@ -31,6 +32,7 @@ inline constexpr std::size_t slowest_link = 512;           ///< bytes a second b
 // DTLS. Nothing is kept for an address before it has shown that it receives what is sent to it.
 inline constexpr std::size_t dtls_handshakes = 256;        ///< under way
 inline constexpr std::size_t dtls_handshakes_per_address = 128;
+inline constexpr std::size_t dtls_handshakes_of_strangers = 192;   ///< the others are for addresses where a device was before
 inline constexpr Rate dtls_strangers{64, 120};             ///< handshakes that one unknown address may begin
 inline constexpr Rate dtls_known{512, 1200};               ///< and one where a device was before: a fleet may be behind it
 inline constexpr std::size_t handshake_message = 2048;     ///< of a device; real ones have at most 94 bytes
@@ -59,8 +61,11 @@ inline constexpr auto idle_cellular = 26min;               ///< UDP: a ping ever
 
 // The page. Each open page holds a thread of the web server.
 inline constexpr int page_streams = 16;
+inline constexpr int page_streams_of_guests = 8;
 inline constexpr int page_threads = 28;
-inline constexpr int page_connections_per_address = 20;   ///< but for trusted proxies: others find a thread all the same
+inline constexpr int page_connections_per_address = 20;   ///< where somebody has logged in; trusted proxies have any number
+inline constexpr int page_connections_per_stranger = 8;   ///< a browser makes six
+inline constexpr int page_connections_of_strangers = 16;  ///< all together: the other threads are for those who have logged in
 inline constexpr std::size_t page_body = 64 * 1024;        ///< but for uploads
 inline constexpr auto page_body_time = 10s;                ///< for all of a body, and as long as slowest_upload needs
 inline constexpr std::size_t slowest_upload = 32 * 1024;   ///< bytes a second

@@ -30,7 +30,7 @@ int change_each(const Context& context, const std::vector<std::string>& names, C
   return status;
 }
 
-std::string title_of(const store::DeviceRow& row) { return row.name.empty() ? row.id : fmt::format("{} ({})", row.name, row.id); }
+std::string title_of(const store::DeviceRow& row) { return row.name.empty() ? row.id : fmt::format("{} ({})", log::printable(row.name), row.id); }
 
 std::string state_in_words(const store::DeviceRow& row) {
   if (row.approval == "pending") return "waits for approval";
@@ -79,7 +79,7 @@ int devices_show(const Context& context, const std::string& name) {
     fmt::print("{}\n", appliance::device_as_json(d));
     return 0;
   }
-  fmt::print("{}\n", log::printable(fmt::format("{}, a {}", title_of(*row), firmware::platform_name(row->platform))));
+  fmt::print("{}\n", log::printable(fmt::format("{}, {}", title_of(*row), firmware::platform_name(row->platform))));
   fmt::print("  {}{}\n", log::printable(state_in_words(*row)), row->safe_mode ? "; in safe mode" : "");
   fmt::print("  {} from {}; first seen {}\n", seen_at_length(db, *row, utc_milliseconds()), row->address, local_time(row->first_seen));
   fmt::print("  key {}\n", appliance::fingerprint(row->public_key));
@@ -108,6 +108,8 @@ int devices_approve(const Context& context, const std::vector<std::string>& devi
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
     const auto approved = commands::approve(db, row.id, how.new_key);
     if (!approved) return complain(approved.error().message);
+    if (how.new_key.empty() && !row.changed_key.empty())
+      fmt::print("Mind: another key claims this id too, {}. The key that is trusted is {}\n", appliance::fingerprint(row.changed_key), appliance::fingerprint(row.public_key));
     if (how.retry) commands::retry(db, row.id);
     fmt::print("{} is approved{}\n", title_of(row), !how.new_key.empty() ? ", with its new key" : how.retry ? " and tries again" : "");
     return 0;

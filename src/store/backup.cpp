@@ -104,6 +104,10 @@ int OldBackup::devices() {
   return explained(file_, [&] { return sql_->execAndGet("SELECT count(*) FROM devices").getInt(); });
 }
 
+int OldBackup::schema() {
+  return explained(file_, [&] { return pragma(*sql_, "user_version"); });
+}
+
 void OldBackup::become_database() {
   explained(file_, [&] {
     sql_->exec("DROP TABLE backup_files");

@@ -34,6 +34,7 @@ public:
   std::vector<std::string> names();
   Bytes content(const std::string& name);
   int devices();
+  int schema();
   void become_database();
 
 private:

@@ -67,12 +67,16 @@ void check_identity(SQLite::Database& sql, const std::filesystem::path& file, Ac
     throw StoreError(fmt::format("the database {} was written by an older Drydock: start 'drydock serve' once, which brings it up to date", file.string()));
 }
 
-// There are keys of sessions in it, and SQLite makes what lies beside it with the same rights.
+// There are keys of sessions in it, and SQLite makes what lies beside it with the same rights. A file that is there is never opened
+// here: closing it would take away all locks that this process has on it (POSIX), and with them SQLite's.
 void for_owner_only(const std::filesystem::path& file) {
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return;   // SQLite says why
-  ::fchmod(fd, 0600);
-  ::close(fd);
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd >= 0) {
+    ::close(fd);
+    return;
+  }
+  struct stat found {};
+  if (::lstat(file.c_str(), &found) == 0 && S_ISREG(found.st_mode) && (found.st_mode & 077) != 0) ::chmod(file.c_str(), 0600);
 }
 
 void prepare(SQLite::Database& sql, const std::filesystem::path& file, Access access) {

@@ -95,7 +95,7 @@ void DtlsReception::on_client_hello(ByteView datagram, const dtls::Record& recor
 std::shared_ptr<DtlsReception::Guest> DtlsReception::make_guest(const UdpEndpoint& from) {
   const bool known = services_.knows_address(to_text(from));
   if (!(known ? of_known_ : of_strangers_).take(from.address(), Clock::now())) return nullptr;   // it comes again
-  if (!make_room(from)) return nullptr;
+  if (!make_room(from, known)) return nullptr;
   const dtls::Draw draw(services_.random);
   dtls::Sign sign = [&key = services_.key](ByteView digest) { return key.sign(digest); };
   auto guest = std::make_shared<Guest>(std::move(sign), draw, from, known ? Turnstile::Line::first : Turnstile::Line::second);
@@ -104,14 +104,22 @@ std::shared_ptr<DtlsReception::Guest> DtlsReception::make_guest(const UdpEndpoin
   return guest;
 }
 
-bool DtlsReception::make_room(const UdpEndpoint& for_whom) {
+// Strangers do not take all places, and give theirs up to a known address at once.
+bool DtlsReception::make_room(const UdpEndpoint& for_whom, bool known) {
   const auto same_address = [&](const auto& entry) { return entry.first.address() == for_whom.address(); };
   const auto of_address = static_cast<std::size_t>(std::count_if(guests_.begin(), guests_.end(), same_address));
   const bool only_of_address = of_address >= limits::dtls_handshakes_per_address;
-  if (guests_.size() < limits::dtls_handshakes && !only_of_address) return true;
+  const auto strangers = static_cast<std::size_t>(std::count_if(guests_.begin(), guests_.end(), [](const auto& entry) { return entry.second->line == Turnstile::Line::second; }));
+  const bool strangers_full = !known && strangers >= limits::dtls_handshakes_of_strangers;
+  if (guests_.size() < limits::dtls_handshakes && !only_of_address && !strangers_full) return true;
   auto oldest = guests_.end();
   for (auto entry = guests_.begin(); entry != guests_.end(); ++entry) {
-    if (entry->second->busy || (only_of_address && !same_address(*entry))) continue;
+    const bool stranger = entry->second->line == Turnstile::Line::second;
+    if (entry->second->busy || (only_of_address && !same_address(*entry)) || (!known && !stranger)) continue;
+    if (known && !only_of_address && stranger) {
+      guests_.erase(entry);
+      return true;
+    }
     if (oldest == guests_.end() || entry->second->began < oldest->second->began) oldest = entry;
   }
   if (oldest == guests_.end() || Clock::now() - oldest->second->began < least_chance) return false;

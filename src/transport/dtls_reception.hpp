@@ -44,7 +44,7 @@ private:
   /// The ClientHello at the front of a datagram, if there is one.
   void on_client_hello(ByteView datagram, const dtls::Record& record, const UdpEndpoint& from);
   /// Lets the oldest go, if there is one that had its chance.
-  bool make_room(const UdpEndpoint& for_whom);
+  bool make_room(const UdpEndpoint& for_whom, bool known);
   std::shared_ptr<Guest> make_guest(const UdpEndpoint& from);
   void give(const std::shared_ptr<Guest>& guest, ByteView datagram);
   asio::awaitable<void> work(std::shared_ptr<Guest> guest);

@@ -29,8 +29,8 @@ struct TcpListener::Counted {
   TcpStream stream;
 };
 
-TcpListener::TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, TurnedAway turned_away)
-    : loop_(loop), acceptor_(loop, at), per_address_(per_address), accept_(std::move(accept)), turned_away_(std::move(turned_away)), census_(std::make_shared<Census>()) {}
+TcpListener::TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, TurnedAway turned_away, KnowsAddress knows_address)
+    : loop_(loop), acceptor_(loop, at), per_address_(per_address), accept_(std::move(accept)), turned_away_(std::move(turned_away)), knows_address_(std::move(knows_address)), census_(std::make_shared<Census>()) {}
 
 TcpListener::~TcpListener() = default;
 
@@ -67,8 +67,10 @@ void TcpListener::take(asio::ip::tcp::socket socket) {
   const auto peer = socket.remote_endpoint(gone);
   const auto address = peer.address();
   if (gone) return;
-  const auto refuse = [&](std::string words) { turned_away_({Kind::conflict, std::move(words)}, fmt::format("{}:{}", address.to_string(), peer.port())); };
-  if (census_->total >= limits::connections) return refuse(fmt::format("no more connections: there are {} already", limits::connections));
+  const auto text = fmt::format("{}:{}", address.to_string(), peer.port());
+  const auto refuse = [&](std::string words) { turned_away_({Kind::conflict, std::move(words)}, text); };
+  const bool full = census_->total >= limits::connections || (census_->total >= limits::connections_of_strangers && !knows_address_(text));
+  if (full) return refuse(fmt::format("no more connections: there are {} already", census_->total));
   const auto known = census_->by_address.find(address);
   if (known != census_->by_address.end() && known->second >= per_address_)
     return refuse(fmt::format("a connection was closed: this address has {} already. If so many devices stand behind it, raise listen.connections_per_address", per_address_));

@@ -20,8 +20,11 @@ public:
   /// Somebody was not let in, for this reason. Called for each.
   using TurnedAway = std::function<void(const Error& why, const std::string& peer)>;
 
+  /// Whether a device was there before: such an address finds a place when strangers have taken theirs.
+  using KnowsAddress = std::function<bool(const std::string& peer)>;
+
   /// Binds at once; throws std::system_error when the port is taken or may not be used.
-  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, TurnedAway turned_away);
+  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, TurnedAway turned_away, KnowsAddress knows_address);
   ~TcpListener();
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
@@ -43,6 +46,7 @@ private:
   std::size_t per_address_;
   Accept accept_;
   TurnedAway turned_away_;
+  KnowsAddress knows_address_;
   std::shared_ptr<Census> census_;
 };
 

@@ -58,8 +58,8 @@ Response Api::log_in(const Request& request) {
 }
 
 Response Api::log_out(const Request& request) {
-  authentication_.log_out(request.cookie("drydock"));
-  auto response = done();
+  const auto out = authentication_.log_out(request.cookie("drydock"));
+  auto response = out ? done() : problem(500, "Logged out for now", "it could not be written down, and after a restart this login would be good again: " + out.error().message);
   response.headers.emplace_back("Set-Cookie", "drydock=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
   return response;
 }

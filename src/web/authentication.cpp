@@ -156,13 +156,13 @@ Result<void> Authentication::change_password(const std::string& old_one, const s
   return {};
 }
 
-void Authentication::log_out(const std::string& session) {
+Result<void> Authentication::log_out(const std::string& session) {
   const auto sha = digest(session);
   {
     const std::lock_guard lock(mutex_);
-    if (sessions_.erase(sha) == 0) return;
+    if (sessions_.erase(sha) == 0) return {};
   }
-  (void)persist_([sha](store::Database& db) { store::remove_web_session(db, sha); });
+  return persist_([sha](store::Database& db) { store::remove_web_session(db, sha); });
 }
 
 bool Authentication::knows_session(const std::string& session, std::int64_t now) const {

@@ -36,7 +36,8 @@ public:
   Result<std::string> log_in(const std::string& password, const std::string& who, std::int64_t now);
   /// Every other session ends.
   Result<void> change_password(const std::string& old_one, const std::string& new_one, const std::string& session, const std::string& who, std::int64_t now);
-  void log_out(const std::string& session);
+  /// It is out at once; a failure says that it could not be written down.
+  Result<void> log_out(const std::string& session);
 
   /// Whom wrong tries are counted for: the browser, by the cookie it got when it logged in before, else its IP address. Strangers behind
   /// the same address, or the same proxy, lock out each other only.

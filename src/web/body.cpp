@@ -39,10 +39,11 @@ Result<void> UploadFile::write(ByteView content) {
   return {};
 }
 
-void discard_body(mg_connection* connection) {
+bool discard_body(mg_connection* connection) {
+  constexpr long long short_body = 2'048;   // one segment, which is here already
   const auto length = mg_get_request_info(connection)->content_length;
-  if (length <= 0 || static_cast<std::size_t>(length) > limits::page_body) return;
-  (void)read_body(connection, limits::page_body, [](ByteView) { return Result<void>{}; });
+  if (length > short_body) return false;
+  return !read_body(connection, limits::page_body, [](ByteView) { return Result<void>{}; });
 }
 
 std::optional<Response> read_body(mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take) {

@@ -28,8 +28,9 @@ private:
   int fd_;
 };
 
-/// What is still to come of a short body, so that the client hears the answer instead of a reset; a long one it hears as it may.
-void discard_body(mg_connection* connection);
+/// Reads what is still to come of a short body, so that the client hears the answer instead of a reset; a long one it hears as it may. Whether
+/// nothing is left.
+bool discard_body(mg_connection* connection);
 
 /// Hands the body on piece by piece. The answer to one that will not do: no length, longer than `limit`, cut off, or slower than
 /// limits::page_body_time and limits::slowest_upload allow.

@@ -42,24 +42,39 @@ std::vector<int> connections_to(std::uint16_t local_port) {
 
 }  // namespace
 
-void ConnectionCount::opened(std::uint16_t local_port) {
-  if (++open_ <= most_) return;
+void ConnectionCount::know(const std::string& address) {
+  constexpr std::size_t remembered = 1'000;
   const std::lock_guard lock(mutex_);
-  std::map<std::string, std::vector<std::pair<Peer, int>>> by_address;
-  for (const int fd : connections_to(local_port)) {
-    auto peer = end_of(fd, ::getpeername);
-    auto& list = by_address[peer.first];
-    list.emplace_back(std::move(peer), fd);
-  }
+  if (known_.size() < remembered) known_.insert(address);
+}
+
+void ConnectionCount::stop_reading(const std::string& address, int port, std::uint16_t local_port) {
+  const Peer peer(address, port);
+  for (const int fd : connections_to(local_port))
+    if (end_of(fd, ::getpeername) == peer) ::shutdown(fd, SHUT_RD);
+}
+
+void ConnectionCount::opened(std::uint16_t local_port) {
+  if (++open_ <= limits_.per_stranger) return;
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<Peer, int>> connections;
+  for (const int fd : connections_to(local_port)) connections.emplace_back(end_of(fd, ::getpeername), fd);
+  // Those that were here before keep their places.
+  std::stable_sort(connections.begin(), connections.end(), [&](const auto& a, const auto& b) { return seen_.contains(a.first) && !seen_.contains(b.first); });
   std::set<Peer> remain;
-  for (auto& [address, list] : by_address) {
-    const bool free = std::find(exempt_.begin(), exempt_.end(), address) != exempt_.end();
-    // Those that were here before keep their places.
-    std::stable_sort(list.begin(), list.end(), [&](const auto& a, const auto& b) { return seen_.contains(a.first) && !seen_.contains(b.first); });
-    int count = 0;
-    for (const auto& [peer, fd] : list) {
-      if (free || ++count <= most_) remain.insert(peer);
-      else if (end_of(fd, ::getpeername) == peer) ::shutdown(fd, SHUT_RDWR);
+  std::map<std::string, int> of_address;
+  int strangers = 0;
+  for (const auto& [peer, fd] : connections) {
+    const auto& address = peer.first;
+    const bool exempt = std::find(exempt_.begin(), exempt_.end(), address) != exempt_.end();
+    const bool known = exempt || known_.contains(address);
+    const int count = ++of_address[address];
+    const bool stays = exempt || (known ? count <= limits_.per_known : count <= limits_.per_stranger && strangers < limits_.strangers);
+    if (stays) {
+      strangers += !known;
+      remain.insert(peer);
+    } else if (end_of(fd, ::getpeername) == peer) {
+      ::shutdown(fd, SHUT_RDWR);
     }
   }
   seen_ = std::move(remain);

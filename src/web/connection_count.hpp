@@ -1,4 +1,4 @@
-// Keeps one address from taking all threads of the page's server: each connection holds one, from before its first byte on.
+// Keeps strangers from taking all threads of the page's server: each connection holds one, from before its first byte on.
 #pragma once
 
 #include <atomic>
@@ -11,23 +11,36 @@
 
 namespace drydock::web {
 
+struct ConnectionLimits {
+  int per_known = 0;      ///< of an address from which somebody has logged in
+  int per_stranger = 0;   ///< of any other
+  int strangers = 0;      ///< of all the others together
+};
+
 class ConnectionCount {
 public:
   /// Of addresses in `exempt` any number may come.
-  ConnectionCount(int most_per_address, std::vector<std::string> exempt) : most_(most_per_address), exempt_(std::move(exempt)) {}
+  ConnectionCount(ConnectionLimits limits, std::vector<std::string> exempt) : limits_(limits), exempt_(std::move(exempt)) {}
 
-  /// A connection to this local port has come. When its address has too many, the newest are ended. They are found among this process's
+  /// A connection to this local port has come. When there are too many of its kind, the newest are ended. They are found among this process's
   /// descriptors: when CivetWeb tells of a new connection it tells neither its descriptor nor its address, and takes no for no answer.
   void opened(std::uint16_t local_port);
   void closed() { --open_; }
 
+  /// Somebody has shown from there to be logged in.
+  void know(const std::string& address);
+
+  /// Nothing more is read from this one: CivetWeb would wait for the rest of a body that nobody wants, without a limit.
+  static void stop_reading(const std::string& address, int port, std::uint16_t local_port);
+
 private:
   using Peer = std::pair<std::string, int>;   // address and port
-  int most_;
+  ConnectionLimits limits_;
   std::vector<std::string> exempt_;
   std::atomic<int> open_{0};
   std::mutex mutex_;
   std::set<Peer> seen_;
+  std::set<std::string> known_;
 };
 
 }  // namespace drydock::web

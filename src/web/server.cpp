@@ -132,10 +132,11 @@ void check_tls(const std::filesystem::path& certificate) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : options_(options), connections_(limits::page_connections_per_address, options.trusted_proxies), api_(api), bridge_(bridge) {
+Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : options_(options), connections_({limits::page_connections_per_address, limits::page_connections_per_stranger, limits::page_connections_of_strangers}, options.trusted_proxies), api_(api), bridge_(bridge) {
   const bool secure = !options.certificate.empty();
   if (secure) check_tls(options.certificate);
-  const auto port = fmt::format("{}:{}{}", options.address, options.port, secure ? "s" : "");
+  const bool v6 = options.address.find(':') != std::string::npos;
+  const auto port = fmt::format("{}{}{}:{}{}", v6 ? "[" : "", options.address, v6 ? "]" : "", options.port, secure ? "s" : "");
   const auto threads = std::to_string(limits::page_threads);
   const auto certificate = options.certificate.string();
   // The defaults list folders, run CGI and let every page of the world read the answers.
@@ -157,6 +158,9 @@ Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : options
     return 1;
   };
   context_ = mg_start(&callbacks, this, settings.data());
+  if (context_ == nullptr && v6)
+    throw std::runtime_error(fmt::format("cannot listen on {} port {} for the page: the CivetWeb of Debian 12 knows no IPv6 addresses. Give the page an IPv4 address with web.address, or turn it off with --no-web",
+                                         options.address, options.port));
   if (context_ == nullptr)
     throw std::runtime_error(fmt::format("cannot listen on {} port {} for the page: it is taken, or may not be used. Choose another with --web-port or web.port, or turn the page off with --no-web",
                                          options.address, options.port));
@@ -177,32 +181,43 @@ int Server::on_connection(const mg_connection* connection, void**) {
 void Server::on_close(const mg_connection* connection) { static_cast<Server*>(mg_get_user_data(mg_get_context(connection)))->connections_.closed(); }
 
 int Server::on_request(mg_connection* connection) {
+  auto& server = *static_cast<Server*>(mg_get_request_info(connection)->user_data);
   try {
-    static_cast<Server*>(mg_get_request_info(connection)->user_data)->answer(connection);
+    if (server.answer(connection) == Body::left) {
+      const auto* info = mg_get_request_info(connection);
+      ConnectionCount::stop_reading(info->remote_addr, info->remote_port, server.port_);
+    }
   } catch (const std::exception& e) {
     log::error("the page's server: {}", e.what());
   }
   return 1;
 }
 
-void Server::answer(mg_connection* connection) {
+Server::Body Server::answer(mg_connection* connection) {
   auto request = read_head(connection);
+  const std::string from = request.peer;
   request.peer = client_address(request, options_.trusted_proxies);
+  const auto* info = mg_get_request_info(connection);
+  const bool announced = info->content_length > 0 || !request.header("transfer-encoding").empty();
+  const auto left = announced ? Body::left : Body::read;
+  const auto refuse = [&](const Response& response) {
+    const bool heard = discard_body(connection);
+    send(connection, response, false);
+    return heard ? Body::read : left;
+  };
   if (!is_own_host(request.header("host"), options_.hosts))
-    return send(connection, problem(421, "Another server", fmt::format("this page is not reached by the name '{}': open it by its address, or add the name to web.hosts", log::printable(shorten(request.header("host"), limits::text)))), false);
-  const bool api = request.path.starts_with("/api/");
-  if (!api) return send(connection, page_file(request), request.method == "GET" || request.method == "HEAD");
+    return refuse(problem(421, "Another server", fmt::format("this page is not reached by the name '{}': open it by its address, or add the name to web.hosts", log::printable(shorten(request.header("host"), limits::text)))));
+  if (!request.path.starts_with("/api/")) return send(connection, page_file(request), !announced), left;
   // Decided before a byte of the body is read, or kept.
-  if (auto refused = api_.refuse(request)) {
-    discard_body(connection);
-    return send(connection, *refused, false);
-  }
-  if (request.method == "GET" && request.path == "/api/v1/events") return stream(connection, request);
+  if (const auto refused = api_.refuse(request)) return refuse(*refused);
+  if (api_.access(request) == Api::Access::everything) connections_.know(from);
+  if (request.method == "GET" && request.path == "/api/v1/events") return stream(connection, request), left;
+  if (request.method == "GET" || request.method == "HEAD") return send(connection, api_.handle(request), !announced), left;
 
   std::optional<UploadFile> upload;
   if (Api::is_upload(request)) {
     auto created = UploadFile::create(options_.upload_folder);
-    if (!created) return send(connection, problem(created.error()), false);
+    if (!created) return refuse(problem(created.error()));
     upload.emplace(std::move(*created));
     request.upload = upload->path();
   }
@@ -211,10 +226,11 @@ void Server::answer(mg_connection* connection) {
     request.body.append(text_of(piece));
     return {};
   };
-  const bool has_body = request.method != "GET" && request.method != "HEAD";
-  if (has_body)
-    if (auto unusable = read_body(connection, upload ? limits::module_file : limits::page_body, take)) return send(connection, *unusable, false);
-  send(connection, api_.handle(request), true);
+  if (const auto unusable = read_body(connection, upload ? limits::module_file : limits::page_body, take)) return send(connection, *unusable, false), left;
+  const auto response = api_.handle(request);
+  if (response.status == 204 && (request.path == "/api/v1/login" || request.path == "/api/v1/setup")) connections_.know(from);
+  send(connection, response, true);
+  return Body::read;
 }
 
 // One thread for each open page; they are few, and counted.
@@ -227,7 +243,8 @@ void Server::stream(mg_connection* connection, const Request& request) {
     int number;
   };
   const Place place(streams_);
-  if (place.number > limits::page_streams) return send(connection, problem(503, "Too many open pages", fmt::format("{} pages are open already: close one", limits::page_streams)), false);
+  const bool guest = api_.access(request) != Api::Access::everything;
+  if (place.number > (guest ? limits::page_streams_of_guests : limits::page_streams)) return send(connection, problem(503, "Too many open pages", fmt::format("{} pages are open already: close one", limits::page_streams)), false);
 
   const auto head = fmt::format("HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\nretry: 2000\n\n", security_headers);
   bool open = mg_write(connection, head.data(), head.size()) > 0;

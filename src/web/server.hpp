@@ -38,7 +38,8 @@ private:
   static int on_connection(const mg_connection* connection, void** data);
   static void on_close(const mg_connection* connection);
   static int on_request(mg_connection* connection);
-  void answer(mg_connection* connection);
+  enum class Body { read, left };   ///< left: some of it is still to come, and nobody wants it
+  Body answer(mg_connection* connection);
   void stream(mg_connection* connection, const Request& request);
 
   ServerOptions options_;

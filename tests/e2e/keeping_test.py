@@ -60,7 +60,7 @@ class Backup(ServiceFolder):
         noise = self.folder / "noise"
         noise.write_bytes(b"x" * 10_000)
         newer, strange, damaged = (self.folder / name for name in ("newer", "strange", "damaged"))
-        for file, sql in ((newer, "PRAGMA user_version = 9999"), (strange, "UPDATE backup_files SET name = '../evil' WHERE name = 'server_key.pem'"),
+        for file, sql in ((newer, "PRAGMA user_version = 9999"), (strange, "INSERT INTO backup_files VALUES ('../evil', 'x')"),
                           (damaged, "UPDATE backup_files SET content = zeroblob(10) WHERE name LIKE 'firmware/%'")):
             shutil.copy(backup, file)
             database = sqlite3.connect(file)
@@ -173,6 +173,16 @@ class Interrupted(Folder):
             self.assertIn("Restore it from a backup", refused.stderr)
         self.assertFalse((self.state / "server_key.pem").exists())
         self.assertIn("PROBLEM  key for TCP", self.run_drydock("check").stdout)
+        refused = self.run_drydock("backup", self.folder / "without a key")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("server_key.pem is missing", refused.stderr)
+        keyless = self.folder / "keyless"
+        shutil.copy(self.backup, keyless)
+        database = sqlite3.connect(keyless)
+        database.execute("DELETE FROM backup_files WHERE name = 'server_key.pem'")
+        database.commit()
+        database.close()
+        self.assertIn("does not hold server_key.pem", self.run_drydock("restore", keyless, "--replace").stderr)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can be led astray")
     def test_root_follows_no_link_in_somebody_elses_folder(self):

@@ -2,6 +2,7 @@
 import ctypes
 import http.client
 import json
+import os
 import re
 import socket
 import ssl
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 import unittest
+from pathlib import Path
 
 import jsonschema
 from harness import ServiceFolder, patience, status
@@ -369,6 +371,42 @@ class Harm(Page):
         for s in slow:
             s.close()
 
+    def test_bodies_that_nobody_wants_hold_no_place(self):
+        self.still_well()
+        for head in ("GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked", "GET /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000",
+                     "POST /api/v1/fleet/pause HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000", "GET / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100000000",
+                     "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 60000"):
+            slow = []
+            for i in range(36):
+                s = socket.create_connection(("127.0.0.1", self.web), timeout=10, source_address=(f"127.0.5.{1 + i % 2}", 0))
+                s.sendall(head.encode() + b"\r\n\r\n12345678")
+                slow.append(s)
+            for _ in range(4):   # they go on, two bytes a second each
+                began = time.monotonic()
+                self.still_well()
+                self.assertLess(time.monotonic() - began, 3, head)
+                for s in slow:
+                    try:
+                        s.sendall(b"x")
+                    except OSError:
+                        pass
+            for s in slow:
+                s.close()
+
+    def test_the_command_line_and_the_page_change_the_same_database(self):
+        modules = self.modules()
+        self.assertEqual(self.run_drydock("firmware", "add", modules / "part1.bin").returncode, 0)
+        self.wait_for(lambda: len(self.ask("GET", "firmware")[1]["modules"]) == 1)
+        files = [os.readlink(f) for f in Path(f"/proc/{self.process.pid}/fd").iterdir() if f.is_symlink()]
+        self.assertEqual([f for f in files if "deleted" in f], [])
+        self.assertEqual(self.ask("POST", "tokens", {"name": "kept"})[0], 201)
+        self.assertEqual(self.run_drydock("firmware", "add", modules / "part2.bin").returncode, 0)
+        self.process.kill()
+        self.process.wait()
+        self.assertEqual(self.query("SELECT name FROM api_tokens"), [("kept",)])
+        self.assertEqual(self.query("SELECT count(*) FROM modules"), [(2,)])
+        self.check_database()
+
     def test_nothing_is_read_from_who_may_not_send_it(self):
         before = status(self.process.pid, "VmRSS")
         strangers = []
@@ -447,6 +485,7 @@ class Harm(Page):
     def test_streams_are_counted(self):
         streams = []
         answers = []
+        self.still_well()   # from an address that has logged in: others have fewer
         for _ in range(18):
             s = socket.create_connection(("127.0.0.1", self.web), timeout=10)
             s.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nCookie: drydock={self.cookie}\r\n\r\n".encode())
