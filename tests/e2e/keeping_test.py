@@ -60,7 +60,7 @@ class Backup(ServiceFolder):
         noise = self.folder / "noise"
         noise.write_bytes(b"x" * 10_000)
         newer, strange, damaged = (self.folder / name for name in ("newer", "strange", "damaged"))
-        for file, sql in ((newer, "PRAGMA user_version = 9999"), (strange, "INSERT INTO backup_files VALUES ('../evil', 'x')"),
+        for file, sql in ((newer, "PRAGMA user_version = 9999"), (strange, "INSERT INTO backup_files VALUES ('../evil', x'00')"),
                           (damaged, "UPDATE backup_files SET content = zeroblob(10) WHERE name LIKE 'firmware/%'")):
             shutil.copy(backup, file)
             database = sqlite3.connect(file)
