@@ -317,4 +317,14 @@ BOOST_AUTO_TEST_CASE(a_device_that_is_held_or_refused_gets_nothing) {
   BOOST_TEST(!device.connected);
 }
 
+// Running time is written down with the attempt whose beginning it dates.
+BOOST_AUTO_TEST_CASE(what_was_counted_does_not_lie_in_the_future_behind_a_crash) {
+  (void)launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})});
+  BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
+  world.advance(2min);
+  stock(system_part(1, 3, {}, 100'000));
+  BOOST_REQUIRE(run_until(1min, [&] { return number("SELECT count(*) FROM attempts") > 0; }));
+  BOOST_TEST(number("SELECT (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM settings WHERE key = 'running_ms') >= (SELECT max(last_started) FROM attempts)") == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -51,16 +51,22 @@ BOOST_DATA_TEST_CASE(loss_and_disorder_fail_no_transfer, boost::unit_test::data:
 }
 
 // 1 Mbit/s, 50 ms each way, 2 % loss: the pace follows the link instead of pausing for each answer.
-BOOST_FIXTURE_TEST_CASE(the_pace_follows_the_link, LegacyHarbour) {
+BOOST_AUTO_TEST_CASE(the_pace_follows_the_link) {
   constexpr std::size_t size = 505'230;
-  network().options.delay = 50ms;
-  network().options.loss = 0.02;
-  network().options.bits_per_second = 1'000'000;
-  auto& device = launch_old(size);
-  BOOST_REQUIRE(run_until_state(1, "current", 1h));
-  const auto goodput = static_cast<double>(size) * 8 / std::chrono::duration<double>(device.last_update_time).count();
-  BOOST_TEST_MESSAGE("goodput of the link: " << goodput / 1e6);
-  BOOST_TEST(goodput >= 0.6e6);   // in virtual time; one question a round trip reaches 0.46
+  std::vector<double> goodputs;
+  for (unsigned seed = 1; seed <= 9; ++seed) {
+    LegacyHarbour harbour;
+    harbour.world.random.engine().seed(seed);
+    harbour.network().options.delay = 50ms;
+    harbour.network().options.loss = 0.02;
+    harbour.network().options.bits_per_second = 1'000'000;
+    auto& device = harbour.launch_old(size);
+    BOOST_REQUIRE(harbour.run_until_state(1, "current", 1h));
+    goodputs.push_back(static_cast<double>(size) * 8 / std::chrono::duration<double>(device.last_update_time).count() / 1e6);
+  }
+  std::sort(goodputs.begin(), goodputs.end());
+  BOOST_TEST_MESSAGE("goodput of 1 Mbit/s: median " << goodputs[4] << ", " << goodputs.front() << " to " << goodputs.back());
+  BOOST_TEST(goodputs[4] >= 0.75);   // in virtual time; one question a round trip reaches 0.46
 }
 
 // The source port changes in the middle: a device of 2.3 that does not say so is not found any more, and that is no delivery.

@@ -2,13 +2,17 @@
 #include "appliance/admission.hpp"
 #include "appliance/configuration.hpp"
 #include "appliance/enrolment.hpp"
+#include "appliance/journal.hpp"
+#include "appliance/session_keeping.hpp"
 #include "appliance/server_keys.hpp"
 #include "base/limits.hpp"
 #include "planning/attempts.hpp"
+#include "store/dtls_sessions.hpp"
 #include "support/data.hpp"
 #include "base/temporary_folder.hpp"
 #include "support/harbour.hpp"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <sys/stat.h>
@@ -293,6 +297,62 @@ BOOST_AUTO_TEST_CASE(a_known_device_waits_for_no_crowd_of_strangers) {
   world.advance(2s);
   const std::vector<std::string> expected{"first", "known", "stranger 0", "stranger 1", "stranger 2"};
   BOOST_TEST(order == expected, boost::test_tools::per_element());
+}
+
+// A step that another connection has judged is nothing to the one that began it.
+BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
+  World world;
+  auto db = std::make_shared<store::Database>(store::Database::in_memory());
+  store::DeviceRow row;
+  row.id = claim_of(1, 1).id.text();
+  row.public_key = {1};
+  store::add_device(*db, row);
+  auto writer = store::Writer::on_loop(db, world.loop.get_executor());
+  appliance::RunningTime running;
+  running.begin(0);
+  appliance::Journal journal(*writer, running);
+  planning::Step step;
+  step.module.key = {firmware::Function::system_part, 1};
+  step.module.version = 3;
+  step.module.sha256 = std::string(64, 'a');
+  store::record_plan(*db, row.id, {step}, 1);
+  const auto first = store::begin_step(*db, row.id, step, 1, 1);
+  store::mark_failed(*db, *store::step_in_flight(*db, row.id), "judged", 2);   // by another connection
+  store::record_plan(*db, row.id, {step}, 3);
+  const auto second = store::begin_step(*db, row.id, step, 3, 3);
+  world.spawn([&]() -> asio::awaitable<void> { (void)co_await journal.failed(row.id, first, "of the old connection"); });
+  world.settle();
+  BOOST_REQUIRE(store::step_in_flight(*db, row.id).has_value());
+  BOOST_TEST(store::step_in_flight(*db, row.id)->id == second);
+}
+
+// Sequence numbers are leased from the store, and no further.
+BOOST_AUTO_TEST_CASE(a_session_taken_up_uses_no_more_numbers_than_were_written_down) {
+  World world;
+  auto db = std::make_shared<store::Database>(store::Database::in_memory());
+  store::DeviceRow row;
+  row.id = claim_of(1, 1).id.text();
+  row.public_key = {1};
+  store::add_device(*db, row);
+  auto writer = store::Writer::on_loop(db, world.loop.get_executor());
+  appliance::SessionKeeping keeping(*writer);
+  transport::KeptSession session;
+  session.device = claim_of(1, 1).id;
+  session.leased = 5000;
+  session.state.client_key = {1};
+  session.memo = {1};
+  session.address = "10.0.0.1";
+  std::vector<transport::KeptSession> taken;
+  world.spawn([&]() -> asio::awaitable<void> {
+    (void)co_await keeping.keep(session);
+    auto up = co_await keeping.take_up();
+    if (up) taken = *up;
+  });
+  world.settle();
+  BOOST_REQUIRE(taken.size() == 1u);
+  BOOST_TEST(taken[0].state.next_to_send == 5000u);
+  BOOST_TEST(taken[0].leased > 5000u);
+  BOOST_TEST(static_cast<std::int64_t>(taken[0].leased) <= db->sql().execAndGet("SELECT leased FROM dtls_sessions").getInt64());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,10 +1,15 @@
 // The handshake and frames against computed vectors and recordings of real device firmware.
+#include "base/limits.hpp"
 #include "coap/message.hpp"
 #include "crypto/hash.hpp"
 #include "support/data.hpp"
+#include "support/world.hpp"
+#include "transport/lightssl_channel.hpp"
 #include "transport/lightssl_frames.hpp"
 #include "transport/lightssl_handshake.hpp"
+#include "transport/tcp_listener.hpp"
 
+#include <asio/ip/tcp.hpp>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -37,6 +42,22 @@ lightssl::Credentials credentials_of(const Bytes& bytes) {
 
 crypto::AesKey key_of(const Bytes& b) { crypto::AesKey k; std::copy_n(b.begin(), 16, k.begin()); return k; }
 crypto::AesBlock block_of(const Bytes& b) { crypto::AesBlock k; std::copy_n(b.begin(), 16, k.begin()); return k; }
+
+// Its window stays shut: nothing that is written gets anywhere.
+struct Stuck final : ByteStream {
+  explicit Stuck(asio::io_context& loop) : timer(loop) {}
+  Timer timer;
+  bool closed = false;
+  asio::awaitable<ReadResult> read_some(std::span<std::uint8_t>) override { co_return ReadResult{asio::error::eof, 0}; }
+  asio::awaitable<asio::error_code> write_all(ByteView) override {
+    timer.expires_after(std::chrono::hours(100));
+    (void)co_await timer.async_wait(as_result);
+    co_return asio::error::operation_aborted;
+  }
+  void cancel() override { timer.cancel(); }
+  void close() override { closed = true; timer.cancel(); }
+  std::string peer() const override { return "10.0.0.1:1"; }
+};
 
 }  // namespace
 
@@ -212,6 +233,46 @@ BOOST_AUTO_TEST_CASE(private_keys_survive_being_written_down) {
   BOOST_TEST(key.public_key_spki().size() == 294u);
   BOOST_TEST(!crypto::RsaPrivateKey::parse(view_of("-----BEGIN nonsense")).has_value());
   BOOST_TEST(!crypto::RsaPublicKey::from_spki(Bytes(162, 7)).has_value());
+}
+
+// A peer whose window stays shut holds nobody for ever.
+BOOST_AUTO_TEST_CASE(who_takes_nothing_is_let_go) {
+  World world;
+  Stuck stream(world.loop);
+  lightssl::LightsslChannel channel(world.loop.get_executor(), stream, lightssl::make_credentials(world.random));
+  std::optional<Result<void>> sent;
+  const auto ping = coap::empty_acknowledgement(7);
+  world.spawn([&]() -> asio::awaitable<void> { sent.emplace(co_await channel.send(ping, Then::flush)); });
+  world.advance(limits::write_stall - std::chrono::seconds(1));
+  BOOST_TEST(!sent.has_value());
+  world.advance(std::chrono::seconds(10));
+  BOOST_TEST(stream.closed);
+  BOOST_REQUIRE(sent.has_value());
+  BOOST_TEST((sent->error().kind == Kind::timed_out));
+  stream.timer.cancel();
+  world.settle();
+}
+
+// Counted while they live: when one has left, another may come.
+BOOST_AUTO_TEST_CASE(so_many_connections_of_one_address) {
+  asio::io_context loop;
+  std::vector<std::shared_ptr<ByteStream>> in;
+  int turned_away = 0;
+  TcpListener listener(loop, {asio::ip::make_address("127.0.0.1"), 0}, 2, [&](std::shared_ptr<ByteStream> s) { in.push_back(std::move(s)); }, [&](const Error&, const std::string&) { ++turned_away; }, [](const std::string&) { return false; });
+  listener.start();
+  std::vector<asio::ip::tcp::socket> clients;
+  for (int i = 0; i < 3; ++i) clients.emplace_back(loop).connect({asio::ip::make_address("127.0.0.1"), listener.port()});
+  loop.run_for(std::chrono::milliseconds(200));
+  BOOST_TEST(in.size() == 2u);
+  BOOST_TEST(turned_away == 1);
+  in.pop_back();   // one goes, and another may come
+  clients.emplace_back(loop).connect({asio::ip::make_address("127.0.0.1"), listener.port()});
+  loop.restart();
+  loop.run_for(std::chrono::milliseconds(200));
+  BOOST_TEST(in.size() == 2u);
+  listener.stop();
+  loop.restart();
+  loop.run_for(std::chrono::milliseconds(50));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

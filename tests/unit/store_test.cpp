@@ -361,4 +361,24 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_is_taken_back_asks_nobody_to_wait) {
   BOOST_TEST(attempts.sent_lately == 1);
 }
 
+// As SQLite does by itself when the disk is full: the transaction is gone in the middle of a batch.
+BOOST_AUTO_TEST_CASE(behind_a_lost_transaction_nothing_stays) {
+  World world;
+  auto db = std::make_shared<Database>(Database::in_memory());
+  auto writer = store::Writer::on_loop(db, world.loop.get_executor());
+  int failed = 0;
+  const auto write = [&](int i) -> asio::awaitable<void> {
+    std::function<void(Database&)> work = [i](Database& d) {
+      if (i == 1) d.sql().exec("ROLLBACK");
+      if (i == 1) throw std::runtime_error("the disk is full");
+      store::append_history(d, {i, "", "k", "w"});
+    };
+    failed += !(co_await writer->perform(std::move(work))).has_value();
+  };
+  for (int i = 0; i < 3; ++i) world.spawn([&write, i]() { return write(i); });
+  world.settle();
+  BOOST_TEST(failed == 3);
+  BOOST_TEST(store::recent_history(*db, "", 10).empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -344,4 +344,36 @@ BOOST_AUTO_TEST_CASE(a_warning_ends_no_session) {
   BOOST_TEST(hub.sessions() == 0u);
 }
 
+// A crowd from its own address does not push a device out in the middle of its handshake.
+BOOST_AUTO_TEST_CASE(who_has_just_come_has_its_chance) {
+  known_address = "10.";
+  auto first = device(MoveMark::type_253);
+  const auto hello = second_hello(first, at(1, 1));
+  sent.clear();
+  give(hello, at(1, 1));
+  const auto flight = sent;
+  auto stranger = device(MoveMark::type_253);
+  for (std::uint16_t port = 2; port <= 140; ++port) give(second_hello(stranger, at(1, port)), at(1, port));
+  BOOST_TEST(hub.handshakes() == 128u);
+  for (const auto& [datagram, to] : flight)
+    for (const auto& out : first.on_datagram(datagram).to_send) give(out, at(1, 1));
+  BOOST_TEST(hub.sessions() == 1u);
+}
+
+// Also those that an earlier run kept.
+BOOST_AUTO_TEST_CASE(sessions_are_bounded) {
+  for (std::size_t i = 0; i < limits::dtls_sessions + 1; ++i) {
+    KeptSession kept;
+    kept.id[6] = static_cast<std::uint8_t>(i >> 8);
+    kept.id[7] = static_cast<std::uint8_t>(i);
+    kept.device.bytes[10] = kept.id[6];
+    kept.device.bytes[11] = kept.id[7];
+    kept.state.connection_id = kept.id;
+    kept.address = "10.0.0.1";
+    kept.port = 1;
+    hub.restore(kept);
+  }
+  BOOST_TEST(hub.sessions() == limits::dtls_sessions);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
