@@ -82,7 +82,9 @@ Result<void> Service::listen() {
 
 asio::awaitable<void> Service::watch_changes() {
   while (co_await changes_->changed()) {
-    writer_->post([told = on_change_](store::Database& db) { told(db); });
+    // Waited for: who is told must be there, and is as long as the loop runs.
+    std::function<void(store::Database&)> tell = on_change_;
+    (void)co_await writer_->perform(std::move(tell));
     const auto reloaded = co_await appliance_->reload();
     if (!reloaded) log::error("{}", reloaded.error().message);
   }
