@@ -4,6 +4,7 @@
 #include "appliance/enrolment.hpp"
 #include "base/asio_tokens.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "device/session.hpp"
 #include "store/access.hpp"
 #include "store/modules.hpp"
@@ -42,8 +43,6 @@ Stored load_everything(store::Database& db) {
   stored.paused = commands::is_paused(db);
   return stored;
 }
-
-std::string without_port(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
 
 void report_fault(std::exception_ptr failed) {
   if (!failed) return;

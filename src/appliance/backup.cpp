@@ -40,13 +40,6 @@ Result<void> make_for_owner_only(const path& file) {
   return {};
 }
 
-void sync(const path& file) {
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
-}
-
 // Reads one by one what the folder holds, each as its owner: it may have been made to point elsewhere by whoever is not the one who
 // calls this.
 Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsOwner& as_owner) {
@@ -75,7 +68,7 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsO
   }
   contents.devices = static_cast<int>(store::load_devices(*db).size());
   backup.finish();
-  sync(to);
+  firmware::sync(to);
   contents.bytes = std::filesystem::file_size(to);
   return contents;
 }
@@ -153,7 +146,7 @@ Result<Restored> restore(const StateFolder& folder, std::istream& from, const st
     auto contents = unpack(backup, *fresh);
     if (!contents) return failure(contents.error().kind, fmt::format("{}: {}", name, contents.error().message));
     backup.become_database();
-    sync(fresh->database());
+    firmware::sync(fresh->database());
     const auto moved_to = replacement::put_in_force(folder);
     if (!moved_to) return tl::unexpected(moved_to.error());
     return Restored{*contents, *moved_to};

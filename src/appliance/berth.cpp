@@ -78,7 +78,7 @@ void ApplianceBerth::set_state(FleetMember& m, const std::string& state, const s
 asio::awaitable<Result<Decision>> ApplianceBerth::decide(const device::Facts& facts) {
   auto* m = member();
   if (m == nullptr) co_return tl::unexpected(replaced());
-  if (m->row.approval != "approved") co_return wait_for_approval(*m, facts);
+  if (awaits_approval(facts)) co_return Decision{};
   m->channel->keep_session();
   // One that says something new all the time is looked at now and then.
   if (const auto now = Clock::now(); !m->decisions.take(now)) {
@@ -94,14 +94,16 @@ asio::awaitable<Result<Decision>> ApplianceBerth::decide(const device::Facts& fa
 
 // Nothing is planned for a device that anybody may have sent, and nothing kept of what it says beyond what shows a person which
 // one it is.
-Decision ApplianceBerth::wait_for_approval(FleetMember& m, const device::Facts& facts) {
+bool ApplianceBerth::awaits_approval(const device::Facts& facts) {
+  auto* m = member();
+  if (m == nullptr || m->row.approval == "approved") return false;
   stand_back();
-  m.row.safe_mode = facts.safe_mode;
-  m.row.last_seen = utc_milliseconds();
-  m.plan = {};
-  m.modules_stored = {};
-  set_state(m, "awaiting_approval", fmt::format("waits for approval: 'drydock devices approve {}'", m.row.id));
-  return {};
+  m->row.safe_mode = facts.safe_mode;
+  m->row.last_seen = utc_milliseconds();
+  m->plan = {};
+  m->modules_stored = {};
+  set_state(*m, "awaiting_approval", fmt::format("waits for approval: 'drydock devices approve {}'", m->row.id));
+  return true;
 }
 
 void ApplianceBerth::take_note(FleetMember& m, const device::Facts& facts) {

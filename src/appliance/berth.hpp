@@ -11,6 +11,7 @@ public:
   ApplianceBerth(Appliance& appliance, transport::DeviceId id, std::uint64_t connection);
   ~ApplianceBerth() override;
 
+  bool awaits_approval(const device::Facts& facts) override;
   asio::awaitable<Result<device::Decision>> decide(const device::Facts& facts) override;
   bool keeps_session() const override;
   void undescribed(const Error& why) override;
@@ -21,7 +22,6 @@ public:
 private:
   /// Nothing once another connection of the device took this one's place, or the device was forgotten.
   FleetMember* member();
-  device::Decision wait_for_approval(FleetMember& member, const device::Facts& facts);
   void record(log::Level level, const std::string& kind, const std::string& words);
   void take_note(FleetMember& member, const device::Facts& facts);
   asio::awaitable<Result<void>> judge(const device::Facts& facts);

@@ -13,11 +13,14 @@ public:
   /// Throws std::system_error when the kernel has no watches left.
   ChangeWatch(asio::any_io_executor executor, const StateFolder& folder);
 
-  /// True at the next change (several at once count as one), false after stop().
+  /// True at the next change (several at once count as one), false after stop(). A file that was removed is made again.
   asio::awaitable<bool> changed();
   void stop();
 
 private:
+  bool watch();
+
+  StateFolder folder_;
   asio::posix::stream_descriptor inotify_;
 };
 

@@ -5,16 +5,11 @@
 #include "appliance/berth.hpp"
 #include "appliance/enrolment.hpp"
 #include "appliance/server_keys.hpp"
+#include "base/text.hpp"
 
 #include <fmt/core.h>
 
 namespace drydock::appliance {
-namespace {
-
-std::string without_port(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
-
-}  // namespace
-
 Result<Bytes> Appliance::admit(const transport::Claim& claim, const std::string&) {
   auto admission = consider(claim, fleet_, configuration_.policy);
   if (admission.answer == Admission::Answer::turned_away) return failure(Kind::conflict, admission.words);

@@ -65,7 +65,7 @@ Result<void> exchange(const StateFolder& folder, const fs::path& aside, const st
       if (auto moved = moves.move(folder.root / name, aside / name); !moved) return moved;
     if (comes)
       if (auto moved = moves.move(decided(folder) / name, folder.root / name); !moved) return moved;
-    firmware::sync_folder(folder.root);
+    firmware::sync(folder.root);
   }
   return {};
 }
@@ -102,7 +102,7 @@ Result<fs::path> go_on(const StateFolder& folder, bool& put_back) {
   }
   std::error_code ignored;
   fs::remove_all(decided(folder), ignored);
-  firmware::sync_folder(folder.root);
+  firmware::sync(folder.root);
   const bool nothing_before = fs::is_empty(note->aside, ignored);
   if (nothing_before) fs::remove(note->aside, ignored);
   return nothing_before ? fs::path() : note->aside;
@@ -136,10 +136,10 @@ Result<fs::path> put_in_force(const StateFolder& folder) {
   for (const auto* name : contents)
     if (is_there(preparing(folder) / name)) note += std::string(name) + "\n";
   if (auto written = firmware::write_file(note_of_aside(preparing(folder)), view_of(note)); !written) return tl::unexpected(written.error());
-  firmware::sync_folder(preparing(folder) / "firmware");
-  firmware::sync_folder(preparing(folder));
+  firmware::sync(preparing(folder) / "firmware");
+  firmware::sync(preparing(folder));
   if (auto renamed = rename_entry(preparing(folder), decided(folder)); !renamed) return tl::unexpected(renamed.error());
-  firmware::sync_folder(folder.root);
+  firmware::sync(folder.root);
   bool put_back = false;
   auto done = go_on(folder, put_back);
   // Then nothing has been decided after all.

@@ -52,7 +52,7 @@ Result<void> create_both(const StateFolder& folder) {
     if (std::filesystem::exists(beginning_of(file))) std::filesystem::rename(beginning_of(file), file, error);
     if (error) return failure(Kind::storage, fmt::format("{} cannot be written: {}", file.string(), error.message()));
   }
-  firmware::sync_folder(folder.root);
+  firmware::sync(folder.root);
   return {};
 }
 

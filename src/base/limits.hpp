@@ -84,6 +84,7 @@ inline constexpr std::size_t words = 300;                  ///< bytes of a line 
 inline constexpr std::size_t application_json = 8 * 1024;  ///< its functions and variables, as a row and on the page
 inline constexpr Rate lines{60, 10};                       ///< of history and log
 inline constexpr Rate rows{30, 12};                        ///< writes of its row; what comes between is merged
+inline constexpr Rate positions{64, 30};                   ///< writes of how far its DTLS records were read
 inline constexpr Rate decisions{40, 20};                   ///< plans made from its Describe
 inline constexpr Rate changed_keys{2, 0.1};                ///< other keys that proved to be somebody's and claim its id
 inline constexpr auto merge_pause = 5s;                    ///< after which merged changes are written

@@ -1,4 +1,4 @@
-// Texts for people, kept to a length.
+// Texts for people: kept to a length, taken apart.
 #pragma once
 
 #include <string>
@@ -14,5 +14,8 @@ inline std::string shorten(std::string_view text, std::size_t bytes) {
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return std::string(text.substr(0, end)) + std::string(more);
 }
+
+/// The address of "192.168.1.20:5683" or "[fe80::1]:5683" without its port.
+inline std::string without_port(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
 
 }  // namespace drydock

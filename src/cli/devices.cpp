@@ -40,10 +40,12 @@ std::string state_in_words(const store::DeviceRow& row) {
 
 // A device with a session is there as long as it answers: one on a cellular network may be silent for 23 minutes.
 std::string seen(store::Database& db, const store::DeviceRow& row, std::int64_t now) {
+  if (row.approval == "pending") return "came " + ago(row.first_seen, now);   // nothing more is written down about it
   if (row.connected) return "connected";
   return (store::has_dtls_session(db, row.id) ? "session known, heard " : "") + ago(row.last_seen, now);
 }
 std::string seen_at_length(store::Database& db, const store::DeviceRow& row, std::int64_t now) {
+  if (row.approval == "pending") return "came " + ago(row.first_seen, now);
   if (row.connected) return "connected";
   return (store::has_dtls_session(db, row.id) ? "session known, last heard " : "last seen ") + ago(row.last_seen, now);
 }

@@ -1,6 +1,7 @@
 // What the device asks of us or tells us unasked, whatever is being waited for.
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "device/conversation.hpp"
 
 #include <algorithm>
@@ -137,8 +138,7 @@ asio::awaitable<Result<void>> Conversation::take_event(const Message& message) {
   } else if (asks_for(event, "name")) {
     reply = bystander_.device_name();
   } else if (asks_for(event, "ip")) {
-    const auto peer = channel_.peer();
-    reply = peer.substr(0, peer.rfind(':'));
+    reply = without_port(channel_.peer());
   } else if (asks_for(event, "random")) {
     const auto random = random_.bytes(20);
     reply = to_hex(random);

@@ -99,6 +99,7 @@ asio::awaitable<Result<Hello>> Conversation::resume(Bytes hello_payload, Clock::
   facts_.max_binary = remembered->max_binary;
   facts_.chunk_size = remembered->chunk_size;
   facts_.resumed = true;
+  posts_describe_ = false;
   news_ = false;
   put_back_ = std::move(*message);
   co_return facts_.hello;
@@ -114,6 +115,7 @@ asio::awaitable<Result<void>> Conversation::greet(const Message& message) {
   facts_.chunk_size = hello->chunk_size;
   hello_payload_ = message.payload;
   posted_describe_.reset();
+  posts_describe_ = hello->says(hello_flag::posts_describe);
   news_ = false;
   if (const auto sent = co_await acknowledge(message); !sent) co_return sent;
   if (!channel_.reliable()) co_return Result<void>{};
@@ -124,7 +126,7 @@ asio::awaitable<Result<void>> Conversation::greet(const Message& message) {
 
 asio::awaitable<Result<void>> Conversation::describe() {
   facts_.system.reset();
-  if (facts_.hello.says(hello_flag::posts_describe) && !facts_.resumed) {
+  if (posts_describe_) {
     const auto deadline = Clock::now() + time_to_post;
     while (!facts_.system) {
       const auto message = co_await receive(deadline);
@@ -147,6 +149,13 @@ asio::awaitable<Result<void>> Conversation::describe() {
   co_return co_await hear_out();
 }
 
+void Conversation::forget_describe() {
+  posts_describe_ = false;
+  facts_.system.reset();
+  facts_.application.reset();
+  posted_describe_.reset();
+}
+
 // Right behind its Describe a device says whether it takes updates, that it is in safe mode, and how large a file may
 // be (PROTOCOL §4.11). What it should get can be decided only with that.
 asio::awaitable<Result<void>> Conversation::hear_out() {
@@ -167,7 +176,7 @@ asio::awaitable<Result<void>> Conversation::hear_out() {
 }
 
 asio::awaitable<Result<void>> Conversation::describe_application() {
-  if (facts_.application || (facts_.hello.says(hello_flag::posts_describe) && !facts_.resumed)) co_return Result<void>{};
+  if (facts_.application || posts_describe_) co_return Result<void>{};
   const auto body = co_await fetch_describe(describe_flag::application);
   const bool does_without = body || body.error().kind == Kind::refused || body.error().kind == Kind::undescribed || body.error().kind == Kind::timed_out;
   if (!does_without) co_return tl::unexpected(body.error());

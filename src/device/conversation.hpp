@@ -48,6 +48,9 @@ public:
   /// Kind::undescribed when there is none that can be read; anything else ends the session.
   asio::awaitable<Result<void>> describe();
 
+  /// Gives back the memory of what the device described; describe() will ask for it.
+  void forget_describe();
+
   /// The application part, from devices that do not post it themselves. Not having it is no failure.
   asio::awaitable<Result<void>> describe_application();
 
@@ -98,6 +101,7 @@ private:
   coap::BlockAssembler posted_describe_;
   std::uint16_t message_id_;
   std::uint8_t token_ = 0;
+  bool posts_describe_ = false;             ///< unasked and whole, behind its Hello
   bool news_ = false;
   bool nudged_ = false;   ///< interrupted while waiting for something in particular
   Clock::time_point second_began_{};

@@ -31,6 +31,9 @@ class Berth {
 public:
   virtual ~Berth() = default;
 
+  /// Whether nothing is to be decided before a person has approved the device: then its Describe is not even asked for.
+  virtual bool awaits_approval(const Facts& facts) = 0;
+
   /// Reconciles what the device reports with what was tried, plans, and chooses. Kind::storage when it could not be
   /// written down: then nothing may be sent. Kind::closed when the house is closing.
   virtual asio::awaitable<Result<Decision>> decide(const Facts& facts) = 0;

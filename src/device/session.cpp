@@ -41,6 +41,12 @@ asio::awaitable<Result<transfer::Delivery>> send_module(Conversation& device, Be
 // that is how a device puts a module into force.
 asio::awaitable<Error> live(Conversation& device, Berth& berth, bool offer_fast) {
   for (;;) {
+    while (berth.awaits_approval(device.facts())) {
+      device.forget_describe();
+      const auto reason = co_await device.keep_company(Clock::time_point::max());
+      if (!reason) co_return reason.error();
+    }
+
     const auto described = co_await device.describe();
     if (!described && described.error().kind == Kind::undescribed) {
       // It would only come again at once if it were sent away.

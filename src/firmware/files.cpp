@@ -33,6 +33,8 @@ tl::unexpected<Error> system_failure(const std::filesystem::path& file, const ch
   return failure(kind, fmt::format("{} {}: {}", file.string(), what, std::strerror(number)));
 }
 
+}  // namespace
+
 bool write_all(int fd, ByteView content) {
   while (!content.empty()) {
     const auto written = ::write(fd, content.data(), content.size());
@@ -42,8 +44,6 @@ bool write_all(int fd, ByteView content) {
   }
   return true;
 }
-
-}  // namespace
 
 Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit, Links links) {
   const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | (links == Links::refuse ? O_NOFOLLOW : 0)));
@@ -75,13 +75,13 @@ Result<void> write_file(const std::filesystem::path& file, ByteView content, Rea
     ::unlink(temporary.c_str());
     return error;
   }
-  sync_folder(folder);
+  sync(folder);
   return {};
 }
 
-void sync_folder(const std::filesystem::path& folder) {
-  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.open()) ::fsync(directory.get());
+void sync(const std::filesystem::path& file_or_folder) {
+  const Descriptor descriptor(::open(file_or_folder.c_str(), O_RDONLY | O_CLOEXEC));
+  if (descriptor.open()) ::fsync(descriptor.get());
 }
 
 Result<void> ModuleFiles::save(const std::string& sha256, ByteView content) const {

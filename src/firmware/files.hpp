@@ -24,8 +24,11 @@ enum class Readers { owner, everybody };
 /// Where the file system keeps no permissions, `readers` has no effect. Kind::storage.
 Result<void> write_file(const std::filesystem::path& file, ByteView content, Readers readers = Readers::owner);
 
-/// What was renamed in it lasts only then. Where it cannot be done nothing more can be done about it.
-void sync_folder(const std::filesystem::path& folder);
+/// Onto the disk with it; what was renamed in a folder lasts only then. Where it cannot be done nothing more can be done about it.
+void sync(const std::filesystem::path& file_or_folder);
+
+/// All of it to an open file, through interruptions. False where it cannot be, with errno.
+bool write_all(int fd, ByteView content);
 
 class ModuleFiles {
 public:

@@ -50,7 +50,7 @@ bool DtlsChannel::on_datagram(ByteView datagram, const UdpEndpoint& from, bool r
     }
     on_received(std::move(*received));
     if (forgotten_) break;
-    if (session().state().received.next() >= received_kept_ + records_unkept) keep_position();
+    if (session().state().received.next() >= received_kept_ + records_unkept && positions_.take(Clock::now())) keep_position();
   }
   return authentic;
 }

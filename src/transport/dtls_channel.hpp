@@ -2,6 +2,7 @@
 // attends to it, now without.
 #pragma once
 
+#include "base/budget.hpp"
 #include "base/watchdog.hpp"
 #include "coap/reliability.hpp"
 #include "crypto/random.hpp"
@@ -98,6 +99,7 @@ private:
   bool kept_ = false;                                  // durably, at least once
   bool forgotten_ = false;                             // for good: nothing is to be written about it any more
   std::uint64_t received_kept_ = 0;
+  Budget positions_{limits::positions};
   coap::Reliability reliability_{true};
   std::vector<coap::Message> waiting_;
   std::size_t taken_ = 0;                              // of waiting_, from its front

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/limits.hpp"
+#include "firmware/files.hpp"
 
 #include <cerrno>
 #include <civetweb.h>
@@ -30,13 +31,8 @@ UploadFile::~UploadFile() {
 }
 
 Result<void> UploadFile::write(ByteView content) {
-  while (!content.empty()) {
-    const auto written = ::write(fd_, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return failure(Kind::storage, fmt::format("the upload cannot be written: {}", std::strerror(errno)));
-    content = content.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
+  if (firmware::write_all(fd_, content)) return {};
+  return failure(Kind::storage, fmt::format("the upload cannot be written: {}", std::strerror(errno)));
 }
 
 bool discard_body(mg_connection* connection) {

@@ -83,6 +83,23 @@ BOOST_AUTO_TEST_CASE(a_device_that_waits_for_approval_costs_little_whatever_it_s
   BOOST_TEST(row(1).connected);
 }
 
+BOOST_AUTO_TEST_CASE(a_device_is_asked_to_describe_itself_when_it_has_been_approved) {
+  configuration.policy = appliance::Policy::approve;
+  Options options;
+  options.release = virtual_device::Release::v0_6();
+  auto& device = launch(1, {system_part(1, 3)}, options);
+  int described = 0;
+  device.faults.describes = [&](int n) { described = n; return Bytes{}; };
+  world.advance(5min);
+  reload();   // somebody changes something else meanwhile
+  world.advance(1min);
+  BOOST_TEST(member(1).row.state == "awaiting_approval");
+  BOOST_TEST(described == 0);
+  device.faults.describes = {};
+  approve(id_of(1));
+  BOOST_REQUIRE(run_until_state(1, "current", 5min));
+}
+
 BOOST_AUTO_TEST_CASE(an_approved_device_is_bounded_too) {
   auto& device = launch(1, {system_part(1, 3)}, in_blocks());
   device.faults.describes = [](int n) { return worst_describe(n); };

@@ -407,6 +407,15 @@ class Harm(Page):
         self.assertEqual(self.query("SELECT count(*) FROM modules"), [(2,)])
         self.check_database()
 
+    def test_the_file_by_which_the_command_line_calls_is_made_again_when_it_was_removed(self):
+        modules = self.modules()
+        self.assertEqual(self.run_drydock("firmware", "add", modules / "part1.bin").returncode, 0)
+        self.wait_for(lambda: len(self.ask("GET", "firmware")[1]["modules"]) == 1)
+        (self.state / "changed").unlink()
+        self.wait_for((self.state / "changed").exists)
+        self.assertEqual(self.run_drydock("firmware", "add", modules / "part2.bin").returncode, 0)
+        self.wait_for(lambda: len(self.ask("GET", "firmware")[1]["modules"]) == 2)
+
     def test_nothing_is_read_from_who_may_not_send_it(self):
         before = status(self.process.pid, "VmRSS")
         strangers = []
