@@ -274,13 +274,16 @@ asio::awaitable<void> ApplianceBerth::sent(Result<transfer::Delivery> delivery) 
   if (!sending_) co_return;
   const auto transfer = *std::exchange(sending_, std::nullopt);
   const auto title = transfer.step.module.title();
-  if (auto* m = member()) {
+  std::size_t transfer_bytes = 0;
+  if (auto* m = member(); m != nullptr && m->transfer) {
+    transfer_bytes = m->transfer->bytes;
     m->transfer.reset();
     appliance_.touch(*m);
   }
   if (!delivery) {
     // A connection that broke says nothing of what the device has: its next Describe does.
     if (delivery.error().kind == Kind::closed || delivery.error().kind == Kind::restarted) {
+      if (transfer_bytes > 0) appliance_.journal_.progress(transfer.step_id, transfer_bytes);
       record(log::Level::warning, "interrupted", fmt::format("the sending of {} was interrupted: {}. What the device has of it, its next Describe tells", title, delivery.error().message));
       co_return;
     }

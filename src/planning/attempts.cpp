@@ -16,7 +16,8 @@ std::chrono::milliseconds pause_after(int failed_attempts) {
 
 Permission may_try(const Step& step, const Attempts& before, std::int64_t now) {
   if (before.sent_lately >= sends_allowed)
-    return {Permission::Answer::parked, 0, fmt::format("{} was sent {} times within a day, and the device always needs it again", step.module.title(), before.sent_lately)};
+    return {Permission::Answer::parked, 0, fmt::format("{} was sent {} times within a day, and the device always needs it again{}{}", step.module.title(), before.sent_lately,
+                                                       before.last_error.empty() ? "" : ": ", before.last_error)};
   if (before.count == 0) return {};
   const auto tried = fmt::format("{} was tried {} time{}: {}", step.module.title(), before.count, before.count == 1 ? "" : "s", before.last_error);
   if (before.count >= attempts_allowed) return {Permission::Answer::parked, 0, tried};
@@ -28,10 +29,12 @@ Permission may_try(const Step& step, const Attempts& before, std::int64_t now) {
 Reconciled reconcile(const InFlight& step, const firmware::Inventory& reported) {
   const auto* now = reported.find(step.key);
   const auto title = fmt::format("{} version {}", step.key.name(), step.version);
+  const auto interrupted = fmt::format("the connection ended before {} was sent completely", title);
+  if (now == nullptr && !step.completely_sent) return {false, interrupted, false};
   if (now == nullptr) return {false, fmt::format("the device reports no {}", step.key.name())};
   const bool same_file = step.key.function != firmware::Function::user_part || now->sha256.empty() || now->sha256 == step.suffix_sha256;
   if (now->version == step.version && same_file && !now->damaged()) return {true, ""};
-  if (!step.completely_sent) return {false, "the connection ended before " + title + " was sent completely"};
+  if (!step.completely_sent) return {false, interrupted, false};
   if (!step.confirmed && now->version != step.version)
     return {false, fmt::format("the connection ended before the device confirmed {}, and it still reports version {}", title, now->version), false};
   if (now->version == step.version && now->damaged()) return {false, fmt::format("the device took {} and reports it damaged", title)};

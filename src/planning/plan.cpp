@@ -127,7 +127,7 @@ private:
         break;
       }
     if (satisfied(goal, module)) return;
-    if (module == nullptr) return report_missing({goal.key, goal.version}, "asked for", "");
+    if (module == nullptr) return report_missing({goal.key, goal.version}, "asked for", why_unusable({goal.key, goal.version}));
     const auto why = fmt::format("{} was asked for", module->title());
     if (!bring(*module, why) && missing_.empty()) report_missing({goal.key, goal.version}, "asked for", "with its dependencies");
   }
@@ -155,7 +155,7 @@ private:
     if (why_not && !why_not->empty()) {
       for (auto& m : *why_not) add_missing(std::move(m));
     } else {
-      report_missing(need, fmt::format("needed by {}", who), "");
+      report_missing(need, fmt::format("needed by {}", who), why_unusable(need));
     }
     return false;
   }
@@ -225,6 +225,16 @@ private:
     constexpr auto special = firmware::flag::compressed | firmware::flag::combined;
     if ((module.flags & special) != 0 && !inventory_.accepts_compressed) return false;
     return true;
+  }
+  // Of a file that is there and is of no use for this device; empty when there is none.
+  std::string why_unusable(const Dependency& need) const {
+    for (const auto* candidate : catalogue_.candidates(inventory_.platform, need.key, need.version)) {
+      if (usable(*candidate)) continue;
+      if (inventory_.max_binary != 0 && candidate->size > inventory_.max_binary)
+        return fmt::format("and the file that is there has {} bytes: this device takes {} at most", candidate->size, inventory_.max_binary);
+      return "and the file that is there is compressed or combined, which this device does not take";
+    }
+    return {};
   }
   bool in_progress(const StockedModule& module) const {
     return std::find(progress_.begin(), progress_.end(), &module) != progress_.end();

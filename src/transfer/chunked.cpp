@@ -18,7 +18,10 @@ using coap::Type;
 constexpr auto chunk_time = 60s;           // one answer in normal OTA; the device itself gives up after 30 s or more
 constexpr auto missed_time = 10s;          // ChunkMissed follows its 4.00 at once
 constexpr auto longest_stall = 240s;       // over UDP: nothing new has arrived for so long
-constexpr auto probe_again = 3s;           // an UpdateDone that was answered without a word about what is missing
+// An UpdateDone over UDP that was not answered, or without a word about what is missing, is said again after about two round trips.
+constexpr auto first_probe_time = 3s;
+constexpr auto least_probe_time = 1s;
+constexpr auto most_probe_time = 12s;
 constexpr std::size_t chunks_per_probe = 8;         // the device keeps each answer for 45 s, some 30 bytes
 constexpr std::size_t chunks_before_pause = 40;    // what every version can account for in one round
 constexpr int fruitless_rounds = 5;        // UpdateDone rounds in which nothing new arrived
@@ -132,15 +135,19 @@ private:
 
   // Over UDP chunks get lost, and a device says which only when it is asked: every UpdateDone that comes too early is answered
   // 4.00 and with ChunkMissed, the first indices it has not got. So UpdateDone is asked every few chunks, and what it brings
-  // paces the flight like the acknowledgements of protocol v3.
+  // paces the flight like the acknowledgements of protocol v3. It is not confirmable: each copy would be answered like the first,
+  // and a device before 2.0 is deaf while it waits for the acknowledgement of its ChunkMissed.
   asio::awaitable<Result<Delivery>> send_fast_over_datagrams() {
     Flight flight(chunk_count(), chunk_count(), Clock::now());
-    std::size_t since_probe = 0;
-    auto probe_at = Clock::time_point::max();
-    std::vector<std::uint16_t> probes;
-    bool awaits_answer = false;
     const auto per_probe = options_.waits_for_answers ? chunks_before_pause : chunks_per_probe;
     const std::vector<std::uint16_t> nothing_missing;
+    std::vector<Message> probes;
+    std::size_t since_probe = 0;
+    int unanswered = 0;
+    auto probed_at = Clock::time_point::min();
+    auto probe_at = Clock::time_point::max();
+    Clock::duration round_trip{};
+    bool awaits_answer = false;
     for (;;) {
       while (!awaits_answer) {
         const auto index = flight.next(Clock::now());
@@ -148,13 +155,15 @@ private:
         if (const auto sent = co_await send_fast_chunk(*index); !sent) co_return tl::unexpected(sent.error());
         if (++since_probe == per_probe) break;
       }
-      const bool asks = since_probe == per_probe || (since_probe > 0 && flight.waits_for_report()) || Clock::now() >= probe_at;
-      if (asks) {
-        auto probe = update_done();
+      const bool overdue = Clock::now() >= probe_at;
+      if (since_probe == per_probe || (since_probe > 0 && flight.waits_for_report()) || overdue) {
+        auto probe = update_done(Type::non_confirmable);
         if (const auto sent = co_await ask(probe); !sent) co_return tl::unexpected(sent.error());
-        probes.push_back(probe.id);
+        if (overdue) ++unanswered;
+        probes.push_back(probe);
         since_probe = 0;
-        probe_at = Clock::now() + probe_again;
+        probed_at = Clock::now();
+        probe_at = probed_at + probe_time(round_trip, unanswered);
         awaits_answer = options_.waits_for_answers;
       }
       const auto stalled = flight.heard_at() + longest_stall;
@@ -165,7 +174,7 @@ private:
       delivery_.resent = flight.sent_again();
       if (!answer && answer.error().kind == Kind::timed_out) {
         if (now >= stalled) co_return failure(Kind::timed_out, "the device stopped answering in the middle of the transfer");
-        awaits_answer = false;
+        awaits_answer &= now < probe_at;
         flight.on_time(now);
         continue;
       }
@@ -173,21 +182,30 @@ private:
       if (!answer) co_return tl::unexpected(answer.error());
       if (is_chunk_missed(*answer)) {
         awaits_answer = false;
-        flight.received(report_of(missed_chunks(*answer, chunk_count())), now);
+        unanswered = 0;
+        const auto missing = missed_chunks(*answer, chunk_count());
+        flight.received(report_of(missing), now);
+        flight.missed(missing, now);
         progress_(std::min(flight.in_order() * options_.chunk_size, image_.size()));
         continue;
       }
-      const auto asked = std::find(probes.begin(), probes.end(), answer->id);
-      const bool of_a_probe = asked != probes.end() && (answer->type == Type::acknowledgement || answer->type == Type::reset);
+      const auto asked = std::find_if(probes.begin(), probes.end(), [&](const Message& probe) { return answers(*answer, probe) || (answer->type == Type::reset && answer->id == probe.id); });
+      const bool of_a_probe = asked != probes.end();
       if (!of_a_probe && !is_update_done(*answer)) continue;
       if (answer->type == Type::reset) co_return failure(Kind::restarted, "the device lost the update in the middle of the transfer");
       if (answer->code == Code::empty) continue;
+      if (of_a_probe && answer->id == probes.back().id) round_trip = now - probed_at;
       if (of_a_probe) probes.erase(probes.begin(), asked + 1);
       if (of_a_probe && answer->code == Code::bad_request) continue;   // which ones it misses comes apart
       if (of_a_probe && !coap::is_success(answer->code)) co_return tl::unexpected(refusal(*answer));
       if (const auto concluded = conclude(answer->payload, nothing_missing); !concluded) co_return tl::unexpected(concluded.error());
       co_return delivery_;
     }
+  }
+
+  static Clock::duration probe_time(Clock::duration round_trip, int unanswered) {
+    const auto usual = round_trip == Clock::duration{} ? Clock::duration(first_probe_time) : std::clamp<Clock::duration>(2 * round_trip, least_probe_time, first_probe_time);
+    return std::min<Clock::duration>(usual * (1 << std::min(unanswered, 4)), most_probe_time);
   }
 
   // The device names what it misses from the front on: all that lies between is there.

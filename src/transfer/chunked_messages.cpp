@@ -40,7 +40,7 @@ Message chunk(ByteView data, std::uint16_t index) {
   return message;
 }
 
-Message update_done() { return coap::request(Type::confirmable, Code::put, "u"); }
+Message update_done(Type type) { return coap::request(type, Code::put, "u"); }
 
 std::vector<std::uint16_t> missed_chunks(const Message& chunk_missed, std::size_t chunk_count) {
   std::vector<std::uint16_t> indices;

@@ -16,8 +16,8 @@ coap::Message chunk(ByteView data);
 /// A chunk for fast OTA: NON POST c, CRC, then its index as second query.
 coap::Message chunk(ByteView data, std::uint16_t index);
 
-/// CON PUT u.
-coap::Message update_done();
+/// PUT u: confirmable, or for who asks again by itself (2.3.1 and 1.5.2 answer either).
+coap::Message update_done(coap::Type type = coap::Type::confirmable);
 
 /// GET c from the device: indices below `chunk_count`, ascending, each once; an odd byte at the end is ignored.
 std::vector<std::uint16_t> missed_chunks(const coap::Message& chunk_missed, std::size_t chunk_count);

@@ -135,6 +135,14 @@ void Flight::received(const ChunksReceived& report, Clock::time_point now) {
   measure_round_trip(now);
 }
 
+void Flight::missed(const std::vector<std::uint16_t>& indices, Clock::time_point now) {
+  silences_ = 0;
+  probed_ = false;
+  const auto round_trip = smoothed_ + smoothed_ / 4;
+  for (const auto index : indices)
+    if (index < next_new_ && chunks_[index].state == State::under_way && chunks_[index].sent_at + round_trip <= now) mark_lost(index);
+}
+
 // The smallest round trip is known only while no queue stands in front of the link: when it has not been seen for a while,
 // the window is closed until the queue must be gone.
 void Flight::measure_round_trip(Clock::time_point now) {

@@ -25,6 +25,9 @@ public:
 
   void received(const ChunksReceived& report, Clock::time_point now);
 
+  /// The device, heard at `now`, names chunks that it has not got: those sent so long ago that they should be there are lost.
+  void missed(const std::vector<std::uint16_t>& indices, Clock::time_point now);
+
   /// When to ask next() again if nothing is received before. A chunk that was not acknowledged in time is lost.
   Clock::time_point wake_at() const;
   void on_time(Clock::time_point now);

@@ -69,6 +69,27 @@ BOOST_AUTO_TEST_CASE(the_pace_follows_the_link) {
   BOOST_TEST(goodputs[4] >= 0.75);   // in virtual time; one question a round trip reaches 0.46
 }
 
+// The session outlives a link that is away for a while: the transfer goes on where it was, and within a few seconds.
+BOOST_FIXTURE_TEST_CASE(a_link_that_comes_back_within_minutes_interrupts_nothing, LegacyHarbour) {
+  network().options.delay = 50ms;
+  network().options.bits_per_second = 500'000;
+  auto& device = launch_old(300'000);
+  bool away = false;
+  device.faults.call_at = 100'000;
+  device.faults.called = [&] {
+    away = true;
+    network().options.loss = 1;
+  };
+  BOOST_REQUIRE(run_until(10min, [&] { return away; }));
+  world.advance(40s);
+  BOOST_TEST(!said("interrupted"));
+  network().options.loss = 0;
+  const auto back_at = Clock::now();
+  BOOST_REQUIRE(run_until_state(1, "current", 1h));
+  BOOST_TEST((Clock::now() - back_at < 40s));   // of which 4 s are 200 kB at that speed, and 12 s the longest pause between two questions
+  BOOST_TEST(steps(1).size() == 1u);
+}
+
 // The source port changes in the middle: a device of 2.3 that does not say so is not found any more, and that is no delivery.
 BOOST_FIXTURE_TEST_CASE(a_session_that_vanished_is_no_delivery, LegacyHarbour) {
   network().options.delay = 50ms;

@@ -70,6 +70,13 @@ private:
 bool is_begin(const Message& m) { return m.code == Code::post && m.path() == "u"; }
 bool is_done(const Message& m) { return m.code == Code::put && m.path() == "u"; }
 
+std::uint16_t index_of(const Message& chunk) {
+  std::vector<Bytes> queries;
+  for (const auto& o : chunk.options)
+    if (o.number == coap::option::uri_query) queries.push_back(o.value);
+  return get_be16(queries.at(1), 0);
+}
+
 struct Scripted {
   World world;
   Script script;
@@ -167,10 +174,7 @@ BOOST_AUTO_TEST_CASE(over_udp_what_is_missed_counts_before_and_without_the_answe
   script.answer = [&](Script& s, const Message& m) {
     if (is_begin(m)) return s.reply(m, Code::changed, {1});
     if (m.path() == "c") {
-      std::vector<Bytes> queries;
-      for (const auto& o : m.options)
-        if (o.number == coap::option::uri_query) queries.push_back(o.value);
-      const auto index = get_be16(queries.at(1), 0);
+      const auto index = index_of(m);
       if (index != 2 || s.count(Code::put, "u") > 0) have.insert(index);   // the third is lost the first time
       return;
     }
@@ -184,6 +188,33 @@ BOOST_AUTO_TEST_CASE(over_udp_what_is_missed_counts_before_and_without_the_answe
   BOOST_REQUIRE(outcome.has_value());
   BOOST_TEST(outcome->confirmed);
   BOOST_TEST(have.size() == 10u);
+}
+
+// Every copy of one chunk gets lost six times: who asks for it gets it at once each time, not after growing pauses.
+BOOST_AUTO_TEST_CASE(over_udp_what_is_asked_for_again_is_sent_again_at_once) {
+  script.over_tcp = false;
+  std::set<std::uint16_t> have;
+  int lost = 0;
+  script.answer = [&](Script& s, const Message& m) {
+    if (is_begin(m)) return s.reply(m, Code::changed, {1});
+    if (m.path() == "c") {
+      const auto index = index_of(m);
+      if (index != 4 || ++lost > 6) have.insert(index);
+    }
+    if (!is_done(m)) return;
+    BOOST_TEST((m.type == Type::non_confirmable));
+    if (have.size() == 10) return s.reply(m, Code::changed);
+    s.reply(m, Code::bad_request);
+    std::vector<std::uint16_t> missing;
+    for (std::uint16_t i = 0; i < 10; ++i)
+      if (!have.contains(i)) missing.push_back(i);
+    s.misses(missing);
+  };
+  const auto began = Clock::now();
+  chunked();
+  BOOST_REQUIRE(outcome.has_value());
+  BOOST_TEST(lost >= 7);
+  BOOST_TEST((Clock::now() - began < 10s));
 }
 
 BOOST_AUTO_TEST_CASE(over_udp_a_reset_says_that_the_device_lost_the_update) {
