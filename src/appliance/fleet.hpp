@@ -8,7 +8,7 @@
 #include "transport/channel.hpp"
 #include "transport/device_id.hpp"
 
-#include <deque>
+#include <vector>
 #include <map>
 
 namespace drydock::appliance {
@@ -46,7 +46,7 @@ struct FleetMember {
   std::size_t lines_left_out = 0;
   bool row_unsaved = false;
   bool modules_unsaved = false;
-  std::deque<Clock::time_point> replaced;  ///< when a new connection took the place of a living one
+  std::vector<Clock::time_point> replaced;  ///< when a new connection took the place of a living one
 };
 
 using Fleet = std::map<transport::DeviceId, FleetMember>;

@@ -54,7 +54,7 @@ void Appliance::note_replaced(FleetMember& member) {
   const auto now = Clock::now();
   auto& times = member.replaced;
   times.push_back(now);
-  while (times.front() + limits::replaced_time < now) times.pop_front();
+  std::erase_if(times, [&](const auto time) { return time + limits::replaced_time < now; });
   if (times.size() < static_cast<std::size_t>(limits::replaced_connections)) return;
   record(member, log::Level::warning, "replaced",
          fmt::format("connected anew {} times within {} minutes while its connection before was still in use: either it is reset over and over, or two devices have this id and key", times.size(),

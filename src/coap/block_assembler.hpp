@@ -31,7 +31,7 @@ public:
   }
 
   void reset() {
-    body_.clear();
+    body_ = {};   // its memory too: a device may never send the rest
     next_ = 0;
   }
 
