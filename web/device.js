@@ -12,12 +12,12 @@ function table(headings, rows) {
 }
 
 function shouldBe(device, module) {
-  const wish = device.targets.find((target) => slot(target) === slot(module));
+  const target = device.targets.find((target) => slot(target) === slot(module));
   const step = device.plan.filter((planned) => slot(planned) === slot(module)).at(-1);
   const missing = device.missing.find((need) => slot(need) === slot(module));
   if (step) return `version ${step.version}`;
-  if (missing) return `version ${missing.version} or later, not in the catalogue`;
-  if (wish) return `version ${wish.version}, as you wish`;
+  if (missing) return `version ${missing.version} or later, not in the library`;
+  if (target) return `version ${target.version}, your target`;
   return "as it is";
 }
 
@@ -29,25 +29,25 @@ function modulesOf(device) {
 }
 
 function planOf(device) {
-  if (device.missing.length) return el("div", {}, el("p", {}, "Nothing can be sent before these files are in the catalogue:"), el("ul", {}, device.missing.map((m) => el("li", {}, m.words)), device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`)));
+  if (device.missing.length) return el("div", {}, el("p", {}, "Nothing can be sent before these files are in the library:"), el("ul", {}, device.missing.map((m) => el("li", {}, m.words)), device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`)));
   if (!device.plan.length) return el("p", { class: "quiet" }, "Nothing is to be sent.");
   return el("ol", { class: "plan" }, device.plan.map((step) => el("li", {}, el("strong", {}, titled(step)), ` (${kilobytes(step.size)}): ${step.reason}`)));
 }
 
-// Which file of the catalogue each slot shall have; one not wished for follows what other modules need.
-function wishes(device, modules, save) {
+// Which file of the library each slot is to have; one without a target follows what other modules need.
+function targetVersions(device, modules, save) {
   const slots = new Map();
   for (const module of modules.filter((m) => m.platform === device.platform)) slots.set(slot(module), [...(slots.get(slot(module)) || []), module]);
-  if (slots.size === 0) return el("p", { class: "quiet" }, "The catalogue has no file for this platform.");
+  if (slots.size === 0) return el("p", { class: "quiet" }, "The library has no file for this platform.");
   const selects = [...slots].map(([key, choices]) => {
-    const wished = device.targets.find((target) => slot(target) === key);
-    const id = `wish-${key.replace("/", "-")}`;
+    const target = device.targets.find((target) => slot(target) === key);
+    const id = `target-${key.replace("/", "-")}`;
     const select = el("select", { id }, el("option", { value: "" }, "what is needed"),
-      choices.map((m) => el("option", { value: m.sha256, selected: wished && (wished.sha256 ? wished.sha256 === m.sha256 : wished.version === m.version) }, `version ${m.version} (${m.file})`)));
+      choices.map((m) => el("option", { value: m.sha256, selected: target && (target.sha256 ? target.sha256 === m.sha256 : target.version === m.version) }, `version ${m.version} (${m.file})`)));
     return [el("label", { for: id }, choices[0].module), select];
   });
   const chosen = () => selects.map(([, select]) => select.value).filter(Boolean);
-  return el("div", { class: "wishes" }, selects, action("Save wishes", () => save(chosen()), { class: "primary" }));
+  return el("div", { class: "targets" }, selects, action("Save target versions", () => save(chosen()), { class: "primary" }));
 }
 
 export function showDevice(main, id) {
@@ -58,10 +58,10 @@ export function showDevice(main, id) {
   const modules = el("div");
   const plan = el("div");
   const history = el("div");
-  const wish = el("div");
+  const target = el("div");
   const buttons = el("div", { class: "bar" });
   let shownKey = "";
-  let catalogue = [];
+  let library = [];
 
   const tell = (path, done, body) => async () => {
     await post(`devices/${id}/${path}`, body);
@@ -108,14 +108,14 @@ export function showDevice(main, id) {
     if (device.progress) bar.value = (100 * device.progress.bytes) / device.progress.bytes_total;
     setText(facts, `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : (device.session_known ? "session known, last heard " : "last seen ") + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)} · ${device.id}`);
     // Everything below changes rarely: it is built again only when it does.
-    const key = JSON.stringify([device.name, device.approval, device.state, device.state_words, device.held, device.changed_key, device.forced, device.modules, device.plan, device.missing, device.targets, catalogue.length]);
+    const key = JSON.stringify([device.name, device.approval, device.state, device.state_words, device.held, device.changed_key, device.forced, device.modules, device.plan, device.missing, device.targets, library.length]);
     if (key === shownKey) return;
     shownKey = key;
     modules.replaceChildren(modulesOf(device));
     plan.replaceChildren(planOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, note)));
     if (fleet.mayChange) {
       showButtons(device);
-      wish.replaceChildren(wishes(device, catalogue, async (chosen) => {
+      target.replaceChildren(targetVersions(device, library, async (chosen) => {
         await put(`devices/${id}/targets`, { modules: chosen });
         notify("Saved.");
       }));
@@ -133,12 +133,12 @@ export function showDevice(main, id) {
   main.replaceChildren(el("p", {}, el("a", { href: "#/fleet" }, "← Fleet")), heading, words, bar, facts, buttons,
     el("section", {}, el("h2", {}, "Modules"), modules),
     el("section", {}, el("h2", {}, "What happens next"), plan),
-    fleet.mayChange && el("section", {}, el("h2", {}, "What it shall have"), wish),
+    fleet.mayChange && el("section", {}, el("h2", {}, "Target firmware"), target),
     el("section", {}, history));
   fleet.addEventListener("change", onChange);
   onChange({ detail: null });
   get("firmware").then((answer) => {
-    catalogue = answer.modules;
+    library = answer.modules;
     onChange({ detail: null });
   });
   return () => fleet.removeEventListener("change", onChange);

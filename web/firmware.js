@@ -1,4 +1,4 @@
-// The catalogue: what there is to send, what is missing, and a place to drop files on.
+// The library: what there is to send, what is missing, and a place to drop files on.
 import { get, remove, upload } from "./api.js";
 import { action, el, notify } from "./dom.js";
 import { kilobytes, nameOf, titled } from "./words.js";
@@ -24,7 +24,7 @@ export function showFirmware(main) {
         el("tbody", {}, files.map((m) => el("tr", {}, el("th", { scope: "row" }, m.companion ? `${m.module} with ${titled(m.companion)}` : m.module), el("td", { "data-label": "Version" }, String(m.version)), el("td", { "data-label": "Needs" }, needsOf(m)),
           el("td", { "data-label": "Size" }, kilobytes(m.size)), el("td", { "data-label": "File", class: "file" }, m.file),
           el("td", {}, fleet.mayChange && action("Remove", async () => { await remove(`firmware/${m.sha256}`); await load(); }, { "aria-label": `Remove ${m.file}` })))))))));
-    if (modules.length === 0) list.append(el("p", { class: "quiet" }, "The catalogue is empty."));
+    if (modules.length === 0) list.append(el("p", { class: "quiet" }, "The library is empty."));
   };
   const showMissing = () => {
     const needs = new Map();

@@ -8,7 +8,7 @@ const states = {
   updating: "updating",
   waiting: "waiting",
   blocked: "blocked",
-  parked: "parked",
+  parked: "failed, needs attention",
   updates_disabled: "updates disabled",
 };
 

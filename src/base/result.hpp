@@ -8,15 +8,15 @@
 namespace drydock {
 
 /// What kind of failure it is decides what the program does next; the message is for people.
-enum class Kind {
+enum class ErrorKind {
   malformed,    ///< bytes that do not follow the protocol or file format
   too_large,    ///< beyond a limit of base/limits.hpp or of the device
   closed,       ///< the other side ended the connection
   timed_out,    ///< nothing came in time
-  restarted,    ///< the device started anew; the connection is sound, and nothing said before it counts
+  session_restarted,    ///< the device started anew; the connection is sound, and nothing said before it counts
   interrupted,  ///< somebody here asked the waiting coroutine to look up
   refused,      ///< understood, and not allowed
-  undescribed,  ///< a device describes itself in a way nothing can be planned from; the connection is sound
+  unusable_describe,  ///< a device describes itself in a way nothing can be planned from; the connection is sound
   not_found,
   conflict,     ///< contradicts what is stored
   storage,      ///< file system or database
@@ -24,14 +24,14 @@ enum class Kind {
 };
 
 struct Error {
-  Kind kind = Kind::internal;
+  ErrorKind kind = ErrorKind::internal;
   std::string message;
 };
 
 template <class T>
 using Result = tl::expected<T, Error>;
 
-inline tl::unexpected<Error> failure(Kind kind, std::string message) {
+inline tl::unexpected<Error> failure(ErrorKind kind, std::string message) {
   return tl::unexpected<Error>(Error{kind, std::move(message)});
 }
 

@@ -1,4 +1,4 @@
-#include "appliance/backup.hpp"
+#include "state/backup.hpp"
 
 #include "cli/commands.hpp"
 #include "cli/identity.hpp"
@@ -9,7 +9,7 @@
 namespace drydock::cli {
 namespace {
 
-std::string told(const appliance::BackupContents& contents) {
+std::string told(const state::BackupContents& contents) {
   return fmt::format("{} device{}, {} module file{} and the server's keys", contents.devices, contents.devices == 1 ? "" : "s", contents.modules, contents.modules == 1 ? "" : "s");
 }
 
@@ -24,8 +24,8 @@ int backup(const Context& context, const std::filesystem::path& file) {
     const AsOwner owner;
     work();
   };
-  const auto contents = appliance::back_up(folder, std::filesystem::absolute(file), as_owner);
-  if (!contents) return complain(contents.error().message);
+  const auto contents = state::back_up(folder, std::filesystem::absolute(file), as_owner);
+  if (!contents) return print_error(contents.error().message);
   fmt::print("Wrote {} ({} kB): {}.\nKeep it where nobody else can read it: who has the keys can be this server.\n", file.string(), contents->bytes / 1024, told(*contents));
   return 0;
 }
@@ -33,8 +33,8 @@ int backup(const Context& context, const std::filesystem::path& file) {
 int finish_restore(const Context& context) {
   const auto folder = folder_of(context);
   require_access(folder);
-  const auto moved_to = appliance::finish_restore(folder);
-  if (!moved_to) return complain(moved_to.error().message);
+  const auto moved_to = state::finish_restore(folder);
+  if (!moved_to) return print_error(moved_to.error().message);
   fmt::print("The restore into {} is finished.\n", folder.root.string());
   if (!moved_to->empty()) fmt::print("What was there before is now in {}.\n", moved_to->string());
   return 0;
@@ -46,9 +46,9 @@ int restore(const Context& context, const std::filesystem::path& file, bool repl
     const AsCaller caller;
     from.open(file, std::ios::binary);
   }
-  if (!from) return complain(file.string() + " cannot be read");
-  const auto restored = appliance::restore(folder_of(context), from, file.string(), replace);
-  if (!restored) return complain(restored.error().message);
+  if (!from) return print_error(file.string() + " cannot be read");
+  const auto restored = state::restore(folder_of(context), from, file.string(), replace);
+  if (!restored) return print_error(restored.error().message);
   fmt::print("Restored into {}: {}.\n", context.configuration.state_folder.string(), told(restored->contents));
   if (!restored->moved_to.empty()) fmt::print("What was there before is now in {}.\n", restored->moved_to.string());
   fmt::print("Start Drydock again ('sudo systemctl start drydock'). The devices find it as soon as it has the old address: those over TCP at once, the others within some minutes.\n");

@@ -1,5 +1,5 @@
-#include "appliance/replacement.hpp"
-#include "appliance/server_keys.hpp"
+#include "state/state_replacement.hpp"
+#include "state/server_keys.hpp"
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
 #include "cli/open_store.hpp"
@@ -36,7 +36,7 @@ bool others_may(const std::filesystem::path& file) {
   return ::stat(file.c_str(), &found) == 0 && (found.st_mode & 077) != 0;
 }
 
-void check_folder(Report& report, const appliance::StateFolder& folder) {
+void check_folder(Report& report, const state::StateFolder& folder) {
   const auto root = folder.root.string();
   if (others_may(folder.root)) return report.bad("state folder", fmt::format("{} holds keys and may be entered by others: 'sudo chmod 700 {}'", root, root));
   std::error_code error;
@@ -48,26 +48,26 @@ void check_folder(Report& report, const appliance::StateFolder& folder) {
 
 template <class Key>
 void check_key(Report& report, const std::string& what, const Result<Key>& key, const std::filesystem::path& file, bool used) {
-  if (!key && key.error().kind == Kind::not_found && used) return report.bad(what, file.string() + " is missing: restore it from a backup, for devices know this server by it. If it is lost for good, 'drydock keys create' makes another, which every device must then be told");
-  if (!key && key.error().kind == Kind::not_found) return report.later(what, file.string() + " is not there: 'drydock keys create' makes it, and so does the first start");
+  if (!key && key.error().kind == ErrorKind::not_found && used) return report.bad(what, file.string() + " is missing: restore it from a backup, for devices know this server by it. If it is lost for good, 'drydock keys create' makes another, which every device must then be told");
+  if (!key && key.error().kind == ErrorKind::not_found) return report.later(what, file.string() + " is not there: 'drydock keys create' makes it, and so does the first start");
   if (!key) return report.bad(what, key.error().message);
   if (others_may(file)) return report.bad(what, fmt::format("{} may be read by others: 'sudo chmod 600 {}'", file.string(), file.string()));
-  report.good(what, appliance::fingerprint(key->public_key_spki()));
+  report.good(what, state::fingerprint(key->public_key_spki()));
 }
 
-void check_database(Report& report, const appliance::StateFolder& folder) {
+void check_database(Report& report, const state::StateFolder& folder) {
   auto db = store::Database::open(folder.database(), store::Access::read_only);
   if (const auto words = db.integrity(); words != "ok") return report.bad("database", fmt::format("{} is damaged: {}. Restore a backup with 'drydock restore'", folder.database().string(), words));
   report.good("database", folder.database().string());
   const firmware::ModuleFiles files(folder.firmware());
-  const auto catalogue = store::load_catalogue(db);
+  const auto library = store::load_library(db);
   int damaged = 0;
-  for (const auto* module : catalogue.all()) {
+  for (const auto* module : library.all()) {
     if (const auto content = files.load(module->sha256)) continue;
     ++damaged;
     report.bad("firmware", fmt::format("{} ({}) is missing or damaged on disk: add it again with 'drydock firmware add'", module->file_name, module->title()));
   }
-  if (damaged == 0) report.good("firmware", fmt::format("{} module file{}, all whole", catalogue.size(), catalogue.size() == 1 ? "" : "s"));
+  if (damaged == 0) report.good("firmware", fmt::format("{} module file{}, all whole", library.size(), library.size() == 1 ? "" : "s"));
 }
 
 template <class Protocol, class Socket>
@@ -85,7 +85,7 @@ void check_port(Report& report, const std::string& what, const std::string& addr
   else report.good(what, fmt::format("{} port {} is free", address, port));
 }
 
-void check_ports(Report& report, const appliance::Configuration& c) {
+void check_ports(Report& report, const state::Configuration& c) {
   check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "TCP devices", c.address, c.tcp_port, "listen.tcp_port");
   check_port<asio::ip::udp, asio::ip::udp::socket>(report, "UDP devices", c.address, c.udp_port, "listen.udp_port");
   if (c.web.enabled) check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "page", c.web.address.empty() ? c.address : c.web.address, c.web.port, "web.port");
@@ -102,9 +102,9 @@ int check(const Context& context) {
     report.later("state folder", fmt::format("{} is not there yet: the first start of 'drydock serve' makes it", folder.root.string()));
   } else {
     check_folder(report, folder);
-    if (const auto finished = appliance::replacement::require_finished(folder); !finished) report.bad("restore", finished.error().message);
-    check_key(report, "key for TCP", appliance::load_server_key(folder), folder.server_key(), folder.exists());
-    check_key(report, "key for UDP", appliance::load_udp_server_key(folder), folder.udp_server_key(), folder.exists());
+    if (const auto finished = state::state_replacement::require_finished(folder); !finished) report.bad("restore", finished.error().message);
+    check_key(report, "key for TCP", state::load_server_key(folder), folder.server_key(), folder.exists());
+    check_key(report, "key for UDP", state::load_udp_server_key(folder), folder.udp_server_key(), folder.exists());
     try {
       if (folder.exists()) check_database(report, folder);
       else report.later("database", fmt::format("{} is not there yet: the first start of 'drydock serve' makes it", folder.database().string()));
@@ -112,7 +112,7 @@ int check(const Context& context) {
       report.bad("database", e.what());
     }
   }
-  if (std::filesystem::exists(folder.lock()) && appliance::ServiceLock::is_taken(folder)) report.good("ports", "Drydock is running and has them");
+  if (std::filesystem::exists(folder.lock()) && state::ServiceLock::is_taken(folder)) report.good("ports", "Drydock is running and has them");
   else check_ports(report, context.configuration);
   if (report.problems() != 0) fmt::print("\n{} problem{}.\n", report.problems(), report.problems() == 1 ? "" : "s");
   return report.problems() == 0 ? 0 : 1;

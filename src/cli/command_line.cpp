@@ -1,6 +1,6 @@
 #include "cli/command_line.hpp"
 
-#include "appliance/state_folder.hpp"
+#include "state/state_folder.hpp"
 #include "cli/commands.hpp"
 #include "cli/identity.hpp"
 #include "cli/version_words.hpp"
@@ -12,7 +12,7 @@
 
 namespace drydock::cli {
 
-int complain(const std::string& message) {
+int print_error(const std::string& message) {
   fmt::print(stderr, "drydock: {}\n", log::printable(message));
   return 1;
 }
@@ -38,8 +38,8 @@ struct Flags {
 Result<Context> make_context(const Flags& flags) {
   Context context;
   const bool named = !flags.configuration_file.empty();
-  auto loaded = appliance::load_configuration(named ? flags.configuration_file : default_configuration);
-  if (!loaded && (named || loaded.error().kind != Kind::not_found)) return tl::unexpected(loaded.error());
+  auto loaded = state::load_configuration(named ? flags.configuration_file : default_configuration);
+  if (!loaded && (named || loaded.error().kind != ErrorKind::not_found)) return tl::unexpected(loaded.error());
   if (loaded) {
     context.configuration = std::move(*loaded);
     context.configuration_file = named ? std::filesystem::path(flags.configuration_file) : std::filesystem::path(default_configuration);
@@ -47,8 +47,8 @@ Result<Context> make_context(const Flags& flags) {
   if (flags.state) context.configuration.state_folder = *flags.state;
   if (flags.address) context.configuration.address = *flags.address;
   if (flags.port) context.configuration.tcp_port = *flags.port;
-  if (flags.policy) context.configuration.policy = *appliance::parse_policy(*flags.policy);
-  if (flags.log_level) context.configuration.log_level = *appliance::parse_log_level(*flags.log_level);
+  if (flags.policy) context.configuration.policy = *state::parse_policy(*flags.policy);
+  if (flags.log_level) context.configuration.log_level = *state::parse_log_level(*flags.log_level);
   if (flags.udp_port) context.configuration.udp_port = *flags.udp_port;
   if (flags.web_port) context.configuration.web.port = *flags.web_port;
   if (flags.no_web) context.configuration.web.enabled = false;
@@ -92,7 +92,7 @@ public:
     config->require_subcommand(1);
     config->add_subcommand("default", "Print one with every option and its default")->callback([this] {
       action_ = [](const Context&) {
-        fmt::print("{}", appliance::default_configuration_text());
+        fmt::print("{}", state::default_configuration_text());
         return 0;
       };
     });
@@ -105,7 +105,7 @@ public:
       return app_.exit(e) == 0 ? 0 : 2;
     }
     const auto context = make_context(flags_);
-    if (!context) return complain(context.error().message);
+    if (!context) return print_error(context.error().message);
     act_as_owner_of(context->configuration.state_folder);
     return action_(*context);
   }
@@ -149,15 +149,15 @@ private:
     exporting->add_flag("--force", key_export_.force, "Replace an existing file");
   }
   void add_firmware() {
-    auto* firmware = app_.add_subcommand("firmware", "The catalogue of modules");
+    auto* firmware = app_.add_subcommand("firmware", "The firmware library");
     firmware->require_subcommand(1);
-    auto* add = command(*firmware, "add", "Check files and put them into the catalogue", [this](const Context& c) { return firmware_add(c, files_); });
+    auto* add = command(*firmware, "add", "Check files and put them into the library", [this](const Context& c) { return firmware_add(c, files_); });
     add->add_option("files", files_, "Module files (.bin) or folders")->required();
     with_json(command(*firmware, "list", "What there is to send", [](const Context& c) { return firmware_list(c); }));
     auto* inspect = command(*firmware, "inspect", "Say what a file is, without adding it", [this](const Context& c) { return firmware_inspect(c, files_); });
     inspect->add_option("files", files_, "Module files")->required();
     with_json(inspect);
-    auto* remove = command(*firmware, "remove", "Take files out of the catalogue", [this](const Context& c) { return firmware_remove(c, names_); });
+    auto* remove = command(*firmware, "remove", "Take files out of the library", [this](const Context& c) { return firmware_remove(c, names_); });
     remove->add_option("names", names_, "File names, or beginnings of their SHA-256")->required();
   }
   void add_devices() {
@@ -170,7 +170,7 @@ private:
     auto* approve = command(*devices, "approve", "Let devices be updated", [this](const Context& c) { return devices_approve(c, names_, approval_); });
     approve->add_option("devices", names_, "Ids or names")->required();
     approve->add_option("--new-key", approval_.new_key, "Trust the new key of a device whose keys were renewed: the beginning of its fingerprint, as 'devices show' prints it");
-    approve->add_flag("--retry", approval_.retry, "Forget failed attempts, so that a parked device tries again");
+    approve->add_flag("--retry", approval_.retry, "Forget failed attempts, so that a device that was given up tries again");
     auto* refuse = command(*devices, "refuse", "Turn devices away", [this](const Context& c) { return devices_refuse(c, names_); });
     refuse->add_option("devices", names_, "Ids or names")->required();
     auto* hold = command(*devices, "hold", "Hold devices back from updates", [this](const Context& c) { return devices_hold(c, names_, clear_); });
@@ -193,14 +193,14 @@ private:
     auto* target = command(*devices, "target", "Say which modules a device should end with, besides what they need", [this](const Context& c) { return devices_target(c, name_, names_, clear_); });
     target->add_option("device", name_, "Id or name")->required();
     target->add_option("modules", names_, "File names, or beginnings of their SHA-256");
-    target->add_flag("--clear", clear_, "Take all wishes for this device back");
+    target->add_flag("--clear", clear_, "Clear the target firmware of this device");
   }
   void add_plan() {
     auto* sub = command(app_, "plan", "Say what would be sent to a device that reports this, without a device", [this](const Context& c) { return plan(c, plan_); });
     sub->add_option("--describe", plan_.describe, "File with a Describe, JSON or protobuf")->required()->check(CLI::ExistingFile);
     sub->add_option("--platform", plan_.platform, "Photon, P1, … or its number, when the Describe does not say");
-    sub->add_option("--firmware", plan_.firmware, "Files or folders to plan with, instead of the catalogue")->check(CLI::ExistingPath);
-    sub->add_option("--goal", plan_.goals, "Module files the device should end with")->check(CLI::ExistingFile);
+    sub->add_option("--firmware", plan_.firmware, "Files or folders to plan with, instead of the library")->check(CLI::ExistingPath);
+    sub->add_option("--goal", plan_.targets, "Module files the device should end with")->check(CLI::ExistingFile);
     with_json(sub);
   }
 
@@ -229,7 +229,7 @@ int run(int argc, char** argv) {
     CommandLine command_line;
     return command_line.run(argc, argv);
   } catch (const std::exception& e) {
-    return complain(e.what());
+    return print_error(e.what());
   }
 }
 

@@ -1,7 +1,7 @@
 // One function a command, one file a family. They print, and return the exit status.
 #pragma once
 
-#include "appliance/configuration.hpp"
+#include "state/configuration.hpp"
 
 #include <string>
 #include <vector>
@@ -9,13 +9,13 @@
 namespace drydock::cli {
 
 struct Context {
-  appliance::Configuration configuration;
+  state::Configuration configuration;
   std::filesystem::path configuration_file;   ///< that was read; empty: there was none
   bool json = false;
 };
 
 /// "drydock: …" on standard error; returns 1.
-int complain(const std::string& message);
+int print_error(const std::string& message);
 
 int serve(const Context& context);
 
@@ -59,8 +59,8 @@ int devices_target(const Context& context, const std::string& device, const std:
 struct PlanOptions {
   std::filesystem::path describe;
   std::string platform;                             ///< when the Describe does not say
-  std::vector<std::filesystem::path> firmware;      ///< files or folders to plan with, instead of the catalogue
-  std::vector<std::filesystem::path> goals;         ///< modules the device should end with
+  std::vector<std::filesystem::path> firmware;      ///< files or folders to plan with, instead of the library
+  std::vector<std::filesystem::path> targets;         ///< modules the device should end with
 };
 int plan(const Context& context, const PlanOptions& options);
 

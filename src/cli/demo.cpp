@@ -1,12 +1,12 @@
-// Three virtual Photons and a real appliance, over loopback, with a state folder that goes away afterwards.
-#include "appliance/service.hpp"
-#include "appliance/stock.hpp"
+// Three virtual Photons and a real server, over loopback, with a state folder that goes away afterwards.
+#include "service/service.hpp"
+#include "server/firmware_import.hpp"
 #include "base/asio_tokens.hpp"
 #include "base/temporary_folder.hpp"
 #include "cli/commands.hpp"
 #include "cli/demo_display.hpp"
 #include "transport/tcp_stream.hpp"
-#include "virtual_device/firmware_maker.hpp"
+#include "virtual_device/module_builder.hpp"
 #include "virtual_device/virtual_device.hpp"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace drydock::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using virtual_device::ModuleRecipe;
+using virtual_device::ModuleSpec;
 using virtual_device::VirtualDevice;
 
 constexpr auto longest = 5min;
@@ -27,8 +27,8 @@ struct Firmware {
   Bytes old_part1, old_part2, part1, part2, application;
 };
 
-Bytes part(std::uint8_t index, std::uint16_t version, ModuleRecipe::Needs needs, std::size_t size) {
-  ModuleRecipe recipe;
+Bytes part(std::uint8_t index, std::uint16_t version, ModuleSpec::Needs needs, std::size_t size) {
+  ModuleSpec recipe;
   recipe.index = index;
   recipe.version = version;
   recipe.needs1 = needs;
@@ -38,7 +38,7 @@ Bytes part(std::uint8_t index, std::uint16_t version, ModuleRecipe::Needs needs,
 
 // The sizes of a real Photon's parts.
 Firmware made_up() {
-  ModuleRecipe application;
+  ModuleSpec application;
   application.function = 5;
   application.version = 3;
   application.needs1 = {4, 2, 3};
@@ -58,14 +58,14 @@ Firmware from_folder(const std::filesystem::path& folder) {
 }
 
 void stock(const std::filesystem::path& state, const Firmware& firmware) {
-  const appliance::StateFolder folder{state};
+  const state::StateFolder folder{state};
   if (const auto made = folder.create(); !made) throw std::runtime_error(made.error().message);
-  if (const auto keys = appliance::load_or_create_server_keys(folder); !keys) throw std::runtime_error(keys.error().message);
+  if (const auto keys = state::load_or_create_server_keys(folder); !keys) throw std::runtime_error(keys.error().message);
   auto db = store::Database::open(folder.database(), store::Access::read_write);
   const auto add = [&](const Bytes& file, const std::string& name) {
-    const auto appraised = appliance::appraise(file, name);
-    if (!appraised) throw std::runtime_error(appraised.error().message);
-    if (const auto added = appliance::add_to_stock(db, folder, *appraised); !added) throw std::runtime_error(added.error().message);
+    const auto validated = server::validate_module(file, name);
+    if (!validated) throw std::runtime_error(validated.error().message);
+    if (const auto added = server::add_to_library(db, folder, *validated); !added) throw std::runtime_error(added.error().message);
   };
   add(firmware.part1, "system-part1.bin");
   add(firmware.part2, "system-part2.bin");
@@ -82,7 +82,7 @@ Photon make_photon(int number, const std::string& name, const Bytes& server_key,
   options.server_key = server_key;
   if (!how.fast) {
     options.erase_time = 700ms;
-    options.chunk_time = 4ms;
+    options.chunk_timeout = 4ms;
     options.reset_time = 1s;
   }
   virtual_device::Flash flash(options.platform);
@@ -97,7 +97,7 @@ public:
     configuration_.state_folder = state_.path();
     configuration_.address = "127.0.0.1";
     configuration_.tcp_port = configuration_.udp_port = 0;
-    configuration_.policy = appliance::Policy::open;
+    configuration_.policy = state::Policy::open;
     service_.emplace(loop_, configuration_);
     service_->stop_on_signals();
   }
@@ -108,14 +108,14 @@ public:
     });
     loop_.run();
     if (failure_.empty()) return 0;
-    return complain(failure_);
+    return print_error(failure_);
   }
 
 private:
   asio::awaitable<void> play() {
     const auto started = co_await service_->start();
     if (!started) throw std::runtime_error(started.error().message);
-    launch();
+    start_device();
     DemoDisplay display(fmt::format("Drydock on 127.0.0.1:{}, three virtual Photons", service_->tcp_port()));
     const auto deadline = Clock::now() + longest;
     Timer pause(loop_);
@@ -133,7 +133,7 @@ private:
     service_->stop();
   }
 
-  void launch() {
+  void start_device() {
     const auto key = service_->server_key().public_key_spki();
     const auto& f = firmware_;
     photons_.push_back(make_photon(1, "two versions behind", key, options_, {&f.old_part1, &f.old_part2, &f.application}));
@@ -155,19 +155,19 @@ private:
 
   std::vector<DemoRow> rows() const {
     std::vector<DemoRow> list;
-    for (const auto& [id, member] : service_->appliance().fleet()) {
+    for (const auto& [id, entry] : service_->server().fleet()) {
       DemoRow row;
       row.name = photons_.at(static_cast<std::size_t>(id.bytes[11] - '1')).name;
       row.id = id.text();
-      row.state = member.row.state;
-      row.words = member.row.state_words;
-      row.safe_mode = member.row.safe_mode;
-      row.connected = member.channel != nullptr;
-      for (const auto& step : member.plan.steps) row.plan.push_back(step.module.title() + " – " + step.reason);
-      if (member.transfer) {
-        row.sending = member.transfer->step.module.title();
-        row.bytes = member.transfer->bytes;
-        row.total = member.transfer->step.module.size;
+      row.state = entry.row.state;
+      row.words = entry.row.state_words;
+      row.safe_mode = entry.row.safe_mode;
+      row.connected = entry.channel != nullptr;
+      for (const auto& step : entry.plan.steps) row.plan.push_back(step.module.title() + " – " + step.reason);
+      if (entry.transfer) {
+        row.sending = entry.transfer->step.module.title();
+        row.bytes = entry.transfer->bytes;
+        row.total = entry.transfer->step.module.size;
       }
       list.push_back(std::move(row));
     }
@@ -175,22 +175,22 @@ private:
   }
 
   bool all_current() const {
-    const auto& fleet = service_->appliance().fleet();
+    const auto& fleet = service_->server().fleet();
     return fleet.size() == photons_.size() && std::all_of(fleet.begin(), fleet.end(), [](const auto& m) { return m.second.row.state == "current" && m.second.channel; }) &&
            std::none_of(photons_.begin(), photons_.end(), [](const Photon& p) { return p.device->flash().safe_mode(); });
   }
   std::optional<std::string> somebody_stuck() const {
-    for (const auto& [id, member] : service_->appliance().fleet())
-      if (member.row.state == "blocked" || member.row.state == "parked") return id.text() + ": " + member.row.state_words;
+    for (const auto& [id, entry] : service_->server().fleet())
+      if (entry.row.state == "blocked" || entry.row.state == "parked") return id.text() + ": " + entry.row.state_words;
     return std::nullopt;
   }
 
   DemoOptions options_;
   const Firmware& firmware_;
   TemporaryFolder state_;
-  appliance::Configuration configuration_;
+  state::Configuration configuration_;
   asio::io_context loop_{1};
-  std::optional<appliance::Service> service_;
+  std::optional<service::Service> service_;
   std::vector<Photon> photons_;
   std::string failure_;
 };

@@ -1,7 +1,7 @@
-#include "appliance/commands.hpp"
-#include "appliance/server_keys.hpp"
+#include "server/commands.hpp"
+#include "state/server_keys.hpp"
 #include "base/clock.hpp"
-#include "appliance/as_json.hpp"
+#include "server/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
 #include "store/dtls_sessions.hpp"
@@ -12,7 +12,7 @@
 namespace drydock::cli {
 namespace {
 
-namespace commands = appliance::commands;
+namespace commands = server::commands;
 
 // Applies `change` to each device named and tells the running service.
 template <class Change>
@@ -21,7 +21,7 @@ int change_each(const Context& context, const std::vector<std::string>& names, C
   std::vector<store::DeviceRow> rows;
   for (const auto& name : names) {
     auto row = commands::find_device(db, name);
-    if (!row) return complain(row.error().message);
+    if (!row) return print_error(row.error().message);
     rows.push_back(std::move(*row));
   }
   int status = 0;
@@ -56,7 +56,7 @@ int devices_list(const Context& context) {
   auto db = open_to_read(context);
   const auto rows = store::load_devices(db);
   if (context.json) {
-    fmt::print("{}\n", appliance::devices_as_json(rows));
+    fmt::print("{}\n", server::devices_as_json(rows));
     return 0;
   }
   if (rows.empty()) {
@@ -74,27 +74,27 @@ int devices_list(const Context& context) {
 int devices_show(const Context& context, const std::string& name) {
   auto db = open_to_read(context);
   auto row = commands::find_device(db, name);
-  if (!row) return complain(row.error().message);
+  if (!row) return print_error(row.error().message);
   constexpr int recent = 20;
-  const appliance::DeviceDetails d{*row, store::load_modules(db, row->id), store::load_goals(db, row->id), store::recent_steps(db, row->id, recent), store::recent_history(db, row->id, recent)};
+  const server::DeviceDetails d{*row, store::load_modules(db, row->id), store::load_targets(db, row->id), store::recent_steps(db, row->id, recent), store::recent_history(db, row->id, recent)};
   if (context.json) {
-    fmt::print("{}\n", appliance::device_as_json(d));
+    fmt::print("{}\n", server::device_as_json(d));
     return 0;
   }
   fmt::print("{}\n", log::printable(fmt::format("{}, {}", title_of(*row), firmware::platform_name(row->platform))));
   fmt::print("  {}{}\n", log::printable(state_in_words(*row)), row->safe_mode ? "; in safe mode" : "");
   fmt::print("  {} from {}; first seen {}\n", seen_at_length(db, *row, utc_milliseconds()), row->address, local_time(row->first_seen));
-  fmt::print("  key {}\n", appliance::fingerprint(row->public_key));
+  fmt::print("  key {}\n", state::fingerprint(row->public_key));
   if (!row->changed_key.empty())
     fmt::print("  REFUSED: came {} with another key, {}. If its keys were renewed on purpose: drydock devices approve {} --new-key {}\n",
-               local_time(row->changed_key_seen), appliance::fingerprint(row->changed_key), row->id, appliance::short_fingerprint(row->changed_key));
+               local_time(row->changed_key_seen), state::fingerprint(row->changed_key), row->id, state::short_fingerprint(row->changed_key));
   std::vector<std::vector<std::string>> modules{{"MODULE", "VERSION", "CHECKS"}};
   for (const auto& m : d.modules) {
     const auto failed = firmware::validity::failed_words(m.checked, m.passed);
     modules.push_back({m.key.name() + (m.store == firmware::StoreLocation::main ? "" : " (other store)"), std::to_string(m.version), failed.empty() ? "passed" : "failed: " + failed});
   }
   fmt::print("\n{}", table(modules));
-  for (const auto& goal : d.goals) fmt::print("wanted: {} version {}\n", goal.key.name(), goal.version);
+  for (const auto& target : d.targets) fmt::print("wanted: {} version {}\n", target.key.name(), target.version);
   if (!d.steps.empty()) {
     std::vector<std::vector<std::string>> steps{{"STEP", "FILE", "STATE", "BYTES", "WHY"}};
     for (const auto& s : d.steps)
@@ -109,9 +109,9 @@ int devices_show(const Context& context, const std::string& name) {
 int devices_approve(const Context& context, const std::vector<std::string>& devices, const Approval& how) {
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
     const auto approved = commands::approve(db, row.id, how.new_key);
-    if (!approved) return complain(approved.error().message);
+    if (!approved) return print_error(approved.error().message);
     if (how.new_key.empty() && !row.changed_key.empty())
-      fmt::print("Mind: another key claims this id too, {}. The key that is trusted is {}\n", appliance::fingerprint(row.changed_key), appliance::fingerprint(row.public_key));
+      fmt::print("Mind: another key claims this id too, {}. The key that is trusted is {}\n", state::fingerprint(row.changed_key), state::fingerprint(row.public_key));
     if (how.retry) commands::retry(db, row.id);
     fmt::print("{} is approved{}\n", title_of(row), !how.new_key.empty() ? ", with its new key" : how.retry ? " and tries again" : "");
     return 0;
@@ -167,7 +167,7 @@ int devices_rename(const Context& context, const std::string& device, const std:
 }
 
 int devices_target(const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear) {
-  if (modules.empty() && !clear) return complain("say which modules, or --clear");
+  if (modules.empty() && !clear) return print_error("say which modules, or --clear");
   return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
     std::string said;
     const auto changed = db.transact([&](store::Database& open) -> Result<void> {
@@ -179,7 +179,7 @@ int devices_target(const Context& context, const std::string& device, const std:
       }
       return {};
     });
-    if (!changed) return complain(changed.error().message);
+    if (!changed) return print_error(changed.error().message);
     fmt::print("{}", said);
     return 0;
   });

@@ -33,7 +33,7 @@ public:
   AsOwner& operator=(const AsOwner&) = delete;
 };
 
-/// A file that the person named, read as the person. Kind::not_found, Kind::too_large, Kind::storage.
+/// A file that the person named, read as the person. ErrorKind::not_found, ErrorKind::too_large, ErrorKind::storage.
 Result<Bytes> read_named(const std::filesystem::path& file, std::size_t limit);
 
 }  // namespace drydock::cli

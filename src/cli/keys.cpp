@@ -1,5 +1,5 @@
-#include "appliance/server_keys.hpp"
-#include "appliance/as_json.hpp"
+#include "state/server_keys.hpp"
+#include "server/as_json.hpp"
 #include "cli/identity.hpp"
 #include "cli/open_store.hpp"
 #include "firmware/files.hpp"
@@ -36,7 +36,7 @@ Result<std::string> host_for_devices(const std::string& asked, const std::string
   if (own.size() == 1) return own.front();
   std::string all;
   for (const auto& address : own) all += " " + address;
-  return failure(Kind::not_found, "say with --host which address devices should use" + (own.empty() ? std::string() : "; this machine has" + all));
+  return failure(ErrorKind::not_found, "say with --host which address devices should use" + (own.empty() ? std::string() : "; this machine has" + all));
 }
 
 }  // namespace
@@ -45,13 +45,13 @@ int keys_create(const Context& context) {
   const auto folder = folder_of(context);
   require_access(folder);
   require_finished(folder);
-  if (const auto made = folder.create(); !made) return complain(made.error().message);
-  const auto tcp = appliance::create_server_key(folder);
-  const auto udp = appliance::create_udp_server_key(folder);
+  if (const auto made = folder.create(); !made) return print_error(made.error().message);
+  const auto tcp = state::create_server_key(folder);
+  const auto udp = state::create_udp_server_key(folder);
   if (tcp) fmt::print("A server key for TCP devices was made: {}\n", folder.server_key().string());
   if (udp) fmt::print("A server key for UDP devices was made: {}\n", folder.udp_server_key().string());
-  if (!tcp && (!udp || tcp.error().kind != Kind::conflict)) return complain(tcp.error().message);
-  if (!udp && (!tcp || udp.error().kind != Kind::conflict)) return complain(udp.error().message);
+  if (!tcp && (!udp || tcp.error().kind != ErrorKind::conflict)) return print_error(tcp.error().message);
+  if (!udp && (!tcp || udp.error().kind != ErrorKind::conflict)) return print_error(udp.error().message);
   return 0;
 }
 
@@ -59,13 +59,13 @@ int keys_show(const Context& context) {
   const auto folder = folder_of(context);
   require_access(folder);
   require_finished(folder);
-  const auto tcp = appliance::load_server_key(folder);
-  const auto udp = appliance::load_udp_server_key(folder);
+  const auto tcp = state::load_server_key(folder);
+  const auto udp = state::load_udp_server_key(folder);
   for (const auto* error : {tcp ? nullptr : &tcp.error(), udp ? nullptr : &udp.error()})
-    if (error != nullptr) return complain(error->message + ". 'drydock keys create' makes what is missing, and so does the first start of 'drydock serve'");
-  const auto tcp_print = appliance::fingerprint(tcp->public_key_spki());
-  const auto udp_print = appliance::fingerprint(udp->public_key_spki());
-  if (context.json) fmt::print("{}\n", appliance::keys_as_json({tcp_print, tcp->public_key_pem()}, {udp_print, udp->public_key_pem()}));
+    if (error != nullptr) return print_error(error->message + ". 'drydock keys create' makes what is missing, and so does the first start of 'drydock serve'");
+  const auto tcp_print = state::fingerprint(tcp->public_key_spki());
+  const auto udp_print = state::fingerprint(udp->public_key_spki());
+  if (context.json) fmt::print("{}\n", server::keys_as_json({tcp_print, tcp->public_key_pem()}, {udp_print, udp->public_key_pem()}));
   else fmt::print("For Photon, P1 and Core (TCP):\nfingerprint  {}\n{}\nFor Electron, Argon, Boron, Tracker, P2 and later (UDP):\nfingerprint  {}\n{}", tcp_print,
                   tcp->public_key_pem(), udp_print, udp->public_key_pem());
   return 0;
@@ -96,24 +96,24 @@ void explain_udp(const KeyExport& what, const std::string& file, const std::stri
 int keys_export(const Context& context, const KeyExport& what) {
   const auto folder = folder_of(context);
   require_access(folder);
-  if (const auto made = folder.create(); !made) return complain(made.error().message);
+  if (const auto made = folder.create(); !made) return print_error(made.error().message);
   require_finished(folder);
-  const auto keys = appliance::load_or_create_server_keys(folder);
-  if (!keys) return complain(keys.error().message);
+  const auto keys = state::load_or_create_server_keys(folder);
+  if (!keys) return print_error(keys.error().message);
   const auto host = host_for_devices(what.host, context.configuration.address);
-  if (!host) return complain(host.error().message);
+  if (!host) return print_error(host.error().message);
   const auto port = what.udp ? context.configuration.udp_port : context.configuration.tcp_port;
   const auto spki = what.udp ? keys->udp.public_key_spki() : keys->tcp.public_key_spki();
-  const auto& layout = what.udp ? appliance::udp_key_file : appliance::tcp_key_file;
-  const auto content = what.whole_file ? appliance::server_key_file(layout, spki, *host, port) : Result<Bytes>(spki);
-  if (!content) return complain(content.error().message);
+  const auto& layout = what.udp ? state::udp_key_file : state::tcp_key_file;
+  const auto content = what.whole_file ? state::server_key_file(layout, spki, *host, port) : Result<Bytes>(spki);
+  if (!content) return print_error(content.error().message);
   const auto output = !what.output.empty() ? what.output : std::filesystem::path(what.udp ? "drydock-udp.pub.der" : "drydock.pub.der");
   {
     const AsCaller caller;
-    if (!what.force && std::filesystem::exists(output)) return complain(output.string() + " exists already; --force replaces it");
+    if (!what.force && std::filesystem::exists(output)) return print_error(output.string() + " exists already; --force replaces it");
     // Nothing in it is secret, and under sudo it is for the user who types the next command.
     const auto written = firmware::write_file(std::filesystem::absolute(output), *content, firmware::Readers::everybody);
-    if (!written) return complain(written.error().message);
+    if (!written) return print_error(written.error().message);
   }
 
   fmt::print("Wrote {} ({} bytes).\n\n", output.string(), content->size());

@@ -1,7 +1,7 @@
 #include "cli/open_store.hpp"
 
-#include "appliance/replacement.hpp"
-#include "appliance/server_keys.hpp"
+#include "state/state_replacement.hpp"
+#include "state/server_keys.hpp"
 
 #include <cerrno>
 #include <pwd.h>
@@ -16,22 +16,22 @@ store::Database open_to_write(const Context& context) {
   require_finished(folder);
   if (const auto made = folder.create(); !made) throw store::StoreError(made.error().message);
   // Keys come before the database: one without them would mean that they were lost.
-  if (const auto keys = appliance::load_or_create_server_keys(folder); !keys) throw store::StoreError(keys.error().message);
+  if (const auto keys = state::load_or_create_server_keys(folder); !keys) throw store::StoreError(keys.error().message);
   return store::Database::open(folder.database(), store::Access::read_write);
 }
 
-void require_finished(const appliance::StateFolder& folder) {
-  if (const auto finished = appliance::replacement::require_finished(folder); !finished) throw store::StoreError(finished.error().message);
+void require_finished(const state::StateFolder& folder) {
+  if (const auto finished = state::state_replacement::require_finished(folder); !finished) throw store::StoreError(finished.error().message);
 }
 
-void require_access(const appliance::StateFolder& folder) {
+void require_access(const state::StateFolder& folder) {
   if (::access(folder.root.c_str(), R_OK | X_OK) == 0 || errno != EACCES) return;
   struct stat found {};
   const passwd* owner = ::stat(folder.root.c_str(), &found) == 0 ? ::getpwuid(found.st_uid) : nullptr;
   throw store::StoreError("the state folder " + folder.root.string() + " belongs to " + (owner != nullptr ? owner->pw_name : "somebody else") + ": put sudo in front of the command");
 }
 
-void require_state(const appliance::StateFolder& folder) {
+void require_state(const state::StateFolder& folder) {
   require_access(folder);
   require_finished(folder);
   if (!folder.exists()) throw store::StoreError("there is nothing in " + folder.root.string() + " yet. Is it the right state folder (--state)? 'drydock serve' makes one");

@@ -1,20 +1,20 @@
 // How commands reach the state folder.
 #pragma once
 
-#include "appliance/state_folder.hpp"
+#include "state/state_folder.hpp"
 #include "cli/commands.hpp"
 #include "store/database.hpp"
 
 namespace drydock::cli {
 
-inline appliance::StateFolder folder_of(const Context& context) { return {context.configuration.state_folder}; }
+inline state::StateFolder folder_of(const Context& context) { return {context.configuration.state_folder}; }
 
 /// Throws store::StoreError when the folder is another user's.
-void require_access(const appliance::StateFolder& folder);
+void require_access(const state::StateFolder& folder);
 /// Throws store::StoreError when a restore into it was interrupted.
-void require_finished(const appliance::StateFolder& folder);
+void require_finished(const state::StateFolder& folder);
 /// All that, and when there is nothing in it.
-void require_state(const appliance::StateFolder& folder);
+void require_state(const state::StateFolder& folder);
 
 /// For looking. Throws store::StoreError, also when there is no state folder yet.
 inline store::Database open_to_read(const Context& context) {

@@ -1,6 +1,6 @@
-#include "appliance/stock.hpp"
+#include "server/firmware_import.hpp"
 #include "base/limits.hpp"
-#include "appliance/as_json.hpp"
+#include "server/as_json.hpp"
 #include "cli/identity.hpp"
 #include "cli/open_store.hpp"
 #include "device/describe.hpp"
@@ -15,20 +15,20 @@ namespace {
 
 using std::filesystem::path;
 
-Result<firmware::StockedModule> read_module(const path& file) {
+Result<firmware::LibraryModule> read_module(const path& file) {
   const auto content = read_named(file, limits::module_file);
   if (!content) return tl::unexpected(content.error());
-  auto appraised = appliance::appraise(*content, file.filename().string());
-  if (!appraised) return tl::unexpected(appraised.error());
-  return std::move(appraised->module);
+  auto validated = server::validate_module(*content, file.filename().string());
+  if (!validated) return tl::unexpected(validated.error());
+  return std::move(validated->module);
 }
 
-firmware::Catalogue read_catalogue(const std::vector<path>& places) {
-  firmware::Catalogue catalogue;
+firmware::Library read_catalogue(const std::vector<path>& places) {
+  firmware::Library library;
   const auto take = [&](const path& file) {
     auto module = read_module(file);
-    if (module) catalogue.add(std::move(*module));
-    else complain(module.error().message + " (left out)");
+    if (module) library.add(std::move(*module));
+    else print_error(module.error().message + " (left out)");
   };
   for (const auto& place : places) {
     if (!std::filesystem::is_directory(place)) {
@@ -43,51 +43,51 @@ firmware::Catalogue read_catalogue(const std::vector<path>& places) {
     }
     for (const auto& file : inside) take(file);
   }
-  return catalogue;
+  return library;
 }
 
 }  // namespace
 
 int plan(const Context& context, const PlanOptions& options) {
   const auto content = read_named(options.describe, limits::describe_file);
-  if (!content) return complain(content.error().message);
+  if (!content) return print_error(content.error().message);
   const auto describe = device::parse_describe(*content);
-  if (!describe) return complain(fmt::format("{}: {}", options.describe.string(), describe.error().message));
-  if (!describe->system) return complain(fmt::format("{} says nothing about the device's system: no modules (\"m\")", options.describe.string()));
+  if (!describe) return print_error(fmt::format("{}: {}", options.describe.string(), describe.error().message));
+  if (!describe->system) return print_error(fmt::format("{} says nothing about the device's system: no modules (\"m\")", options.describe.string()));
 
   firmware::Inventory inventory;
   inventory.modules = describe->system->modules;
   if (!options.platform.empty()) {
     const auto* platform = firmware::find_platform(options.platform);
-    if (!platform) return complain(fmt::format("there is no platform '{}'", options.platform));
+    if (!platform) return print_error(fmt::format("there is no platform '{}'", options.platform));
     inventory.platform = platform->id;
   } else if (describe->system->platform) {
     inventory.platform = *describe->system->platform;
   } else {
-    return complain("the Describe does not say the platform: add --platform photon, or another one");
+    return print_error("the Describe does not say the platform: add --platform photon, or another one");
   }
   if (const auto* platform = firmware::find_platform(inventory.platform)) inventory.max_binary = platform->max_binary;
 
-  firmware::Catalogue catalogue;
+  firmware::Library library;
   if (options.firmware.empty()) {
     auto db = open_to_read(context);
-    catalogue = store::load_catalogue(db);
+    library = store::load_library(db);
   } else {
-    catalogue = read_catalogue(options.firmware);
+    library = read_catalogue(options.firmware);
   }
-  planning::Target target;
-  for (const auto& file : options.goals) {
+  planning::Targets targets;
+  for (const auto& file : options.targets) {
     auto module = read_module(file);
-    if (!module) return complain(module.error().message);
+    if (!module) return print_error(module.error().message);
     if (module->platform != inventory.platform)
-      return complain(fmt::format("{} is for a {}, the device is a {}", module->file_name, firmware::platform_name(module->platform), firmware::platform_name(inventory.platform)));
-    for (auto& goal : planning::goals_of(*module)) target.goals.push_back(std::move(goal));
-    catalogue.add(std::move(*module));
+      return print_error(fmt::format("{} is for a {}, the device is a {}", module->file_name, firmware::platform_name(module->platform), firmware::platform_name(inventory.platform)));
+    for (auto& target : planning::targets_of(*module)) targets.targets.push_back(std::move(target));
+    library.add(std::move(*module));
   }
 
-  const auto result = planning::plan(inventory, catalogue, target);
+  const auto result = planning::plan(inventory, library, targets);
   if (context.json) {
-    fmt::print("{}\n", appliance::plan_as_json(inventory.platform, result));
+    fmt::print("{}\n", server::plan_as_json(inventory.platform, result));
     return result.blocked() ? 1 : 0;
   }
   for (const auto& note : result.notes) fmt::print("note: {}\n", note);

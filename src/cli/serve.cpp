@@ -1,9 +1,9 @@
-#include "appliance/server_keys.hpp"
-#include "appliance/service.hpp"
+#include "state/server_keys.hpp"
+#include "service/service.hpp"
 #include "cli/commands.hpp"
 #include "cli/identity.hpp"
 #include "version.hpp"
-#include "web/site.hpp"
+#include "web/web_service.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <stdexcept>
@@ -12,13 +12,13 @@
 namespace drydock::cli {
 namespace {
 
-asio::awaitable<void> start(appliance::Service& service, const appliance::Configuration& configuration) {
+asio::awaitable<void> start(service::Service& service, const state::Configuration& configuration) {
   const auto started = co_await service.start();
   if (!started) throw std::runtime_error(started.error().message);
   log::notice("drydock {} listens on {} port {} for Photon, P1 and Core, UDP port {} for later devices; state in {}", version,
               configuration.address, service.tcp_port(), service.udp_port(), configuration.state_folder.string());
-  log::info("server key for TCP {}", appliance::fingerprint(service.server_key().public_key_spki()));
-  log::info("server key for UDP {}", appliance::fingerprint(service.udp_server_key().public_key_spki()));
+  log::info("server key for TCP {}", state::fingerprint(service.server_key().public_key_spki()));
+  log::info("server key for UDP {}", state::fingerprint(service.udp_server_key().public_key_spki()));
 }
 
 // Each device is a descriptor, and the soft limit is often 1024.
@@ -29,7 +29,7 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void invite(const web::Site& site, const appliance::Configuration& configuration) {
+void invite(const web::WebService& site, const state::Configuration& configuration) {
   const auto scheme = configuration.web.certificate.empty() ? "http" : "https";
   log::notice("the page is at {}://<this machine>:{}", scheme, site.port());
   if (const auto code = site.setup_code(); !code.empty()) log::notice("it has no password yet; whoever sets it needs the set-up code {}", code);
@@ -45,8 +45,8 @@ int serve(const Context& context) {
   raise_descriptor_limit();
   give_up_root();
   asio::io_context loop(1);
-  appliance::Service service(loop, context.configuration);
-  std::optional<web::Site> site;
+  service::Service service(loop, context.configuration);
+  std::optional<web::WebService> site;
   if (context.configuration.web.enabled) site.emplace(loop, service, context.configuration);
   if (site) invite(*site, context.configuration);
   service.stop_on_signals();

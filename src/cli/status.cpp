@@ -1,5 +1,5 @@
 #include "base/clock.hpp"
-#include "appliance/as_json.hpp"
+#include "server/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
 #include "store/access.hpp"
@@ -11,7 +11,7 @@
 namespace drydock::cli {
 namespace {
 
-// Somebody whose device was turned away looks here first, and for a day.
+// Somebody whose device was rejected looks here first, and for a day.
 constexpr std::int64_t recent = 24 * 3600 * 1000;
 
 std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t now) {
@@ -28,11 +28,11 @@ std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t
 int status(const Context& context) {
   auto db = open_to_read(context);
   const auto now = utc_milliseconds();
-  const bool running = appliance::ServiceLock::is_taken(folder_of(context));
+  const bool running = state::ServiceLock::is_taken(folder_of(context));
   const auto rows = store::load_devices(db);
   const auto refusals = recent_refusals(db, now);
   if (context.json) {
-    fmt::print("{}\n", appliance::status_as_json(running, rows, refusals));
+    fmt::print("{}\n", server::status_as_json(running, rows, refusals));
     return 0;
   }
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");

@@ -10,17 +10,17 @@ public:
   explicit BlockAssembler(std::size_t limit) : limit_(limit) {}
 
   /// The whole body with its last block, nothing before that. Block 0 starts afresh; a repeated block is ignored.
-  /// Kind::malformed for a block out of turn, Kind::too_large beyond the limit; both forget what there was.
+  /// ErrorKind::malformed for a block out of turn, ErrorKind::too_large beyond the limit; both forget what there was.
   Result<std::optional<Bytes>> add(const Block& block, ByteView payload) {
     if (block.number == 0) reset();
     if (block.number + 1 == next_ && block.number != 0) return std::nullopt;
     if (block.number != next_) {
       reset();
-      return failure(Kind::malformed, "block out of turn");
+      return failure(ErrorKind::malformed, "block out of turn");
     }
     if (body_.size() + payload.size() > limit_) {
       reset();
-      return failure(Kind::too_large, "body of blocks too long");
+      return failure(ErrorKind::too_large, "body of blocks too long");
     }
     append(body_, payload);
     ++next_;

@@ -67,16 +67,16 @@ private:
 Result<void> decode_options(Reader& in, Message& message) {
   std::size_t number = 0;
   while (!in.empty() && in.peek() != payload_marker) {
-    if (message.options.size() == limits::options_per_message) return failure(Kind::too_large, "CoAP message with too many options");
+    if (message.options.size() == limits::options_per_message) return failure(ErrorKind::too_large, "CoAP message with too many options");
     ByteView head;
     ByteView value;
     std::size_t delta = 0;
     std::size_t length = 0;
     in.take(1, head);
     if (!in.take_extended(head[0] >> 4, delta) || !in.take_extended(head[0] & 15, length) || !in.take(length, value))
-      return failure(Kind::malformed, "CoAP option cut short");
+      return failure(ErrorKind::malformed, "CoAP option cut short");
     number += delta;
-    if (number > 0xffff) return failure(Kind::malformed, "CoAP option number beyond 65535");
+    if (number > 0xffff) return failure(ErrorKind::malformed, "CoAP option number beyond 65535");
     message.options.push_back(Option{static_cast<std::uint16_t>(number), Bytes(value.begin(), value.end())});
   }
   return {};
@@ -136,8 +136,8 @@ std::string Message::path() const {
 Result<Message> decode(ByteView bytes) {
   Reader in(bytes);
   ByteView header;
-  if (!in.take(4, header)) return failure(Kind::malformed, "CoAP message shorter than its header");
-  if (header[0] >> 6 != 1) return failure(Kind::malformed, "CoAP version is not 1");
+  if (!in.take(4, header)) return failure(ErrorKind::malformed, "CoAP message shorter than its header");
+  if (header[0] >> 6 != 1) return failure(ErrorKind::malformed, "CoAP version is not 1");
 
   Message message;
   message.type = static_cast<Type>(header[0] >> 4 & 3);
@@ -145,12 +145,12 @@ Result<Message> decode(ByteView bytes) {
   message.id = get_be16(header, 2);
   const std::size_t token_size = header[0] & 15;
   if (message.code == Code::empty) {
-    if (token_size != 0 || !in.empty()) return failure(Kind::malformed, "CoAP empty message with content");
+    if (token_size != 0 || !in.empty()) return failure(ErrorKind::malformed, "CoAP empty message with content");
     return message;
   }
   ByteView token;
-  if (token_size > 8) return failure(Kind::malformed, "CoAP token longer than 8 bytes");
-  if (!in.take(token_size, token)) return failure(Kind::malformed, "CoAP token cut short");
+  if (token_size > 8) return failure(ErrorKind::malformed, "CoAP token longer than 8 bytes");
+  if (!in.take(token_size, token)) return failure(ErrorKind::malformed, "CoAP token cut short");
   message.token = Token(token);
 
   if (auto read = decode_options(in, message); !read) return tl::unexpected(read.error());

@@ -93,8 +93,8 @@ struct Message {
   std::string path() const;
 };
 
-/// Fails with Kind::malformed: shorter than its header says, a version other than 1, a token longer than 8, a reserved
-/// option nibble, anything after an empty message's id; and with Kind::too_large for more than
+/// Fails with ErrorKind::malformed: shorter than its header says, a version other than 1, a token longer than 8, a reserved
+/// option nibble, anything after an empty message's id; and with ErrorKind::too_large for more than
 /// limits::options_per_message options. A payload marker with nothing behind it is let pass, against RFC 7252 §3:
 /// Device OS up to 2.x sends it with every event that has no data.
 Result<Message> decode(ByteView bytes);

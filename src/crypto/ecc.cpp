@@ -80,17 +80,17 @@ std::optional<ByteView> ec_point_in(ByteView spki) {
 
 Result<EcPublicKey> EcPublicKey::from_spki(ByteView der) {
   const auto point = ec_point_in(der);
-  if (!point) return failure(Kind::malformed, "not a P-256 public key");
+  if (!point) return failure(ErrorKind::malformed, "not a P-256 public key");
   return from_point(*point);
 }
 
 Result<EcPublicKey> EcPublicKey::from_point(ByteView point) {
   constexpr std::uint8_t uncompressed = 4;
-  if (point.size() != ec_point_size || point[0] != uncompressed) return failure(Kind::malformed, "not an uncompressed point of P-256");
+  if (point.size() != ec_point_size || point[0] != uncompressed) return failure(ErrorKind::malformed, "not an uncompressed point of P-256");
   EcPublicKey key;
   auto& ecc = key.impl_->ecc;
   if (wc_ecc_import_x963_ex(point.data(), size_of(point), &ecc, curve) != 0 || !on_curve(ecc))
-    return failure(Kind::malformed, "the point is not on the curve P-256");
+    return failure(ErrorKind::malformed, "the point is not on the curve P-256");
   return key;
 }
 
@@ -129,15 +129,15 @@ Result<EcPrivateKey> EcPrivateKey::parse(ByteView der_or_pem) {
   Bytes der(der_or_pem.begin(), der_or_pem.end());
   if (text_of(der).starts_with("-----")) {
     const int size = wc_KeyPemToDer(der_or_pem.data(), static_cast<int>(der_or_pem.size()), der.data(), static_cast<int>(der.size()), nullptr);
-    if (size <= 0) return failure(Kind::malformed, "not an EC private key in PEM form");
+    if (size <= 0) return failure(ErrorKind::malformed, "not an EC private key in PEM form");
     der.resize(static_cast<std::size_t>(size));
   }
   EcPrivateKey key;
   word32 index = 0;
   auto& ecc = key.impl_->ecc;
   if (wc_EccPrivateKeyDecode(der.data(), &index, &ecc, size_of(der)) != 0 || wc_ecc_get_curve_id(ecc.idx) != curve)
-    return failure(Kind::malformed, "not a P-256 private key");
-  if (ecc.type == ECC_PRIVATEKEY_ONLY && wc_ecc_make_pub(&ecc, nullptr) != 0) return failure(Kind::malformed, "not a P-256 private key");
+    return failure(ErrorKind::malformed, "not a P-256 private key");
+  if (ecc.type == ECC_PRIVATEKEY_ONLY && wc_ecc_make_pub(&ecc, nullptr) != 0) return failure(ErrorKind::malformed, "not a P-256 private key");
   return key;
 }
 
@@ -146,7 +146,7 @@ Result<EcPrivateKey> EcPrivateKey::from_scalar(ByteView scalar) {
   auto& ecc = key.impl_->ecc;
   if (scalar.size() != ec_scalar_size || wc_ecc_import_private_key_ex(scalar.data(), size_of(scalar), nullptr, 0, &ecc, curve) != 0 ||
       wc_ecc_make_pub_ex(&ecc, nullptr, &key.impl_->rng) != 0 || wc_ecc_check_key(&ecc) != 0)
-    return failure(Kind::malformed, "not a private key of P-256");
+    return failure(ErrorKind::malformed, "not a private key of P-256");
   return key;
 }
 
@@ -176,7 +176,7 @@ Result<Bytes> EcPrivateKey::shared_secret(const EcPublicKey& peer) const {
   auto size = size_of(secret);
   const std::lock_guard lock(impl_->mutex);
   if (wc_ecc_shared_secret(&impl_->ecc, &peer.impl_->ecc, secret.data(), &size) != 0 || size != ec_scalar_size)
-    return failure(Kind::malformed, "no common secret with this key");
+    return failure(ErrorKind::malformed, "no common secret with this key");
   return secret;
 }
 

@@ -19,7 +19,7 @@ std::optional<ByteView> ec_point_in(ByteView spki);
 class EcPublicKey {
 public:
   /// SubjectPublicKeyInfo, DER, in the one form there is for a named curve and an uncompressed point; trailing bytes are
-  /// allowed (devices pad with 0xff). Kind::malformed for anything else, and for a point that is not on the curve.
+  /// allowed (devices pad with 0xff). ErrorKind::malformed for anything else, and for a point that is not on the curve.
   static Result<EcPublicKey> from_spki(ByteView der);
   /// 65 bytes.
   static Result<EcPublicKey> from_point(ByteView point);
@@ -43,9 +43,9 @@ private:
 class EcPrivateKey {
 public:
   static EcPrivateKey generate();
-  /// SEC1 or PKCS#8, DER or PEM, without a pass phrase. Kind::malformed when it is no P-256 key.
+  /// SEC1 or PKCS#8, DER or PEM, without a pass phrase. ErrorKind::malformed when it is no P-256 key.
   static Result<EcPrivateKey> parse(ByteView der_or_pem);
-  /// From 32 bytes of randomness, big-endian; Kind::malformed for 0 and for what is not below the curve's order, which
+  /// From 32 bytes of randomness, big-endian; ErrorKind::malformed for 0 and for what is not below the curve's order, which
   /// happens once in 2^32 draws.
   static Result<EcPrivateKey> from_scalar(ByteView scalar);
 
@@ -70,7 +70,7 @@ private:
 };
 
 /// wolfCrypt keeps tables of points it met, some 12 MB in the end; they make operations three times as fast. Gives them back
-/// when a crowd of handshakes is over.
+/// when many of handshakes is over.
 void release_ec_tables();
 
 }  // namespace drydock::crypto

@@ -18,10 +18,10 @@
 namespace drydock::crypto {
 
 /// Where slow work goes. Without a pool (tests, simulator) it is done at once, on the caller's thread.
-class Workshop {
+class Workers {
 public:
-  Workshop() = default;
-  explicit Workshop(asio::any_io_executor pool) : pool_(std::move(pool)) {}
+  Workers() = default;
+  explicit Workers(asio::any_io_executor pool) : pool_(std::move(pool)) {}
   const std::optional<asio::any_io_executor>& pool() const { return pool_; }
 
 private:
@@ -47,8 +47,8 @@ asio::awaitable<void> cross(asio::any_io_executor pool, asio::any_io_executor ho
 
 /// What `work` throws is thrown again where it is awaited.
 template <class T>
-asio::awaitable<T> offload(const Workshop& workshop, std::function<T()> work) {
-  if (!workshop.pool()) co_return work();
+asio::awaitable<T> offload(const Workers& workers, std::function<T()> work) {
+  if (!workers.pool()) co_return work();
   auto result = std::make_shared<std::optional<T>>();
   auto job = std::make_shared<std::function<void()>>();
   auto thrown = std::make_shared<std::exception_ptr>();
@@ -62,7 +62,7 @@ asio::awaitable<T> offload(const Workshop& workshop, std::function<T()> work) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   // Tracked: the loop must not end while somebody waits for the pool.
   const asio::any_io_executor home = asio::prefer(executor, asio::execution::outstanding_work.tracked);
-  co_await detail::cross<T>(*workshop.pool(), home, job);
+  co_await detail::cross<T>(*workers.pool(), home, job);
   if (*thrown) std::rethrow_exception(*thrown);
   co_return std::move(**result);
 }

@@ -52,7 +52,7 @@ Result<RsaPublicKey> RsaPublicKey::from_spki(ByteView der) {
   RsaPublicKey key;
   word32 index = 0;
   if (wc_RsaPublicKeyDecode(der.data(), &index, &key.impl_->rsa, static_cast<word32>(der.size())) != 0)
-    return failure(Kind::malformed, "not an RSA public key");
+    return failure(ErrorKind::malformed, "not an RSA public key");
   // Read back once: what cannot be written down again, or has an exponent devices never use, is not let in.
   Bytes modulus(key.size());
   std::array<std::uint8_t, 3> exponent{};
@@ -60,7 +60,7 @@ Result<RsaPublicKey> RsaPublicKey::from_spki(ByteView der) {
   auto exponent_size = static_cast<word32>(exponent.size());
   constexpr std::array<std::uint8_t, 3> f4{1, 0, 1};
   if (wc_RsaFlattenPublicKey(&key.impl_->rsa, exponent.data(), &exponent_size, modulus.data(), &modulus_size) != 0 || exponent != f4 || modulus_size == 0)
-    return failure(Kind::malformed, "not an RSA public key with the exponent 65537");
+    return failure(ErrorKind::malformed, "not an RSA public key with the exponent 65537");
   return key;
 }
 
@@ -81,7 +81,7 @@ Bytes RsaPublicKey::modulus() const {
 Result<Bytes> RsaPublicKey::encrypt(ByteView plaintext, Random& padding) const {
   const auto size = this->size();
   constexpr std::size_t overhead = 11;
-  if (plaintext.size() + overhead > size) return failure(Kind::too_large, "too long for this RSA key");
+  if (plaintext.size() + overhead > size) return failure(ErrorKind::too_large, "too long for this RSA key");
   Bytes block{0x00, 0x02};
   block.resize(size - plaintext.size() - 1);
   padding.fill(std::span(block).subspan(2));
@@ -93,7 +93,7 @@ Result<Bytes> RsaPublicKey::encrypt(ByteView plaintext, Random& padding) const {
   Bytes out(size);
   const int written = wc_RsaPublicEncrypt_ex(block.data(), static_cast<word32>(size), out.data(), static_cast<word32>(size),
                                              &impl_->rsa, nullptr, WC_RSA_NO_PAD, WC_HASH_TYPE_NONE, 0, nullptr, 0);
-  if (written != static_cast<int>(size)) return failure(Kind::internal, "RSA encryption failed");
+  if (written != static_cast<int>(size)) return failure(ErrorKind::internal, "RSA encryption failed");
   return out;
 }
 
@@ -124,13 +124,13 @@ Result<RsaPrivateKey> RsaPrivateKey::parse(ByteView der_or_pem) {
   Bytes der(der_or_pem.begin(), der_or_pem.end());
   if (text_of(der).starts_with("-----")) {
     const int size = wc_KeyPemToDer(der_or_pem.data(), static_cast<int>(der_or_pem.size()), der.data(), static_cast<int>(der.size()), nullptr);
-    if (size <= 0) return failure(Kind::malformed, "not an RSA private key in PEM form");
+    if (size <= 0) return failure(ErrorKind::malformed, "not an RSA private key in PEM form");
     der.resize(static_cast<std::size_t>(size));
   }
   RsaPrivateKey key;
   word32 index = 0;
   if (wc_RsaPrivateKeyDecode(der.data(), &index, &key.impl_->rsa, static_cast<word32>(der.size())) != 0)
-    return failure(Kind::malformed, "not an RSA private key");
+    return failure(ErrorKind::malformed, "not an RSA private key");
   return key;
 }
 
@@ -149,12 +149,12 @@ Bytes RsaPrivateKey::public_key_spki() const { return spki_of(impl_->rsa); }
 std::string RsaPrivateKey::public_key_pem() const { return pem_of(public_key_spki(), PUBLICKEY_TYPE); }
 
 Result<Bytes> RsaPrivateKey::decrypt(ByteView ciphertext) const {
-  if (ciphertext.size() != size()) return failure(Kind::malformed, "RSA ciphertext of the wrong length");
+  if (ciphertext.size() != size()) return failure(ErrorKind::malformed, "RSA ciphertext of the wrong length");
   Bytes out(size());
   const std::lock_guard lock(impl_->mutex);
   const int written = wc_RsaPrivateDecrypt(ciphertext.data(), static_cast<word32>(ciphertext.size()), out.data(),
                                            static_cast<word32>(out.size()), &impl_->rsa);
-  if (written < 0) return failure(Kind::malformed, "RSA decryption found no PKCS#1 padding");
+  if (written < 0) return failure(ErrorKind::malformed, "RSA decryption found no PKCS#1 padding");
   out.resize(static_cast<std::size_t>(written));
   return out;
 }
@@ -164,7 +164,7 @@ Result<Bytes> RsaPrivateKey::sign_bare(ByteView digest) const {
   const std::lock_guard lock(impl_->mutex);
   const int written = wc_RsaSSL_Sign(digest.data(), static_cast<word32>(digest.size()), out.data(),
                                      static_cast<word32>(out.size()), &impl_->rsa, &impl_->rng);
-  if (written != static_cast<int>(out.size())) return failure(Kind::internal, "RSA signature failed");
+  if (written != static_cast<int>(out.size())) return failure(ErrorKind::internal, "RSA signature failed");
   return out;
 }
 

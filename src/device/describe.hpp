@@ -41,7 +41,7 @@ struct Describe {
 };
 
 /// JSON when it starts with '{', else protobuf's SystemDescribe. Fields of the wrong type, unknown letters and entries
-/// without a name are passed over one by one. Kind::malformed when it is neither, Kind::too_large beyond
+/// without a name are passed over one by one. ErrorKind::malformed when it is neither, ErrorKind::too_large beyond
 /// limits::describe.
 Result<Describe> parse_describe(ByteView payload);
 

@@ -126,7 +126,7 @@ ApplicationDescribe application_of(const json& root) {
 
 Result<Describe> parse_describe_json(ByteView payload) {
   const auto root = json::parse(payload.begin(), payload.end(), nullptr, false);
-  if (!root.is_object()) return failure(Kind::malformed, "Describe is not a JSON object");
+  if (!root.is_object()) return failure(ErrorKind::malformed, "Describe is not a JSON object");
   Describe describe;
   if (root.contains("m") || root.contains("p")) describe.system = system_of(root);
   if (root.contains("f") || root.contains("v")) describe.application = application_of(root);
@@ -134,8 +134,8 @@ Result<Describe> parse_describe_json(ByteView payload) {
 }
 
 Result<Describe> parse_describe(ByteView payload) {
-  if (payload.size() > limits::describe) return failure(Kind::too_large, "Describe is longer than any device's");
-  if (payload.empty()) return failure(Kind::malformed, "Describe is empty");
+  if (payload.size() > limits::describe) return failure(ErrorKind::too_large, "Describe is longer than any device's");
+  if (payload.empty()) return failure(ErrorKind::malformed, "Describe is empty");
   if (payload[0] == '{') return parse_describe_json(payload);
   auto system = parse_describe_protobuf(payload);
   if (!system) return tl::unexpected(system.error());

@@ -130,7 +130,7 @@ Result<SystemDescribe> parse_describe_protobuf(ByteView payload) {
       default: return false;
     }
   });
-  if (!whole) return failure(Kind::malformed, "Describe is neither JSON nor a whole protobuf message");
+  if (!whole) return failure(ErrorKind::malformed, "Describe is neither JSON nor a whole protobuf message");
   return system;
 }
 

@@ -16,17 +16,17 @@ Result<Hello> parse_hello(ByteView payload) {
   };
   // Each group of fields came with some release; a message ends between groups.
   if (payload.empty()) return hello;
-  if (!has(8)) return failure(Kind::malformed, "Hello is cut short");
+  if (!has(8)) return failure(ErrorKind::malformed, "Hello is cut short");
   number16(hello.product_id);
   number16(hello.product_version);
   number16(hello.flags);
   number16(hello.platform);
   if (at == payload.size()) return hello;
 
-  if (!has(2)) return failure(Kind::malformed, "Hello is cut short");
+  if (!has(2)) return failure(ErrorKind::malformed, "Hello is cut short");
   const std::size_t id_size = payload[at + 1];  // the byte before it is reserved
   at += 2;
-  if (!has(id_size)) return failure(Kind::malformed, "Hello is cut short");
+  if (!has(id_size)) return failure(ErrorKind::malformed, "Hello is cut short");
   if (id_size == 12) {
     transport::DeviceId id;
     std::copy_n(payload.begin() + static_cast<std::ptrdiff_t>(at), id_size, id.bytes.begin());
@@ -35,7 +35,7 @@ Result<Hello> parse_hello(ByteView payload) {
   at += id_size;
   if (at == payload.size()) return hello;
 
-  if (!has(10)) return failure(Kind::malformed, "Hello is cut short");
+  if (!has(10)) return failure(ErrorKind::malformed, "Hello is cut short");
   number16(hello.system_version);
   number16(hello.max_message);
   hello.max_binary = get_be32(payload, at);

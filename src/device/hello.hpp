@@ -27,13 +27,13 @@ struct Hello {
   std::uint16_t max_message = 0;
   std::uint32_t max_binary = 0;
   std::uint16_t chunk_size = 0;
-  bool says(std::uint16_t flag) const { return (flags & flag) != 0; }
+  bool has_flag(std::uint16_t flag) const { return (flags & flag) != 0; }
   bool operator==(const Hello&) const = default;
 };
 
 bool is_hello(const coap::Message& message);
 
-/// Reads as many fields as there are; later versions may add more. Kind::malformed when cut inside a field.
+/// Reads as many fields as there are; later versions may add more. ErrorKind::malformed when cut inside a field.
 Result<Hello> parse_hello(ByteView payload);
 
 /// NON POST h.

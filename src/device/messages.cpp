@@ -11,25 +11,25 @@ using coap::Code;
 using coap::Message;
 using coap::Type;
 
-Subject subject_of(const Message& request) {
+RequestType request_type(const Message& request) {
   const auto* first = request.find(coap::option::uri_path);
-  if (first == nullptr || first->value.size() != 1) return Subject::unknown;
+  if (first == nullptr || first->value.size() != 1) return RequestType::unknown;
   const char letter = static_cast<char>(first->value[0]);
   const bool get = request.code == Code::get;
   const bool post = request.code == Code::post;
   const bool put = request.code == Code::put;
-  if (letter == 'h' && post) return Subject::hello;
-  if (letter == 'd' && post) return Subject::describe_post;
-  if (letter == 't' && get) return Subject::time;
+  if (letter == 'h' && post) return RequestType::hello;
+  if (letter == 'd' && post) return RequestType::describe_post;
+  if (letter == 't' && get) return RequestType::time;
   if (letter == 'e' || letter == 'E') {
-    if (post) return Subject::event;
-    if (get) return Subject::subscription;
+    if (post) return RequestType::event;
+    if (get) return RequestType::subscription;
   }
-  if (letter == 'x' && post) return Subject::goodbye;
-  if (letter == 'c' && get) return Subject::update;
-  if (letter == 'A' && post) return Subject::update;
-  if (letter == 'u' && (put || post)) return Subject::update;
-  return Subject::unknown;
+  if (letter == 'x' && post) return RequestType::goodbye;
+  if (letter == 'c' && get) return RequestType::update;
+  if (letter == 'A' && post) return RequestType::update;
+  if (letter == 'u' && (put || post)) return RequestType::update;
+  return RequestType::unknown;
 }
 
 Message describe_request(std::optional<std::uint8_t> part, const std::optional<coap::Block>& block) {

@@ -9,7 +9,7 @@
 namespace drydock::device {
 
 /// What a request of a device is about, by its method and first path letter (PROTOCOL §4.0).
-enum class Subject {
+enum class RequestType {
   hello,
   describe_post,
   time,
@@ -19,7 +19,7 @@ enum class Subject {
   update,    ///< GET c, PUT u, POST u, POST A: for the transfer
   unknown,
 };
-Subject subject_of(const coap::Message& request);
+RequestType request_type(const coap::Message& request);
 
 /// CON GET d with the part as one binary byte of query (mandatory from 3.3 on); without it for devices that refuse one.
 coap::Message describe_request(std::optional<std::uint8_t> part, const std::optional<coap::Block>& block);

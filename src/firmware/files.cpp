@@ -29,7 +29,7 @@ private:
 
 tl::unexpected<Error> system_failure(const std::filesystem::path& file, const char* what) {
   const int number = errno;
-  const auto kind = number == ENOENT ? Kind::not_found : Kind::storage;
+  const auto kind = number == ENOENT ? ErrorKind::not_found : ErrorKind::storage;
   return failure(kind, fmt::format("{} {}: {}", file.string(), what, std::strerror(number)));
 }
 
@@ -50,7 +50,7 @@ Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit, Li
   if (!in.open()) return system_failure(file, "cannot be opened");
   struct stat status{};
   if (::fstat(in.get(), &status) != 0) return system_failure(file, "cannot be read");
-  if (S_ISDIR(status.st_mode)) return failure(Kind::malformed, file.string() + " is a folder, not a file");
+  if (S_ISDIR(status.st_mode)) return failure(ErrorKind::malformed, file.string() + " is a folder, not a file");
   Bytes content;
   for (;;) {
     std::uint8_t chunk[65536];
@@ -59,7 +59,7 @@ Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit, Li
     if (got < 0) return system_failure(file, "cannot be read");
     if (got == 0) return content;
     if (content.size() + static_cast<std::size_t>(got) > limit)
-      return failure(Kind::too_large, fmt::format("{} is larger than the {} bytes allowed", file.string(), limit));
+      return failure(ErrorKind::too_large, fmt::format("{} is larger than the {} bytes allowed", file.string(), limit));
     append(content, ByteView(chunk, static_cast<std::size_t>(got)));
   }
 }
@@ -115,7 +115,7 @@ Result<std::shared_ptr<const Bytes>> ModuleFiles::load(const std::string& sha256
   auto content = read_file(path_of(sha256), limits::module_file, Links::refuse);
   if (!content) return tl::unexpected(content.error());
   if (to_hex(crypto::sha256(*content)) != sha256)
-    return failure(Kind::storage, fmt::format("{} was damaged on disk: remove the module and add it again", path_of(sha256).string()));
+    return failure(ErrorKind::storage, fmt::format("{} was damaged on disk: remove the module and add it again", path_of(sha256).string()));
   auto shared = std::make_shared<const Bytes>(std::move(*content));
   const std::lock_guard lock(mutex_);
   std::erase_if(in_use_, [](const auto& entry) { return entry.second.expired(); });

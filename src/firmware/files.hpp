@@ -15,13 +15,13 @@ namespace drydock::firmware {
 /// Whether a symbolic link in the place of a file is followed. Not where root reads what another user may have put there.
 enum class Links { follow, refuse };
 
-/// A whole file; Kind::not_found, Kind::too_large beyond `limit` bytes, Kind::storage.
+/// A whole file; ErrorKind::not_found, ErrorKind::too_large beyond `limit` bytes, ErrorKind::storage.
 Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit, Links links = Links::follow);
 
 enum class Readers { owner, everybody };
 
 /// Written to a temporary name, synced, renamed: the name never stands for half a file, nor for one that others may not yet read.
-/// Where the file system keeps no permissions, `readers` has no effect. Kind::storage.
+/// Where the file system keeps no permissions, `readers` has no effect. ErrorKind::storage.
 Result<void> write_file(const std::filesystem::path& file, ByteView content, Readers readers = Readers::owner);
 
 /// Onto the disk with it; what was renamed in a folder lasts only then. Where it cannot be done nothing more can be done about it.

@@ -68,7 +68,7 @@ std::optional<Prefix> find_prefix(ByteView file, Likeness likeness, bool scan) {
   return std::nullopt;
 }
 
-// A list of type, total length, body. It ends with END, with PRODUCT_DATA (in a suffix), or where the room ends.
+// A list of type, total length, body. It ends with END, with PRODUCT_DATA (in a suffix), or where the layer ends.
 std::vector<Extension> read_extensions(ByteView file, std::size_t at, std::size_t end) {
   constexpr std::size_t header = 4;
   std::vector<Extension> list;
@@ -110,15 +110,15 @@ std::vector<Dependency> Module::dependencies() const {
 }
 
 Result<Module> parse_module(ByteView file) {
-  if (file.empty()) return failure(Kind::malformed, "the file is empty");
-  if (file.size() < smallest_file) return failure(Kind::malformed, fmt::format("the file has only {} bytes; a module has at least {}", file.size(), smallest_file));
+  if (file.empty()) return failure(ErrorKind::malformed, "the file is empty");
+  if (file.size() < smallest_file) return failure(ErrorKind::malformed, fmt::format("the file has only {} bytes; a module has at least {}", file.size(), smallest_file));
 
   auto prefix = find_prefix(file, Likeness::size_matches_file, true);
   if (!prefix) prefix = find_prefix(file, Likeness::fits_and_is_known, true);
   if (!prefix) {
     if (const auto cut = find_prefix(file, Likeness::known_but_cut, false))
-      return failure(Kind::malformed, fmt::format("the file is cut: its header announces {} bytes, it has {}", cut->module_size(), file.size()));
-    return failure(Kind::malformed, "not a Particle firmware module: no module header found");
+      return failure(ErrorKind::malformed, fmt::format("the file is cut: its header announces {} bytes, it has {}", cut->module_size(), file.size()));
+    return failure(ErrorKind::malformed, "not a Particle firmware module: no module header found");
   }
 
   Module module;
@@ -142,7 +142,7 @@ Result<void> check_slot(const Prefix& p) {
   const auto slot = find_slot(p.platform, p.key.function, p.key.index);
   if (!slot) return {};
   if (p.start_address < slot->begin || p.end_address > slot->end)
-    return failure(Kind::refused, fmt::format("it would be installed at {:#x}–{:#x}, outside the {}'s {:#x}–{:#x} on this platform", p.start_address,
+    return failure(ErrorKind::refused, fmt::format("it would be installed at {:#x}–{:#x}, outside the {}'s {:#x}–{:#x} on this platform", p.start_address,
                                               p.end_address, p.key.name(), slot->begin, slot->end));
   return {};
 }
@@ -152,14 +152,14 @@ Result<void> check_slot(const Prefix& p) {
 Result<void> check(const Module& module) {
   const auto& p = module.prefix;
   if (!module.crc_ok())
-    return failure(Kind::malformed, fmt::format("the file is damaged: its CRC is {:08x}, it should be {:08x}", module.stored_crc, module.actual_crc));
-  if (!known_function(p.key.function)) return failure(Kind::refused, fmt::format("unknown module function {}", static_cast<int>(p.key.function)));
+    return failure(ErrorKind::malformed, fmt::format("the file is damaged: its CRC is {:08x}, it should be {:08x}", module.stored_crc, module.actual_crc));
+  if (!known_function(p.key.function)) return failure(ErrorKind::refused, fmt::format("unknown module function {}", static_cast<int>(p.key.function)));
   if (p.key.function == Function::monolithic)
-    return failure(Kind::refused, "it is a monolithic image, which is never sent to a modular device: flash it by USB");
-  if (!find_platform(p.platform)) return failure(Kind::refused, fmt::format("unknown platform {}", p.platform));
+    return failure(ErrorKind::refused, "it is a monolithic image, which is never sent to a modular device: flash it by USB");
+  if (!find_platform(p.platform)) return failure(ErrorKind::refused, fmt::format("unknown platform {}", p.platform));
   if (p.offset != 0 && (p.flags & (flag::compressed | flag::drop_module_info)) != 0)
-    return failure(Kind::refused, "it is marked as compressed behind a vector table, which devices refuse");
-  if (p.flags & ~flag::known) return failure(Kind::refused, fmt::format("unknown module flags {:#04x}", p.flags));
+    return failure(ErrorKind::refused, "it is marked as compressed behind a vector table, which devices refuse");
+  if (p.flags & ~flag::known) return failure(ErrorKind::refused, fmt::format("unknown module flags {:#04x}", p.flags));
   return check_slot(p);
 }
 

@@ -83,7 +83,7 @@ struct Module {
   std::vector<Dependency> dependencies() const;
 };
 
-/// Finds the prefix, then the suffix. Kind::malformed, in words, for an empty or cut file and for one without a
+/// Finds the prefix, then the suffix. ErrorKind::malformed, in words, for an empty or cut file and for one without a
 /// plausible prefix. A wrong CRC is not an error here: see check().
 Result<Module> parse_module(ByteView file);
 

@@ -18,7 +18,7 @@ struct ModuleFile {
   std::size_t size = 0;             ///< bytes to send: without the padding some files have
 };
 
-/// Kind::malformed, in words, when a module, its second half or what is packed in it cannot be read. A wrong CRC is not an
+/// ErrorKind::malformed, in words, when a module, its second half or what is packed in it cannot be read. A wrong CRC is not an
 /// error here: see check().
 Result<ModuleFile> read_module_file(ByteView file);
 

@@ -8,20 +8,20 @@ namespace drydock::planning {
 
 using namespace std::chrono_literals;
 
-std::chrono::milliseconds pause_after(int failed_attempts) {
+std::chrono::milliseconds retry_delay(int failed_attempts) {
   constexpr std::array<std::chrono::milliseconds, 3> pauses{1min, 5min, 30min};
   const auto i = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(failed_attempts, 1)) - 1, 0, pauses.size() - 1);
   return pauses[i];
 }
 
-Permission may_try(const Step& step, const Attempts& before, std::int64_t now) {
-  if (before.sent_lately >= sends_allowed)
-    return {Permission::Answer::parked, 0, fmt::format("{} was sent {} times within a day, and the device always needs it again{}{}", step.module.title(), before.sent_lately,
+Permission check_attempt(const Step& step, const Attempts& before, std::int64_t now) {
+  if (before.recent_sends >= max_sends)
+    return {Permission::Answer::give_up, 0, fmt::format("{} was sent {} times within a day, and the device always needs it again{}{}", step.module.title(), before.recent_sends,
                                                        before.last_error.empty() ? "" : ": ", before.last_error)};
   if (before.count == 0) return {};
   const auto tried = fmt::format("{} was tried {} time{}: {}", step.module.title(), before.count, before.count == 1 ? "" : "s", before.last_error);
-  if (before.count >= attempts_allowed) return {Permission::Answer::parked, 0, tried};
-  const auto not_before = before.last_started + pause_after(before.count).count();
+  if (before.count >= max_attempts) return {Permission::Answer::give_up, 0, tried};
+  const auto not_before = before.last_started + retry_delay(before.count).count();
   if (now >= not_before) return {};
   return {Permission::Answer::wait, not_before, tried};
 }

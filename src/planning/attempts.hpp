@@ -14,26 +14,26 @@ struct Attempts {
   int count = 0;
   std::int64_t last_started = 0;  ///< milliseconds of the service's running time
   std::string last_error;
-  int sent_lately = 0;            ///< how often this file was begun to be sent to this device within sends_time, whatever came of it
+  int recent_sends = 0;            ///< how often this file was begun to be sent to this device within sends_window, whatever came of it
 };
 
-inline constexpr int attempts_allowed = 3;
+inline constexpr int max_attempts = 3;
 
 /// Verified or not: a device that needs the same file again and again is not helped by sending it once more.
-inline constexpr int sends_allowed = 12;
-inline constexpr std::chrono::hours sends_time{24};
+inline constexpr int max_sends = 12;
+inline constexpr std::chrono::hours sends_window{24};
 
 /// How long to leave a device alone after its n-th failed attempt at a step, n counted from 1.
-std::chrono::milliseconds pause_after(int failed_attempts);
+std::chrono::milliseconds retry_delay(int failed_attempts);
 
 struct Permission {
-  enum class Answer { go, wait, parked };
+  enum class Answer { go, wait, give_up };
   Answer answer = Answer::go;
   std::int64_t not_before = 0;  ///< running time, for `wait`
   std::string words;            ///< for `wait` and `parked`: what a person should know
 };
 
-Permission may_try(const Step& step, const Attempts& before, std::int64_t now);
+Permission check_attempt(const Step& step, const Attempts& before, std::int64_t now);
 
 /// A step that was begun on an earlier connection.
 struct InFlight {

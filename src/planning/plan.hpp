@@ -1,30 +1,30 @@
-// The planner: what a device reports, what the catalogue holds and what a person asked for, turned into an ordered list
+// The planner: what a device reports, what the library holds and what a person asked for, turned into an ordered list
 // of modules to send, each with its reason, or into the list of files that are missing. A pure function; every Describe
 // is planned afresh (PROTOCOL §7.3).
 #pragma once
 
-#include "firmware/catalogue.hpp"
+#include "firmware/library.hpp"
 #include "firmware/inventory.hpp"
 
 namespace drydock::planning {
 
-/// A wish beyond "every dependency met": exactly this version in this slot, older or newer.
-struct Goal {
+/// A target beyond "every dependency met": exactly this version in this slot, older or newer.
+struct Target {
   firmware::ModuleKey key;
   std::uint16_t version = 0;
-  std::string sha256;  ///< of the catalogue's file; empty: any file of that version
-  bool operator==(const Goal&) const = default;
+  std::string sha256;  ///< of the library's file; empty: any file of that version
+  bool operator==(const Target&) const = default;
 };
 
-/// The wish for what is in a file: two for a combined one.
-std::vector<Goal> goals_of(const firmware::StockedModule& file);
+/// The target for what is in a file: two for a combined one.
+std::vector<Target> targets_of(const firmware::LibraryModule& file);
 
-struct Target {
-  std::vector<Goal> goals;
+struct Targets {
+  std::vector<Target> targets;
 };
 
 struct Step {
-  firmware::StockedModule module;
+  firmware::LibraryModule module;
   std::optional<std::uint16_t> from_version;  ///< installed before this step; nothing when the slot is empty
   std::string reason;                         ///< "user part version 6 needs system part 2 version 8"
   bool operator==(const Step&) const = default;
@@ -39,17 +39,17 @@ struct Missing {
 
 struct Plan {
   std::vector<Step> steps;       ///< to be sent in this order; empty when blocked
-  std::vector<Missing> missing;  ///< why nothing can be sent; at most limits::missing_per_plan
+  std::vector<Missing> missing;  ///< why nothing can be sent; at most limits::missing_modules_per_plan
   std::size_t missing_more = 0;  ///< beyond those
   std::vector<std::string> notes;  ///< worth saying, changes nothing: a damaged module without a replacement, say; bounded likewise
   bool current() const { return steps.empty() && missing.empty(); }
   bool blocked() const { return !missing.empty(); }
 };
 
-/// "missing in the catalogue: …; … and 61 more".
+/// "missing in the library: …; … and 61 more".
 std::string missing_words(const Plan& plan);
 
-Plan plan(const firmware::Inventory& installed, const firmware::Catalogue& catalogue, const Target& target = {});
+Plan plan(const firmware::Inventory& installed, const firmware::Library& library, const Targets& targets = {});
 
 /// Dependencies of installed main-store modules that are not met, in Describe order, without repetition.
 std::vector<firmware::Dependency> unmet_dependencies(const firmware::Inventory& installed);

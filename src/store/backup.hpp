@@ -15,7 +15,7 @@ class NewBackup {
 public:
   NewBackup(Database& db, const std::filesystem::path& file);
   ~NewBackup();
-  /// The SHA-256s of the catalogue in the copy.
+  /// The SHA-256s of the library in the copy.
   std::vector<std::string> modules();
   void add(const std::string& name, ByteView content);
   /// Only then it is one.
@@ -26,7 +26,7 @@ private:
   std::unique_ptr<SQLite::Database> sql_;
 };
 
-/// Turns a copy of a backup into a database in place. Throws StoreError when it is no whole backup, or a newer program's.
+/// UpdateSlots a copy of a backup into a database in place. Throws StoreError when it is no whole backup, or a newer program's.
 class OldBackup {
 public:
   explicit OldBackup(const std::filesystem::path& file);

@@ -1,4 +1,4 @@
-// The SQLite file. Only this room knows SQL; it is used by the appliance and the command line, never by codecs,
+// The SQLite file. Only this layer knows SQL; it is used by the server and the command line, never by codecs,
 // planner or transports.
 #pragma once
 

@@ -20,16 +20,16 @@ std::vector<firmware::Dependency> dependencies_from_json(const std::string& json
   return list;
 }
 
-std::string companion_to_json(const firmware::ModuleFacts& companion) {
-  const nlohmann::json text{{"function", static_cast<int>(companion.key.function)}, {"index", companion.key.index}, {"version", companion.version},
-                            {"dependencies", dependencies_to_json(companion.dependencies)}, {"suffix_sha256", companion.suffix_sha256}};
+std::string second_module_to_json(const firmware::ModuleInfo& second_module) {
+  const nlohmann::json text{{"function", static_cast<int>(second_module.key.function)}, {"index", second_module.key.index}, {"version", second_module.version},
+                            {"dependencies", dependencies_to_json(second_module.dependencies)}, {"suffix_sha256", second_module.suffix_sha256}};
   return text.dump();
 }
 
-std::optional<firmware::ModuleFacts> companion_from_json(const std::string& json) {
+std::optional<firmware::ModuleInfo> second_module_from_json(const std::string& json) {
   const auto text = nlohmann::json::parse(json, nullptr, false);
   if (!text.is_object()) return std::nullopt;
-  firmware::ModuleFacts facts;
+  firmware::ModuleInfo facts;
   facts.key = {static_cast<firmware::Function>(text.value("function", 0)), text.value("index", std::uint8_t{0})};
   facts.version = text.value("version", std::uint16_t{0});
   facts.dependencies = dependencies_from_json(text.value("dependencies", ""));

@@ -212,13 +212,13 @@ std::vector<firmware::InstalledModule> load_modules(Database& db, const std::str
   return modules;
 }
 
-void save_goal(Database& db, const std::string& id, const planning::Goal& goal) {
+void save_goal(Database& db, const std::string& id, const planning::Target& target) {
   SQLite::Statement s(db.sql(), "INSERT OR REPLACE INTO goals (device_id, function, module_index, version, sha256) VALUES (?,?,?,?,?)");
   s.bind(1, id);
-  s.bind(2, static_cast<int>(goal.key.function));
-  s.bind(3, goal.key.index);
-  s.bind(4, goal.version);
-  s.bind(5, goal.sha256);
+  s.bind(2, static_cast<int>(target.key.function));
+  s.bind(3, target.key.index);
+  s.bind(4, target.version);
+  s.bind(5, target.sha256);
   s.exec();
 }
 
@@ -228,18 +228,18 @@ void clear_goals(Database& db, const std::string& id) {
   s.exec();
 }
 
-std::vector<planning::Goal> load_goals(Database& db, const std::string& id) {
+std::vector<planning::Target> load_targets(Database& db, const std::string& id) {
   SQLite::Statement s(db.sql(), "SELECT function, module_index, version, sha256 FROM goals WHERE device_id = ? ORDER BY function, module_index");
   s.bind(1, id);
-  std::vector<planning::Goal> goals;
+  std::vector<planning::Target> targets;
   while (s.executeStep()) {
-    planning::Goal goal;
-    goal.key = {static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
-    goal.version = static_cast<std::uint16_t>(s.getColumn(2).getInt());
-    goal.sha256 = s.getColumn(3).getString();
-    goals.push_back(std::move(goal));
+    planning::Target target;
+    target.key = {static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
+    target.version = static_cast<std::uint16_t>(s.getColumn(2).getInt());
+    target.sha256 = s.getColumn(3).getString();
+    targets.push_back(std::move(target));
   }
-  return goals;
+  return targets;
 }
 
 }  // namespace drydock::store

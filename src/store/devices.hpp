@@ -39,7 +39,7 @@ std::optional<DeviceRow> load_device(Database& db, const std::string& id);
 
 /// A device seen for the first time. Of one already there, name, approval and keys stay: they belong to people.
 void add_device(Database& db, const DeviceRow& row);
-/// Writes what the appliance knows about a device; nothing when a person has just forgotten it.
+/// Writes what the server knows about a device; nothing when a person has just forgotten it.
 void update_device(Database& db, const DeviceRow& row);
 
 void set_approval(Database& db, const std::string& id, const std::string& approval);
@@ -61,8 +61,8 @@ void mark_all_disconnected(Database& db);
 void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules);
 std::vector<firmware::InstalledModule> load_modules(Database& db, const std::string& id);
 
-void save_goal(Database& db, const std::string& id, const planning::Goal& goal);
+void save_goal(Database& db, const std::string& id, const planning::Target& target);
 void clear_goals(Database& db, const std::string& id);
-std::vector<planning::Goal> load_goals(Database& db, const std::string& id);
+std::vector<planning::Target> load_targets(Database& db, const std::string& id);
 
 }  // namespace drydock::store

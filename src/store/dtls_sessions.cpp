@@ -28,12 +28,12 @@ void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now
   s.bind(3, row.keys.data(), static_cast<int>(row.keys.size()));
   s.bind(4, row.uses_connection_id ? 1 : 0);
   s.bind(5, row.client_key.data(), static_cast<int>(row.client_key.size()));
-  s.bind(6, static_cast<std::int64_t>(row.leased));
+  s.bind(6, static_cast<std::int64_t>(row.reserved));
   s.bind(7, static_cast<std::int64_t>(row.received_next));
   s.bind(8, static_cast<std::int64_t>(row.received_seen));
   s.bind(9, row.address);
   s.bind(10, row.port);
-  s.bind(11, row.memo.data(), static_cast<int>(row.memo.size()));
+  s.bind(11, row.hello_payload.data(), static_cast<int>(row.hello_payload.size()));
   s.bind(12, now);
   s.exec();
 }
@@ -50,7 +50,7 @@ void forget_dtls_session(Database& db, const Bytes& id) {
   s.exec();
 }
 
-std::vector<DtlsSessionRow> take_up_dtls_sessions(Database& db, std::uint64_t lease) {
+std::vector<DtlsSessionRow> load_and_reserve_dtls_sessions(Database& db, std::uint64_t reservation) {
   std::vector<DtlsSessionRow> rows;
   SQLite::Statement s(db.sql(), "SELECT id, device_id, keys, uses_connection_id, client_key, leased, received_next, received_seen, address, port, memo FROM dtls_sessions");
   while (s.executeStep()) {
@@ -60,16 +60,16 @@ std::vector<DtlsSessionRow> take_up_dtls_sessions(Database& db, std::uint64_t le
     row.keys = blob(s.getColumn(2));
     row.uses_connection_id = s.getColumn(3).getInt() != 0;
     row.client_key = blob(s.getColumn(4));
-    row.leased = static_cast<std::uint64_t>(s.getColumn(5).getInt64());
+    row.reserved = static_cast<std::uint64_t>(s.getColumn(5).getInt64());
     row.received_next = static_cast<std::uint64_t>(s.getColumn(6).getInt64());
     row.received_seen = static_cast<std::uint64_t>(s.getColumn(7).getInt64());
     row.address = s.getColumn(8).getString();
     row.port = static_cast<std::uint16_t>(s.getColumn(9).getInt());
-    row.memo = blob(s.getColumn(10));
+    row.hello_payload = blob(s.getColumn(10));
     rows.push_back(std::move(row));
   }
   SQLite::Statement raise(db.sql(), "UPDATE dtls_sessions SET leased = leased + ?");
-  raise.bind(1, static_cast<std::int64_t>(lease));
+  raise.bind(1, static_cast<std::int64_t>(reservation));
   raise.exec();
   return rows;
 }

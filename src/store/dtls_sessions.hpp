@@ -14,12 +14,12 @@ struct DtlsSessionRow {
   Bytes keys;                      ///< 40 bytes
   bool uses_connection_id = true;
   Bytes client_key;                ///< SubjectPublicKeyInfo
-  std::uint64_t leased = 0;
+  std::uint64_t reserved = 0;
   std::uint64_t received_next = 0;
   std::uint64_t received_seen = 0;
   std::string address;
   std::uint16_t port = 0;
-  Bytes memo;
+  Bytes hello_payload;
 };
 
 /// Replaces an older session of the same device. Of the same session no number ever goes back.
@@ -27,8 +27,8 @@ void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now
 bool has_dtls_session(Database& db, const std::string& device_id);
 void forget_dtls_session(Database& db, const Bytes& id);
 
-/// All of them, after raising each lease by `lease` in the same transaction: what is returned goes on from the old one. None is too
+/// All of them, after raising each reservation by `reservation` in the same transaction: what is returned goes on from the old one. None is too
 /// old: there is one a device, and the device has it as long as we do.
-std::vector<DtlsSessionRow> take_up_dtls_sessions(Database& db, std::uint64_t lease);
+std::vector<DtlsSessionRow> load_and_reserve_dtls_sessions(Database& db, std::uint64_t reservation);
 
 }  // namespace drydock::store

@@ -6,7 +6,7 @@
 
 namespace drydock::store {
 
-bool add_module(Database& db, const firmware::StockedModule& module, std::int64_t now) {
+bool add_module(Database& db, const firmware::LibraryModule& module, std::int64_t now) {
   SQLite::Statement s(db.sql(), "INSERT OR IGNORE INTO modules (sha256, file_name, size, platform, function, module_index, version, flags, dependencies, "
                                 "suffix_sha256, product_id, product_version, added, companion) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   s.bind(1, module.sha256);
@@ -24,7 +24,7 @@ bool add_module(Database& db, const firmware::StockedModule& module, std::int64_
   if (module.product_version) s.bind(12, *module.product_version);
   else s.bind(12);
   s.bind(13, now);
-  if (module.companion) s.bind(14, companion_to_json(*module.companion));
+  if (module.second_module) s.bind(14, second_module_to_json(*module.second_module));
   else s.bind(14);
   return s.exec() != 0;
 }
@@ -35,12 +35,12 @@ bool remove_module(Database& db, const std::string& sha256) {
   return s.exec() != 0;
 }
 
-firmware::Catalogue load_catalogue(Database& db) {
+firmware::Library load_library(Database& db) {
   SQLite::Statement s(db.sql(), "SELECT sha256, file_name, size, platform, function, module_index, version, flags, dependencies, suffix_sha256, "
                                 "product_id, product_version, companion FROM modules");
-  firmware::Catalogue catalogue;
+  firmware::Library library;
   while (s.executeStep()) {
-    firmware::StockedModule m;
+    firmware::LibraryModule m;
     m.sha256 = s.getColumn(0).getString();
     m.file_name = s.getColumn(1).getString();
     m.size = s.getColumn(2).getUInt();
@@ -52,10 +52,10 @@ firmware::Catalogue load_catalogue(Database& db) {
     m.suffix_sha256 = s.getColumn(9).getString();
     if (!s.getColumn(10).isNull()) m.product_id = s.getColumn(10).getUInt();
     if (!s.getColumn(11).isNull()) m.product_version = static_cast<std::uint16_t>(s.getColumn(11).getInt());
-    if (!s.getColumn(12).isNull()) m.companion = companion_from_json(s.getColumn(12).getString());
-    catalogue.add(std::move(m));
+    if (!s.getColumn(12).isNull()) m.second_module = second_module_from_json(s.getColumn(12).getString());
+    library.add(std::move(m));
   }
-  return catalogue;
+  return library;
 }
 
 }  // namespace drydock::store

@@ -13,7 +13,7 @@ constexpr const char* step_columns =
     "bytes_total, bytes_acknowledged, planned_at, started_at, finished_at, error, confirmed";
 
 constexpr int no_version = -1;
-constexpr std::int64_t sends_milliseconds = std::chrono::milliseconds(planning::sends_time).count();
+constexpr std::int64_t sends_milliseconds = std::chrono::milliseconds(planning::sends_window).count();
 
 int version_or_none(std::optional<std::uint16_t> version) { return version ? *version : no_version; }
 
@@ -221,7 +221,7 @@ planning::Attempts load_attempts(Database& db, const std::string& device_id, con
   sends.bind(2, step.module.sha256);
   sends.bind(3, running);
   sends.bind(4, sends_milliseconds);
-  if (sends.executeStep()) attempts.sent_lately = sends.getColumn(0).getInt();
+  if (sends.executeStep()) attempts.recent_sends = sends.getColumn(0).getInt();
   return attempts;
 }
 

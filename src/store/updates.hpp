@@ -41,7 +41,7 @@ void take_back_attempt(Database& db, const StepRow& step);
 /// the plan no longer has are superseded.
 void record_plan(Database& db, const std::string& device_id, const std::vector<planning::Step>& plan, std::int64_t now);
 
-/// Turns the first planned step into `sending` and counts the attempt, and the sending of the file. Returns its row id. `running` is
+/// UpdateSlots the first planned step into `sending` and counts the attempt, and the sending of the file. Returns its row id. `running` is
 /// the service's running time.
 std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now, std::int64_t running);
 void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes);
@@ -57,7 +57,7 @@ void clear_attempts(Database& db, const std::string& device_id);
 /// So that a parked device may try again: neither attempts nor the sendings of the day count any more.
 void allow_again(Database& db, const std::string& device_id);
 
-/// After a restart: what was being sent when the appliance stopped goes back to be sent again, and that attempt was
+/// After a restart: what was being sent when the server stopped goes back to be sent again, and that attempt was
 /// not the device's fault.
 void recover_interrupted_steps(Database& db, std::int64_t now);
 

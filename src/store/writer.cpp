@@ -18,7 +18,7 @@
 namespace drydock::store {
 namespace {
 
-Error storage_error(const std::string& reason) { return {Kind::storage, "the database could not be written: " + reason}; }
+Error storage_error(const std::string& reason) { return {ErrorKind::storage, "the database could not be written: " + reason}; }
 Error storage_error(const std::exception& e) { return storage_error(std::string(e.what())); }
 
 }  // namespace
@@ -68,7 +68,7 @@ void Writer::commit(Database& db, std::vector<Job> batch, const asio::any_io_exe
   for (std::size_t i = 0; i < batch.size(); ++i) finish(batch[i], std::move(errors[i]), home);
 }
 
-// One job's failure must not undo its neighbours, unless it is the disk's.
+// One job's failure must not undo its other jobs, unless it is the disk's.
 std::optional<Error> Writer::attempt(Database& db, const Job& job) {
   std::string failure;
   try {
@@ -95,7 +95,7 @@ void Writer::finish(Job& job, std::optional<Error> error, const asio::any_io_exe
 
 namespace {
 
-// What nobody waits for rides along with what somebody does: on a card every commit costs whole blocks.
+// What nobody waits for is committed with it with what somebody does: on a card every commit costs whole blocks.
 constexpr auto longest_delay = std::chrono::seconds(1);
 
 class ThreadWriter final : public Writer {

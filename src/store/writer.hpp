@@ -25,7 +25,7 @@ public:
 
   virtual ~Writer() = default;
 
-  /// Runs `work` in a transaction; what it wrote is on disk when the awaiting coroutine goes on. Kind::storage, with
+  /// Runs `work` in a transaction; what it wrote is on disk when the awaiting coroutine goes on. ErrorKind::storage, with
   /// nothing of `work` written, when it throws or the commit fails. A Result that is a failure comes back as the value, with
   /// nothing written either.
   template <class T>

@@ -1,8 +1,8 @@
 #include "transfer/chunked.hpp"
 
 #include "transfer/chunked_messages.hpp"
-#include "transfer/flight.hpp"
-#include "transfer/verdict.hpp"
+#include "transfer/chunk_pacer.hpp"
+#include "transfer/image_check.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -15,21 +15,21 @@ using coap::Code;
 using coap::Message;
 using coap::Type;
 
-constexpr auto chunk_time = 60s;           // one answer in normal OTA; the device itself gives up after 30 s or more
-constexpr auto missed_time = 10s;          // ChunkMissed follows its 4.00 at once
-constexpr auto longest_stall = 240s;       // over UDP: nothing new has arrived for so long
+constexpr auto chunk_timeout = 60s;           // one answer in normal OTA; the device itself gives up after 30 s or more
+constexpr auto missed_timeout = 10s;          // ChunkMissed follows its 4.00 at once
+constexpr auto stall_timeout = 240s;       // over UDP: nothing new has arrived for so long
 // An UpdateDone over UDP that was not answered, or without a word about what is missing, is said again after about two round trips.
 constexpr auto first_probe_time = 3s;
 constexpr auto least_probe_time = 1s;
 constexpr auto most_probe_time = 12s;
 constexpr std::size_t chunks_per_probe = 8;         // the device keeps each answer for 45 s, some 30 bytes
-constexpr std::size_t chunks_before_pause = 40;    // what every version can account for in one round
-constexpr int fruitless_rounds = 5;        // UpdateDone rounds in which nothing new arrived
+constexpr std::size_t chunks_per_round = 40;    // what every version can account for in one round
+constexpr int max_stalled_rounds = 5;        // UpdateDone rounds in which nothing new arrived
 constexpr int bad_chunk_tries = 5;         // a chunk whose CRC the device finds wrong again and again
-constexpr std::size_t slowest_link = 4 * 1024;  // bytes a second
+constexpr std::size_t min_rate = 4 * 1024;  // bytes a second
 constexpr std::size_t most_chunks = 65'534;     // indices have 16 bits
 
-Clock::duration at_slowest(std::size_t bytes) { return std::chrono::milliseconds(bytes * 1000 / slowest_link); }
+Clock::duration time_at_min_rate(std::size_t bytes) { return std::chrono::milliseconds(bytes * 1000 / min_rate); }
 
 // Responses to chunks may still be on their way with a token that came round again; UpdateDone is answered in its
 // acknowledgement by every version, so there the id decides.
@@ -41,18 +41,18 @@ bool answers(const Message& message, const Message& request) {
 }
 
 Error refusal(const Message& answer) {
-  if (answer.code == Code::service_unavailable) return {Kind::refused, "the device refuses the update: updates are disabled on it, or the file is too large for it"};
-  return {Kind::refused, fmt::format("the device refuses the update ({})", coap::to_string(answer.code))};
+  if (answer.code == Code::service_unavailable) return {ErrorKind::refused, "the device refuses the update: updates are disabled on it, or the file is too large for it"};
+  return {ErrorKind::refused, fmt::format("the device refuses the update ({})", coap::to_string(answer.code))};
 }
 
 // One transfer, so that its parts share what they must all know.
 class ChunkedTransfer {
 public:
-  ChunkedTransfer(Dialogue& device, ByteView image, const ChunkedOptions& options, const Progress& progress)
+  ChunkedTransfer(UpdateChannel& device, ByteView image, const ChunkedOptions& options, const Progress& progress)
       : device_(device), image_(image), options_(options), progress_(progress) {}
 
   asio::awaitable<Result<Delivery>> run() {
-    if (options_.chunk_size == 0 || chunk_count() > most_chunks) co_return failure(Kind::refused, "the file has too many chunks for this device");
+    if (options_.chunk_size == 0 || chunk_count() > most_chunks) co_return failure(ErrorKind::refused, "the file has too many chunks for this device");
     const auto fast = co_await begin();
     if (!fast) co_return tl::unexpected(fast.error());
     delivery_.fast = *fast;
@@ -67,8 +67,8 @@ private:
     return image_.subspan(at, std::min<std::size_t>(options_.chunk_size, image_.size() - at));
   }
 
-  asio::awaitable<Result<void>> ask(Message& request, bool more_follow = false) {
-    if (Clock::now() > given_up_) co_return failure(Kind::timed_out, "the transfer takes longer than any device needs");
+  asio::awaitable<Result<void>> send_request(Message& request, bool more_follow = false) {
+    if (Clock::now() > deadline_) co_return failure(ErrorKind::timed_out, "the transfer takes longer than any device needs");
     request.id = device_.next_message_id();
     request.token = device_.next_token();
     co_return co_await device_.send(request, more_follow);
@@ -77,11 +77,11 @@ private:
   // UpdateBegin; true when the device chose fast OTA.
   asio::awaitable<Result<bool>> begin() {
     auto request = update_begin(options_.offer_fast, options_.chunk_size, static_cast<std::uint32_t>(image_.size()));
-    if (const auto sent = co_await ask(request); !sent) co_return tl::unexpected(sent.error());
-    const auto deadline = Clock::now() + ready_time(image_.size());
+    if (const auto sent = co_await send_request(request); !sent) co_return tl::unexpected(sent.error());
+    const auto deadline = Clock::now() + ready_timeout(image_.size());
     for (;;) {
-      const auto answer = co_await device_.next_about_update(deadline);
-      if (!answer && answer.error().kind == Kind::timed_out) co_return failure(Kind::timed_out, "the device did not get ready for the update in time");
+      const auto answer = co_await device_.receive_update_message(deadline);
+      if (!answer && answer.error().kind == ErrorKind::timed_out) co_return failure(ErrorKind::timed_out, "the device did not get ready for the update in time");
       if (!answer) co_return tl::unexpected(answer.error());
       if (!answers(*answer, request) || answer->code == Code::empty) continue;
       if (!coap::is_success(answer->code)) co_return tl::unexpected(refusal(*answer));
@@ -94,7 +94,7 @@ private:
     int tries = 0;
     while (index < chunk_count()) {
       auto request = chunk(chunk_data(index));
-      if (const auto sent = co_await ask(request); !sent) co_return tl::unexpected(sent.error());
+      if (const auto sent = co_await send_request(request); !sent) co_return tl::unexpected(sent.error());
       const auto received = co_await chunk_received(request);
       if (!received) co_return tl::unexpected(received.error());
       if (*received) {
@@ -102,7 +102,7 @@ private:
         tries = 0;
         progress_(std::min(index * options_.chunk_size, image_.size()));
       } else if (++tries == bad_chunk_tries) {
-        co_return failure(Kind::refused, fmt::format("chunk {} arrives damaged every time", index));
+        co_return failure(ErrorKind::refused, fmt::format("chunk {} arrives damaged every time", index));
       } else {
         ++delivery_.resent;
       }
@@ -113,14 +113,14 @@ private:
   // True for a chunk that arrived whole. Over TCP an unanswered chunk is never sent again: the device counts chunks, and
   // would write it twice.
   asio::awaitable<Result<bool>> chunk_received(const Message& request) {
-    const auto deadline = Clock::now() + chunk_time;
+    const auto deadline = Clock::now() + chunk_timeout;
     for (;;) {
-      const auto answer = co_await device_.next_about_update(deadline);
-      if (!answer && answer.error().kind == Kind::timed_out) co_return failure(Kind::timed_out, "the device stopped answering in the middle of the transfer");
+      const auto answer = co_await device_.receive_update_message(deadline);
+      if (!answer && answer.error().kind == ErrorKind::timed_out) co_return failure(ErrorKind::timed_out, "the device stopped answering in the middle of the transfer");
       if (!answer) co_return tl::unexpected(answer.error());
       if (!answers(*answer, request) || answer->code == Code::empty) continue;
       if (coap::is_success(answer->code)) co_return true;
-      if (!answer->payload.empty()) co_return failure(Kind::refused, protocol_error_words(answer->payload[0]));
+      if (!answer->payload.empty()) co_return failure(ErrorKind::refused, protocol_error_words(answer->payload[0]));
       co_return false;
     }
   }
@@ -135,11 +135,11 @@ private:
 
   // Over UDP chunks get lost, and a device says which only when it is asked: every UpdateDone that comes too early is answered
   // 4.00 and with ChunkMissed, the first indices it has not got. So UpdateDone is asked every few chunks, and what it brings
-  // paces the flight like the acknowledgements of protocol v3. It is not confirmable: each copy would be answered like the first,
+  // paces the pacer like the acknowledgements of protocol v3. It is not confirmable: each copy would be answered like the first,
   // and a device before 2.0 is deaf while it waits for the acknowledgement of its ChunkMissed.
   asio::awaitable<Result<Delivery>> send_fast_over_datagrams() {
-    Flight flight(chunk_count(), chunk_count(), Clock::now());
-    const auto per_probe = options_.waits_for_answers ? chunks_before_pause : chunks_per_probe;
+    ChunkPacer pacer(chunk_count(), chunk_count(), Clock::now());
+    const auto per_probe = options_.waits_for_answers ? chunks_per_round : chunks_per_probe;
     const std::vector<std::uint16_t> nothing_missing;
     std::vector<Message> probes;
     std::size_t since_probe = 0;
@@ -150,15 +150,15 @@ private:
     bool awaits_answer = false;
     for (;;) {
       while (!awaits_answer) {
-        const auto index = flight.next(Clock::now());
+        const auto index = pacer.next(Clock::now());
         if (!index) break;
         if (const auto sent = co_await send_fast_chunk(*index); !sent) co_return tl::unexpected(sent.error());
         if (++since_probe == per_probe) break;
       }
       const bool overdue = Clock::now() >= probe_at;
-      if (since_probe == per_probe || (since_probe > 0 && flight.waits_for_report()) || overdue) {
+      if (since_probe == per_probe || (since_probe > 0 && pacer.awaits_acknowledgement()) || overdue) {
         auto probe = update_done(Type::non_confirmable);
-        if (const auto sent = co_await ask(probe); !sent) co_return tl::unexpected(sent.error());
+        if (const auto sent = co_await send_request(probe); !sent) co_return tl::unexpected(sent.error());
         if (overdue) ++unanswered;
         probes.push_back(probe);
         since_probe = 0;
@@ -166,16 +166,16 @@ private:
         probe_at = probed_at + probe_time(round_trip, unanswered);
         awaits_answer = options_.waits_for_answers;
       }
-      const auto stalled = flight.heard_at() + longest_stall;
-      const auto wake_at = awaits_answer ? probe_at : flight.wake_at();
-      const auto until = std::min({wake_at, probe_at, stalled});
-      const auto answer = co_await device_.next_about_update(until);
+      const auto stalled = pacer.last_progress_at() + stall_timeout;
+      const auto next_wakeup = awaits_answer ? probe_at : pacer.next_wakeup();
+      const auto until = std::min({next_wakeup, probe_at, stalled});
+      const auto answer = co_await device_.receive_update_message(until);
       const auto now = Clock::now();
-      delivery_.resent = flight.sent_again();
-      if (!answer && answer.error().kind == Kind::timed_out) {
-        if (now >= stalled) co_return failure(Kind::timed_out, "the device stopped answering in the middle of the transfer");
+      delivery_.resent = pacer.sent_again();
+      if (!answer && answer.error().kind == ErrorKind::timed_out) {
+        if (now >= stalled) co_return failure(ErrorKind::timed_out, "the device stopped answering in the middle of the transfer");
         awaits_answer &= now < probe_at;
-        flight.on_time(now);
+        pacer.on_timer(now);
         continue;
       }
       // A session that ended is no delivery: over UDP silence is not a reset, and what arrived is for the next Describe to say.
@@ -184,21 +184,21 @@ private:
         awaits_answer = false;
         unanswered = 0;
         const auto missing = missed_chunks(*answer, chunk_count());
-        flight.received(report_of(missing), now);
-        flight.missed(missing, now);
-        progress_(std::min(flight.in_order() * options_.chunk_size, image_.size()));
+        pacer.received(report_of(missing), now);
+        pacer.missed(missing, now);
+        progress_(std::min(pacer.in_order() * options_.chunk_size, image_.size()));
         continue;
       }
       const auto asked = std::find_if(probes.begin(), probes.end(), [&](const Message& probe) { return answers(*answer, probe) || (answer->type == Type::reset && answer->id == probe.id); });
       const bool of_a_probe = asked != probes.end();
       if (!of_a_probe && !is_update_done(*answer)) continue;
-      if (answer->type == Type::reset) co_return failure(Kind::restarted, "the device lost the update in the middle of the transfer");
+      if (answer->type == Type::reset) co_return failure(ErrorKind::session_restarted, "the device lost the update in the middle of the transfer");
       if (answer->code == Code::empty) continue;
       if (of_a_probe && answer->id == probes.back().id) round_trip = now - probed_at;
       if (of_a_probe) probes.erase(probes.begin(), asked + 1);
       if (of_a_probe && answer->code == Code::bad_request) continue;   // which ones it misses comes apart
       if (of_a_probe && !coap::is_success(answer->code)) co_return tl::unexpected(refusal(*answer));
-      if (const auto concluded = conclude(answer->payload, nothing_missing); !concluded) co_return tl::unexpected(concluded.error());
+      if (const auto concluded = handle_final_result(answer->payload, nothing_missing); !concluded) co_return tl::unexpected(concluded.error());
       co_return delivery_;
     }
   }
@@ -214,13 +214,13 @@ private:
     if (missing.empty()) return report;
     report.in_order = missing.front();
     for (std::size_t i = 1; i < missing.size(); ++i)
-      for (std::uint32_t index = missing[i - 1] + 1U; index < missing[i]; ++index) report.beyond.push_back(index + 1);   // counted from 1
+      for (std::uint32_t index = missing[i - 1] + 1U; index < missing[i]; ++index) report.out_of_order.push_back(index + 1);   // counted from 1
     return report;
   }
 
   asio::awaitable<Result<void>> send_fast_chunk(std::size_t index) {
     auto message = chunk(chunk_data(index), static_cast<std::uint16_t>(index));
-    const auto sent = co_await ask(message, true);
+    const auto sent = co_await send_request(message, true);
     if (sent) report_written((index + 1) * options_.chunk_size);
     co_return sent;
   }
@@ -236,20 +236,20 @@ private:
 
   // UpdateDone, until the device has everything: it answers 4.00 and names what it misses, gets that, and is asked again.
   asio::awaitable<Result<Delivery>> finish() {
-    std::size_t fewest_missing = chunk_count() + 1;
-    int fruitless = 0;
+    std::size_t min_missing = chunk_count() + 1;
+    int stalled_rounds = 0;
     for (;;) {
       auto request = update_done();
-      if (const auto sent = co_await ask(request); !sent) co_return tl::unexpected(sent.error());
+      if (const auto sent = co_await send_request(request); !sent) co_return tl::unexpected(sent.error());
       const auto missing = co_await done_answer(request);
       if (!missing) co_return tl::unexpected(missing.error());
       if (finished_) co_return delivery_;
-      if (missing->empty()) co_return failure(Kind::refused, "the device says that chunks are missing and does not say which");
+      if (missing->empty()) co_return failure(ErrorKind::refused, "the device says that chunks are missing and does not say which");
 
       const auto still_missing = chunk_count() - std::min<std::size_t>(chunk_count(), missing->front());
-      fruitless = still_missing < fewest_missing ? 0 : fruitless + 1;
-      fewest_missing = std::min(fewest_missing, still_missing);
-      if (fruitless == fruitless_rounds) co_return failure(Kind::refused, fmt::format("the device asks for chunk {} again and again", missing->front()));
+      stalled_rounds = still_missing < min_missing ? 0 : stalled_rounds + 1;
+      min_missing = std::min(min_missing, still_missing);
+      if (stalled_rounds == max_stalled_rounds) co_return failure(ErrorKind::refused, fmt::format("the device asks for chunk {} again and again", missing->front()));
       for (const auto index : *missing) {
         if (index < highest_sent_) ++delivery_.resent;
         highest_sent_ = std::max<std::size_t>(highest_sent_, index + std::size_t{1});
@@ -261,51 +261,51 @@ private:
   // The chunks that the device misses; none, with finished_ set, when it has them all.
   asio::awaitable<Result<std::vector<std::uint16_t>>> done_answer(const Message& request) {
     std::vector<std::uint16_t> missing;
-    bool told_incomplete = false;
-    auto deadline = Clock::now() + done_time(image_.size());
+    bool incomplete_reported = false;
+    auto deadline = Clock::now() + done_timeout(image_.size());
     for (;;) {
-      const auto answer = co_await device_.next_about_update(deadline);
-      const bool went_away = !answer && (answer.error().kind == Kind::closed || answer.error().kind == Kind::restarted);
-      if (went_away && !told_incomplete) {
+      const auto answer = co_await device_.receive_update_message(deadline);
+      const bool went_away = !answer && (answer.error().kind == ErrorKind::closed || answer.error().kind == ErrorKind::session_restarted);
+      if (went_away && !incomplete_reported) {
         finished_ = true;  // before 0.8 devices reset without a word; the next Describe tells
         co_return missing;
       }
-      if (!answer && answer.error().kind == Kind::timed_out) {
-        if (told_incomplete) co_return missing;
-        co_return failure(Kind::timed_out, "the device did not confirm the image in time");
+      if (!answer && answer.error().kind == ErrorKind::timed_out) {
+        if (incomplete_reported) co_return missing;
+        co_return failure(ErrorKind::timed_out, "the device did not confirm the image in time");
       }
       if (!answer) co_return tl::unexpected(answer.error());
 
       if (is_chunk_missed(*answer)) {
-        // Up to 0.7 devices also ask by themselves; what counts is what they miss in answer to this UpdateDone.
-        if (!told_incomplete) continue;
+        // Up to 0.7 devices also send_request by themselves; what counts is what they miss in answer to this UpdateDone.
+        if (!incomplete_reported) continue;
         missing = missed_chunks(*answer, chunk_count());
         co_return missing;
       }
-      if (is_update_done(*answer)) co_return conclude(answer->payload, missing);
+      if (is_update_done(*answer)) co_return handle_final_result(answer->payload, missing);
       if (!acknowledges(*answer, request) || answer->code == Code::empty) continue;
-      if (coap::is_success(answer->code)) co_return conclude(answer->payload, missing);
+      if (coap::is_success(answer->code)) co_return handle_final_result(answer->payload, missing);
       if (answer->code != Code::bad_request) co_return tl::unexpected(refusal(*answer));
-      told_incomplete = true;
-      deadline = Clock::now() + missed_time;
+      incomplete_reported = true;
+      deadline = Clock::now() + missed_timeout;
     }
   }
 
-  Result<std::vector<std::uint16_t>> conclude(ByteView payload, const std::vector<std::uint16_t>& missing) {
-    auto verdict = read_verdict(payload);
-    if (!verdict.accepted) return failure(Kind::refused, std::move(verdict.words));
+  Result<std::vector<std::uint16_t>> handle_final_result(ByteView payload, const std::vector<std::uint16_t>& missing) {
+    auto check = parse_image_check(payload);
+    if (!check.accepted) return failure(ErrorKind::refused, std::move(check.words));
     finished_ = true;
     delivery_.confirmed = true;
     progress_(image_.size());
     return missing;
   }
 
-  Dialogue& device_;
+  UpdateChannel& device_;
   ByteView image_;
   ChunkedOptions options_;
   const Progress& progress_;
   Delivery delivery_;
-  Clock::time_point given_up_ = Clock::now() + transfer_time(image_.size());
+  Clock::time_point deadline_ = Clock::now() + transfer_timeout(image_.size());
   std::size_t arrived_ = 0;
   std::size_t highest_sent_ = 0;
   bool finished_ = false;
@@ -313,11 +313,11 @@ private:
 
 }  // namespace
 
-Clock::duration ready_time(std::size_t image_size) { return 60s + at_slowest(image_size); }
-Clock::duration done_time(std::size_t image_size) { return 60s + at_slowest(image_size); }
-Clock::duration transfer_time(std::size_t image_size) { return 10min + 8 * at_slowest(image_size); }
+Clock::duration ready_timeout(std::size_t image_size) { return 60s + time_at_min_rate(image_size); }
+Clock::duration done_timeout(std::size_t image_size) { return 60s + time_at_min_rate(image_size); }
+Clock::duration transfer_timeout(std::size_t image_size) { return 10min + 8 * time_at_min_rate(image_size); }
 
-asio::awaitable<Result<Delivery>> send_chunked(Dialogue& device, ByteView image, ChunkedOptions options, const Progress& progress) {
+asio::awaitable<Result<Delivery>> send_chunked(UpdateChannel& device, ByteView image, ChunkedOptions options, const Progress& progress) {
   ChunkedTransfer transfer(device, image, options, progress);
   co_return co_await transfer.run();
 }

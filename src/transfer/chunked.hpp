@@ -2,7 +2,7 @@
 #pragma once
 
 #include "transfer/delivery.hpp"
-#include "transfer/dialogue.hpp"
+#include "transfer/update_channel.hpp"
 
 namespace drydock::transfer {
 
@@ -15,16 +15,16 @@ struct ChunkedOptions {
   bool waits_for_answers = false;
 };
 
-/// Kind::refused: the device does not want it, with its reason in words. Kind::timed_out: it stalled. Kind::closed: the
+/// ErrorKind::refused: the device does not want it, with its reason in words. ErrorKind::timed_out: it stalled. ErrorKind::closed: the
 /// connection ended in the middle. `image` must have at most 65,534 chunks.
-asio::awaitable<Result<Delivery>> send_chunked(Dialogue& device, ByteView image, ChunkedOptions options, const Progress& progress);
+asio::awaitable<Result<Delivery>> send_chunked(UpdateChannel& device, ByteView image, ChunkedOptions options, const Progress& progress);
 
 /// How long to wait for UpdateReady (the device erases its flash first) and for the answer to UpdateDone (it checks the
 /// image). Both grow with the image, for a device on a slow link must not be given up while it works.
-Clock::duration ready_time(std::size_t image_size);
-Clock::duration done_time(std::size_t image_size);
+Clock::duration ready_timeout(std::size_t image_size);
+Clock::duration done_timeout(std::size_t image_size);
 
 /// The end of all patience: 18 minutes for a quarter of a megabyte.
-Clock::duration transfer_time(std::size_t image_size);
+Clock::duration transfer_timeout(std::size_t image_size);
 
 }  // namespace drydock::transfer

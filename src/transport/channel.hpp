@@ -11,30 +11,30 @@
 namespace drydock::transport {
 
 /// What follows a message that is sent.
-enum class Then { flush, more };
+enum class Flush { now, later };
 
 class Channel {
 public:
   virtual ~Channel() = default;
 
-  /// The next message. Kind::timed_out when none has come by `deadline`, Kind::interrupted after interrupt(),
-  /// Kind::restarted when the device has resumed its session (UDP): its next message is the first after a reset or a
-  /// sleep; Kind::closed when the peer is gone, Kind::malformed or Kind::too_large when it sends nonsense. After the first
+  /// The next message. ErrorKind::timed_out when none has come by `deadline`, ErrorKind::interrupted after interrupt(),
+  /// ErrorKind::session_restarted when the device has resumed its session (UDP): its next message is the first after a reset or a
+  /// sleep; ErrorKind::closed when the peer is gone, ErrorKind::malformed or ErrorKind::too_large when it sends nonsense. After the first
   /// three the channel is as good as before; after the others it is finished.
   virtual asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline) = 0;
 
-  /// Hands the message to the transport; Kind::closed or Kind::timed_out (the peer takes nothing) when it cannot. With
-  /// Then::more it may be held back to fill a larger write, until the next send without it or the next receive().
-  virtual asio::awaitable<Result<void>> send(const coap::Message& message, Then then = Then::flush) = 0;
+  /// Hands the message to the transport; ErrorKind::closed or ErrorKind::timed_out (the peer takes nothing) when it cannot. With
+  /// Flush::later it may be held back to fill a larger write, until the next send without it or the next receive().
+  virtual asio::awaitable<Result<void>> send(const coap::Message& message, Flush flush = Flush::now) = 0;
 
-  /// The current receive(), or else the next one, returns Kind::interrupted.
+  /// The current receive(), or else the next one, returns ErrorKind::interrupted.
   virtual void interrupt() = 0;
 
-  /// Whatever is pending ends with Kind::closed.
+  /// Whatever is pending ends with ErrorKind::closed.
   virtual void close() = 0;
 
   /// Over UDP: from now on the session is written down, and outlives this program.
-  virtual void keep_session() {}
+  virtual void persist_session() {}
 
   /// TCP: nothing is lost or reordered, so nobody retransmits.
   virtual bool reliable() const = 0;

@@ -18,13 +18,13 @@ public:
   using Accept = std::function<void(std::shared_ptr<ByteStream>)>;
 
   /// Somebody was not let in, for this reason. Called for each.
-  using TurnedAway = std::function<void(const Error& why, const std::string& peer)>;
+  using OnRejected = std::function<void(const Error& why, const std::string& peer)>;
 
-  /// Whether a device was there before: such an address finds a place when strangers have taken theirs.
-  using KnowsAddress = std::function<bool(const std::string& peer)>;
+  /// Whether a device was there before: such an address finds a place when unknown devices have taken theirs.
+  using IsKnownAddress = std::function<bool(const std::string& peer)>;
 
   /// Binds at once; throws std::system_error when the port is taken or may not be used.
-  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, TurnedAway turned_away, KnowsAddress knows_address);
+  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, OnRejected connection_rejected, IsKnownAddress is_known_address);
   ~TcpListener();
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
@@ -33,7 +33,7 @@ public:
 
 private:
   struct Counted;
-  struct Census {
+  struct ConnectionCounts {
     std::map<asio::ip::address, std::size_t> by_address;
     std::size_t total = 0;
   };
@@ -45,9 +45,9 @@ private:
   asio::ip::tcp::acceptor acceptor_;
   std::size_t per_address_;
   Accept accept_;
-  TurnedAway turned_away_;
-  KnowsAddress knows_address_;
-  std::shared_ptr<Census> census_;
+  OnRejected on_rejected_;
+  IsKnownAddress is_known_address_;
+  std::shared_ptr<ConnectionCounts> counts_;
 };
 
 }  // namespace drydock::transport

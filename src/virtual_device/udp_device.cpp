@@ -12,24 +12,24 @@ using coap::Code;
 using coap::Message;
 using coap::Type;
 
-UdpHabits UdpHabits::v2_3() {
-  UdpHabits h;
+UdpProfile UdpProfile::v2_3() {
+  UdpProfile h;
   h.mark = MoveMark::device_id;
   h.ota_v3 = h.protobuf_describe = false;
   h.max_message = 960;
   return h;
 }
-UdpHabits UdpHabits::v3_3() {
-  UdpHabits h;
+UdpProfile UdpProfile::v3_3() {
+  UdpProfile h;
   h.mark = MoveMark::none;
   h.protobuf_describe = false;
   return h;
 }
-UdpHabits UdpHabits::v6_2() { return {}; }
+UdpProfile UdpProfile::v6_2() { return {}; }
 
 UdpDevice::UdpDevice(asio::any_io_executor executor, UdpOptions options, DeviceEcKey key, Flash flash, Send send)
     : executor_(std::move(executor)), options_(std::move(options)), key_(std::move(key)), flash_(std::move(flash)), send_(std::move(send)), random_(options_.seed),
-      dtls_(DeviceDtls::Identity{options_.id, &key_, options_.server_key, options_.habits.mark}) {}
+      dtls_(DeviceDtls::Identity{options_.id, &key_, options_.server_key, options_.profile.mark}) {}
 
 UdpDevice::~UdpDevice() = default;
 
@@ -150,12 +150,12 @@ Bytes UdpDevice::hello_payload() const {
   Bytes p;
   put_be16(p, options_.platform);
   put_be16(p, 0xffff);
-  put_be16(p, options_.habits.ota_v3 ? 0x00f6 : 0x0076);
+  put_be16(p, options_.profile.ota_v3 ? 0x00f6 : 0x0076);
   put_be16(p, options_.platform);
   put_be16(p, 12);
   append(p, options_.id);
   put_be16(p, flash_.version(4, 1).value_or(0));
-  put_be16(p, options_.habits.max_message);
+  put_be16(p, options_.profile.max_message);
   put_be32(p, 1'536'000);
   put_be16(p, 512);
   return p;
@@ -164,9 +164,9 @@ Bytes UdpDevice::hello_payload() const {
 // Everything at once, as far as a device does not wait for answers; a resumed session begins with a ping when nothing changed.
 void UdpDevice::greet() {
   const auto hello = hello_payload();
-  const auto describe = options_.habits.protobuf_describe ? flash_.describe_protobuf() : Bytes();
+  const auto describe = options_.profile.protobuf_describe ? flash_.describe_protobuf() : Bytes();
   const auto json = flash_.describe_json(false);
-  const Bytes described = options_.habits.protobuf_describe ? describe : Bytes(json.begin(), json.end());
+  const Bytes described = options_.profile.protobuf_describe ? describe : Bytes(json.begin(), json.end());
   if (hello == said_hello_ && described == said_describe_) {
     send(Message{});
   } else {
@@ -175,7 +175,7 @@ void UdpDevice::greet() {
     send(message);
     auto post = coap::request(Type::confirmable, Code::post, "d");
     post.token = coap::Token(++token_);
-    if (options_.habits.protobuf_describe) post.add_uint(coap::option::content_format, 42);
+    if (options_.profile.protobuf_describe) post.add_uint(coap::option::content_format, 42);
     post.add(coap::option::uri_query, Bytes{1});
     post.payload = described;
     send(post);
@@ -238,7 +238,7 @@ void UdpDevice::handle(const Message& message) {
 
 void UdpDevice::handle_request(const Message& request) {
   const auto path = request.path();
-  const bool v3 = options_.habits.ota_v3;
+  const bool v3 = options_.profile.ota_v3;
   if (path == "d" && request.code == Code::get) {
     const auto* part = request.find(coap::option::uri_query);
     if (part == nullptr || part->value.size() != 1) return send(coap::piggybacked(request, Code::bad_request));
@@ -252,7 +252,7 @@ void UdpDevice::handle_request(const Message& request) {
     answer.code = Code::content;
     answer.token = request.token;
     const auto json = part->value[0] == 1 ? flash_.describe_json(false) : std::string("{\"f\":[\"brew\"],\"v\":{}}");
-    if (part->value[0] == 1 && options_.habits.protobuf_describe) {
+    if (part->value[0] == 1 && options_.profile.protobuf_describe) {
       answer.add_uint(coap::option::content_format, 42);
       answer.payload = flash_.describe_protobuf();
     } else {

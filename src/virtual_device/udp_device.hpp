@@ -1,5 +1,5 @@
 // A UDP device made of software: handshake, Hello, Describe, pings, resumption of its session after a reset, and OTA
-// protocol v3 (or the chunked one of older releases), with the habits PROTOCOL §3 to §5 tells of and faults on request.
+// protocol v3 (or the chunked one of older releases), with the profile PROTOCOL §3 to §5 tells of and faults on request.
 #pragma once
 
 #include "base/clock.hpp"
@@ -15,21 +15,21 @@
 
 namespace drydock::virtual_device {
 
-struct UdpHabits {
+struct UdpProfile {
   MoveMark mark = MoveMark::type_253;
   bool ota_v3 = true;
   bool protobuf_describe = true;
   std::uint16_t max_message = 1152;
-  static UdpHabits v2_3();   ///< no connection id, legacy OTA
-  static UdpHabits v3_3();   ///< connection id without a mark, JSON
-  static UdpHabits v6_2();
+  static UdpProfile v2_3();   ///< no connection id, legacy OTA
+  static UdpProfile v3_3();   ///< connection id without a mark, JSON
+  static UdpProfile v6_2();
 };
 
 struct UdpOptions {
   std::array<std::uint8_t, 12> id{};
   Bytes server_key;                       ///< SubjectPublicKeyInfo it trusts
   std::uint16_t platform = 13;
-  UdpHabits habits = UdpHabits::v6_2();
+  UdpProfile profile = UdpProfile::v6_2();
   bool updates_enabled = true;            ///< what its application allows
   unsigned seed = 1;
   Clock::duration erase_time{};

@@ -29,7 +29,7 @@ void UdpDevice::start_update(const Message& request) {
   const auto size = request.find_uint(2057);
   const auto chunk = request.find_uint(2065);
   const auto* sha = request.find(2061);
-  const std::uint32_t most = static_cast<std::uint32_t>(options_.habits.max_message - 14) / 4 * 4;
+  const std::uint32_t most = static_cast<std::uint32_t>(options_.profile.max_message - 14) / 4 * 4;
   if (!size || *size == 0 || !chunk || *chunk < 512 || *chunk > most || *chunk % 4 != 0) {
     auto answer = coap::piggybacked(request, Code::bad_request);
     return send(answer);

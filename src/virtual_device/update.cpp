@@ -55,7 +55,7 @@ asio::awaitable<bool> VirtualDevice::take_chunk(const Message& request) {
   if (faults.drop_chunks.erase(index) != 0) co_return true;
   bool good = get_be32(*queries[0], 0) == ::crc32(0, request.payload.data(), static_cast<uInt>(request.payload.size()));
   if (faults.corrupt_chunks.erase(index) != 0) good = false;
-  co_await sleep(options_.chunk_time);
+  co_await sleep(options_.chunk_timeout);
   if (good && index < update_->count()) {
     const auto at = index * update_->chunk_size;
     const auto size = std::min(request.payload.size(), update_->file_size - at);

@@ -1,7 +1,7 @@
 #include "virtual_device/virtual_device.hpp"
 
 #include "base/asio_tokens.hpp"
-#include "base/watchdog.hpp"
+#include "base/deadline_timer.hpp"
 #include "virtual_device/update.hpp"
 
 #include <algorithm>
@@ -326,11 +326,11 @@ asio::awaitable<std::optional<Message>> VirtualDevice::receive(Clock::time_point
 asio::awaitable<bool> VirtualDevice::read_exactly(std::span<std::uint8_t> into, Clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
   bool late = false;
-  Watchdog watchdog(executor, [this, &late] {
+  DeadlineTimer watchdog(executor, [this, &late] {
     late = true;
     stream_->cancel();
   });
-  watchdog.watch(deadline);
+  watchdog.set(deadline);
   for (std::size_t have = 0; have < into.size();) {
     const auto read = co_await stream_->read_some(into.subspan(have));
     if (read.error) {

@@ -1,5 +1,5 @@
 // A device made of software: it speaks a Photon's side of the TCP protocol for tests, the simulator and the demo, with
-// the habits of several Device OS releases, and with faults on request. Written from the protocol reference; it shares
+// the profile of several Device OS releases, and with faults on request. Written from the protocol reference; it shares
 // with the server the CoAP codec and nothing else of the protocol.
 #pragma once
 
@@ -62,7 +62,7 @@ struct Options {
   bool takes_fast_ota = true;
   bool plain = false;                     ///< frames without handshake and cipher, for simulating many devices quickly
   Clock::duration erase_time{};           ///< before UpdateReady
-  Clock::duration chunk_time{};           ///< flash writing time of one chunk
+  Clock::duration chunk_timeout{};           ///< flash writing time of one chunk
   Clock::duration reset_time = std::chrono::milliseconds(500);
   Clock::duration reconnect_time = std::chrono::seconds(1);
 };

@@ -38,9 +38,9 @@ bool comes_from_our_page(const Request& request) {
 
 Api::Access Api::access(const Request& request) const {
   const auto& authorization = request.header("authorization");
-  if (authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size()))) return Access::everything;
-  if (authentication_.knows_session(request.cookie("drydock"), options_.running())) return Access::everything;
-  return options_.guests_may_look ? Access::look : Access::none;
+  if (authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size()))) return Access::full;
+  if (authentication_.knows_session(request.cookie("drydock"), options_.running())) return Access::full;
+  return options_.guest_read_access ? Access::read : Access::none;
 }
 
 std::optional<Response> Api::refuse(const Request& request) const {
@@ -52,7 +52,7 @@ std::optional<Response> Api::refuse(const Request& request) const {
   if (!changes_something(request) || is_open_to_all(request)) return std::nullopt;
   const auto may = access(request);
   if (may == Access::none) return problem(401, "Log in first");
-  if (may != Access::everything) return problem(403, "Not allowed", "guests may look at the fleet only: log in");
+  if (may != Access::full) return problem(403, "Not allowed", "guests may look at the fleet only: log in");
   return std::nullopt;
 }
 
@@ -88,7 +88,7 @@ Response Api::route(const Request& request, Access access) {
   if (is("GET", {"devices"})) return devices();
   if (is("GET", {"devices", "*"})) return device(parts[1]);
   if (is("GET", {"firmware"})) return firmware();
-  if (access != Access::everything) return problem(asked == "GET" ? 404 : 403, "Not allowed", "guests may look at the fleet only: log in");
+  if (access != Access::full) return problem(asked == "GET" ? 404 : 403, "Not allowed", "guests may look at the fleet only: log in");
 
   if (is("POST", {"logout"})) return log_out(request);
   if (is("POST", {"password"})) return password(request);

@@ -2,9 +2,9 @@
 // threads; everything goes through the bridge, a database connection of its own, or the authentication.
 #pragma once
 
-#include "appliance/state_folder.hpp"
+#include "state/state_folder.hpp"
 #include "web/authentication.hpp"
-#include "web/bridge.hpp"
+#include "web/loop_bridge.hpp"
 #include "web/http.hpp"
 
 #include <mutex>
@@ -13,7 +13,7 @@
 namespace drydock::web {
 
 struct ApiOptions {
-  bool guests_may_look = false;      ///< the fleet, without logging in
+  bool guest_read_access = false;      ///< the fleet, without logging in
   bool secure_cookie = false;        ///< the page is served over TLS
   std::string server_key;            ///< fingerprint, for people
   std::function<std::int64_t()> running = [] { return std::int64_t{0}; };   ///< milliseconds of running time, from any thread
@@ -21,7 +21,7 @@ struct ApiOptions {
 
 class Api {
 public:
-  Api(Bridge& bridge, Authentication& authentication, appliance::StateFolder folder, ApiOptions options)
+  Api(LoopBridge& bridge, Authentication& authentication, state::StateFolder folder, ApiOptions options)
       : bridge_(bridge), authentication_(authentication), folder_(std::move(folder)), options_(std::move(options)) {}
 
   Response handle(const Request& request);
@@ -32,7 +32,7 @@ public:
   static bool is_upload(const Request& request) { return request.method == "POST" && request.path == "/api/v1/firmware"; }
 
   /// How much of what a request may do; decided by its cookie or token.
-  enum class Access { none, look, everything };
+  enum class Access { none, read, full };
   Access access(const Request& request) const;
 
 private:
@@ -47,7 +47,7 @@ private:
   Response make_token(const Request& request);
   Response remove_token(const std::string& id);
   std::string who(const Request& request) const;
-  Response entered(const Request& request, const Result<std::string>& session) const;
+  Response login_response(const Request& request, const Result<std::string>& session) const;
   // api_devices.cpp
   Response status() const;
   Response devices() const;
@@ -61,11 +61,11 @@ private:
   Response upload(const Request& request);
   Response remove(const std::string& sha256);
 
-  Bridge& bridge_;
+  LoopBridge& bridge_;
   Authentication& authentication_;
-  appliance::StateFolder folder_;
+  state::StateFolder folder_;
   ApiOptions options_;
-  std::mutex appraising_;   ///< one upload in memory at a time
+  std::mutex validation_mutex_;   ///< one upload in memory at a time
 };
 
 }  // namespace drydock::web

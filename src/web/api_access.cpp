@@ -13,15 +13,15 @@ namespace drydock::web {
 using nlohmann::json;
 
 Response Api::session(const Request& request) const {
-  const char* state = authentication_.needs_setup() ? "setup" : access(request) == Access::everything ? "in" : "login";
-  return {200, "application/json", json{{"state", state}, {"guest", options_.guests_may_look}}.dump()};
+  const char* state = authentication_.needs_setup() ? "setup" : access(request) == Access::full ? "in" : "login";
+  return {200, "application/json", json{{"state", state}, {"guest", options_.guest_read_access}}.dump()};
 }
 
-Response Api::entered(const Request& request, const Result<std::string>& session) const {
+Response Api::login_response(const Request& request, const Result<std::string>& session) const {
   if (!session) {
     log::warning("the page: {} was not let in: {}", request.peer, session.error().message);
-    if (session.error().kind == Kind::refused) return problem(401, "Not let in", session.error().message);
-    if (session.error().kind != Kind::interrupted) return problem(session.error());
+    if (session.error().kind == ErrorKind::refused) return problem(401, "Not let in", session.error().message);
+    if (session.error().kind != ErrorKind::interrupted) return problem(session.error());
     auto response = problem(429, "Too many tries", session.error().message);
     response.headers.emplace_back("Retry-After", std::to_string((authentication_.locked_for(who(request), options_.running()) + 999) / 1000));
     return response;
@@ -34,7 +34,7 @@ Response Api::entered(const Request& request, const Result<std::string>& session
   const bool known = who(request) != request.peer;
   if (known) return response;
   constexpr std::int64_t year = 365 * 24 * 3600;
-  if (const auto browser = authentication_.know_browser(options_.running())) set("drydock_browser", *browser, year);
+  if (const auto browser = authentication_.trust_browser(options_.running())) set("drydock_browser", *browser, year);
   return response;
 }
 
@@ -46,7 +46,7 @@ Response Api::set_up(const Request& request) {
   const auto code = text_in(*body, "code");
   const auto password = text_in(*body, "password");
   if (!code || !password) return problem(code ? password.error() : code.error());
-  return entered(request, authentication_.set_up(*code, *password, who(request), options_.running()));
+  return login_response(request, authentication_.set_up(*code, *password, who(request), options_.running()));
 }
 
 Response Api::log_in(const Request& request) {
@@ -54,7 +54,7 @@ Response Api::log_in(const Request& request) {
   if (!body) return problem(body.error());
   const auto password = text_in(*body, "password");
   if (!password) return problem(password.error());
-  return entered(request, authentication_.log_in(*password, who(request), options_.running()));
+  return login_response(request, authentication_.log_in(*password, who(request), options_.running()));
 }
 
 Response Api::log_out(const Request& request) {
@@ -71,7 +71,7 @@ Response Api::password(const Request& request) {
   const auto new_one = text_in(*body, "new");
   if (!old_one || !new_one) return problem(old_one ? new_one.error() : old_one.error());
   const auto changed = authentication_.change_password(*old_one, *new_one, request.cookie("drydock"), who(request), options_.running());
-  if (!changed && changed.error().kind == Kind::interrupted) return problem(429, "Too many tries", changed.error().message);
+  if (!changed && changed.error().kind == ErrorKind::interrupted) return problem(429, "Too many tries", changed.error().message);
   return changed ? done() : problem(changed.error());
 }
 

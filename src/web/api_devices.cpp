@@ -2,15 +2,15 @@
 #include "web/api.hpp"
 #include "web/json_body.hpp"
 
-#include "appliance/as_json.hpp"
-#include "appliance/commands.hpp"
+#include "server/as_json.hpp"
+#include "server/commands.hpp"
 #include "base/clock.hpp"
 #include "version.hpp"
 
 namespace drydock::web {
 
 using nlohmann::json;
-namespace commands = appliance::commands;
+namespace commands = server::commands;
 
 namespace {
 
@@ -19,10 +19,10 @@ constexpr int steps_shown = 50;
 constexpr int refusals_shown = 20;
 
 // A change of one device, which must be there.
-Bridge::Work on_device(const std::string& id, std::function<Result<void>(store::Database&, const store::DeviceRow&)> work) {
+LoopBridge::Work on_device(const std::string& id, std::function<Result<void>(store::Database&, const store::DeviceRow&)> work) {
   return [id, work = std::move(work)](store::Database& db) -> Result<void> {
     const auto row = store::load_device(db, id);
-    if (!row) return failure(Kind::not_found, "there is no device " + id);
+    if (!row) return failure(ErrorKind::not_found, "there is no device " + id);
     return work(db, *row);
   };
 }
@@ -32,8 +32,8 @@ Bridge::Work on_device(const std::string& id, std::function<Result<void>(store::
 Response Api::status() const {
   const auto snapshot = bridge_.snapshot();
   auto db = store::Database::open(folder_.database(), store::Access::read_only);
-  auto refusals = json::parse(appliance::history_as_json(store::recent_history_of_kind(db, "refused", refusals_shown)));
-  const auto wrong_keys = json::parse(appliance::history_as_json(store::recent_history_of_kind(db, "wrong_server_key", refusals_shown)));
+  auto refusals = json::parse(server::history_as_json(store::recent_history_of_kind(db, "refused", refusals_shown)));
+  const auto wrong_keys = json::parse(server::history_as_json(store::recent_history_of_kind(db, "wrong_server_key", refusals_shown)));
   refusals.insert(refusals.end(), wrong_keys.begin(), wrong_keys.end());
   const json body{{"version", version}, {"devices", snapshot->devices.size()}, {"paused", snapshot->paused}, {"server_key", options_.server_key}, {"refusals", refusals}};
   return {200, "application/json", body.dump()};
@@ -56,8 +56,8 @@ Response Api::device(const std::string& id) const {
   if (found == snapshot->devices.end()) return problem(404, "Not found", "there is no device " + id);
   auto body = json::parse(found->second->json);
   auto db = store::Database::open(folder_.database(), store::Access::read_only);
-  body["history"] = json::parse(appliance::history_as_json(store::recent_history(db, id, history_shown)));
-  body["steps"] = json::parse(appliance::steps_as_json(store::recent_steps(db, id, steps_shown)));
+  body["history"] = json::parse(server::history_as_json(store::recent_history(db, id, history_shown)));
+  body["steps"] = json::parse(server::steps_as_json(store::recent_steps(db, id, steps_shown)));
   return {200, "application/json", body.dump()};
 }
 
@@ -122,7 +122,7 @@ Response Api::act(const Request& request, const std::string& id, const std::stri
 }
 
 Response Api::act_on_all(const std::string& action) {
-  Bridge::Work work;
+  LoopBridge::Work work;
   if (action == "pause" || action == "resume") {
     work = [paused = action == "pause"](store::Database& db) -> Result<void> {
       commands::pause(db, paused);

@@ -30,8 +30,8 @@ public:
   /// For the log and `drydock status`; empty once there is a password.
   std::string setup_code() const;
 
-  /// A new session's token, for the cookie. Kind::refused; Kind::interrupted while the peer is locked out (see locked_for);
-  /// Kind::malformed for a password that is too short; Kind::conflict when there is a password already.
+  /// A new session's token, for the cookie. ErrorKind::refused; ErrorKind::interrupted while the peer is locked out (see locked_for);
+  /// ErrorKind::malformed for a password that is too short; ErrorKind::conflict when there is a password already.
   Result<std::string> set_up(const std::string& code, const std::string& password, const std::string& who, std::int64_t now);
   Result<std::string> log_in(const std::string& password, const std::string& who, std::int64_t now);
   /// Every other session ends.
@@ -43,7 +43,7 @@ public:
   /// the same address, or the same proxy, lock out each other only.
   std::string who(const std::string& browser, const std::string& address) const;
   /// The cookie for a browser that has logged in.
-  Result<std::string> know_browser(std::int64_t now);
+  Result<std::string> trust_browser(std::int64_t now);
 
   bool knows_session(const std::string& session, std::int64_t now) const;
   bool knows_token(const std::string& token) const;
@@ -64,7 +64,7 @@ private:
     int count = 0;
     std::int64_t locked_until = 0;
   };
-  Result<void> begin_try(const std::string& who, std::int64_t now);
+  Result<void> register_attempt(const std::string& who, std::int64_t now);
   void succeeded(const std::string& who);
   Result<std::string> begin_session(std::int64_t now);
   std::string random_text(std::size_t bytes);

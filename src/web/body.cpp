@@ -18,7 +18,7 @@ namespace drydock::web {
 Result<UploadFile> UploadFile::create(const std::filesystem::path& folder) {
   auto name = (folder / ".upload.XXXXXX").string();
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);
-  if (fd < 0) return failure(Kind::storage, fmt::format("an upload cannot be written to {}: {}", folder.string(), std::strerror(errno)));
+  if (fd < 0) return failure(ErrorKind::storage, fmt::format("an upload cannot be written to {}: {}", folder.string(), std::strerror(errno)));
   return UploadFile(name, fd);
 }
 
@@ -32,7 +32,7 @@ UploadFile::~UploadFile() {
 
 Result<void> UploadFile::write(ByteView content) {
   if (firmware::write_all(fd_, content)) return {};
-  return failure(Kind::storage, fmt::format("the upload cannot be written: {}", std::strerror(errno)));
+  return failure(ErrorKind::storage, fmt::format("the upload cannot be written: {}", std::strerror(errno)));
 }
 
 bool discard_body(mg_connection* connection) {
@@ -51,7 +51,7 @@ std::optional<Response> read_body(mg_connection* connection, std::size_t limit, 
   }
   const auto length = static_cast<std::size_t>(info->content_length);
   if (length > limit) return problem(413, "Too large", fmt::format("at most {} bytes are taken here", limit));
-  const auto deadline = std::chrono::steady_clock::now() + limits::page_body_time + std::chrono::seconds(length / limits::slowest_upload);
+  const auto deadline = std::chrono::steady_clock::now() + limits::page_body_time + std::chrono::seconds(length / limits::min_upload_rate);
   std::uint8_t piece[16 * 1024];
   for (std::size_t have = 0; have < length;) {
     const int got = mg_read(connection, piece, std::min(sizeof piece, length - have));

@@ -14,7 +14,7 @@ namespace drydock::web {
 /// A file that is gone with this object. Sweeping the folder removes what a killed program left (ModuleFiles::sweep).
 class UploadFile {
 public:
-  /// Kind::storage.
+  /// ErrorKind::storage.
   static Result<UploadFile> create(const std::filesystem::path& folder);
   UploadFile(UploadFile&& other) noexcept;
   UploadFile& operator=(UploadFile&&) = delete;
@@ -33,7 +33,7 @@ private:
 bool discard_body(mg_connection* connection);
 
 /// Hands the body on piece by piece. The answer to one that will not do: no length, longer than `limit`, cut off, or slower than
-/// limits::page_body_time and limits::slowest_upload allow.
+/// limits::page_body_time and limits::min_upload_rate allow.
 std::optional<Response> read_body(mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take);
 
 }  // namespace drydock::web

@@ -70,18 +70,18 @@ Response problem(int status, const std::string& title, const std::string& detail
 
 Response problem(const Error& error) {
   switch (error.kind) {
-    case Kind::malformed: return problem(422, "This cannot be used", error.message);
-    case Kind::too_large: return problem(413, "Too large", error.message);
-    case Kind::refused: return problem(403, "Not allowed", error.message);
-    case Kind::not_found: return problem(404, "Not found", error.message);
-    case Kind::conflict: return problem(409, "Not now", error.message);
-    case Kind::timed_out:
-    case Kind::closed:
-    case Kind::restarted:
-    case Kind::interrupted: return problem(503, "Busy", error.message);
-    case Kind::storage:
-    case Kind::undescribed:
-    case Kind::internal: break;
+    case ErrorKind::malformed: return problem(422, "This cannot be used", error.message);
+    case ErrorKind::too_large: return problem(413, "Too large", error.message);
+    case ErrorKind::refused: return problem(403, "Not allowed", error.message);
+    case ErrorKind::not_found: return problem(404, "Not found", error.message);
+    case ErrorKind::conflict: return problem(409, "Not now", error.message);
+    case ErrorKind::timed_out:
+    case ErrorKind::closed:
+    case ErrorKind::session_restarted:
+    case ErrorKind::interrupted: return problem(503, "Busy", error.message);
+    case ErrorKind::storage:
+    case ErrorKind::unusable_describe:
+    case ErrorKind::internal: break;
   }
   return problem(500, "It did not work", error.message);
 }

@@ -7,17 +7,17 @@
 
 namespace drydock::web {
 
-/// Kind::malformed when there is none.
+/// ErrorKind::malformed when there is none.
 inline Result<nlohmann::json> json_body(const Request& request) {
   auto body = nlohmann::json::parse(request.body, nullptr, false);
-  if (!body.is_object()) return failure(Kind::malformed, "the request's body must be a JSON object");
+  if (!body.is_object()) return failure(ErrorKind::malformed, "the request's body must be a JSON object");
   return body;
 }
 
-/// A text member; Kind::malformed when it is not there.
+/// A text entry; ErrorKind::malformed when it is not there.
 inline Result<std::string> text_in(const nlohmann::json& body, const char* name) {
   const auto found = body.find(name);
-  if (found == body.end() || !found->is_string()) return failure(Kind::malformed, std::string("'") + name + "' is missing, or no text");
+  if (found == body.end() || !found->is_string()) return failure(ErrorKind::malformed, std::string("'") + name + "' is missing, or no text");
   return found->get<std::string>();
 }
 

@@ -100,7 +100,7 @@ std::string event(const char* name, std::uint64_t revision, const std::string& d
 
 // What changed from one snapshot to the next; everything when devices came or went, or for a page that has seen nothing.
 std::string events_between(const Snapshot& before, const Snapshot& now) {
-  const bool all = before.structure != now.structure;
+  const bool all = before.membership_revision != now.membership_revision;
   std::string devices;
   for (const auto& [id, device] : now.devices) {
     if (!all && device->revision <= before.revision) continue;
@@ -132,7 +132,7 @@ void check_tls(const std::filesystem::path& certificate) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, Api& api, Bridge& bridge) : options_(options), connections_({limits::page_connections_per_address, limits::page_connections_per_stranger, limits::page_connections_of_strangers}, options.trusted_proxies), api_(api), bridge_(bridge) {
+Server::Server(const ServerOptions& options, Api& api, LoopBridge& bridge) : options_(options), connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address, limits::page_connections_of_unknown}, options.trusted_proxies), api_(api), bridge_(bridge) {
   const bool secure = !options.certificate.empty();
   if (secure) check_tls(options.certificate);
   const bool v6 = options.address.find(':') != std::string::npos;
@@ -185,7 +185,7 @@ int Server::on_request(mg_connection* connection) {
   try {
     if (server.answer(connection) == Body::left) {
       const auto* info = mg_get_request_info(connection);
-      ConnectionCount::stop_reading(info->remote_addr, info->remote_port, server.port_);
+      ConnectionLimiter::stop_reading(info->remote_addr, info->remote_port, server.port_);
     }
   } catch (const std::exception& e) {
     log::error("the page's server: {}", e.what());
@@ -210,7 +210,7 @@ Server::Body Server::answer(mg_connection* connection) {
   if (!request.path.starts_with("/api/")) return send(connection, page_file(request), !announced), left;
   // Decided before a byte of the body is read, or kept.
   if (const auto refused = api_.refuse(request)) return refuse(*refused);
-  if (api_.access(request) == Api::Access::everything) connections_.know(from);
+  if (api_.access(request) == Api::Access::full) connections_.mark_known(from);
   if (request.method == "GET" && request.path == "/api/v1/events") return stream(connection, request), left;
   if (request.method == "GET" || request.method == "HEAD") return send(connection, api_.handle(request), !announced), left;
 
@@ -228,7 +228,7 @@ Server::Body Server::answer(mg_connection* connection) {
   };
   if (const auto unusable = read_body(connection, upload ? limits::module_file : limits::page_body, take)) return send(connection, *unusable, false), left;
   const auto response = api_.handle(request);
-  if (response.status == 204 && (request.path == "/api/v1/login" || request.path == "/api/v1/setup")) connections_.know(from);
+  if (response.status == 204 && (request.path == "/api/v1/login" || request.path == "/api/v1/setup")) connections_.mark_known(from);
   send(connection, response, true);
   return Body::read;
 }
@@ -236,14 +236,14 @@ Server::Body Server::answer(mg_connection* connection) {
 // One thread for each open page; they are few, and counted.
 void Server::stream(mg_connection* connection, const Request& request) {
   if (api_.access(request) == Api::Access::none) return send(connection, problem(401, "Log in first"), true);
-  struct Place {
-    explicit Place(std::atomic<int>& c) : count(c), number(++c) {}
-    ~Place() { --count; }
+  struct StreamSlot {
+    explicit StreamSlot(std::atomic<int>& c) : count(c), number(++c) {}
+    ~StreamSlot() { --count; }
     std::atomic<int>& count;
     int number;
   };
-  const Place place(streams_);
-  const bool guest = api_.access(request) != Api::Access::everything;
+  const StreamSlot place(streams_);
+  const bool guest = api_.access(request) != Api::Access::full;
   if (place.number > (guest ? limits::page_streams_of_guests : limits::page_streams)) return send(connection, problem(503, "Too many open pages", fmt::format("{} pages are open already: close one", limits::page_streams)), false);
 
   const auto head = fmt::format("HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\nretry: 2000\n\n", security_headers);
@@ -254,7 +254,7 @@ void Server::stream(mg_connection* connection, const Request& request) {
   while (open && now) {
     open = mg_write(connection, text.data(), text.size()) > 0;
     seen = now;
-    now = bridge_.newer_than(seen->revision, heartbeat);
+    now = bridge_.wait_newer(seen->revision, heartbeat);
     if (!now || api_.access(request) == Api::Access::none) break;
     text = now == seen ? ": still here\n\n" : events_between(*seen, *now);
   }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "web/api.hpp"
-#include "web/connection_count.hpp"
+#include "web/connection_limiter.hpp"
 
 #include <atomic>
 #include <filesystem>
@@ -28,7 +28,7 @@ struct ServerOptions {
 class Server {
 public:
   /// Listens at once. Throws std::runtime_error with a message for the person who started it.
-  Server(const ServerOptions& options, Api& api, Bridge& bridge);
+  Server(const ServerOptions& options, Api& api, LoopBridge& bridge);
   /// Takes up to two seconds. The bridge must have been closed.
   ~Server();
 
@@ -43,9 +43,9 @@ private:
   void stream(mg_connection* connection, const Request& request);
 
   ServerOptions options_;
-  ConnectionCount connections_;
+  ConnectionLimiter connections_;
   Api& api_;
-  Bridge& bridge_;
+  LoopBridge& bridge_;
   mg_context* context_ = nullptr;
   std::atomic<std::uint16_t> port_{0};
   std::atomic<int> streams_{0};

@@ -1,17 +1,17 @@
-// How much the appliance adds to a fast transfer: one module of 248,732 bytes through the whole appliance, and the same
-// frames from a bare sender that has sealed them beforehand and only writes them, to the same virtual device on a thread
+// How much the server adds to a fast transfer: one module of 248,732 bytes through the whole server, and the same
+// frames from a bare sender that has encrypted them beforehand and only writes them, to the same virtual device on a thread
 // of its own. The device's clock measures both, from UpdateBegin to its answer to UpdateDone. Prints medians and ratio.
-#include "appliance/service.hpp"
-#include "appliance/stock.hpp"
+#include "service/service.hpp"
+#include "server/firmware_import.hpp"
 #include "base/asio_tokens.hpp"
 #include "coap/message.hpp"
 #include "device/messages.hpp"
 #include "base/temporary_folder.hpp"
 #include "transfer/chunked_messages.hpp"
-#include "transport/lightssl_frames.hpp"
-#include "transport/lightssl_handshake.hpp"
+#include "transport/lightssl/frames.hpp"
+#include "transport/lightssl/handshake.hpp"
 #include "transport/tcp_stream.hpp"
-#include "virtual_device/firmware_maker.hpp"
+#include "virtual_device/module_builder.hpp"
 #include "virtual_device/virtual_device.hpp"
 
 #include <algorithm>
@@ -29,13 +29,13 @@ namespace {
 constexpr std::size_t module_size = 248'732;
 
 Bytes part(std::uint16_t version, std::size_t size) {
-  virtual_device::ModuleRecipe recipe;
+  virtual_device::ModuleSpec recipe;
   recipe.version = version;
   recipe.size = size;
   return virtual_device::make_module(recipe);
 }
 Bytes application() {
-  virtual_device::ModuleRecipe recipe;
+  virtual_device::ModuleSpec recipe;
   recipe.function = 5;
   recipe.needs1 = {4, 1, 3};
   return virtual_device::make_module(recipe);
@@ -72,17 +72,17 @@ double run_device(int number, const Bytes& server_key, std::uint16_t port) {
 class ThroughTheAppliance {
 public:
   explicit ThroughTheAppliance(const Bytes& module) {
-    appliance::Configuration configuration;
+    state::Configuration configuration;
     configuration.state_folder = folder_.path();
     configuration.address = "127.0.0.1";
     configuration.tcp_port = configuration.udp_port = 0;
-    configuration.policy = appliance::Policy::open;
-    const appliance::StateFolder state{folder_.path()};
+    configuration.policy = state::Policy::open;
+    const state::StateFolder state{folder_.path()};
     (void)state.create();
     {
-      (void)appliance::load_or_create_server_keys(state);
+      (void)state::load_or_create_server_keys(state);
       auto db = store::Database::open(state.database(), store::Access::read_write);
-      (void)appliance::add_to_stock(db, state, *appliance::appraise(module, "part1.bin"));
+      (void)server::add_to_library(db, state, *server::validate_module(module, "part1.bin"));
     }
     service_.emplace(loop_, configuration);
     asio::co_spawn(loop_, service_->start(), [this](std::exception_ptr, Result<void>) { started_ = true; });
@@ -98,12 +98,12 @@ public:
 private:
   TemporaryFolder folder_;
   asio::io_context loop_{1};
-  std::optional<appliance::Service> service_;
+  std::optional<service::Service> service_;
   std::atomic<bool> started_{false};
   std::thread thread_;
 };
 
-// As little as can send an update: blocking, everything sealed before the clock starts.
+// As little as can send an update: blocking, everything encrypted before the clock starts.
 class BareSender {
 public:
   explicit BareSender(const Bytes& module) : module_(module), key_(crypto::RsaPrivateKey::generate(2048)), acceptor_(loop_, {asio::ip::address_v4::loopback(), 0}) {}
@@ -124,7 +124,7 @@ private:
     asio::write(socket, asio::buffer(nonce));
     Bytes cipher(256);
     asio::read(socket, asio::buffer(cipher));
-    const auto claim = *lightssl::read_claim(*key_.decrypt(cipher), nonce);
+    const auto claim = *lightssl::parse_handshake(*key_.decrypt(cipher), nonce);
     const auto credentials = lightssl::make_credentials(random_);
     const auto encrypted = *crypto::RsaPublicKey::from_spki(claim.public_key)->encrypt(credentials.bytes, random_);
     asio::write(socket, asio::buffer(*lightssl::sign_reply(credentials, encrypted, key_)));
@@ -179,12 +179,12 @@ int main(int argc, char** argv) {
   const int runs = argc > 1 ? std::max(1, std::atoi(argv[1])) : 31;
   log::set_threshold(log::Level::error);
   const auto module = part(3, module_size);
-  ThroughTheAppliance appliance(module);
+  ThroughTheAppliance server(module);
   BareSender bare(module);
   std::vector<double> through;
   std::vector<double> bare_times;
   for (int i = 0; i <= runs; ++i) {
-    const auto a = appliance.run(i + 1);
+    const auto a = server.run(i + 1);
     const auto b = bare.run(i + 1);
     if (i == 0) continue;  // the first of each warms up
     through.push_back(a);

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Browser, Harbour, until } from "./harbour.mjs";
+import { Browser, Harbour, until } from "./test_system.mjs";
 
 const bounds = { paint: 1000, rows: 1000, core: 2 };
 
@@ -13,25 +13,25 @@ function cpuSeconds(pid) {
 }
 
 async function thousand() {
-  const harbour = new Harbour();
-  await harbour.start();
-  await harbour.kill(harbour.service);
+  const test_system = new Harbour();
+  await test_system.start();
+  await test_system.kill(test_system.service);
   const insert = `import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
 for i in range(1000):
     id = f"{i:024x}"
-    db.execute("INSERT INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, state, state_words, address) VALUES (?, ?, 'approved', x'00', 6, 1, 1, 'current', 'runs what it should', '10.0.0.1')", (id, f"Device {i}"))
+    db.execute("INSERT INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, state, state_words, address) VALUES (?, ?, 'approved', x'00', 6, 1, 1, 'current', 'up to date', '10.0.0.1')", (id, f"Device {i}"))
     for part in (1, 2):
         db.execute("INSERT INTO device_modules (device_id, position, function, module_index, version, store, max_size, checked, passed) VALUES (?, ?, 4, ?, 3, 'main', 262144, 30, 30)", (id, part, part))
 db.commit()`;
-  execFileSync("python3", ["-c", insert, join(harbour.state, "drydock.db")]);
-  await harbour.start();
+  execFileSync("python3", ["-c", insert, join(test_system.state, "drydock.db")]);
+  await test_system.start();
   const browser = await Browser.open();
-  await browser.enter(harbour);
+  await browser.enter(test_system);
   const times = [];
   for (let i = 0; i < 5; ++i) {
     await browser.page.goto("about:blank");
-    await browser.page.goto(harbour.url);
+    await browser.page.goto(test_system.url);
     await browser.page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1000);
     times.push(await browser.page.evaluate(async () => {
       await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
@@ -39,27 +39,27 @@ db.commit()`;
     }));
   }
   await browser.close();
-  await harbour.close();
+  await test_system.close();
   const median = (what) => times.map((t) => t[what]).sort((a, b) => a - b)[2];
   return { paint: median("paint"), rows: median("rows") };
 }
 
 // The service's CPU time while ten devices update, with and without a page that watches.
 async function update(watched) {
-  const harbour = new Harbour();
-  await harbour.start();
-  harbour.drydock("firmware", "add", join(harbour.modules, "part1.bin"), join(harbour.modules, "part2.bin"));
+  const test_system = new Harbour();
+  await test_system.start();
+  test_system.drydock("firmware", "add", join(test_system.modules, "part1.bin"), join(test_system.modules, "part2.bin"));
   const browser = await Browser.open();
-  await browser.enter(harbour);
+  await browser.enter(test_system);
   if (!watched) await browser.page.goto("about:blank");
-  const before = cpuSeconds(harbour.service.pid);
+  const before = cpuSeconds(test_system.service.pid);
   const began = Date.now();
-  const fleet = harbour.launch(10, "--chunk", "100");
+  const fleet = test_system.launch(10, "--chunk", "100");
   await until(() => fleet.exitCode !== null, 120_000);
   const seconds = (Date.now() - began) / 1000;
-  const spent = cpuSeconds(harbour.service.pid) - before;
+  const spent = cpuSeconds(test_system.service.pid) - before;
   await browser.close();
-  await harbour.close();
+  await test_system.close();
   return { seconds, spent };
 }
 

@@ -3,34 +3,34 @@ import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Browser, Harbour, password, until } from "./harbour.mjs";
+import { Browser, Harbour, password, until } from "./test_system.mjs";
 
 async function together(policy, options, body) {
-  const harbour = new Harbour(policy);
+  const test_system = new Harbour(policy);
   let browser;
   try {
-    await harbour.start();
+    await test_system.start();
     browser = await Browser.open(options);
-    await body(harbour, browser, browser.page);
+    await body(test_system, browser, browser.page);
     assert.deepEqual(browser.faults, []);
   } finally {
     await browser?.close();
-    await harbour.close();
+    await test_system.close();
   }
 }
 
-const stock = (harbour) => harbour.drydock("firmware", "add", join(harbour.modules, "part1.bin"), join(harbour.modules, "part2.bin"));
+const stock = (test_system) => test_system.drydock("firmware", "add", join(test_system.modules, "part1.bin"), join(test_system.modules, "part2.bin"));
 const row = (page, number) => page.locator(`tr[data-id="${number.toString(16).padStart(24, "0")}"]`);
 
 test("set-up, log out, log in", async () => {
-  await together("open", {}, async (harbour, browser, page) => {
+  await together("open", {}, async (test_system, browser, page) => {
     browser.expected.push(/401/);
-    await page.goto(harbour.url);
+    await page.goto(test_system.url);
     await page.getByLabel("Set-up code").fill("aaaa-aaaa-aaaa");
     await page.getByLabel("New password").fill(password);
     await page.getByRole("button", { name: "Set the password" }).click();
     await page.getByText("this is not the set-up code").waitFor();
-    await browser.enter(harbour);
+    await browser.enter(test_system);
     await page.getByRole("link", { name: "Access" }).click();
     await page.getByRole("button", { name: "Log out" }).click();
     await page.getByRole("heading", { name: "Log in" }).waitFor();
@@ -46,16 +46,16 @@ test("set-up, log out, log in", async () => {
 });
 
 test("three devices come up to date before one's eyes, without a reload", async () => {
-  await together("open", {}, async (harbour, browser, page) => {
-    stock(harbour);
-    await browser.enter(harbour);
+  await together("open", {}, async (test_system, browser, page) => {
+    stock(test_system);
+    await browser.enter(test_system);
     let loads = 0;
     page.on("load", () => ++loads);
     const seen = new Set();
     await page.exposeFunction("see", (text) => seen.add(text));
     await page.evaluate(() => new MutationObserver(() => { for (const words of document.querySelectorAll(".words")) globalThis.see(words.textContent); })
       .observe(document.querySelector("main"), { subtree: true, childList: true, characterData: true }));
-    harbour.launch(3, "--chunk", "15");
+    test_system.launch(3, "--chunk", "15");
     await page.locator("#summary.well").waitFor({ timeout: 60_000 });
     assert.match(await page.locator("#summary").textContent(), /^3 devices, 3 online: 3 current\.$/);
     assert.ok([...seen].some((words) => /^updating \d+ % · ETA \d+:\d\d · step 1 of 2$/.test(words)), [...seen].join("\n"));
@@ -64,15 +64,15 @@ test("three devices come up to date before one's eyes, without a reload", async 
     await row(page, 1).getByRole("link").click();
     await page.getByRole("heading", { name: "000000000000000000000001" }).waitFor();
     await page.getByText("system part 2 version 3").first().waitFor();
-    await page.getByText("in force: the device reports it").first().waitFor();
+    await page.getByText("installed: the device reports it").first().waitFor();
   });
 });
 
 test("an unknown device waits for approval, is approved, renamed, held and forgotten", async () => {
-  await together("approve", {}, async (harbour, browser, page) => {
-    stock(harbour);
-    await browser.enter(harbour);
-    harbour.launch(1, "--chunk", "2");
+  await together("approve", {}, async (test_system, browser, page) => {
+    stock(test_system);
+    await browser.enter(test_system);
+    test_system.launch(1, "--chunk", "2");
     await row(page, 0).getByText("waits for approval").waitFor();
     await row(page, 0).getByRole("button", { name: "Approve" }).click();
     await page.locator("#summary.well").waitFor({ timeout: 60_000 });
@@ -90,25 +90,25 @@ test("an unknown device waits for approval, is approved, renamed, held and forgo
     await page.getByRole("link", { name: "<img src=x onerror=alert(1)>" }).waitFor();
     assert.equal(await page.locator("main img").count(), 0);
     await row(page, 0).getByRole("link").click();
-    for (const child of harbour.children.slice(1)) await harbour.kill(child);
+    for (const child of test_system.children.slice(1)) await test_system.kill(child);
     await page.getByRole("button", { name: "Forget" }).click();
     await page.getByText("No device has connected yet").waitFor();
   });
 });
 
 test("good and broken files are uploaded, missing ones named, needed ones kept", async () => {
-  await together("open", {}, async (harbour, browser, page) => {
+  await together("open", {}, async (test_system, browser, page) => {
     browser.expected.push(/422|409/);
-    await browser.enter(harbour);
-    const broken = readFileSync(join(harbour.modules, "part1.bin"));
+    await browser.enter(test_system);
+    const broken = readFileSync(join(test_system.modules, "part1.bin"));
     broken[1000] ^= 1;
-    writeFileSync(join(harbour.folder, "broken.bin"), broken);
-    copyFileSync(join(harbour.modules, "part1.bin"), join(harbour.folder, "<b>part1.bin"));
-    harbour.launch(1, "--chunk", "60");
-    await row(page, 0).getByText("missing in the catalogue").waitFor();
+    writeFileSync(join(test_system.folder, "broken.bin"), broken);
+    copyFileSync(join(test_system.modules, "part1.bin"), join(test_system.folder, "<b>part1.bin"));
+    test_system.launch(1, "--chunk", "60");
+    await row(page, 0).getByText("missing in the library").waitFor();
     await page.getByRole("link", { name: "Firmware" }).click();
     await page.getByText("Photon system part 2, version 3 or later").waitFor();
-    await page.locator("#files").setInputFiles([join(harbour.folder, "broken.bin"), join(harbour.folder, "<b>part1.bin"), join(harbour.modules, "part2.bin")]);
+    await page.locator("#files").setInputFiles([join(test_system.folder, "broken.bin"), join(test_system.folder, "<b>part1.bin"), join(test_system.modules, "part2.bin")]);
     await page.locator(".verdicts .bad", { hasText: "broken.bin was refused: broken.bin: the file is damaged" }).waitFor();
     await page.locator(".verdicts .good", { hasText: "<b>part1.bin is Photon system part 1 version 3" }).waitFor();
     await page.locator(".verdicts .good", { hasText: "part2.bin is Photon system part 2 version 3" }).waitFor();
@@ -120,24 +120,24 @@ test("good and broken files are uploaded, missing ones named, needed ones kept",
 });
 
 test("a lost connection is said, and caught up by itself", async () => {
-  await together("open", {}, async (harbour, browser, page) => {
+  await together("open", {}, async (test_system, browser, page) => {
     browser.expected.push(/ERR_CONNECTION|ERR_INCOMPLETE|Failed to load|ERR_EMPTY/);
-    stock(harbour);
-    await browser.enter(harbour);
-    await harbour.kill(harbour.service);
+    stock(test_system);
+    await browser.enter(test_system);
+    await test_system.kill(test_system.service);
     await page.getByText("Connection lost").waitFor();
-    await harbour.start();
-    harbour.launch(1, "--chunk", "1");
+    await test_system.start();
+    test_system.launch(1, "--chunk", "1");
     await page.locator("#connection").waitFor({ state: "hidden", timeout: 30_000 });
     await page.locator("#summary.well").waitFor({ timeout: 60_000 });
   });
 });
 
 test("on a phone nothing is cut off, and the keyboard reaches everything", async () => {
-  await together("approve", { viewport: { width: 360, height: 740 }, colorScheme: "dark" }, async (harbour, browser, page) => {
-    stock(harbour);
-    await browser.enter(harbour);
-    harbour.launch(2, "--chunk", "60");
+  await together("approve", { viewport: { width: 360, height: 740 }, colorScheme: "dark" }, async (test_system, browser, page) => {
+    stock(test_system);
+    await browser.enter(test_system);
+    test_system.launch(2, "--chunk", "60");
     await row(page, 0).getByText("waits for approval").waitFor();
     const views = ["#/fleet", "#/device/000000000000000000000000", "#/firmware", "#/access"];
     for (const view of views) {
@@ -161,8 +161,8 @@ test("on a phone nothing is cut off, and the keyboard reaches everything", async
 });
 
 test("a thousand devices are listed and changed without the page jumping", async () => {
-  await together("open", {}, async (harbour, browser, page) => {
-    await browser.enter(harbour);
+  await together("open", {}, async (test_system, browser, page) => {
+    await browser.enter(test_system);
     // The page's own code with a fleet made up here: what the server sends is tested elsewhere.
     const moved = await page.evaluate(async () => {
       const { fleet } = await import("./state.js");

@@ -1,26 +1,26 @@
 // node tests/browser/screenshots.mjs: takes the pictures of docs/, from a running Drydock with virtual devices.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Browser, Harbour, until } from "./harbour.mjs";
+import { Browser, Harbour, until } from "./test_system.mjs";
 
 const docs = process.argv[2] || "docs";
 mkdirSync(docs, { recursive: true });
-const harbour = new Harbour("approve");
+const test_system = new Harbour("approve");
 try {
-  await harbour.start();
+  await test_system.start();
   const browser = await Browser.open({ viewport: { width: 1100, height: 620 } });
   const page = browser.page;
-  await browser.enter(harbour);
-  harbour.drydock("firmware", "add", join(harbour.modules, "part1.bin"), join(harbour.modules, "part2.bin"));
-  harbour.launch(6, "--chunk", "120");
+  await browser.enter(test_system);
+  test_system.drydock("firmware", "add", join(test_system.modules, "part1.bin"), join(test_system.modules, "part2.bin"));
+  test_system.launch(6, "--chunk", "120");
   const names = ["Boiler room", "Greenhouse 1", "Greenhouse 2", "Gate", "Workshop", "Spare"];
   const ids = names.map((_, i) => i.toString(16).padStart(24, "0"));
   await until(async () => (await page.locator("tbody tr").count()) === 6);
   for (let i = 0; i < 6; ++i) {
-    harbour.drydock("devices", "rename", ids[i], names[i]);
-    if (i < 4) harbour.drydock("devices", "approve", ids[i]);
+    test_system.drydock("devices", "rename", ids[i], names[i]);
+    if (i < 4) test_system.drydock("devices", "approve", ids[i]);
   }
-  harbour.drydock("devices", "hold", ids[3]);
+  test_system.drydock("devices", "hold", ids[3]);
   await page.locator("tr", { hasText: "step 2 of 2" }).first().waitFor({ timeout: 60_000 });
   await page.waitForTimeout(2500);
   const views = { fleet: "#/fleet", device: `#/device/${ids[0]}`, firmware: "#/firmware" };
@@ -35,5 +35,5 @@ try {
   }
   await browser.close();
 } finally {
-  await harbour.close();
+  await test_system.close();
 }

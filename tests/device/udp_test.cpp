@@ -1,6 +1,6 @@
 // UDP devices, whole: handshake, session and updates, over a network that delays, loses and repeats, on a virtual clock.
-#include "appliance/commands.hpp"
-#include "support/harbour.hpp"
+#include "server/commands.hpp"
+#include "support/test_system.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/test/data/monomorphic.hpp>
@@ -11,7 +11,7 @@
 using namespace drydock;
 using namespace drydock::testing;
 using namespace std::chrono_literals;
-using virtual_device::UdpHabits;
+using virtual_device::UdpProfile;
 using virtual_device::UdpOptions;
 
 namespace {
@@ -22,34 +22,34 @@ constexpr std::uint16_t boron = 13;
 // A system part as large as Device OS 3.1's on a Tracker.
 constexpr std::size_t real_size = 505'230;
 
-struct UdpHarbour : Harbour {
+struct UdpSystem : TestSystem {
   const std::vector<Bytes> stuck{module_for(boron, 2, 0, 1100), module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})};
-  void stock_version_6200(std::size_t size = 60'000) {
-    stock(module_for(boron, 4, 1, 6200, {2, 0, 3100}, size), "system-part1.bin");
-    stock(module_for(boron, 2, 0, 3100), "bootloader.bin");
+  void add_version_6200(std::size_t size = 60'000) {
+    add_firmware(module_for(boron, 4, 1, 6200, {2, 0, 3100}, size), "system-part1.bin");
+    add_firmware(module_for(boron, 2, 0, 3100), "bootloader.bin");
   }
   bool said(const std::string& words) const {
     return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
   }
 };
 
-struct Era {
+struct ReleaseCase {
   const char* name;
-  UdpHabits habits;
+  UdpProfile profile;
 };
-std::ostream& operator<<(std::ostream& os, const Era& era) { return os << era.name; }
-const Era eras[] = {{"2.3", UdpHabits::v2_3()}, {"3.3", UdpHabits::v3_3()}, {"6.2", UdpHabits::v6_2()}};
+std::ostream& operator<<(std::ostream& os, const ReleaseCase& release_case) { return os << release_case.name; }
+const ReleaseCase release_cases[] = {{"2.3", UdpProfile::v2_3()}, {"3.3", UdpProfile::v3_3()}, {"6.2", UdpProfile::v6_2()}};
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(udp_devices, UdpHarbour)
+BOOST_FIXTURE_TEST_SUITE(udp_devices, UdpSystem)
 
-BOOST_DATA_TEST_CASE(every_era_is_brought_up_to_date_in_one_session, boost::unit_test::data::make(eras), era) {
-  stock_version_6200();
+BOOST_DATA_TEST_CASE(every_era_is_brought_up_to_date_in_one_session, boost::unit_test::data::make(release_cases), release_case) {
+  add_version_6200();
   UdpOptions options;
-  options.habits = era.habits;
+  options.profile = release_case.profile;
   network().options.delay = 20ms;
-  auto& device = launch_udp(1, stuck, options);
+  auto& device = start_udp_device(1, stuck, options);
   BOOST_REQUIRE(run_until_state(1, "current", 10min));
   BOOST_TEST(device.applied == (Applied{"b0@3100", "s1@6200"}), boost::test_tools::per_element());
   BOOST_TEST(device.handshakes == 1);
@@ -67,10 +67,10 @@ BOOST_DATA_TEST_CASE(a_bad_network_changes_nothing_but_the_time, boost::unit_tes
   network().options.jitter = std::chrono::milliseconds(seed % 3 * 40);
   network().options.loss = 0.1;
   network().options.repeat = 0.05;
-  stock_version_6200();
+  add_version_6200();
   UdpOptions options;
-  options.habits = eras[seed % 3].habits;
-  auto& device = launch_udp(1, stuck, options);
+  options.profile = release_cases[seed % 3].profile;
+  auto& device = start_udp_device(1, stuck, options);
   BOOST_REQUIRE(run_until_state(1, "current", 4h));
   BOOST_TEST(device.flash().version(4, 1).value_or(0) == 6200);
   BOOST_TEST(device.flash().version(2, 0).value_or(0) == 3100);
@@ -78,18 +78,18 @@ BOOST_DATA_TEST_CASE(a_bad_network_changes_nothing_but_the_time, boost::unit_tes
 }
 
 BOOST_AUTO_TEST_CASE(a_compressed_system_part_and_a_combined_file_are_passed_on_as_they_are) {
-  stock(virtual_device::compress(module_for(boron, 4, 1, 6200, {2, 0, 3100}, 60'000)), "system-part1.bin");
-  stock(module_for(boron, 2, 0, 3100), "bootloader.bin");
-  auto& device = launch_udp(1, stuck);
+  add_firmware(virtual_device::compress(module_for(boron, 4, 1, 6200, {2, 0, 3100}, 60'000)), "system-part1.bin");
+  add_firmware(module_for(boron, 2, 0, 3100), "bootloader.bin");
+  auto& device = start_udp_device(1, stuck);
   BOOST_REQUIRE(run_until_state(1, "current", 10min));
   BOOST_TEST(device.applied == (Applied{"b0@3100", "s1@6200"}), boost::test_tools::per_element());
 
-  stock(virtual_device::combine(module_for(boron, 4, 1, 6300, {2, 0, 3100}), virtual_device::compress(module_for(boron, 5, 2, 7, {4, 1, 6300}))), "both.bin");
+  add_firmware(virtual_device::combine(module_for(boron, 4, 1, 6300, {2, 0, 3100}), virtual_device::compress(module_for(boron, 5, 2, 7, {4, 1, 6300}))), "both.bin");
   {
     auto db = database();
-    BOOST_REQUIRE(appliance::commands::add_target(db, *store::load_device(db, id_of(1)), "both.bin").has_value());
+    BOOST_REQUIRE(server::commands::add_target(db, *store::load_device(db, id_of(1)), "both.bin").has_value());
   }
-  world.spawn([this]() -> asio::awaitable<void> { (void)co_await appliance().reload(); });
+  world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().reload(); });
   BOOST_REQUIRE(run_until(10min, [&] { return device.applied.size() == 4; }));
   BOOST_TEST(device.applied.back() == "u2@7");
   BOOST_REQUIRE(run_until_state(1, "current", 10min));
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(a_compressed_system_part_and_a_combined_file_are_passed_on_
 BOOST_AUTO_TEST_CASE(an_idle_device_is_kept_for_days_and_sleeps_behind_changing_addresses) {
   UdpOptions options;
   options.platform = 12;
-  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  auto& device = start_udp_device(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   for (int hour = 0; hour < 48; ++hour) {
     world.advance(1h);
@@ -117,29 +117,29 @@ BOOST_AUTO_TEST_CASE(a_device_that_falls_silent_is_shown_so_and_goes_on_with_its
   UdpOptions options;
   options.platform = 12;
   options.ping_every = 10min;
-  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  auto& device = start_udp_device(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   world.advance(90s);
   BOOST_TEST(row(1).connected);
   world.advance(1min);
   BOOST_TEST(!row(1).connected);
-  BOOST_TEST(appliance().sessions() == 0u);
+  BOOST_TEST(server().sessions() == 0u);
   move(1);
   world.advance(8min);
   BOOST_TEST(row(1).connected);
   BOOST_TEST(device.handshakes == 1);
 }
 
-// The device's own reset, a kill of the appliance, another address: each goes on where the device says, in the same session.
+// The device's own reset, a kill of the server, another address: each goes on where the device says, in the same session.
 BOOST_AUTO_TEST_CASE(an_interrupted_update_goes_on_from_the_devices_offset) {
   const auto image = module_for(boron, 4, 1, 6200, {}, real_size);
-  stock(image, "system-part1.bin");
+  add_firmware(image, "system-part1.bin");
   network().options.delay = 50ms;
   network().options.bits_per_second = 20'000;   // 30 s of the device's memory are some 15 % of the file
   network().options.queue = 16 * 1024;
   UdpOptions options;
   options.state_saved_every = 5s;
-  auto& device = launch_udp(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})}, options);
+  auto& device = start_udp_device(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})}, options);
   bool kill_now = false;
   device.faults.reset_at = real_size * 3 / 10;
   device.faults.call_at = real_size * 6 / 10;
@@ -166,15 +166,15 @@ BOOST_AUTO_TEST_CASE(an_interrupted_update_goes_on_from_the_devices_offset) {
 }
 
 BOOST_AUTO_TEST_CASE(a_restarted_appliance_goes_on_with_the_very_next_datagram) {
-  auto& device = launch_udp(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  auto& device = start_udp_device(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   std::set<std::string> nonces;
   for (int i = 0; i < 5; ++i) {
     kill();
     world.advance(1s);
     restart();
-    BOOST_TEST(hub().sessions() == 1u);
-    BOOST_REQUIRE(run_until(30min, [&] { return appliance().sessions() == 1u; }));
+    BOOST_TEST(demultiplexer().sessions() == 1u);
+    BOOST_REQUIRE(run_until(30min, [&] { return server().sessions() == 1u; }));
     world.advance(10s);
     BOOST_TEST(row(1).connected);
     BOOST_TEST(row(1).state == "current");
@@ -182,17 +182,17 @@ BOOST_AUTO_TEST_CASE(a_restarted_appliance_goes_on_with_the_very_next_datagram) 
   BOOST_TEST(device.handshakes == 1);
 }
 
-// AES-CCM is broken by a nonce that comes twice: none may, whenever the appliance dies.
+// AES-CCM is broken by a nonce that comes twice: none may, whenever the server dies.
 BOOST_AUTO_TEST_CASE(no_sequence_number_is_ever_sent_twice) {
   std::set<std::string> numbers;
   std::size_t repeated = 0;
   constexpr std::uint16_t p2 = 32;
-  stock(module_for(p2, 4, 1, 6200, {}, 1'400'000), "system-part1.bin");   // more chunks than one lease has numbers
+  add_firmware(module_for(p2, 4, 1, 6200, {}, 1'400'000), "system-part1.bin");   // more chunks than one lease has numbers
   network().options.delay = 10ms;
   network().options.bits_per_second = 400'000;
   UdpOptions options;
   options.platform = p2;
-  auto& device = launch_udp(1, {module_for(p2, 4, 1, 5300), module_for(p2, 5, 1, 6, {4, 1, 6200})}, options);
+  auto& device = start_udp_device(1, {module_for(p2, 4, 1, 5300), module_for(p2, 5, 1, 6, {4, 1, 6200})}, options);
   network().server_sends = [&](ByteView datagram) {
     if (datagram.size() > 21 && datagram[0] == 23) repeated += !numbers.insert(to_hex(datagram.subspan(3, 8))).second;
   };
@@ -211,20 +211,20 @@ BOOST_AUTO_TEST_CASE(no_sequence_number_is_ever_sent_twice) {
 BOOST_AUTO_TEST_CASE(what_was_recorded_cannot_be_played_again) {
   std::vector<Bytes> recorded;
   network().seen_by_server = [&](ByteView datagram) { recorded.emplace_back(datagram.begin(), datagram.end()); };
-  auto& device = launch_udp(1, stuck);
+  auto& device = start_udp_device(1, stuck);
   BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
   network().seen_by_server = [](ByteView) {};
-  const auto sessions = appliance().sessions();
+  const auto sessions = server().sessions();
   const transport::UdpEndpoint thief(asio::ip::make_address("10.66.6.6"), 1000);
   const auto before = network().bytes_to_devices;
   for (int round = 0; round < 3; ++round)
     for (auto datagram : recorded) {
-      hub().on_datagram(datagram, thief);
-      world.settle();
+      demultiplexer().on_datagram(datagram, thief);
+      world.run_until_idle();
     }
-  BOOST_TEST(hub().find(*transport::DeviceId::parse(id_of(1)))->address() != thief);
-  BOOST_TEST(hub().handshakes() == 0u);   // the old ClientHello's cookie is for another address
-  BOOST_TEST(appliance().sessions() == sessions);
+  BOOST_TEST(demultiplexer().find(*transport::DeviceId::parse(id_of(1)))->address() != thief);
+  BOOST_TEST(demultiplexer().handshakes() == 0u);   // the old ClientHello's cookie is for another address
+  BOOST_TEST(server().sessions() == sessions);
   BOOST_TEST(network().bytes_to_devices == before);
   world.advance(24h);
   BOOST_TEST(device.handshakes == 1);
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(what_was_recorded_cannot_be_played_again) {
 BOOST_AUTO_TEST_CASE(a_flood_of_spoofed_hellos_leaves_no_trace) {
   std::vector<Bytes> recorded;
   network().seen_by_server = [&](ByteView datagram) { recorded.emplace_back(datagram.begin(), datagram.end()); };
-  (void)launch_udp(1, stuck);
+  (void)start_udp_device(1, stuck);
   BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
   std::size_t received = 0, sent = 0;
   network().server_sends = [&](ByteView datagram) { sent += datagram.size(); };
@@ -242,45 +242,45 @@ BOOST_AUTO_TEST_CASE(a_flood_of_spoofed_hellos_leaves_no_trace) {
     const transport::UdpEndpoint somebody(asio::ip::address_v4(0x0b000000U + static_cast<unsigned>(i)), 5684);
     auto hello = recorded[static_cast<std::size_t>(i) % 2];   // the one without and the one with a cookie
     received += hello.size();
-    hub().on_datagram(hello, somebody);
+    demultiplexer().on_datagram(hello, somebody);
   }
-  world.settle();
+  world.run_until_idle();
   network().server_sends = [](ByteView) {};
-  BOOST_TEST(hub().handshakes() == 0u);
-  BOOST_TEST(hub().sessions() == 1u);
+  BOOST_TEST(demultiplexer().handshakes() == 0u);
+  BOOST_TEST(demultiplexer().sessions() == 1u);
   BOOST_TEST(sent > 0u);
   BOOST_TEST(static_cast<double>(sent) <= 1.5 * static_cast<double>(received));
 }
 
 BOOST_AUTO_TEST_CASE(a_changed_key_is_refused_and_the_session_forgotten) {
-  (void)launch_udp(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  (void)start_udp_device(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   const auto key = row(1).public_key;
   UdpOptions options;
   options.id[11] = 1;
-  auto& thief = launch_udp(2, {}, options);
+  auto& thief = start_udp_device(2, {}, options);
   world.advance(30s);
   BOOST_TEST(thief.handshakes == 1);
-  BOOST_TEST(hub().sessions() == 1u);
+  BOOST_TEST(demultiplexer().sessions() == 1u);
   BOOST_TEST((row(1).public_key == key));
   BOOST_TEST((row(1).changed_key == thief.key().spki()));
   BOOST_TEST(said("came from elsewhere with another key than the one on file"));
-  BOOST_TEST(appliance().sessions() == 1u);   // the real one is still there
+  BOOST_TEST(server().sessions() == 1u);   // the real one is still there
 }
 
 BOOST_AUTO_TEST_CASE(a_device_with_another_servers_key_is_told_apart) {
   UdpOptions options;
   options.server_key = crypto::EcPrivateKey::generate().public_key_spki();
-  auto& device = launch_udp(1, stuck, options);
+  auto& device = start_udp_device(1, stuck, options);
   world.advance(2min);
   BOOST_TEST(!device.connected);
-  BOOST_TEST(appliance().fleet().empty());
+  BOOST_TEST(server().fleet().empty());
   BOOST_TEST(said("it was set up for another server"));
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_is_told_in_words_and_the_device_parked_in_the_end) {
-  stock_version_6200();
-  auto& device = launch_udp(1, stuck);
+  add_version_6200();
+  auto& device = start_udp_device(1, stuck);
   device.faults.says_incomplete = true;
   BOOST_REQUIRE(run_until_state(1, "parked", 2h));
   BOOST_TEST(row(1).state_words.find("(-240)") != std::string::npos);
@@ -288,8 +288,8 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_told_in_words_and_the_device_parked_in_the_end
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_forgets_what_it_took_is_noticed_without_a_hello) {
-  stock_version_6200();
-  auto& device = launch_udp(1, stuck);
+  add_version_6200();
+  auto& device = start_udp_device(1, stuck);
   device.faults.forgets_updates = true;
   BOOST_REQUIRE(run_until_state(1, "parked", 2h));
   BOOST_TEST(row(1).state_words.find("still reports version") != std::string::npos);
@@ -297,12 +297,12 @@ BOOST_AUTO_TEST_CASE(a_device_that_forgets_what_it_took_is_noticed_without_a_hel
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_lost_its_session_makes_a_new_one_and_the_old_is_gone) {
-  stock_version_6200();
-  auto& device = launch_udp(1, stuck);
+  add_version_6200();
+  auto& device = start_udp_device(1, stuck);
   device.faults.forgets_session = true;
   BOOST_REQUIRE(run_until_state(1, "current", 10min));
   BOOST_TEST(device.handshakes == 3);
-  BOOST_TEST(hub().sessions() == 1u);
+  BOOST_TEST(demultiplexer().sessions() == 1u);
   world.advance(5s);
   auto db = database();
   BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM dtls_sessions").getInt() == 1);
@@ -316,11 +316,11 @@ BOOST_AUTO_TEST_CASE(a_device_that_lost_its_session_makes_a_new_one_and_the_old_
 
 // Killed just when a device resets into what it was sent: the first thing it says is that it resumes.
 BOOST_AUTO_TEST_CASE(a_device_that_resumes_while_it_is_called_keeps_its_session) {
-  stock_version_6200();
+  add_version_6200();
   network().options.delay = 50ms;
   UdpOptions options;
   options.reset_time = 10s;
-  auto& device = launch_udp(1, stuck, options);
+  auto& device = start_udp_device(1, stuck, options);
   BOOST_REQUIRE(run_until(5min, [&] { return device.applied.size() == 1; }));
   kill();
   world.advance(9s);
@@ -334,7 +334,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_resumes_while_it_is_called_keeps_its_session)
 BOOST_AUTO_TEST_CASE(a_device_whose_session_is_not_known_any_more_comes_back_by_itself) {
   UdpOptions options;
   options.platform = 12;
-  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  auto& device = start_udp_device(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   kill();
   {
@@ -349,10 +349,10 @@ BOOST_AUTO_TEST_CASE(a_device_whose_session_is_not_known_any_more_comes_back_by_
 
 // It says so once, and not again in a session that goes on.
 BOOST_AUTO_TEST_CASE(updates_that_were_disabled_stay_so_through_a_restart) {
-  stock_version_6200();
+  add_version_6200();
   UdpOptions options;
   options.updates_enabled = false;
-  auto& device = launch_udp(1, stuck, options);
+  auto& device = start_udp_device(1, stuck, options);
   BOOST_REQUIRE(run_until_state(1, "updates_disabled", 1min));
   kill();
   restart();
@@ -363,10 +363,10 @@ BOOST_AUTO_TEST_CASE(updates_that_were_disabled_stay_so_through_a_restart) {
 }
 
 BOOST_AUTO_TEST_CASE(an_update_goes_on_at_once_after_a_restart) {
-  stock(module_for(boron, 4, 1, 6200, {}, 300'000), "system-part1.bin");
+  add_firmware(module_for(boron, 4, 1, 6200, {}, 300'000), "system-part1.bin");
   network().options.delay = 20ms;
   network().options.bits_per_second = 200'000;
-  auto& device = launch_udp(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  auto& device = start_udp_device(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})});
   bool half = false;
   device.faults.call_at = 150'000;
   device.faults.called = [&] { half = true; };
@@ -381,7 +381,7 @@ BOOST_AUTO_TEST_CASE(an_update_goes_on_at_once_after_a_restart) {
 
 // What a device was before its reset says nothing about what it is now, and no plan is made without knowing.
 BOOST_AUTO_TEST_CASE(a_reset_in_the_middle_of_a_question_begins_again_from_the_start) {
-  auto& device = launch_udp(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
+  auto& device = start_udp_device(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   kill();
   device.faults.resets_when_asked = true;   // asked only in a session that goes on without a Hello
@@ -400,13 +400,13 @@ BOOST_AUTO_TEST_CASE(sessions_outlive_every_jump_of_the_clock) {
   Clock::manual_wall_jump = -19'675 * day;
   UdpOptions options;
   options.platform = 12;
-  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  auto& device = start_udp_device(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   for (const auto jump : {std::int64_t{0}, -day, 400 * day, -19'675 * day}) {
     kill();
     Clock::manual_wall_jump = jump;
     restart();
-    BOOST_TEST(hub().sessions() == 1u);
+    BOOST_TEST(demultiplexer().sessions() == 1u);
     world.advance(2min);
     BOOST_TEST(row(1).connected);
   }
@@ -415,10 +415,10 @@ BOOST_AUTO_TEST_CASE(sessions_outlive_every_jump_of_the_clock) {
 
 // Of a device that nobody approved nothing is written but its first row, its session neither; from its approval on it is kept.
 BOOST_AUTO_TEST_CASE(a_session_is_written_down_from_its_approval_on) {
-  configuration.policy = appliance::Policy::approve;
+  configuration.policy = state::Policy::approve;
   UdpOptions options;
   options.platform = 12;
-  auto& device = launch_udp(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
+  auto& device = start_udp_device(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
   BOOST_REQUIRE(run_until_state(1, "awaiting_approval", 1min));
   world.advance(5min);
   const auto sessions = [this] { auto db = database(); return db.sql().execAndGet("SELECT count(*) FROM dtls_sessions").getInt(); };
@@ -441,9 +441,9 @@ BOOST_AUTO_TEST_CASE(two_udp_devices_with_one_id_are_told) {
   options.id[11] = 1;
   const std::vector<Bytes> modules{module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})};
   const Bytes key(32, 7);
-  (void)launch_udp(1, modules, options, key);
+  (void)start_udp_device(1, modules, options, key);
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
-  (void)launch_udp(2, modules, options, key);
+  (void)start_udp_device(2, modules, options, key);
   BOOST_TEST(run_until(1h, [&] { return said("two devices have this id and key"); }));
 }
 

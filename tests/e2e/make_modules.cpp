@@ -1,6 +1,6 @@
 // make_modules FOLDER [SIZE]: writes a few modules, for tests that run the real binary.
 #include "firmware/files.hpp"
-#include "virtual_device/firmware_maker.hpp"
+#include "virtual_device/module_builder.hpp"
 
 #include <cstdlib>
 
@@ -9,19 +9,19 @@ int main(int argc, char** argv) {
   if (argc < 2) return 2;
   const std::filesystem::path folder = argv[1];
   std::filesystem::create_directories(folder);
-  virtual_device::ModuleRecipe part1;
+  virtual_device::ModuleSpec part1;
   part1.version = 3;
-  virtual_device::ModuleRecipe part2;
+  virtual_device::ModuleSpec part2;
   part2.index = 2;
   part2.version = 3;
   part2.needs1 = {4, 1, 3};
   if (argc > 2) part1.size = part2.size = static_cast<std::size_t>(std::atoi(argv[2]));
-  virtual_device::ModuleRecipe application;
+  virtual_device::ModuleSpec application;
   application.function = 5;
   application.version = 6;
   application.needs1 = {4, 2, 3};
   // For the virtual Borons.
-  virtual_device::ModuleRecipe boron = part1;
+  virtual_device::ModuleSpec boron = part1;
   boron.platform = 13;
   boron.version = 6200;
   boron.start = 0x30000;

@@ -5,7 +5,7 @@
 #include "firmware/files.hpp"
 #include "transport/tcp_stream.hpp"
 #include "support/worst_describe.hpp"
-#include "virtual_device/firmware_maker.hpp"
+#include "virtual_device/module_builder.hpp"
 #include "virtual_device/virtual_device.hpp"
 
 #include <CLI/CLI.hpp>
@@ -28,12 +28,12 @@ struct Order {
   int chunk = 20;       ///< milliseconds for writing one chunk
   int pause = 100;      ///< milliseconds for erasing, resetting and reconnecting each
   bool fast = false;    ///< all of them, not every second one
-  bool hostile = false; ///< each with a Describe as costly as 11 kB can be, posted again and again; they stay until patience ends
+  bool hostile = false; ///< each with a Describe as costly as 11 kB can be, posted again and again; they run_session until patience ends
   int sources = 1;      ///< loopback addresses that they come from in turn
 };
 
-Bytes module(std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleRecipe::Needs needs) {
-  virtual_device::ModuleRecipe recipe;
+Bytes module(std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleSpec::Needs needs) {
+  virtual_device::ModuleSpec recipe;
   recipe.function = function;
   recipe.index = index;
   recipe.version = version;
@@ -47,7 +47,7 @@ public:
 
   bool run() {
     const auto server_key = *firmware::read_file(order_.key, 4096);
-    for (int i = 0; i < order_.count; ++i) launch(i, server_key);
+    for (int i = 0; i < order_.count; ++i) start_device(i, server_key);
     asio::co_spawn(loop_, watch(), [this](std::exception_ptr e) {
       if (e) std::rethrow_exception(e);
       loop_.stop();
@@ -60,7 +60,7 @@ public:
   }
 
 private:
-  void launch(int number, const Bytes& server_key) {
+  void start_device(int number, const Bytes& server_key) {
     virtual_device::Options options;
     options.id[11] = static_cast<std::uint8_t>(number);
     options.id[10] = static_cast<std::uint8_t>(number >> 8);
@@ -68,7 +68,7 @@ private:
     options.server_key = server_key;
     options.takes_fast_ota = order_.fast || number % 2 == 0;
     options.erase_time = options.reset_time = options.reconnect_time = std::chrono::milliseconds(order_.pause);
-    options.chunk_time = std::chrono::milliseconds(order_.chunk);
+    options.chunk_timeout = std::chrono::milliseconds(order_.chunk);
     virtual_device::Flash flash(6);
     flash.put(module(4, 1, 1, {}));
     flash.put(module(4, 2, 1, {4, 1, 1}));
@@ -81,7 +81,7 @@ private:
     virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> { return connect(number); };
     asio::co_spawn(loop_, devices_.back()->run(dial), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
   }
-  // A crowd has one key for every four of them: making a thousand takes minutes.
+  // Many has one key for every four of them: making a thousand takes minutes.
   virtual_device::DeviceKey key_of(int number) {
     if (!order_.hostile || number % 4 == 0) pem_ = crypto::RsaPrivateKey::generate(1024).to_pem();
     return virtual_device::DeviceKey::from_pem(Bytes(pem_.begin(), pem_.end()));

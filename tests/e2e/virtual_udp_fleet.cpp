@@ -4,7 +4,7 @@
 #include "base/asio_tokens.hpp"
 #include "firmware/files.hpp"
 #include "transport/udp_socket.hpp"
-#include "virtual_device/firmware_maker.hpp"
+#include "virtual_device/module_builder.hpp"
 #include "virtual_device/udp_device.hpp"
 
 #include <CLI/CLI.hpp>
@@ -26,15 +26,15 @@ struct Order {
   int first = 0;        ///< number of the first, for its id
   int patience = 60;    ///< seconds
   int every = 0;        ///< milliseconds between one and the next
-  int idle = 0;         ///< seconds for which they only stay connected, when all are
+  int idle = 0;         ///< seconds for which they only run_session connected, when all are
   int needs = 6200;     ///< system part 1 that the application needs
   int has = 3103;       ///< and what there is
   int speed = 0;        ///< kB/s of each device's link towards it; 0: as fast as it comes
   bool chunked = false; ///< as 2.3 did, instead of protocol v3
 };
 
-Bytes module(std::uint8_t function, std::uint8_t index, int version, virtual_device::ModuleRecipe::Needs needs) {
-  virtual_device::ModuleRecipe recipe;
+Bytes module(std::uint8_t function, std::uint8_t index, int version, virtual_device::ModuleSpec::Needs needs) {
+  virtual_device::ModuleSpec recipe;
   recipe.platform = 13;
   recipe.function = function;
   recipe.index = index;
@@ -70,13 +70,13 @@ public:
   }
 
 private:
-  void launch(int number, const Bytes& server_key) {
+  void start_device(int number, const Bytes& server_key) {
     virtual_device::UdpOptions options;
     options.id[10] = static_cast<std::uint8_t>(number >> 8);
     options.id[11] = static_cast<std::uint8_t>(number);
     options.server_key = server_key;
     options.seed = static_cast<unsigned>(number);
-    if (order_.chunked) options.habits = virtual_device::UdpHabits::v2_3();
+    if (order_.chunked) options.profile = virtual_device::UdpProfile::v2_3();
     virtual_device::Flash flash(13);
     flash.put(module(4, 1, order_.has, {}));
     flash.put(module(5, 2, 6, {4, 1, static_cast<std::uint16_t>(order_.needs)}));
@@ -114,7 +114,7 @@ private:
   asio::awaitable<void> watch(Bytes server_key) {
     Timer pause(loop_);
     for (int i = 0; i < order_.count; ++i) {
-      launch(order_.first + i, server_key);
+      start_device(order_.first + i, server_key);
       if (order_.every == 0) continue;
       pause.expires_after(std::chrono::milliseconds(order_.every));
       (void)co_await pause.async_wait(as_result);

@@ -1,6 +1,6 @@
-// Everything that reads what a stranger, a device or a person sends, one libFuzzer target each (FUZZ_TARGET chooses).
+// Everything that reads what a client, a device or a person sends, one libFuzzer target each (FUZZ_TARGET chooses).
 // A target must not crash, leak or exceed its limits; where there is an encoder, what was accepted must come back.
-#include "appliance/configuration.hpp"
+#include "state/configuration.hpp"
 #include "base/limits.hpp"
 #include "coap/block.hpp"
 #include "coap/message.hpp"
@@ -11,9 +11,9 @@
 #include "firmware/module_file.hpp"
 #include "target.hpp"
 #include "transfer/chunked_messages.hpp"
-#include "transfer/verdict.hpp"
-#include "transport/lightssl_frames.hpp"
-#include "transport/lightssl_handshake.hpp"
+#include "transfer/image_check.hpp"
+#include "transport/lightssl/frames.hpp"
+#include "transport/lightssl/handshake.hpp"
 
 namespace {
 
@@ -25,12 +25,12 @@ using namespace drydock;
   require(message->options.size() <= limits::options_per_message);
   const auto again = coap::decode(coap::encode(*message));
   require(again && *again == *message);
-  (void)device::subject_of(*message);
+  (void)device::request_type(*message);
   (void)device::parse_event(*message);
   (void)device::parse_hello(message->payload);
   (void)device::goodbye_words(message->payload);
   (void)transfer::missed_chunks(*message, 100);
-  (void)transfer::read_verdict(message->payload);
+  (void)transfer::parse_image_check(message->payload);
   (void)coap::find_block(*message, coap::option::block1);
 }
 
@@ -52,9 +52,9 @@ using namespace drydock;
 }
 
 [[maybe_unused]] void fuzz_claim(ByteView input) {
-  const auto claim = transport::lightssl::read_claim(input, input.first(std::min<std::size_t>(input.size(), 40)));
-  if (!claim) return;
-  const auto key = crypto::RsaPublicKey::from_spki(claim->public_key);
+  const auto identity = transport::lightssl::parse_handshake(input, input.first(std::min<std::size_t>(input.size(), 40)));
+  if (!identity) return;
+  const auto key = crypto::RsaPublicKey::from_spki(identity->public_key);
   if (key) (void)key->modulus();
 }
 
@@ -80,7 +80,7 @@ using namespace drydock;
   (void)firmware::check(*module);
 }
 
-[[maybe_unused]] void fuzz_configuration(ByteView input) { (void)appliance::parse_configuration(text_of(input), "fuzz"); }
+[[maybe_unused]] void fuzz_configuration(ByteView input) { (void)state::parse_configuration(text_of(input), "fuzz"); }
 
 }  // namespace
 

@@ -2,9 +2,9 @@
 #include "coap/reliability.hpp"
 #include "device/messages.hpp"
 #include "target.hpp"
-#include "transfer/flight.hpp"
-#include "transfer/v3_messages.hpp"
-#include "transport/dtls_handshake.hpp"
+#include "transfer/chunk_pacer.hpp"
+#include "transfer/ota_v3_messages.hpp"
+#include "transport/dtls/handshake.hpp"
 
 #include <set>
 
@@ -74,7 +74,7 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
     while (const auto message = reassembly.take()) {
       if (const auto hello = dtls::parse_client_hello(message->body)) {
         require(hello->random.size() == dtls::random_size && hello->cookie.size() <= 255);
-        (void)hello->objection();
+        (void)hello->unsupported_reason();
       }
       (void)dtls::parse_certificate(message->body);
       (void)dtls::parse_certificate_verify(message->body);
@@ -86,7 +86,7 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
 // What the server draws and signs, then datagrams, each behind its length: the seeds hold the recorded handshake.
 [[maybe_unused]] void fuzz_dtls_handshake(ByteView bytes) {
   Input input(bytes);
-  dtls::Draw draw;
+  dtls::HandshakeRandom draw;
   input.fill(draw.random);
   input.fill(draw.scalar);
   input.fill(draw.connection_id);
@@ -106,7 +106,7 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
       (void)server.session().seal(dtls::ContentType::application_data, {});
     }
   }
-  (void)server.flight_again();
+  (void)server.retransmit_flight();
 }
 
 // Who holds the keys says anything, in any order and as often as it likes. Each record counts at most once, and what is in
@@ -129,13 +129,13 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
     const auto number = dtls::in_epoch(epoch, sequence);
     const auto keys = known_keys();
     const bool uses_id = (how & 4) == 0;
-    auto datagram = uses_id ? record_with_id((how & 8) != 0 ? dtls::ContentType::moved : dtls::ContentType::connection_id, number, content, inner, how >> 4)
+    auto datagram = uses_id ? record_with_id((how & 8) != 0 ? dtls::ContentType::resumed : dtls::ContentType::connection_id, number, content, inner, how >> 4)
                             : dtls::sealed_record(inner, number, content, {keys.client, keys.client_iv});
     const bool forged = (how & 0x30) == 0x30;
     if (forged) datagram[static_cast<std::uint8_t>(step) % datagram.size()] ^= how & 1 ? 0x80 : 0x01;
     ByteView rest = datagram;
     const auto record = dtls::take_record(rest);
-    const bool looks_like_one_with_id = !uses_id && (inner == dtls::ContentType::connection_id || inner == dtls::ContentType::moved);
+    const bool looks_like_one_with_id = !uses_id && (inner == dtls::ContentType::connection_id || inner == dtls::ContentType::resumed);
     if (!record) {
       require(forged || looks_like_one_with_id);
       continue;
@@ -154,7 +154,7 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
     const auto message = coap::decode(received->content);
     if (!message) continue;
     now += std::chrono::milliseconds(how);
-    (void)device::subject_of(*message);
+    (void)device::request_type(*message);
     if (reliability.received(*message, now).handle) {
       auto answer = coap::empty_acknowledgement(message->id);
       if (how % 3 == 0) answer.type = coap::Type::confirmable;
@@ -175,16 +175,16 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
   Input input(bytes);
   Clock::time_point now{};
   const std::size_t chunks = 1 + input.number() % 2000;
-  transfer::Flight flight(chunks, 1 + input.byte(), now);
+  transfer::ChunkPacer flight(chunks, 1 + input.byte(), now);
   std::size_t in_order = 0;
   while (!input.empty()) {
     switch (input.byte() % 4) {
       case 0: now += std::chrono::milliseconds(input.byte()); break;
-      case 1: now = std::clamp(flight.wake_at(), now, now + 1h); break;
+      case 1: now = std::clamp(flight.next_wakeup(), now, now + 1h); break;
       case 2: {
         transfer::ChunksReceived report;
         report.in_order = input.number();
-        for (int n = input.byte() % 16; n > 0; --n) report.beyond.push_back(report.in_order + input.byte());
+        for (int n = input.byte() % 16; n > 0; --n) report.out_of_order.push_back(report.in_order + input.byte());
         flight.received(report, now);
         break;
       }
@@ -202,7 +202,7 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
       require(*chunk < chunks && *chunk >= flight.in_order());
     }
     require(flight.in_order() >= in_order && flight.in_order() <= chunks);
-    require(flight.complete() || flight.wake_at() > Clock::time_point{} || now == Clock::time_point{});
+    require(flight.complete() || flight.next_wakeup() > Clock::time_point{} || now == Clock::time_point{});
     in_order = flight.in_order();
   }
 }

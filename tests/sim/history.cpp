@@ -1,13 +1,13 @@
 #include "sim/history.hpp"
 
-#include "appliance/appliance.hpp"
+#include "server/device_server.hpp"
 #include "base/temporary_folder.hpp"
 #include "device/session.hpp"
 #include "sim/disk.hpp"
-#include "sim/ledger.hpp"
+#include "sim/durability_check.hpp"
 #include "sim/plain_channel.hpp"
 #include "store/modules.hpp"
-#include "support/harbour.hpp"
+#include "support/test_system.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <cstdio>
@@ -16,7 +16,7 @@ namespace drydock::sim {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::World;
+using testing::SimulatedWorld;
 using virtual_device::Release;
 using virtual_device::VirtualDevice;
 
@@ -24,11 +24,11 @@ using virtual_device::VirtualDevice;
 constexpr auto horizon = 6h;
 
 // Firmware files are the same in every history and written once for the whole run.
-class Shelf {
+class SharedModules {
   TemporaryFolder folder_;
 
 public:
-  Shelf() : folder_(), files(folder_.path()) {
+  SharedModules() : folder_(), files(folder_.path()) {
     using testing::bootloader, testing::system_part;
     add(bootloader(3));
     for (const std::uint16_t v : {2, 3, 4}) {
@@ -37,18 +37,18 @@ public:
     }
   }
   firmware::ModuleFiles files;
-  std::vector<firmware::StockedModule> modules;
+  std::vector<firmware::LibraryModule> modules;
 
 private:
   void add(const Bytes& file) {
-    const auto appraised = appliance::appraise(file, "sim.bin");
-    (void)files.save(appraised->module.sha256, appraised->content);
-    modules.push_back(appraised->module);
+    const auto validated = server::validate_module(file, "sim.bin");
+    (void)files.save(validated->module.sha256, validated->content);
+    modules.push_back(validated->module);
   }
 };
 
-Shelf& shelf() {
-  static Shelf the_shelf;
+SharedModules& shared_modules() {
+  static SharedModules the_shelf;
   return the_shelf;
 }
 
@@ -65,16 +65,16 @@ const Bytes& fresh_database() {
 class History {
 public:
   History(std::uint32_t seed, const sim::Plan& plan) : world_(seed), dice_(seed * 2654435761U + 1), disk_(seed), plan_(plan) {
-    configuration_.policy = appliance::Policy::open;
+    configuration_.policy = state::Policy::open;
     configuration_.concurrent_updates = 1 + static_cast<int>(roll(3));
     link_.delay_max = std::chrono::milliseconds(roll(3) == 0 ? roll(300) : 0);
     link_.piece_max = roll(4) == 0 ? 50 : 100'000;
     severs_ = roll(3) == 0;
     disk_.put("drydock.db", fresh_database());
     open_database();
-    for (const auto& module : shelf().modules)
+    for (const auto& module : shared_modules().modules)
       if (module.key.function == firmware::Function::bootloader || module.version < 4 || roll(2) == 0) store::add_module(*db_, module, 0);
-    modules_stocked_ = store::load_catalogue(*db_).size();
+    modules_stocked_ = store::load_library(*db_).size();
     if (plan.forget_attempts) plant_forgotten_attempts();
   }
 
@@ -82,7 +82,7 @@ public:
     const auto began = Clock::now();
     switch_on();
     const auto count = 1 + roll(3);
-    for (std::size_t i = 0; i < count; ++i) launch(static_cast<int>(i) + 1);
+    for (std::size_t i = 0; i < count; ++i) start_device(static_cast<int>(i) + 1);
     for (std::size_t i = roll(5); i > 0 && violation_.empty(); --i) {
       if (roll(3) == 0) disk_fault();
       else power_cut();
@@ -112,7 +112,7 @@ private:
     db_.reset();
     db_ = std::make_shared<store::Database>(store::Database::open("drydock.db", store::Access::read_write, Disk::vfs_name));
     const auto whole = db_->sql().execAndGet("PRAGMA integrity_check").getString();
-    if (whole != "ok") complain("the database is damaged: " + whole);
+    if (whole != "ok") print_error("the database is damaged: " + whole);
   }
 
   // As a supervisor does it: until it starts.
@@ -122,7 +122,7 @@ private:
       stop();
       world_.advance(1s);
     }
-    complain("the appliance does not start any more");
+    print_error("the appliance does not start any more");
   }
   bool start() {
     try {
@@ -130,25 +130,25 @@ private:
     } catch (const store::StoreError&) {
       return false;
     }
-    if (const auto lost = ledger_.open(*db_, last_end_); !lost.empty()) complain(lost);
+    if (const auto lost = ledger_.open(*db_, last_end_); !lost.empty()) print_error(lost);
     writer_ = store::Writer::on_loop(db_, world_.loop.get_executor());
-    appliance::Services services{world_.loop, *writer_, shelf().files, testing::server_key(), world_.random, crypto::Workshop()};
-    appliance_ = std::make_unique<appliance::Appliance>(std::move(services), configuration_);
+    server::Services services{world_.loop, *writer_, shared_modules().files, testing::server_key(), world_.random, crypto::Workers()};
+    server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
     bool started = false;
-    world_.spawn([this, &started]() -> asio::awaitable<void> { started = (co_await appliance_->start()).has_value(); });
-    world_.settle();
+    world_.spawn([this, &started]() -> asio::awaitable<void> { started = (co_await server_->start()).has_value(); });
+    world_.run_until_idle();
     serving_ = started;
     return started;
   }
   void stop() {
     serving_ = false;
-    if (appliance_) appliance_->stop();
+    if (server_) server_->stop();
     for (const auto& stream : open_) stream->close();
     world_.advance_until(30s, [this] { return open_.empty(); });
-    if (!open_.empty()) complain("sessions are left after a power cut");
-    appliance_.reset();
+    if (!open_.empty()) print_error("sessions are left after a power cut");
+    server_.reset();
     writer_.reset();
-    world_.settle();
+    world_.run_until_idle();
     db_.reset();
   }
 
@@ -161,13 +161,13 @@ private:
     disk_.lose_power_at(0);
     ledger_.close(*db_);
     stop();
-    last_end_ = roll(2) == 0 ? Ledger::After::kill : Ledger::After::power_cut;
-    if (last_end_ == Ledger::After::kill) disk_.restart_process();
+    last_end_ = roll(2) == 0 ? DurabilityCheck::After::kill : DurabilityCheck::After::power_cut;
+    if (last_end_ == DurabilityCheck::After::kill) disk_.restart_process();
     else disk_.restart_machine();
     switch_on();
   }
 
-  // A full or failing disk that gets well again, while the appliance goes on.
+  // A full or failing disk that gets well again, while the server goes on.
   void disk_fault() {
     ++outcome_.disk_faults;
     disk_.fail(disk_.operations() + roll(100), 1 + roll(60), roll(2) == 0 ? Disk::Fault::full : Disk::Fault::broken);
@@ -182,7 +182,7 @@ private:
     ++outcome_.clock_jumps;
   }
 
-  void launch(int number) {
+  void start_device(int number) {
     virtual_device::Options options;
     options.id[11] = static_cast<std::uint8_t>(number);
     options.plain = true;
@@ -193,7 +193,7 @@ private:
     // One that answers each chunk so late that it never comes to an end.
     if (roll(30) == 0) {
       options.takes_fast_ota = false;
-      options.chunk_time = 55s;
+      options.chunk_timeout = 55s;
     }
     virtual_device::Flash flash(6);
     const auto part1 = static_cast<std::uint16_t>(1 + roll(3));
@@ -248,11 +248,11 @@ private:
     open_.push_back(server);
     world_.spawn([this, server, number]() -> asio::awaitable<void> {
       const auto executor = co_await asio::this_coro::executor;
-      transport::Claim claim;
-      claim.id.bytes[11] = static_cast<std::uint8_t>(number);
-      claim.public_key = device_public_key();
+      transport::DeviceIdentity identity;
+      identity.id.bytes[11] = static_cast<std::uint8_t>(number);
+      identity.public_key = device_public_key();
       PlainChannel channel(executor, *server);
-      (void)co_await device::stay(channel, claim, *appliance_);
+      (void)co_await device::run_session(channel, identity, *server_);
       server->close();
       std::erase(open_, server);
     });
@@ -267,11 +267,11 @@ private:
     if (!open_.empty()) open_[roll(open_.size())]->close();
   }
 
-  const appliance::FleetMember* member(std::size_t index) const {
+  const server::DeviceEntry* member(std::size_t index) const {
     transport::DeviceId id;
     id.bytes[11] = static_cast<std::uint8_t>(index + 1);
-    const auto found = appliance_->fleet().find(id);
-    return found == appliance_->fleet().end() ? nullptr : &found->second;
+    const auto found = server_->fleet().find(id);
+    return found == server_->fleet().end() ? nullptr : &found->second;
   }
   bool at_rest(std::size_t index) const {
     const auto* m = member(index);
@@ -289,18 +289,18 @@ private:
       const auto& device = *devices_[i];
       const auto* m = member(i);
       const std::string name = "device " + std::to_string(i + 1);
-      if (!at_rest(i)) complain(name + " is neither current nor parked: " + (m ? m->row.state + ", " + m->row.state_words : "unknown"));
-      else if (m->row.state != "current" && m->row.state_words.empty()) complain(name + " is parked without a reason");
+      if (!at_rest(i)) print_error(name + " is neither current nor parked: " + (m ? m->row.state + ", " + m->row.state_words : "unknown"));
+      else if (m->row.state != "current" && m->row.state_words.empty()) print_error(name + " is parked without a reason");
       // Of a device that lies nobody knows what it needs.
       if (device.faults.pretended || device.faults.describes) continue;
       for (const auto& [file, count] : device.received_files)
-        if (count > planning::sends_allowed) complain(name + " was sent a file " + std::to_string(count) + " times within a day");
-      if (std::find(device.verdicts.begin(), device.verdicts.end(), -1340) != device.verdicts.end()) complain(name + " was sent a module whose dependencies it did not meet");
+        if (count > planning::max_sends) print_error(name + " was sent a file " + std::to_string(count) + " times within a day");
+      if (std::find(device.verdicts.begin(), device.verdicts.end(), -1340) != device.verdicts.end()) print_error(name + " was sent a module whose dependencies it did not meet");
       // One that reverts may have done so just now.
-      if (at_rest(i) && m->row.state == "current" && device.flash().safe_mode() && !device.ever_reverts) complain(name + " is called current and is in safe mode");
+      if (at_rest(i) && m->row.state == "current" && device.flash().safe_mode() && !device.ever_reverts) print_error(name + " is called current and is in safe mode");
     }
-    if (store::load_devices(*db_).size() != devices_.size()) complain("a device's row is lost");
-    if (store::load_catalogue(*db_).size() != modules_stocked_) complain("a module's row is lost");
+    if (store::load_devices(*db_).size() != devices_.size()) print_error("a device's row is lost");
+    if (store::load_library(*db_).size() != modules_stocked_) print_error("a module's row is lost");
   }
 
   void leave() {
@@ -309,24 +309,24 @@ private:
     stop();
   }
 
-  void complain(const std::string& words) {
+  void print_error(const std::string& words) {
     if (violation_.empty()) violation_ = words;
   }
 
-  World world_;
+  SimulatedWorld world_;
   std::mt19937 dice_;
   Disk disk_;
   std::shared_ptr<store::Database> db_;
   sim::Plan plan_;
   Outcome outcome_;
-  appliance::Configuration configuration_;
+  state::Configuration configuration_;
   testing::LinkOptions link_;
   std::unique_ptr<store::Writer> writer_;
-  std::unique_ptr<appliance::Appliance> appliance_;
+  std::unique_ptr<server::DeviceServer> server_;
   std::vector<std::unique_ptr<VirtualDevice>> devices_;
   std::vector<std::shared_ptr<transport::ByteStream>> open_;
-  Ledger ledger_;
-  Ledger::After last_end_ = Ledger::After::kill;
+  DurabilityCheck ledger_;
+  DurabilityCheck::After last_end_ = DurabilityCheck::After::kill;
   bool serving_ = false;
   bool severs_ = false;
   int severed_ = 0;
@@ -340,7 +340,7 @@ Outcome run_history(std::uint32_t seed, const Plan& plan) {
   log::set_sink([tell = plan.tell](log::Level, std::string_view line) {
     if (tell) std::printf("  %8.1f  %.*s\n", std::chrono::duration<double>(Clock::now().time_since_epoch()).count() - 3600, static_cast<int>(line.size()), line.data());
   });
-  (void)shelf();
+  (void)shared_modules();
   (void)fresh_database();
   History history(seed, plan);
   return history.run();

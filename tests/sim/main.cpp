@@ -11,7 +11,7 @@ using namespace drydock;
 
 namespace {
 
-struct Tally {
+struct Totals {
   std::uint32_t histories = 0;
   double virtual_seconds = 0;
   std::uint64_t images = 0;
@@ -22,24 +22,24 @@ struct Tally {
   bool failed = false;
 };
 
-Tally run(std::uint32_t first, std::uint32_t step, std::uint32_t end, const sim::Plan& plan) {
-  Tally tally;
+Totals run(std::uint32_t first, std::uint32_t step, std::uint32_t end, const sim::Plan& plan) {
+  Totals totals;
   for (auto seed = first; seed < end; seed += step) {
     const auto outcome = sim::run_history(seed, plan);
-    ++tally.histories;
-    tally.virtual_seconds += std::chrono::duration<double>(outcome.virtual_time).count();
-    tally.images += outcome.images;
-    tally.power_cuts += outcome.power_cuts;
-    tally.disk_faults += outcome.disk_faults;
-    tally.clock_jumps += outcome.clock_jumps;
+    ++totals.histories;
+    totals.virtual_seconds += std::chrono::duration<double>(outcome.virtual_time).count();
+    totals.images += outcome.images;
+    totals.power_cuts += outcome.power_cuts;
+    totals.disk_faults += outcome.disk_faults;
+    totals.clock_jumps += outcome.clock_jumps;
     if (outcome.violation.empty()) continue;
     fmt::print("seed {}: {}\n", seed, outcome.violation);
     std::fflush(stdout);
-    tally.failed = true;
-    tally.failed_seed = seed;
+    totals.failed = true;
+    totals.failed_seed = seed;
     break;
   }
-  return tally;
+  return totals;
 }
 
 }  // namespace
@@ -62,29 +62,29 @@ int main(int argc, char** argv) {
     int ends[2];
     if (::pipe(ends) != 0) return 2;
     if (::fork() == 0) {
-      const auto tally = run(first + w, workers, first + seeds, plan);
-      if (::write(ends[1], &tally, sizeof tally) != sizeof tally) ::_exit(2);
+      const auto totals = run(first + w, workers, first + seeds, plan);
+      if (::write(ends[1], &totals, sizeof totals) != sizeof totals) ::_exit(2);
       std::fflush(stdout);
       ::_exit(0);
     }
     ::close(ends[1]);
     results.push_back(ends[0]);
   }
-  Tally all;
+  Totals all;
   for (const int end : results) {
-    Tally tally;
-    if (::read(end, &tally, sizeof tally) != sizeof tally) {
+    Totals totals;
+    if (::read(end, &totals, sizeof totals) != sizeof totals) {
       fmt::print("a worker ended without a result\n");
       all.failed = true;
       continue;
     }
-    all.histories += tally.histories;
-    all.virtual_seconds += tally.virtual_seconds;
-    all.images += tally.images;
-    all.power_cuts += tally.power_cuts;
-    all.disk_faults += tally.disk_faults;
-    all.clock_jumps += tally.clock_jumps;
-    all.failed |= tally.failed;
+    all.histories += totals.histories;
+    all.virtual_seconds += totals.virtual_seconds;
+    all.images += totals.images;
+    all.power_cuts += totals.power_cuts;
+    all.disk_faults += totals.disk_faults;
+    all.clock_jumps += totals.clock_jumps;
+    all.failed |= totals.failed;
   }
   while (::wait(nullptr) > 0) {
   }

@@ -1,7 +1,7 @@
 // CoAP messages in plain frames: what a simulation of ten thousand histories uses instead of RSA and AES.
 #pragma once
 
-#include "base/watchdog.hpp"
+#include "base/deadline_timer.hpp"
 #include "transport/byte_stream.hpp"
 #include "transport/channel.hpp"
 
@@ -24,10 +24,10 @@ public:
         buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(2 + length));
         co_return message;
       }
-      if (closed_) co_return failure(Kind::closed, "the connection was closed");
-      if (std::exchange(interrupted_, false)) co_return failure(Kind::interrupted, "interrupted");
-      if (Clock::now() >= deadline) co_return failure(Kind::timed_out, "nothing came in time");
-      watchdog_.watch(deadline);
+      if (closed_) co_return failure(ErrorKind::closed, "the connection was closed");
+      if (std::exchange(interrupted_, false)) co_return failure(ErrorKind::interrupted, "interrupted");
+      if (Clock::now() >= deadline) co_return failure(ErrorKind::timed_out, "nothing came in time");
+      watchdog_.set(deadline);
       reading_ = true;
       const auto read = co_await stream_.read_some(chunk);
       reading_ = false;
@@ -35,16 +35,16 @@ public:
       append(buffer_, ByteView(chunk).first(read.size));
     }
   }
-  asio::awaitable<Result<void>> send(const coap::Message& message, transport::Then) override {
+  asio::awaitable<Result<void>> send(const coap::Message& message, transport::Flush) override {
     const auto bytes = coap::encode(message);
     Bytes frame;
     put_be16(frame, static_cast<std::uint16_t>(bytes.size()));
     append(frame, bytes);
-    if (closed_) co_return failure(Kind::closed, "the connection was closed");
+    if (closed_) co_return failure(ErrorKind::closed, "the connection was closed");
     const auto error = co_await stream_.write_all(frame);
     if (error) {
       closed_ = true;
-      co_return failure(Kind::closed, "the connection was closed");
+      co_return failure(ErrorKind::closed, "the connection was closed");
     }
     co_return Result<void>{};
   }
@@ -62,7 +62,7 @@ public:
 
 private:
   transport::ByteStream& stream_;
-  Watchdog watchdog_;
+  DeadlineTimer watchdog_;
   Bytes buffer_;
   bool reading_ = false;
   bool interrupted_ = false;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "support/world.hpp"
-#include "transport/dtls_channel.hpp"
+#include "transport/dtls/channel.hpp"
 
 #include <functional>
 #include <map>
@@ -24,7 +24,7 @@ struct NetworkOptions {
 
 class Network {
 public:
-  explicit Network(World& world) : world_(world) {}
+  explicit Network(SimulatedWorld& world) : world_(world) {}
 
   NetworkOptions options;
   bool server_is_down = false;
@@ -86,7 +86,7 @@ private:
     }
   }
 
-  World& world_;
+  SimulatedWorld& world_;
   Clock::time_point last_{};
   std::map<int, End> ends_;
 };

@@ -30,14 +30,14 @@ private:
   std::mt19937 engine_;
 };
 
-class World {
+class SimulatedWorld {
 public:
-  explicit World(unsigned seed = 1) : random(seed) {
+  explicit SimulatedWorld(unsigned seed = 1) : random(seed) {
     Clock::manual = true;
     Clock::manual_now = Clock::time_point{std::chrono::hours(1)};
     Clock::manual_wall_jump = 0;
   }
-  ~World() { Clock::manual = false; }
+  ~SimulatedWorld() { Clock::manual = false; }
 
   template <class Coroutine>
   void spawn(Coroutine coroutine) {
@@ -46,7 +46,7 @@ public:
     });
   }
   /// Does everything that can be done without time passing.
-  void settle() {
+  void run_until_idle() {
     std::size_t done = 0;
     do {
       loop.restart();
@@ -59,11 +59,11 @@ public:
   /// Jumps from timer to timer, never past `by`, until `enough`.
   template <class Enough>
   bool advance_until(Clock::duration by, Enough enough) {
-    settle();
+    run_until_idle();
     const auto until = Clock::manual_now + by;
     while (!enough() && Clock::manual_now < until) {
       Clock::manual_now = std::clamp(Clock::manual_next, Clock::manual_now, until);
-      settle();
+      run_until_idle();
     }
     return enough();
   }
@@ -120,7 +120,7 @@ struct LinkOptions {
 
 class MemoryStream final : public transport::ByteStream {
 public:
-  MemoryStream(World& world, std::shared_ptr<Wire> wire, std::shared_ptr<Pipe> in, std::shared_ptr<Pipe> out, LinkOptions options)
+  MemoryStream(SimulatedWorld& world, std::shared_ptr<Wire> wire, std::shared_ptr<Pipe> in, std::shared_ptr<Pipe> out, LinkOptions options)
       : world_(world), wire_(std::move(wire)), in_(std::move(in)), out_(std::move(out)), options_(options) {}
   ~MemoryStream() override { close(); }
 
@@ -173,7 +173,7 @@ public:
   std::string peer() const override { return "10.0.0.7:1234"; }
 
 private:
-  World& world_;
+  SimulatedWorld& world_;
   std::shared_ptr<Wire> wire_;
   std::shared_ptr<Pipe> in_, out_;
   LinkOptions options_;
@@ -183,7 +183,7 @@ struct Link {
   std::shared_ptr<MemoryStream> device, server;
 };
 
-inline Link connect(World& world, LinkOptions options = {}) {
+inline Link connect(SimulatedWorld& world, LinkOptions options = {}) {
   auto wire = std::make_shared<Wire>();
   wire->bytes_until_severed = options.severed_after;
   auto up = std::make_shared<Pipe>(world.loop);

@@ -1,16 +1,16 @@
-// Configuration, keys, admission and attempts: the appliance's decisions without any network.
-#include "appliance/admission.hpp"
-#include "appliance/configuration.hpp"
-#include "appliance/enrolment.hpp"
-#include "appliance/journal.hpp"
-#include "appliance/session_keeping.hpp"
-#include "appliance/server_keys.hpp"
+// Configuration, keys, admission and attempts: the server's decisions without any network.
+#include "server/admission.hpp"
+#include "state/configuration.hpp"
+#include "server/pending_devices.hpp"
+#include "server/device_repository.hpp"
+#include "server/dtls_session_store.hpp"
+#include "state/server_keys.hpp"
 #include "base/limits.hpp"
 #include "planning/attempts.hpp"
 #include "store/dtls_sessions.hpp"
 #include "support/data.hpp"
 #include "base/temporary_folder.hpp"
-#include "support/harbour.hpp"
+#include "support/test_system.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/test/unit_test.hpp>
@@ -20,45 +20,45 @@
 using namespace drydock;
 using namespace drydock::testing;
 using namespace std::chrono_literals;
-using appliance::Admission;
-using appliance::Policy;
+using server::Admission;
+using state::Policy;
 
 namespace {
 
 std::string problem(std::string_view text) {
-  const auto parsed = appliance::parse_configuration(text, "drydock.toml");
+  const auto parsed = state::parse_configuration(text, "drydock.toml");
   return parsed ? "" : parsed.error().message;
 }
 
-transport::Claim claim_of(int number, int key) {
-  transport::Claim claim;
-  claim.id.bytes[11] = static_cast<std::uint8_t>(number);
-  claim.public_key = device_key(key).public_key_spki();
-  return claim;
+transport::DeviceIdentity identity_of(int number, int key) {
+  transport::DeviceIdentity identity;
+  identity.id.bytes[11] = static_cast<std::uint8_t>(number);
+  identity.public_key = device_key(key).public_key_spki();
+  return identity;
 }
 
-appliance::Fleet fleet_with(int number, int key, const std::string& approval = "approved") {
-  appliance::Fleet fleet;
-  auto& row = fleet[claim_of(number, key).id].row;
+server::Fleet fleet_with(int number, int key, const std::string& approval = "approved") {
+  server::Fleet fleet;
+  auto& row = fleet[identity_of(number, key).id].row;
   row.approval = approval;
-  row.public_key = claim_of(number, key).public_key;
+  row.public_key = identity_of(number, key).public_key;
   return fleet;
 }
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(appliance_room)
+BOOST_AUTO_TEST_SUITE(server_unit)
 
 BOOST_AUTO_TEST_CASE(the_printed_default_configuration_is_the_default) {
-  const auto text = appliance::default_configuration_text();
+  const auto text = state::default_configuration_text();
   BOOST_TEST(problem(text) == "");
   // Also with every option switched on.
   std::string all;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) all += (line.starts_with("#") && line.find(" = ") != std::string::npos && line[1] != ' ' ? line.substr(1) : line) + "\n";
-  const auto parsed = appliance::parse_configuration(all, "drydock.toml");
+  const auto parsed = state::parse_configuration(all, "drydock.toml");
   BOOST_REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message));
-  const appliance::Configuration usual;
+  const state::Configuration usual;
   BOOST_TEST(parsed->state_folder == usual.state_folder);
   BOOST_TEST(parsed->address == usual.address);
   BOOST_TEST(parsed->tcp_port == usual.tcp_port);
@@ -74,23 +74,23 @@ BOOST_AUTO_TEST_CASE(a_wrong_configuration_says_where_and_what) {
   BOOST_TEST(problem("[devices]\npolicy = \"opne\"\n") == "drydock.toml, line 2: 'devices.policy' must be \"approve\", \"open\" or \"closed\"");
   BOOST_TEST(problem("[devices\n").starts_with("drydock.toml, line 1: "));
   BOOST_TEST(problem("surprise = 1\n") == "drydock.toml, line 1: there is no option 'surprise'");
-  BOOST_TEST((appliance::load_configuration("/nowhere/drydock.toml").error().kind == Kind::not_found));
+  BOOST_TEST((state::load_configuration("/nowhere/drydock.toml").error().kind == ErrorKind::not_found));
 }
 
 BOOST_AUTO_TEST_CASE(the_server_keys_are_made_once_readable_by_nobody_else_and_never_replaced) {
   TemporaryFolder temporary;
-  const appliance::StateFolder folder{temporary.path() / "state"};
+  const state::StateFolder folder{temporary.path() / "state"};
   BOOST_REQUIRE(folder.create().has_value());
-  const auto first = appliance::load_or_create_server_keys(folder);
-  const auto second = appliance::load_or_create_server_keys(folder);
+  const auto first = state::load_or_create_server_keys(folder);
+  const auto second = state::load_or_create_server_keys(folder);
   BOOST_TEST(to_hex(first->tcp.public_key_spki()) == to_hex(second->tcp.public_key_spki()));
   BOOST_TEST(to_hex(first->udp.public_key_spki()) == to_hex(second->udp.public_key_spki()));
   struct stat status{};
   BOOST_REQUIRE(::stat(folder.server_key().c_str(), &status) == 0);
   BOOST_TEST((status.st_mode & 0777) == 0600u);
-  BOOST_TEST((appliance::create_server_key(folder).error().kind == Kind::conflict));
+  BOOST_TEST((state::create_server_key(folder).error().kind == ErrorKind::conflict));
   std::filesystem::resize_file(folder.server_key(), 100);
-  BOOST_TEST((appliance::load_or_create_server_keys(folder).error().kind == Kind::malformed));
+  BOOST_TEST((state::load_or_create_server_keys(folder).error().kind == ErrorKind::malformed));
   BOOST_TEST(std::filesystem::file_size(folder.server_key()) == 100u);
 }
 
@@ -98,20 +98,20 @@ BOOST_AUTO_TEST_CASE(the_server_keys_are_made_once_readable_by_nobody_else_and_n
 BOOST_AUTO_TEST_CASE(no_key_is_made_where_something_shows_that_there_was_one) {
   const auto try_with = [](auto prepare) {
     TemporaryFolder temporary;
-    const appliance::StateFolder folder{temporary.path() / "state"};
+    const state::StateFolder folder{temporary.path() / "state"};
     (void)folder.create();
     prepare(folder);
-    return appliance::load_or_create_server_keys(folder);
+    return state::load_or_create_server_keys(folder);
   };
-  const auto refused = [](const auto& keys) { return !keys && keys.error().kind == Kind::conflict && keys.error().message.find("is missing") != std::string::npos; };
-  BOOST_TEST(refused(try_with([](const auto& folder) { (void)appliance::create_udp_server_key(folder); })));
-  BOOST_TEST(refused(try_with([](const auto& folder) { (void)appliance::create_server_key(folder); })));
+  const auto refused = [](const auto& keys) { return !keys && keys.error().kind == ErrorKind::conflict && keys.error().message.find("is missing") != std::string::npos; };
+  BOOST_TEST(refused(try_with([](const auto& folder) { (void)state::create_udp_server_key(folder); })));
+  BOOST_TEST(refused(try_with([](const auto& folder) { (void)state::create_server_key(folder); })));
   BOOST_TEST(refused(try_with([](const auto& folder) { (void)store::Database::open(folder.database(), store::Access::read_write); })));
   BOOST_TEST(refused(try_with([](const auto& folder) { std::ofstream(folder.firmware() / (std::string(64, 'a') + ".bin")) << "module"; })));
   BOOST_TEST(try_with([](const auto&) {}).has_value());
   // Killed between the two renames of the first start.
   BOOST_TEST(try_with([](const auto& folder) {
-    (void)appliance::load_or_create_server_keys(folder);
+    (void)state::load_or_create_server_keys(folder);
     std::filesystem::rename(folder.server_key(), folder.server_key().string() + ".new");
   }).has_value());
 }
@@ -124,45 +124,45 @@ BOOST_AUTO_TEST_CASE(server_key_files_are_those_of_the_vectors) {
     ++compared;
     std::optional<std::uint16_t> port;
     if (!file["port"].is_null()) port = file["port"].get<std::uint16_t>();
-    const auto made = appliance::server_key_file(tcp ? appliance::tcp_key_file : appliance::udp_key_file, hex(v[tcp ? "server_rsa_pub_der" : "server_ec_pub_der"]), file["host"], port);
+    const auto made = state::server_key_file(tcp ? state::tcp_key_file : state::udp_key_file, hex(v[tcp ? "server_rsa_pub_der" : "server_ec_pub_der"]), file["host"], port);
     BOOST_REQUIRE(made.has_value());
     BOOST_TEST(to_hex(*made) == text_in(file["file"]));
   }
   BOOST_TEST(compared == 4);
-  BOOST_TEST(!appliance::server_key_file(appliance::tcp_key_file, {}, std::string(64, 'h'), 1).has_value());
+  BOOST_TEST(!state::server_key_file(state::tcp_key_file, {}, std::string(64, 'h'), 1).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(strangers_come_in_as_the_policy_says) {
-  BOOST_TEST((appliance::consider(claim_of(1, 1), {}, Policy::approve).answer == Admission::Answer::stranger));
-  BOOST_TEST((appliance::consider(claim_of(1, 1), {}, Policy::open).answer == Admission::Answer::stranger));
-  const auto closed = appliance::consider(claim_of(1, 1), {}, Policy::closed);
-  BOOST_TEST((closed.answer == Admission::Answer::turned_away));
+  BOOST_TEST((server::evaluate(identity_of(1, 1), {}, Policy::approve).answer == Admission::Answer::unknown));
+  BOOST_TEST((server::evaluate(identity_of(1, 1), {}, Policy::open).answer == Admission::Answer::unknown));
+  const auto closed = server::evaluate(identity_of(1, 1), {}, Policy::closed);
+  BOOST_TEST((closed.answer == Admission::Answer::rejected));
   BOOST_TEST(closed.key.empty());
   BOOST_TEST(closed.words.find("is unknown") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_known_device_is_known_by_its_key_only) {
-  BOOST_TEST((appliance::consider(claim_of(1, 1), fleet_with(1, 1), Policy::closed).answer == Admission::Answer::known));
-  BOOST_TEST((appliance::consider(claim_of(1, 2), fleet_with(1, 1), Policy::open).answer == Admission::Answer::changed_key));
-  BOOST_TEST((appliance::consider(claim_of(1, 1), fleet_with(1, 1, "refused"), Policy::open).answer == Admission::Answer::turned_away));
+  BOOST_TEST((server::evaluate(identity_of(1, 1), fleet_with(1, 1), Policy::closed).answer == Admission::Answer::known));
+  BOOST_TEST((server::evaluate(identity_of(1, 2), fleet_with(1, 1), Policy::open).answer == Admission::Answer::changed_key));
+  BOOST_TEST((server::evaluate(identity_of(1, 1), fleet_with(1, 1, "refused"), Policy::open).answer == Admission::Answer::rejected));
 }
 
 BOOST_AUTO_TEST_CASE(an_old_core_that_sends_no_key_is_held_to_the_one_on_file) {
-  auto claim = claim_of(1, 1);
-  claim.public_key.clear();
-  BOOST_TEST((appliance::consider(claim, fleet_with(1, 1), Policy::open).answer == Admission::Answer::known));
-  BOOST_TEST((appliance::consider(claim, {}, Policy::open).answer == Admission::Answer::turned_away));
-  claim.public_key = Bytes(162, 3);
-  BOOST_TEST((appliance::consider(claim, {}, Policy::open).answer == Admission::Answer::turned_away));
-  claim.public_key = server_key().public_key_spki();  // a key, but not one of a device's size
-  BOOST_TEST((appliance::consider(claim, {}, Policy::open).answer == Admission::Answer::turned_away));
+  auto identity = identity_of(1, 1);
+  identity.public_key.clear();
+  BOOST_TEST((server::evaluate(identity, fleet_with(1, 1), Policy::open).answer == Admission::Answer::known));
+  BOOST_TEST((server::evaluate(identity, {}, Policy::open).answer == Admission::Answer::rejected));
+  identity.public_key = Bytes(162, 3);
+  BOOST_TEST((server::evaluate(identity, {}, Policy::open).answer == Admission::Answer::rejected));
+  identity.public_key = server_key().public_key_spki();  // a key, but not one of a device's size
+  BOOST_TEST((server::evaluate(identity, {}, Policy::open).answer == Admission::Answer::rejected));
 }
 
-// A crowd from one address, or with one key, leaves room for everybody else; who is not connected yields first.
+// Many from one address, or with one key, leaves room for everybody else; who is not connected evicted first.
 BOOST_AUTO_TEST_CASE(no_crowd_of_strangers_keeps_a_device_from_waiting_for_approval) {
-  appliance::Fleet fleet;
+  server::Fleet fleet;
   transport::Channel* connected = reinterpret_cast<transport::Channel*>(1);   // never looked into
-  const auto add = [&](std::size_t number, const std::string& address) -> appliance::FleetMember& {
+  const auto add = [&](std::size_t number, const std::string& address) -> server::DeviceEntry& {
     transport::DeviceId id;
     id.bytes[0] = 1;
     id.bytes[1] = static_cast<std::uint8_t>(number);
@@ -176,55 +176,55 @@ BOOST_AUTO_TEST_CASE(no_crowd_of_strangers_keeps_a_device_from_waiting_for_appro
     return member;
   };
   const Bytes own_key{9, 9, 9};
-  for (std::size_t i = 0; i < limits::unknown_per_address; ++i) add(i, "10.0.0.66").channel = i < 10 ? connected : nullptr;
-  BOOST_TEST(appliance::find_place(fleet, "10.0.0.1", own_key).refusal == "");
-  BOOST_TEST(!appliance::find_place(fleet, "10.0.0.1", own_key).yields.has_value());
-  const auto same_address = appliance::find_place(fleet, "10.0.0.66", own_key);
-  BOOST_REQUIRE(same_address.yields.has_value());
-  BOOST_TEST(fleet.at(*same_address.yields).row.first_seen == 10);
+  for (std::size_t i = 0; i < limits::pending_devices_per_address; ++i) add(i, "10.0.0.66").channel = i < 10 ? connected : nullptr;
+  BOOST_TEST(server::find_pending_slot(fleet, "10.0.0.1", own_key).refusal == "");
+  BOOST_TEST(!server::find_pending_slot(fleet, "10.0.0.1", own_key).evicted.has_value());
+  const auto same_address = server::find_pending_slot(fleet, "10.0.0.66", own_key);
+  BOOST_REQUIRE(same_address.evicted.has_value());
+  BOOST_TEST(fleet.at(*same_address.evicted).row.first_seen == 10);
   for (auto& [id, member] : fleet) member.channel = connected;
-  BOOST_TEST(appliance::find_place(fleet, "10.0.0.66", own_key).refusal.find("wait for approval already") != std::string::npos);
+  BOOST_TEST(server::find_pending_slot(fleet, "10.0.0.66", own_key).refusal.find("wait for approval already") != std::string::npos);
 
-  // Everything taken, by several addresses, and everybody connected: the largest crowd gives up its oldest.
-  for (std::size_t i = limits::unknown_per_address; i < limits::unknown_devices; ++i) add(i, "10.0.1." + std::to_string(i % 5)).channel = connected;
-  const auto full = appliance::find_place(fleet, "10.0.0.1", own_key);
-  BOOST_REQUIRE(full.yields.has_value());
-  BOOST_TEST(fleet.at(*full.yields).row.address == "10.0.0.66");
-  BOOST_TEST(fleet.at(*full.yields).row.first_seen == 0);
+  // Everything taken, by several addresses, and everybody connected: the largest many gives up its oldest.
+  for (std::size_t i = limits::pending_devices_per_address; i < limits::pending_devices; ++i) add(i, "10.0.1." + std::to_string(i % 5)).channel = connected;
+  const auto full = server::find_pending_slot(fleet, "10.0.0.1", own_key);
+  BOOST_REQUIRE(full.evicted.has_value());
+  BOOST_TEST(fleet.at(*full.evicted).row.address == "10.0.0.66");
+  BOOST_TEST(fleet.at(*full.evicted).row.first_seen == 0);
 
-  for (std::size_t i = 0; i < limits::unknown_per_key; ++i) add(5000 + i, "10.0.2." + std::to_string(i)).row.public_key = own_key;
-  BOOST_TEST(appliance::find_place(fleet, "10.0.0.1", own_key).yields.has_value());
+  for (std::size_t i = 0; i < limits::pending_devices_per_key; ++i) add(5000 + i, "10.0.2." + std::to_string(i)).row.public_key = own_key;
+  BOOST_TEST(server::find_pending_slot(fleet, "10.0.0.1", own_key).evicted.has_value());
   for (auto& [id, member] : fleet) member.channel = connected;
-  BOOST_TEST(appliance::find_place(fleet, "10.0.0.1", own_key).refusal.find("same key") != std::string::npos);
+  BOOST_TEST(server::find_pending_slot(fleet, "10.0.0.1", own_key).refusal.find("same key") != std::string::npos);
 }
 
 // By the service's running time, which no clock can move.
 BOOST_AUTO_TEST_CASE(who_waits_for_approval_and_is_not_seen_for_a_week_is_forgotten) {
-  appliance::Fleet fleet;
-  auto& member = fleet[claim_of(1, 1).id];
+  server::Fleet fleet;
+  auto& member = fleet[identity_of(1, 1).id];
   member.row.approval = "pending";
   member.row.enrolled = 1'000;
   constexpr std::int64_t hour = 3'600'000;
   constexpr std::int64_t week = 7 * 24 * hour;
-  BOOST_TEST(appliance::expired(fleet, 1'000 + week - 1, 2 * hour).empty());
-  BOOST_TEST(appliance::expired(fleet, 1'000 + week, hour - 1).empty());   // it has time to come back behind a start
-  BOOST_TEST(appliance::expired(fleet, 1'000 + week, 2 * hour).size() == 1u);
+  BOOST_TEST(server::expired(fleet, 1'000 + week - 1, 2 * hour).empty());
+  BOOST_TEST(server::expired(fleet, 1'000 + week, hour - 1).empty());   // it has time to come back behind a start
+  BOOST_TEST(server::expired(fleet, 1'000 + week, 2 * hour).size() == 1u);
   member.last_seen = 5'000;
-  BOOST_TEST(appliance::expired(fleet, 1'000 + week, 2 * hour).empty());
+  BOOST_TEST(server::expired(fleet, 1'000 + week, 2 * hour).empty());
   member.last_seen = 0;
   member.row.approval = "approved";
-  BOOST_TEST(appliance::expired(fleet, 9 * week, 2 * hour).empty());
+  BOOST_TEST(server::expired(fleet, 9 * week, 2 * hour).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_file_sent_again_and_again_within_a_day_is_parked) {
   using planning::Permission;
   planning::Step step;
   planning::Attempts before;
-  before.sent_lately = planning::sends_allowed - 1;
-  BOOST_TEST((planning::may_try(step, before, 0).answer == Permission::Answer::go));
-  before.sent_lately = planning::sends_allowed;
-  const auto parked = planning::may_try(step, before, 0);
-  BOOST_TEST((parked.answer == Permission::Answer::parked));
+  before.recent_sends = planning::max_sends - 1;
+  BOOST_TEST((planning::check_attempt(step, before, 0).answer == Permission::Answer::go));
+  before.recent_sends = planning::max_sends;
+  const auto parked = planning::check_attempt(step, before, 0);
+  BOOST_TEST((parked.answer == Permission::Answer::give_up));
   BOOST_TEST(parked.words.find("12 times within a day") != std::string::npos);
 }
 
@@ -233,14 +233,14 @@ BOOST_AUTO_TEST_CASE(three_attempts_with_growing_pauses_then_parked) {
   planning::Step step;
   step.module.version = 3;
   const std::int64_t started = 1'000'000;
-  const auto ask = [&](int count, std::int64_t after) { return planning::may_try(step, {count, started, "it failed"}, started + after); };
+  const auto ask = [&](int count, std::int64_t after) { return planning::check_attempt(step, {count, started, "it failed"}, started + after); };
   BOOST_TEST((ask(0, 0).answer == Permission::Answer::go));
   BOOST_TEST((ask(1, 59'999).answer == Permission::Answer::wait));
   BOOST_TEST(ask(1, 59'999).not_before == started + 60'000);
   BOOST_TEST((ask(1, 60'000).answer == Permission::Answer::go));
   BOOST_TEST((ask(2, 299'999).answer == Permission::Answer::wait));
   BOOST_TEST((ask(2, 300'000).answer == Permission::Answer::go));
-  BOOST_TEST((ask(3, 1'000'000'000).answer == Permission::Answer::parked));
+  BOOST_TEST((ask(3, 1'000'000'000).answer == Permission::Answer::give_up));
   BOOST_TEST(ask(3, 1).words.find("tried 3 times: it failed") != std::string::npos);
 }
 
@@ -284,19 +284,19 @@ BOOST_AUTO_TEST_CASE(only_a_describe_says_what_became_of_a_step) {
 }
 
 BOOST_AUTO_TEST_CASE(a_known_device_waits_for_no_crowd_of_strangers) {
-  World world;
-  Turnstile handshakes(1);
+  SimulatedWorld world;
+  AsyncSemaphore handshakes(1);
   std::vector<std::string> order;
   // Holds the only place until everybody else stands in line.
   Timer first_leaves(world.loop, Clock::now() + 1s);
-  const auto enter = [&](std::string name, Turnstile::Line line, bool waits) -> asio::awaitable<void> {
-    const auto pass = co_await handshakes.enter(line);
+  const auto enter = [&](std::string name, AsyncSemaphore::Priority line, bool waits) -> asio::awaitable<void> {
+    const auto pass = co_await handshakes.acquire(line);
     order.push_back(name);
     if (waits) (void)co_await first_leaves.async_wait(as_result);
   };
-  world.spawn([&] { return enter("first", Turnstile::Line::second, true); });
-  for (int i = 0; i < 3; ++i) world.spawn([&, i] { return enter("stranger " + std::to_string(i), Turnstile::Line::second, false); });
-  world.spawn([&] { return enter("known", Turnstile::Line::first, false); });
+  world.spawn([&] { return enter("first", AsyncSemaphore::Priority::low, true); });
+  for (int i = 0; i < 3; ++i) world.spawn([&, i] { return enter("stranger " + std::to_string(i), AsyncSemaphore::Priority::low, false); });
+  world.spawn([&] { return enter("known", AsyncSemaphore::Priority::high, false); });
   world.advance(2s);
   const std::vector<std::string> expected{"first", "known", "stranger 0", "stranger 1", "stranger 2"};
   BOOST_TEST(order == expected, boost::test_tools::per_element());
@@ -304,16 +304,16 @@ BOOST_AUTO_TEST_CASE(a_known_device_waits_for_no_crowd_of_strangers) {
 
 // A step that another connection has judged is nothing to the one that began it.
 BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
-  World world;
+  SimulatedWorld world;
   auto db = std::make_shared<store::Database>(store::Database::in_memory());
   store::DeviceRow row;
-  row.id = claim_of(1, 1).id.text();
+  row.id = identity_of(1, 1).id.text();
   row.public_key = {1};
   store::add_device(*db, row);
   auto writer = store::Writer::on_loop(db, world.loop.get_executor());
-  appliance::RunningTime running;
+  server::ServiceUptime running;
   running.begin(0);
-  appliance::Journal journal(*writer, running);
+  server::DeviceRepository repository(*writer, running);
   planning::Step step;
   step.module.key = {firmware::Function::system_part, 1};
   step.module.version = 3;
@@ -323,39 +323,39 @@ BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
   store::mark_failed(*db, *store::step_in_flight(*db, row.id), "judged", 2);   // by another connection
   store::record_plan(*db, row.id, {step}, 3);
   const auto second = store::begin_step(*db, row.id, step, 3, 3);
-  world.spawn([&]() -> asio::awaitable<void> { (void)co_await journal.failed(row.id, first, "of the old connection"); });
-  world.settle();
+  world.spawn([&]() -> asio::awaitable<void> { (void)co_await repository.failed(row.id, first, "of the old connection"); });
+  world.run_until_idle();
   BOOST_REQUIRE(store::step_in_flight(*db, row.id).has_value());
   BOOST_TEST(store::step_in_flight(*db, row.id)->id == second);
 }
 
-// Sequence numbers are leased from the store, and no further.
+// Sequence numbers are reserved from the store, and no further.
 BOOST_AUTO_TEST_CASE(a_session_taken_up_uses_no_more_numbers_than_were_written_down) {
-  World world;
+  SimulatedWorld world;
   auto db = std::make_shared<store::Database>(store::Database::in_memory());
   store::DeviceRow row;
-  row.id = claim_of(1, 1).id.text();
+  row.id = identity_of(1, 1).id.text();
   row.public_key = {1};
   store::add_device(*db, row);
   auto writer = store::Writer::on_loop(db, world.loop.get_executor());
-  appliance::SessionKeeping keeping(*writer);
-  transport::KeptSession session;
-  session.device = claim_of(1, 1).id;
-  session.leased = 5000;
+  server::DatabaseSessionStore sessions(*writer);
+  transport::PersistedSession session;
+  session.device = identity_of(1, 1).id;
+  session.reserved = 5000;
   session.state.client_key = {1};
-  session.memo = {1};
+  session.hello_payload = {1};
   session.address = "10.0.0.1";
-  std::vector<transport::KeptSession> taken;
+  std::vector<transport::PersistedSession> taken;
   world.spawn([&]() -> asio::awaitable<void> {
-    (void)co_await keeping.keep(session);
-    auto up = co_await keeping.take_up();
+    (void)co_await sessions.save(session);
+    auto up = co_await sessions.load_and_reserve();
     if (up) taken = *up;
   });
-  world.settle();
+  world.run_until_idle();
   BOOST_REQUIRE(taken.size() == 1u);
   BOOST_TEST(taken[0].state.next_to_send == 5000u);
-  BOOST_TEST(taken[0].leased > 5000u);
-  BOOST_TEST(static_cast<std::int64_t>(taken[0].leased) <= db->sql().execAndGet("SELECT leased FROM dtls_sessions").getInt64());
+  BOOST_TEST(taken[0].reserved > 5000u);
+  BOOST_TEST(static_cast<std::int64_t>(taken[0].reserved) <= db->sql().execAndGet("SELECT leased FROM dtls_sessions").getInt64());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(more_options_than_any_device_sends_are_refused) {
   for (int i = 0; i < 33; ++i) message.add(coap::option::uri_path, Bytes{'a'});
   const auto decoded = coap::decode(coap::encode(message));
   BOOST_REQUIRE(!decoded);
-  BOOST_TEST((decoded.error().kind == Kind::too_large));
+  BOOST_TEST((decoded.error().kind == ErrorKind::too_large));
 }
 
 BOOST_AUTO_TEST_CASE(blocks_are_put_together_in_order) {
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(blocks_are_put_together_in_order) {
   BOOST_TEST((**whole).size() == 612u);
   BOOST_TEST(!body.add({1, false, 5}, Bytes(1, 1)).has_value());
   BOOST_TEST(!body.add({0, true, 5}, Bytes(512, 1))->has_value());
-  BOOST_TEST((body.add({1, true, 5}, Bytes(512, 1)).error().kind == Kind::too_large));
+  BOOST_TEST((body.add({1, true, 5}, Bytes(512, 1)).error().kind == ErrorKind::too_large));
 }
 
 BOOST_AUTO_TEST_CASE(hello_of_every_era) {
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(hello_of_every_era) {
     BOOST_TEST(!device::parse_hello(Bytes(cut, 12)).has_value(), cut);
 }
 
-// What we send must be byte for byte what devices of every era parse at fixed offsets.
+// What we send must be byte for byte what devices of every release_case parse at fixed offsets.
 BOOST_AUTO_TEST_CASE(our_messages_are_those_of_the_vectors) {
   std::map<std::string, std::string> known;
   for (const auto* file : {"03_hello.json", "04_coap_messages.json", "05_legacy_ota.json"})

@@ -3,7 +3,7 @@
 #include "coap/message.hpp"
 #include "device/describe.hpp"
 #include "support/data.hpp"
-#include "transfer/verdict.hpp"
+#include "transfer/image_check.hpp"
 #include "virtual_device/flash.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(too_much_of_everything_is_cut_or_refused) {
   for (int i = 0; i < 500; ++i) many += R"({"f":"s","n":"1","v":1},)";
   many += "0]}";
   BOOST_TEST(parse_describe(view_of(many))->system->modules.size() == limits::modules_per_describe);
-  BOOST_TEST((parse_describe(Bytes(100'000, '{')).error().kind == Kind::too_large));
+  BOOST_TEST((parse_describe(Bytes(100'000, '{')).error().kind == ErrorKind::too_large));
   BOOST_TEST(!parse_describe(Bytes(60'000, '[')).has_value());
   const std::string deep = "{\"m\":" + std::string(50'000, '[');
   BOOST_TEST(!parse_describe(view_of(deep)).has_value());
@@ -136,8 +136,8 @@ BOOST_AUTO_TEST_CASE(both_forms_of_one_device_say_the_same) {
 }
 
 BOOST_AUTO_TEST_CASE(verdicts_of_every_era) {
-  using transfer::read_verdict;
-  const auto verdict = [](const char* text) { return read_verdict(view_of(text)); };
+  using transfer::parse_image_check;
+  const auto verdict = [](const char* text) { return parse_image_check(view_of(text)); };
   BOOST_TEST(verdict("").accepted);
   BOOST_TEST(verdict("{\"r\":0}").accepted);
   BOOST_TEST(!verdict("{\"r\":-1340}").accepted);

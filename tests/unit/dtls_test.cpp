@@ -1,8 +1,8 @@
 // DTLS against computed records and a recorded session of real device firmware (Device OS 6.2.0 as a Boron).
 #include "support/data.hpp"
-#include "transport/dtls_cookie.hpp"
-#include "transport/dtls_handshake.hpp"
-#include "transport/dtls_reassembly.hpp"
+#include "transport/dtls/cookie.hpp"
+#include "transport/dtls/handshake.hpp"
+#include "transport/dtls/reassembly.hpp"
 
 #include <algorithm>
 #include <boost/test/data/monomorphic.hpp>
@@ -29,9 +29,9 @@ struct Recording {
   Bytes to_server(std::size_t nth) const { return datagram("device_to_server", nth); }
   Bytes to_device(std::size_t nth) const { return datagram("server_to_device", nth); }
 
-  dtls::Draw draw() const {
+  dtls::HandshakeRandom draw() const {
     const auto secrets = find("server_secrets");
-    dtls::Draw draw;
+    dtls::HandshakeRandom draw;
     std::ranges::copy(hex(secrets.at("server_random")), draw.random.begin());
     std::ranges::copy(hex(secrets.at("ecdhe_private_scalar")), draw.scalar.begin());
     std::ranges::copy(hex(secrets.at("cid")), draw.connection_id.begin());
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(key_schedule_and_both_finished_values_are_the_recorded_ones
 BOOST_AUTO_TEST_CASE(every_recorded_record_is_reproduced) {
   auto server = finished_handshake();
   auto& session = server.session();
-  std::size_t opened = 0, sealed = 0, moved = 0;
+  std::size_t opened = 0, encrypted = 0, moved = 0;
   const nlohmann::json* from_device = nullptr;
   for (std::size_t i = 12; i < lines.size(); ++i) {
     const auto& line = lines[i];
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(every_recorded_record_is_reproduced) {
     if (line["ev"] == "record_from_device") {
       const auto datagram = hex(from_device->at("hex"));
       const auto record = only_record(datagram);
-      moved += record.type == dtls::ContentType::moved;
+      moved += record.type == dtls::ContentType::resumed;
       const auto received = session.receive(record);
       BOOST_REQUIRE(received.has_value());
       auto inner = received->content;
@@ -163,11 +163,11 @@ BOOST_AUTO_TEST_CASE(every_recorded_record_is_reproduced) {
     }
     if (line["ev"] == "record_to_device") {
       BOOST_TEST(to_hex(session.seal(dtls::ContentType::application_data, hex(line["plaintext"]))) == text_in(lines[i + 1].at("hex")));
-      ++sealed;
+      ++encrypted;
     }
   }
   BOOST_TEST(opened == 11u);
-  BOOST_TEST(sealed == 11u);
+  BOOST_TEST(encrypted == 11u);
   BOOST_TEST(moved == 3u);
 }
 
@@ -269,7 +269,7 @@ BOOST_DATA_TEST_CASE(a_flight_in_pieces_and_out_of_order_is_put_together, boost:
 BOOST_AUTO_TEST_CASE(a_lost_flight_is_sent_again_with_fresh_numbers_whoever_notices_first) {
   auto server = handshake();
   (void)server.on_datagram(to_server(1));
-  const auto again = server.flight_again();
+  const auto again = server.retransmit_flight();
   BOOST_REQUIRE(again.size() == 1u);
   BOOST_TEST(to_hex(again[0]).substr(26, 100) == to_hex(to_device(1)).substr(26, 100));
   BOOST_TEST(again[0] != to_device(1));
@@ -306,8 +306,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_believed_out_of_order_or_unprotected) {
     auto server = handshake();
     (void)server.on_datagram(to_server(1));
     auto flight = to_server(2);
-    const auto stranger = crypto::EcPrivateKey::generate().public_key_spki();
-    std::copy(stranger.begin(), stranger.end(), flight.begin() + 13 + 12 + 3);
+    const auto client = crypto::EcPrivateKey::generate().public_key_spki();
+    std::copy(client.begin(), client.end(), flight.begin() + 13 + 12 + 3);
     const auto answer = server.on_datagram(flight);
     BOOST_REQUIRE(!answer.has_value());
     BOOST_TEST(answer.error().message.find("does not hold the private key") != std::string::npos);

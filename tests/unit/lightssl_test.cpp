@@ -4,9 +4,9 @@
 #include "crypto/hash.hpp"
 #include "support/data.hpp"
 #include "support/world.hpp"
-#include "transport/lightssl_channel.hpp"
-#include "transport/lightssl_frames.hpp"
-#include "transport/lightssl_handshake.hpp"
+#include "transport/lightssl/channel.hpp"
+#include "transport/lightssl/frames.hpp"
+#include "transport/lightssl/handshake.hpp"
 #include "transport/tcp_listener.hpp"
 
 #include <asio/ip/tcp.hpp>
@@ -72,12 +72,12 @@ BOOST_AUTO_TEST_CASE(the_computed_handshake_is_reproduced_byte_for_byte) {
   const auto plaintext = server->decrypt(hex(v["step2_device_sends_256"]));
   BOOST_REQUIRE(plaintext.has_value());
   BOOST_TEST(to_hex(*plaintext) == text_in(v["step2_plaintext_214"]));
-  const auto claim = lightssl::read_claim(*plaintext, hex(v["step1_server_sends_nonce_40"]));
-  BOOST_REQUIRE(claim.has_value());
-  BOOST_TEST(claim->id.text() == text_in(v["device_id_hex"]));
-  BOOST_TEST(to_hex(claim->public_key) == text_in(v["device_public_key_der_162"]));
+  const auto identity = lightssl::parse_handshake(*plaintext, hex(v["step1_server_sends_nonce_40"]));
+  BOOST_REQUIRE(identity.has_value());
+  BOOST_TEST(identity->id.text() == text_in(v["device_id_hex"]));
+  BOOST_TEST(to_hex(identity->public_key) == text_in(v["device_public_key_der_162"]));
 
-  const auto device_key = crypto::RsaPublicKey::from_spki(claim->public_key);
+  const auto device_key = crypto::RsaPublicKey::from_spki(identity->public_key);
   BOOST_REQUIRE(device_key.has_value());
   const auto credentials = credentials_of(hex(v["step3_credentials_40"]));
   const auto block = hex(v["step3_padded_block_128"]);
@@ -166,9 +166,9 @@ BOOST_DATA_TEST_CASE(a_recorded_session_decodes_and_encodes_identically,
       const auto plaintext = server->decrypt(cipher);
       BOOST_REQUIRE(plaintext.has_value());
       BOOST_TEST(to_hex(*plaintext) == to_hex(ByteView(padded).last(plaintext->size())));
-      const auto claim = lightssl::read_claim(*plaintext, nonce);
-      BOOST_REQUIRE(claim.has_value());
-      BOOST_TEST(claim->id.text() == text_in(keys["device_id"]));
+      const auto identity = lightssl::parse_handshake(*plaintext, nonce);
+      BOOST_REQUIRE(identity.has_value());
+      BOOST_TEST(identity->id.text() == text_in(keys["device_id"]));
       // The device's ciphertext again, from its padding.
       const auto server_public = crypto::RsaPublicKey::from_spki(server->public_key_spki());
       Replay padding(Bytes(padded.begin() + 2, padded.end() - static_cast<std::ptrdiff_t>(plaintext->size()) - 1));
@@ -198,11 +198,11 @@ BOOST_DATA_TEST_CASE(a_recorded_session_decodes_and_encodes_identically,
 BOOST_AUTO_TEST_CASE(a_claim_must_repeat_the_nonce_and_have_an_id) {
   const Bytes nonce(40, 1);
   Bytes blob(52, 1);
-  BOOST_TEST(lightssl::read_claim(blob, nonce).has_value());  // an old Core, which sends no key
-  BOOST_TEST(lightssl::read_claim(blob, nonce)->public_key.empty());
+  BOOST_TEST(lightssl::parse_handshake(blob, nonce).has_value());  // an old Core, which sends no key
+  BOOST_TEST(lightssl::parse_handshake(blob, nonce)->public_key.empty());
   blob[39] = 2;
-  BOOST_TEST((lightssl::read_claim(blob, nonce).error().kind == Kind::refused));
-  BOOST_TEST((lightssl::read_claim(ByteView(nonce), nonce).error().kind == Kind::malformed));
+  BOOST_TEST((lightssl::parse_handshake(blob, nonce).error().kind == ErrorKind::refused));
+  BOOST_TEST((lightssl::parse_handshake(ByteView(nonce), nonce).error().kind == ErrorKind::malformed));
 }
 
 BOOST_AUTO_TEST_CASE(frames_of_impossible_length_are_refused_before_they_are_waited_for) {
@@ -213,10 +213,10 @@ BOOST_AUTO_TEST_CASE(frames_of_impossible_length_are_refused_before_they_are_wai
     BOOST_REQUIRE(!next.has_value());
     return next.error().kind;
   };
-  BOOST_TEST((refuse("0810") == Kind::too_large));
-  BOOST_TEST((refuse("ffff") == Kind::too_large));
-  BOOST_TEST((refuse("0000") == Kind::malformed));
-  BOOST_TEST((refuse("0011") == Kind::malformed));
+  BOOST_TEST((refuse("0810") == ErrorKind::too_large));
+  BOOST_TEST((refuse("ffff") == ErrorKind::too_large));
+  BOOST_TEST((refuse("0000") == ErrorKind::malformed));
+  BOOST_TEST((refuse("0011") == ErrorKind::malformed));
 }
 
 BOOST_AUTO_TEST_CASE(a_frame_of_noise_is_refused) {
@@ -237,34 +237,34 @@ BOOST_AUTO_TEST_CASE(private_keys_survive_being_written_down) {
 
 // A peer whose window stays shut holds nobody for ever.
 BOOST_AUTO_TEST_CASE(who_takes_nothing_is_let_go) {
-  World world;
+  SimulatedWorld world;
   Stuck stream(world.loop);
   lightssl::LightsslChannel channel(world.loop.get_executor(), stream, lightssl::make_credentials(world.random));
   std::optional<Result<void>> sent;
   const auto ping = coap::empty_acknowledgement(7);
-  world.spawn([&]() -> asio::awaitable<void> { sent.emplace(co_await channel.send(ping, Then::flush)); });
-  world.advance(limits::write_stall - std::chrono::seconds(1));
+  world.spawn([&]() -> asio::awaitable<void> { sent.emplace(co_await channel.send(ping, Flush::now)); });
+  world.advance(limits::write_timeout - std::chrono::seconds(1));
   BOOST_TEST(!sent.has_value());
   world.advance(std::chrono::seconds(10));
   BOOST_TEST(stream.closed);
   BOOST_REQUIRE(sent.has_value());
-  BOOST_TEST((sent->error().kind == Kind::timed_out));
+  BOOST_TEST((sent->error().kind == ErrorKind::timed_out));
   stream.timer.cancel();
-  world.settle();
+  world.run_until_idle();
 }
 
 // Counted while they live: when one has left, another may come.
 BOOST_AUTO_TEST_CASE(so_many_connections_of_one_address) {
   asio::io_context loop;
   std::vector<std::shared_ptr<ByteStream>> in;
-  int turned_away = 0;
-  TcpListener listener(loop, {asio::ip::make_address("127.0.0.1"), 0}, 2, [&](std::shared_ptr<ByteStream> s) { in.push_back(std::move(s)); }, [&](const Error&, const std::string&) { ++turned_away; }, [](const std::string&) { return false; });
+  int connection_rejected = 0;
+  TcpListener listener(loop, {asio::ip::make_address("127.0.0.1"), 0}, 2, [&](std::shared_ptr<ByteStream> s) { in.push_back(std::move(s)); }, [&](const Error&, const std::string&) { ++connection_rejected; }, [](const std::string&) { return false; });
   listener.start();
   std::vector<asio::ip::tcp::socket> clients;
   for (int i = 0; i < 3; ++i) clients.emplace_back(loop).connect({asio::ip::make_address("127.0.0.1"), listener.port()});
   loop.run_for(std::chrono::milliseconds(200));
   BOOST_TEST(in.size() == 2u);
-  BOOST_TEST(turned_away == 1);
+  BOOST_TEST(connection_rejected == 1);
   in.pop_back();   // one goes, and another may come
   clients.emplace_back(loop).connect({asio::ip::make_address("127.0.0.1"), listener.port()});
   loop.restart();

@@ -1,10 +1,10 @@
 // Compressed and combined module files: read, checked, and what is wrong with them said.
-#include "appliance/stock.hpp"
+#include "server/firmware_import.hpp"
 #include "base/temporary_folder.hpp"
 #include "firmware/files.hpp"
 #include "store/modules.hpp"
 #include "support/data.hpp"
-#include "support/harbour.hpp"
+#include "support/test_system.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
@@ -18,8 +18,8 @@ namespace {
 constexpr std::uint16_t boron = 13;
 
 std::string complaint_about(ByteView file) {
-  const auto appraised = appliance::appraise(file, "x.bin");
-  return appraised ? "" : appraised.error().message;
+  const auto validated = server::validate_module(file, "x.bin");
+  return validated ? "" : validated.error().message;
 }
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -38,12 +38,12 @@ BOOST_AUTO_TEST_CASE(a_real_compressed_application_is_known_by_what_it_unpacks_t
   BOOST_TEST(read->members[0].original->prefix.module_size() == v["source_size"].get<std::uint32_t>());
   BOOST_TEST(read->members[0].original->crc_ok());
   BOOST_TEST(firmware::check(*read).has_value());
-  const auto stocked = appliance::appraise(file, "tinker.bin");
-  BOOST_REQUIRE(stocked.has_value());
-  BOOST_TEST(stocked->module.size == v["result_size"].get<std::uint32_t>());
-  BOOST_TEST(stocked->module.title() == "user part 2 version 6");
-  BOOST_TEST(stocked->module.suffix_sha256 == to_hex(read->members[0].original->suffix.sha256));
-  BOOST_TEST(stocked->module.suffix_sha256 != to_hex(read->members[0].module.suffix.sha256));
+  const auto imported = server::validate_module(file, "tinker.bin");
+  BOOST_REQUIRE(imported.has_value());
+  BOOST_TEST(imported->module.size == v["result_size"].get<std::uint32_t>());
+  BOOST_TEST(imported->module.title() == "user part 2 version 6");
+  BOOST_TEST(imported->module.suffix_sha256 == to_hex(read->members[0].original->suffix.sha256));
+  BOOST_TEST(imported->module.suffix_sha256 != to_hex(read->members[0].module.suffix.sha256));
 }
 
 BOOST_AUTO_TEST_CASE(real_modules_combined_by_particles_own_tools) {
@@ -57,25 +57,25 @@ BOOST_AUTO_TEST_CASE(real_modules_combined_by_particles_own_tools) {
   for (int i = 0; i < 2; ++i) parts[i] = *firmware::read_file(std::filesystem::path(folder) / v["order"][static_cast<std::size_t>(i)].get<std::string>(), 8 << 20);
   const auto file = combine(parts[0], parts[1]);
   BOOST_TEST(to_hex(crypto::sha256(file)) == text_in(v["sha256"]));
-  const auto stocked = appliance::appraise(file, "both.bin");
-  BOOST_REQUIRE(stocked.has_value());
-  BOOST_TEST(stocked->module.title() == "bootloader version 2400 with user part 2 version 6");
-  BOOST_TEST(stocked->module.size == v["size"].get<std::uint32_t>());
+  const auto imported = server::validate_module(file, "both.bin");
+  BOOST_REQUIRE(imported.has_value());
+  BOOST_TEST(imported->module.title() == "bootloader version 2400 with user part 2 version 6");
+  BOOST_TEST(imported->module.size == v["size"].get<std::uint32_t>());
 }
 
 BOOST_AUTO_TEST_CASE(what_the_store_knows_of_a_combined_file_comes_back) {
   TemporaryFolder temporary;
-  const appliance::StateFolder folder{temporary.path()};
+  const state::StateFolder folder{temporary.path()};
   BOOST_REQUIRE(folder.create().has_value());
   auto db = store::Database::open(folder.database(), store::Access::read_write);
   auto padded = combine(module_for(boron, 4, 1, 6200), compress(module_for(boron, 5, 2, 7, {4, 1, 6200})));
   const auto size = padded.size();
   padded.resize(size + 50, 0xff);
-  const auto stocked = appliance::appraise(padded, "both.bin");
-  BOOST_REQUIRE(stocked.has_value());
-  BOOST_TEST(stocked->content.size() == size);
-  BOOST_REQUIRE(appliance::add_to_stock(db, folder, *stocked).has_value());
-  BOOST_TEST((*store::load_catalogue(db).all().front() == stocked->module));
+  const auto imported = server::validate_module(padded, "both.bin");
+  BOOST_REQUIRE(imported.has_value());
+  BOOST_TEST(imported->content.size() == size);
+  BOOST_REQUIRE(server::add_to_library(db, folder, *imported).has_value());
+  BOOST_TEST((*store::load_library(db).all().front() == imported->module));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_compressed_module_is_said) {
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_compressed_module_is_said) {
   const auto changed = [&](std::size_t at, std::uint8_t to) {
     auto file = compress(module);
     file[at] = to;
-    seal_module(file);
+    update_checksums(file);
     return complaint_about(file);
   };
   BOOST_TEST(contains(changed(200, 0), "damaged"));
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(every_cut_and_many_flipped_bytes_are_an_answer) {
 
 BOOST_AUTO_TEST_CASE(modules_stay_within_the_slots_of_their_platform) {
   const auto moved = [](std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint32_t start) {
-    ModuleRecipe recipe;
+    ModuleSpec recipe;
     recipe.platform = platform;
     recipe.function = function;
     recipe.index = index;
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(modules_stay_within_the_slots_of_their_platform) {
   BOOST_TEST(contains(moved(32, 5, 1, 0x08600000), "outside the user part's"));
   BOOST_TEST(moved(10, 4, 3, 0x08060000) == "");
   // More than an Electron can receive at once, though its slots together would hold it.
-  ModuleRecipe part1;
+  ModuleSpec part1;
   part1.platform = 10;
   part1.version = 1;
   part1.size = 80'000;

@@ -1,10 +1,10 @@
-#include "appliance/stock.hpp"
+#include "server/firmware_import.hpp"
 #include "base/crc32.hpp"
 #include "firmware/files.hpp"
 #include "firmware/module.hpp"
 #include "support/data.hpp"
 #include "base/temporary_folder.hpp"
-#include "support/harbour.hpp"
+#include "support/test_system.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
@@ -21,7 +21,7 @@ std::string refusal(const Bytes& file) {
   return checked ? "" : checked.error().message;
 }
 
-Bytes made(virtual_device::ModuleRecipe recipe = {}) { return virtual_device::make_module(recipe); }
+Bytes made(virtual_device::ModuleSpec recipe = {}) { return virtual_device::make_module(recipe); }
 
 }  // namespace
 
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(crc_vectors) {
 }
 
 BOOST_AUTO_TEST_CASE(a_made_module_is_read_back) {
-  virtual_device::ModuleRecipe recipe;
+  virtual_device::ModuleSpec recipe;
   recipe.function = 4;
   recipe.index = 2;
   recipe.version = 1512;
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_made_module_is_read_back) {
 }
 
 BOOST_AUTO_TEST_CASE(a_second_dependency_without_a_first_does_not_exist_for_the_device) {
-  virtual_device::ModuleRecipe recipe;
+  virtual_device::ModuleSpec recipe;
   recipe.needs2 = {2, 0, 400};
   BOOST_TEST(firmware::parse_module(made(recipe))->dependencies().empty());
 }
@@ -73,16 +73,16 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_file_is_said) {
   auto damaged = made();
   damaged[2000] ^= 1;
   BOOST_TEST(refusal(damaged).starts_with("the file is damaged: its CRC is"));
-  virtual_device::ModuleRecipe elsewhere;
+  virtual_device::ModuleSpec elsewhere;
   elsewhere.start = 0x08060000;
   BOOST_TEST(refusal(made(elsewhere)).starts_with("it would be installed at 0x8060000"));
-  virtual_device::ModuleRecipe monolithic;
+  virtual_device::ModuleSpec monolithic;
   monolithic.function = 3;
   BOOST_TEST(refusal(made(monolithic)).starts_with("it is a monolithic image"));
-  virtual_device::ModuleRecipe strange;
+  virtual_device::ModuleSpec strange;
   strange.platform = 999;
   BOOST_TEST(refusal(made(strange)) == "unknown platform 999");
-  virtual_device::ModuleRecipe flagged;
+  virtual_device::ModuleSpec flagged;
   flagged.flags = 0x80;
   BOOST_TEST(refusal(made(flagged)).starts_with("unknown module flags"));
 }
@@ -100,21 +100,21 @@ BOOST_AUTO_TEST_CASE(every_cut_and_every_flipped_byte_is_an_answer_not_a_crash) 
 BOOST_AUTO_TEST_CASE(padding_behind_a_module_is_not_sent) {
   auto padded = made();
   padded.resize(padded.size() + 100, 0xff);
-  const auto appraised = appliance::appraise(padded, "padded.bin");
-  BOOST_REQUIRE(appraised.has_value());
-  BOOST_TEST(appraised->content.size() == 4096u);
-  BOOST_TEST(appraised->module.size == 4096u);
+  const auto validated = server::validate_module(padded, "padded.bin");
+  BOOST_REQUIRE(validated.has_value());
+  BOOST_TEST(validated->content.size() == 4096u);
+  BOOST_TEST(validated->module.size == 4096u);
 }
 
-BOOST_AUTO_TEST_CASE(stock_keeps_one_copy_of_each_file_and_notices_damage) {
+BOOST_AUTO_TEST_CASE(add_keeps_one_copy_of_each_file_and_notices_damage) {
   TemporaryFolder temporary;
-  const appliance::StateFolder folder{temporary.path()};
+  const state::StateFolder folder{temporary.path()};
   BOOST_REQUIRE(folder.create().has_value());
   auto db = store::Database::open(folder.database(), store::Access::read_write);
-  const auto part = appliance::appraise(made(), "a.bin");
+  const auto part = server::validate_module(made(), "a.bin");
   BOOST_REQUIRE(part.has_value());
-  BOOST_TEST((*appliance::add_to_stock(db, folder, *part) == appliance::Added::new_module));
-  BOOST_TEST((*appliance::add_to_stock(db, folder, *part) == appliance::Added::known_already));
+  BOOST_TEST((*server::add_to_library(db, folder, *part) == server::Added::new_module));
+  BOOST_TEST((*server::add_to_library(db, folder, *part) == server::Added::already_present));
 
   const firmware::ModuleFiles files(folder.firmware());
   const auto loaded = files.load(part->module.sha256);
@@ -124,12 +124,12 @@ BOOST_AUTO_TEST_CASE(stock_keeps_one_copy_of_each_file_and_notices_damage) {
 
   const firmware::ModuleFiles elsewhere(folder.firmware());
   std::filesystem::resize_file(files.path_of(part->module.sha256), 100);
-  BOOST_TEST((elsewhere.load(part->module.sha256).error().kind == Kind::storage));
-  BOOST_TEST((elsewhere.load(std::string(64, 'a')).error().kind == Kind::not_found));
+  BOOST_TEST((elsewhere.load(part->module.sha256).error().kind == ErrorKind::storage));
+  BOOST_TEST((elsewhere.load(std::string(64, 'a')).error().kind == ErrorKind::not_found));
 
-  BOOST_TEST(appliance::find_in_stock(db, "a.bin").has_value());
-  BOOST_TEST(appliance::remove_from_stock(db, folder, part->module).has_value());
-  BOOST_TEST((appliance::find_in_stock(db, "a.bin").error().kind == Kind::not_found));
+  BOOST_TEST(server::find_in_library(db, "a.bin").has_value());
+  BOOST_TEST(server::remove_from_library(db, folder, part->module).has_value());
+  BOOST_TEST((server::find_in_library(db, "a.bin").error().kind == ErrorKind::not_found));
   BOOST_TEST(!std::filesystem::exists(files.path_of(part->module.sha256)));
 }
 

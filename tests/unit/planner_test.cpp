@@ -10,7 +10,7 @@
 
 using namespace drydock;
 using namespace drydock::testing;
-using firmware::Catalogue;
+using firmware::Library;
 using firmware::Dependency;
 using firmware::Inventory;
 using firmware::ModuleKey;
@@ -74,10 +74,10 @@ Inventory inventory(const std::string& text, std::uint16_t platform = 6) {
   return result;
 }
 
-Catalogue catalogue(const std::string& text, std::uint16_t platform = 6) {
-  Catalogue result;
+Library library(const std::string& text, std::uint16_t platform = 6) {
+  Library result;
   for (const auto& s : read_all(text)) {
-    firmware::StockedModule m;
+    firmware::LibraryModule m;
     m.platform = platform;
     m.key = s.key;
     m.version = s.version;
@@ -90,9 +90,9 @@ Catalogue catalogue(const std::string& text, std::uint16_t platform = 6) {
   return result;
 }
 
-planning::Target target(const std::string& text) {
-  planning::Target result;
-  for (const auto& s : read_all(text)) result.goals.push_back({s.key, s.version, ""});
+planning::Targets target(const std::string& text) {
+  planning::Targets result;
+  for (const auto& s : read_all(text)) result.targets.push_back({s.key, s.version, ""});
   return result;
 }
 
@@ -108,8 +108,8 @@ std::string words(const planning::Plan& plan) {
 struct Example {
   const char* name;
   const char* installed;
-  const char* stock;
-  const char* goals;
+  const char* add_firmware;
+  const char* targets;
   const char* expected;
   std::uint16_t platform = 6;
 };
@@ -173,13 +173,13 @@ BOOST_AUTO_TEST_SUITE(planner)
 
 BOOST_DATA_TEST_CASE(worked_example, boost::unit_test::data::make(worked_examples), example) {
   const auto device = inventory(example.installed, example.platform);
-  const auto plan = planning::plan(device, catalogue(example.stock, example.platform), target(example.goals));
+  const auto plan = planning::plan(device, library(example.add_firmware, example.platform), target(example.targets));
   BOOST_TEST(words(plan) == example.expected);
   check_each_step_is_acceptable(device, plan);
 }
 
 BOOST_AUTO_TEST_CASE(every_step_says_why_and_from_where) {
-  const auto plan = planning::plan(inventory("s1@1 s2@1>s1@1 u1@6>s2@3"), catalogue("s1@3 s2@3>s1@3"));
+  const auto plan = planning::plan(inventory("s1@1 s2@1>s1@1 u1@6>s2@3"), library("s1@3 s2@3>s1@3"));
   BOOST_REQUIRE(plan.steps.size() == 2u);
   BOOST_TEST(plan.steps[0].reason == "system part 2 version 3 needs system part 1 version 3");
   BOOST_TEST(plan.steps[1].reason == "user part version 6 needs system part 2 version 3");
@@ -187,26 +187,26 @@ BOOST_AUTO_TEST_CASE(every_step_says_why_and_from_where) {
 }
 
 BOOST_AUTO_TEST_CASE(blocked_names_exactly_the_missing_file) {
-  const auto plan = planning::plan(inventory("s1@1 s2@1>s1@1 u1@6>s2@3"), catalogue("s2@3>s1@3"));
+  const auto plan = planning::plan(inventory("s1@1 s2@1>s1@1 u1@6>s2@3"), library("s2@3>s1@3"));
   BOOST_TEST(plan.steps.empty());
   BOOST_REQUIRE(plan.missing.size() == 1u);
   BOOST_TEST(plan.missing[0].words == "Photon system part 1, version 3 or later: needed by system part 2 version 3");
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_sent_while_a_part_of_the_plan_is_missing) {
-  const auto plan = planning::plan(inventory("b0@1 s1@1 s2@1>s1@1,b0@5 u1@6>s2@3"), catalogue("b0@5"));
+  const auto plan = planning::plan(inventory("b0@1 s1@1 s2@1>s1@1,b0@5 u1@6>s2@3"), library("b0@5"));
   BOOST_TEST(words(plan) == "missing:s2@3");
 }
 
 BOOST_AUTO_TEST_CASE(modules_of_other_platforms_are_never_planned) {
-  const auto plan = planning::plan(inventory("s1@1 u1@6>s1@3", 6), catalogue("s1@3", 8));
+  const auto plan = planning::plan(inventory("s1@1 u1@6>s1@3", 6), library("s1@3", 8));
   BOOST_TEST(words(plan) == "missing:s1@3");
 }
 
 BOOST_AUTO_TEST_CASE(a_file_larger_than_the_device_takes_is_not_planned) {
   auto device = inventory("s1@1 u1@6>s1@3");
   device.max_binary = 999;
-  const auto plan = planning::plan(device, catalogue("s1@3"));
+  const auto plan = planning::plan(device, library("s1@3"));
   BOOST_TEST(words(plan) == "missing:s1@3");
   // Nobody who looks into the library would understand that it is missing there.
   BOOST_TEST(planning::missing_words(plan).find("the file that is there has 1000 bytes: this device takes 999 at most") != std::string::npos);
@@ -214,93 +214,93 @@ BOOST_AUTO_TEST_CASE(a_file_larger_than_the_device_takes_is_not_planned) {
 
 // A combined file is written "s1@6200+u2@6": what one of them needs, the other may bring only if it is a user part.
 struct CombinedStock {
-  Catalogue stock;
-  firmware::StockedModule file;
+  Library add_firmware;
+  firmware::LibraryModule file;
   CombinedStock(const std::string& first, const std::string& second, std::uint16_t platform) {
-    file = *catalogue(first, platform).all().front();
-    const auto other = *catalogue(second, platform).all().front();
-    file.companion = firmware::ModuleFacts{other.key, other.version, other.dependencies, other.suffix_sha256};
+    file = *library(first, platform).all().front();
+    const auto other = *library(second, platform).all().front();
+    file.second_module = firmware::ModuleInfo{other.key, other.version, other.dependencies, other.suffix_sha256};
     file.flags = firmware::flag::combined;
     file.sha256 = "combined";
-    stock.add(file);
+    add_firmware.add(file);
   }
   planning::Plan plan(Inventory device) const {
     device.accepts_compressed = true;
-    return planning::plan(device, stock, {planning::goals_of(file)});
+    return planning::plan(device, add_firmware, {planning::targets_of(file)});
   }
 };
 
 BOOST_AUTO_TEST_CASE(a_combined_file_is_one_step_for_two_modules) {
-  const CombinedStock stock("s1@6200", "u2@7>s1@6200#new", 13);
+  const CombinedStock add_firmware("s1@6200", "u2@7>s1@6200#new", 13);
   const auto device = inventory("s1@5300 u2@6>s1@5300#old", 13);
-  const auto plan = stock.plan(device);
+  const auto plan = add_firmware.plan(device);
   BOOST_REQUIRE(plan.steps.size() == 1u);
   BOOST_TEST(plan.steps[0].module.title() == "system part 1 version 6200 with user part 2 version 7");
-  BOOST_TEST(stock.plan(inventory("s1@6200 u2@7>s1@6200#new", 13)).current());
+  BOOST_TEST(add_firmware.plan(inventory("s1@6200 u2@7>s1@6200#new", 13)).current());
   // The same version of another build is another application.
-  BOOST_TEST(stock.plan(inventory("s1@6200 u2@7>s1@6200#old", 13)).steps.size() == 1u);
-  BOOST_TEST(planning::plan(device, stock.stock, {planning::goals_of(stock.file)}).blocked());   // it takes none
+  BOOST_TEST(add_firmware.plan(inventory("s1@6200 u2@7>s1@6200#old", 13)).steps.size() == 1u);
+  BOOST_TEST(planning::plan(device, add_firmware.add_firmware, {planning::targets_of(add_firmware.file)}).blocked());   // it takes none
 }
 
 BOOST_AUTO_TEST_CASE(a_combined_file_does_not_bring_what_its_own_system_part_needs) {
-  const CombinedStock stock("b0@3100", "s1@6200>b0@3100", 13);
-  const auto plan = stock.plan(inventory("b0@1100 s1@3103", 13));
+  const CombinedStock add_firmware("b0@3100", "s1@6200>b0@3100", 13);
+  const auto plan = add_firmware.plan(inventory("b0@1100 s1@3103", 13));
   BOOST_TEST(plan.steps.empty());
   BOOST_TEST(plan.missing.at(0).words.find("bootloader") != std::string::npos);
-  BOOST_TEST(stock.plan(inventory("b0@3100 s1@3103", 13)).steps.size() == 1u);
+  BOOST_TEST(add_firmware.plan(inventory("b0@3100 s1@3103", 13)).steps.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(of_the_same_version_the_smaller_file_is_sent_to_who_can_unpack_it) {
-  auto stock = catalogue("s1@6200", 13);
-  auto packed = *stock.all().front();
+  auto add_firmware = library("s1@6200", 13);
+  auto packed = *add_firmware.all().front();
   packed.flags = firmware::flag::compressed;
   packed.size = 500;
   packed.sha256 = "packed";
-  stock.add(packed);
+  add_firmware.add(packed);
   auto device = inventory("s1@5300 u2@6>s1@6200", 13);
-  BOOST_TEST(planning::plan(device, stock).steps.at(0).module.size == 1000u);
+  BOOST_TEST(planning::plan(device, add_firmware).steps.at(0).module.size == 1000u);
   device.accepts_compressed = true;
-  BOOST_TEST(planning::plan(device, stock).steps.at(0).module.size == 500u);
+  BOOST_TEST(planning::plan(device, add_firmware).steps.at(0).module.size == 500u);
 }
 
 BOOST_AUTO_TEST_CASE(files_that_need_each_other_end_in_words_not_in_a_loop) {
-  const auto plan = planning::plan(inventory("s1@1 s2@1 u1@6>s2@3"), catalogue("s1@3>s2@3 s2@3>s1@3"));
+  const auto plan = planning::plan(inventory("s1@1 s2@1 u1@6>s2@3"), library("s1@3>s2@3 s2@3>s1@3"));
   BOOST_TEST(plan.blocked());
   BOOST_TEST(plan.steps.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_tangle_of_versions_ends) {
-  std::string stock;
+  std::string add_firmware;
   for (int v = 2; v < 60; ++v)
-    stock += "s1@" + std::to_string(v) + ">s2@" + std::to_string(v + 1) + " s2@" + std::to_string(v) + ">s1@" + std::to_string(v + 1) + " ";
-  BOOST_TEST(planning::plan(inventory("s1@1 s2@1 u1@1>s2@2"), catalogue(stock)).blocked());
+    add_firmware += "s1@" + std::to_string(v) + ">s2@" + std::to_string(v + 1) + " s2@" + std::to_string(v) + ">s1@" + std::to_string(v + 1) + " ";
+  BOOST_TEST(planning::plan(inventory("s1@1 s2@1 u1@1>s2@2"), library(add_firmware)).blocked());
 }
 
 BOOST_AUTO_TEST_CASE(the_lowest_sufficient_version_is_chosen_and_a_dead_end_is_left) {
-  BOOST_TEST(words(planning::plan(inventory("s1@1 u1@1>s1@3"), catalogue("s1@4 s1@9 s1@2"))) == "s1@4");
-  BOOST_TEST(words(planning::plan(inventory("s1@1 s2@1 u1@1>s1@3"), catalogue("s1@3>s2@7 s1@4"))) == "s1@4");
+  BOOST_TEST(words(planning::plan(inventory("s1@1 u1@1>s1@3"), library("s1@4 s1@9 s1@2"))) == "s1@4");
+  BOOST_TEST(words(planning::plan(inventory("s1@1 s2@1 u1@1>s1@3"), library("s1@3>s2@7 s1@4"))) == "s1@4");
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_module_is_sent_again_where_the_catalogue_has_it) {
-  BOOST_TEST(words(planning::plan(inventory("s1@3!28 s2@3>s1@3"), catalogue("s1@3"))) == "s1@3");
-  const auto without = planning::plan(inventory("b0@4!28 s1@3"), catalogue("s1@3"));
+  BOOST_TEST(words(planning::plan(inventory("s1@3!28 s2@3>s1@3"), library("s1@3"))) == "s1@3");
+  const auto without = planning::plan(inventory("b0@4!28 s1@3"), library("s1@3"));
   BOOST_TEST(without.current());
   BOOST_TEST(without.notes.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_device_is_never_taken_back_unless_asked_for_exactly_that) {
-  BOOST_TEST(planning::plan(inventory("s1@9 u1@1>s1@3"), catalogue("s1@3 s1@4")).current());
-  BOOST_TEST(words(planning::plan(inventory("s1@9"), catalogue("s1@3"), target("s1@3"))) == "s1@3");
+  BOOST_TEST(planning::plan(inventory("s1@9 u1@1>s1@3"), library("s1@3 s1@4")).current());
+  BOOST_TEST(words(planning::plan(inventory("s1@9"), library("s1@3"), target("s1@3"))) == "s1@3");
 }
 
 BOOST_AUTO_TEST_CASE(a_goal_that_contradicts_the_application_is_said_not_tried) {
-  const auto plan = planning::plan(inventory("s1@9 u1@1>s1@9"), catalogue("s1@3 s1@9"), target("s1@3"));
+  const auto plan = planning::plan(inventory("s1@9 u1@1>s1@9"), library("s1@3 s1@9"), target("s1@3"));
   BOOST_TEST(plan.blocked());
 }
 
 BOOST_AUTO_TEST_CASE(a_user_part_of_the_same_version_and_another_hash_is_another_one) {
-  BOOST_TEST(words(planning::plan(inventory("u1@2#aa"), catalogue("u1@2#bb"), target("u1@2"))) == "u1@2");
-  BOOST_TEST(planning::plan(inventory("u1@2#bb"), catalogue("u1@2#bb"), target("u1@2")).current());
+  BOOST_TEST(words(planning::plan(inventory("u1@2#aa"), library("u1@2#bb"), target("u1@2"))) == "u1@2");
+  BOOST_TEST(planning::plan(inventory("u1@2#bb"), library("u1@2#bb"), target("u1@2")).current());
 }
 
 BOOST_AUTO_TEST_CASE(needs_found_in_recorded_describes_agree_with_the_reference_resolver) {
@@ -322,11 +322,11 @@ BOOST_AUTO_TEST_CASE(needs_found_in_recorded_describes_agree_with_the_reference_
 
 namespace {
 
-firmware::StockedModule stocked_from_listing(const std::string& name) {
+firmware::LibraryModule stocked_from_listing(const std::string& name) {
   for (const auto& line : load_json_lines("modules.jsonl")) {
     if (line["filename"] != name) continue;
     const auto& p = line["prefixInfo"];
-    firmware::StockedModule m;
+    firmware::LibraryModule m;
     m.sha256 = m.file_name = name;
     m.platform = p["platformID"];
     m.key = {static_cast<firmware::Function>(p["moduleFunction"].get<int>()), p["moduleIndex"]};
@@ -347,13 +347,13 @@ BOOST_AUTO_TEST_CASE(full_resolutions_agree_with_the_reference_resolver) {
     device.platform = 6;
     for (const auto& sample : vectors["describes"])
       if (sample["describe_file"] == c["describe"]) device.modules = device::parse_describe_json(view_of(sample["describe"].dump()))->system->modules;
-    Catalogue stock;
-    for (const auto& file : c["catalog"]) stock.add(stocked_from_listing(file));
+    Library add_firmware;
+    for (const auto& file : c["catalog"]) add_firmware.add(stocked_from_listing(file));
     const auto user = stocked_from_listing(c["new_user_firmware"]);
-    stock.add(user);
-    planning::Target wish;
-    wish.goals.push_back({user.key, user.version, user.sha256});
-    const auto plan = planning::plan(device, stock, wish);
+    add_firmware.add(user);
+    planning::Targets target;
+    target.targets.push_back({user.key, user.version, user.sha256});
+    const auto plan = planning::plan(device, add_firmware, target);
     check_each_step_is_acceptable(device, plan);
 
     std::vector<std::string> expected = c["ordered_updates_before_user_firmware"];

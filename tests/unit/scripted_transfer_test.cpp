@@ -2,7 +2,7 @@
 #include "support/world.hpp"
 #include "transfer/chunked.hpp"
 #include "transfer/chunked_messages.hpp"
-#include "transfer/resumable.hpp"
+#include "transfer/ota_v3.hpp"
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
@@ -20,7 +20,7 @@ using coap::Type;
 namespace {
 
 // Waiting costs no time but that of the clock, which jumps to the deadline when nothing is there.
-class Script final : public transfer::Dialogue {
+class Script final : public transfer::UpdateChannel {
 public:
   bool over_tcp = true;
   std::function<void(Script&, const Message&)> answer = [](Script&, const Message&) {};
@@ -35,15 +35,15 @@ public:
     answer(*this, message);
     co_return Result<void>{};
   }
-  asio::awaitable<Result<Message>> next_about_update(Clock::time_point deadline) override {
+  asio::awaitable<Result<Message>> receive_update_message(Clock::time_point deadline) override {
     if (!inbox.empty()) {
       auto message = std::move(inbox.front());
       inbox.pop_front();
       co_return message;
     }
-    if (closed) co_return failure(Kind::closed, "the connection was closed");
+    if (closed) co_return failure(ErrorKind::closed, "the connection was closed");
     Clock::manual_now = std::max(Clock::manual_now, deadline);
-    co_return failure(Kind::timed_out, "nothing came in time");
+    co_return failure(ErrorKind::timed_out, "nothing came in time");
   }
   bool reliable() const override { return over_tcp; }
   std::size_t unacknowledged() const override { return 0; }
@@ -78,10 +78,10 @@ std::uint16_t index_of(const Message& chunk) {
 }
 
 struct Scripted {
-  World world;
+  SimulatedWorld world;
   Script script;
   Bytes image = Bytes(5'000, 7);
-  Result<transfer::Delivery> outcome = failure(Kind::internal, "did not end");
+  Result<transfer::Delivery> outcome = failure(ErrorKind::internal, "did not end");
 
   void chunked(bool fast = true, std::uint16_t chunk_size = 512) {
     world.spawn([&, fast, chunk_size]() -> asio::awaitable<void> {
@@ -91,15 +91,15 @@ struct Scripted {
       const transfer::Progress progress = [](std::size_t) {};
       outcome = co_await transfer::send_chunked(script, image, options, progress);
     });
-    world.settle();
+    world.run_until_idle();
   }
   void resumable() {
     world.spawn([&]() -> asio::awaitable<void> {
-      const transfer::ResumableOptions options;
+      const transfer::OtaV3Options options;
       const transfer::Progress progress = [](std::size_t) {};
-      outcome = co_await transfer::send_resumable(script, image, options, progress);
+      outcome = co_await transfer::send_ota_v3(script, image, options, progress);
     });
-    world.settle();
+    world.run_until_idle();
   }
   void started(Script& s, const Message& request, std::uint32_t offset) {
     auto response = coap::piggybacked(request, Code::created);
@@ -107,7 +107,7 @@ struct Scripted {
     response.add_uint(2057, offset);
     s.inbox.push_back(response);
   }
-  bool failed(Kind kind, const std::string& words) const { return !outcome && outcome.error().kind == kind && outcome.error().message.find(words) != std::string::npos; }
+  bool failed(ErrorKind kind, const std::string& words) const { return !outcome && outcome.error().kind == kind && outcome.error().message.find(words) != std::string::npos; }
 };
 
 }  // namespace
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_chunk_that_arrives_damaged_every_time_ends_it) {
     if (s.sent.size() < 100) s.reply(m, Code::bad_request);
   };
   chunked(false);
-  BOOST_TEST(failed(Kind::refused, "arrives damaged every time"));
+  BOOST_TEST(failed(ErrorKind::refused, "arrives damaged every time"));
   BOOST_TEST(script.count(Code::post, "c") == 5u);
 }
 
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_always_misses_the_same_chunk_is_given_up) {
     s.misses({3});
   };
   chunked();
-  BOOST_TEST(failed(Kind::refused, "chunk 3 again and again"));
+  BOOST_TEST(failed(ErrorKind::refused, "chunk 3 again and again"));
   BOOST_TEST(script.count(Code::put, "u") <= 7u);
 }
 
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_said_incomplete_and_went_away_was_not_served)
     s.closed = true;
   };
   chunked();
-  BOOST_TEST(failed(Kind::closed, ""));
+  BOOST_TEST(failed(ErrorKind::closed, ""));
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_went_away_behind_update_done_has_confirmed_nothing) {
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(over_udp_a_session_that_ends_is_no_delivery) {
     s.closed = is_done(m);
   };
   chunked();
-  BOOST_TEST(failed(Kind::closed, ""));
+  BOOST_TEST(failed(ErrorKind::closed, ""));
 }
 
 BOOST_AUTO_TEST_CASE(over_udp_what_is_missed_counts_before_and_without_the_answer_to_update_done) {
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(over_udp_a_reset_says_that_the_device_lost_the_update) {
     s.inbox.push_back(reset);
   };
   chunked();
-  BOOST_TEST(failed(Kind::restarted, "lost the update"));
+  BOOST_TEST(failed(ErrorKind::session_restarted, "lost the update"));
 }
 
 BOOST_AUTO_TEST_CASE(over_tcp_what_a_device_misses_unasked_is_no_answer_to_update_done) {
@@ -247,7 +247,7 @@ BOOST_AUTO_TEST_CASE(over_tcp_what_a_device_misses_unasked_is_no_answer_to_updat
 BOOST_AUTO_TEST_CASE(a_file_of_too_many_chunks_is_not_begun) {
   image.resize(65'535);
   chunked(true, 1);
-  BOOST_TEST(failed(Kind::refused, "too many chunks"));
+  BOOST_TEST(failed(ErrorKind::refused, "too many chunks"));
   BOOST_TEST(script.sent.empty());
   auto missed = coap::request(Type::non_confirmable, Code::get, "c");
   for (const std::uint16_t index : {3, 10, 11}) put_be16(missed.payload, index);
@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_CASE(an_offset_beyond_the_file_is_refused) {
     if (m.path() == "S") started(s, m, 5'001);
   };
   resumable();
-  BOOST_TEST(failed(Kind::refused, "cannot be understood"));
+  BOOST_TEST(failed(ErrorKind::refused, "cannot be understood"));
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_stops_answering_is_given_up_after_four_minutes) {
@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_stops_answering_is_given_up_after_four_minute
   };
   const auto began = Clock::now();
   resumable();
-  BOOST_TEST(failed(Kind::timed_out, "stopped answering"));
+  BOOST_TEST(failed(ErrorKind::timed_out, "stopped answering"));
   BOOST_TEST((Clock::now() - began >= 240s && Clock::now() - began < 300s));
 }
 
@@ -285,8 +285,8 @@ BOOST_AUTO_TEST_CASE(a_device_that_acknowledges_a_chunk_now_and_then_is_given_up
   };
   const auto began = Clock::now();
   resumable();
-  BOOST_TEST(failed(Kind::timed_out, "longer than any device needs"));
-  BOOST_TEST((Clock::now() - began <= transfer::transfer_time(image.size()) + 2'000s));
+  BOOST_TEST(failed(ErrorKind::timed_out, "longer than any device needs"));
+  BOOST_TEST((Clock::now() - began <= transfer::transfer_timeout(image.size()) + 2'000s));
 }
 
 BOOST_AUTO_TEST_CASE(a_chunk_refused_by_a_reset_says_that_the_device_lost_the_update) {
@@ -298,7 +298,7 @@ BOOST_AUTO_TEST_CASE(a_chunk_refused_by_a_reset_says_that_the_device_lost_the_up
     s.inbox.push_back(reset);
   };
   resumable();
-  BOOST_TEST(failed(Kind::restarted, "lost the update"));
+  BOOST_TEST(failed(ErrorKind::session_restarted, "lost the update"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -58,7 +58,7 @@ std::string content_of(const std::filesystem::path& file) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(store_room)
+BOOST_AUTO_TEST_SUITE(store_unit)
 
 BOOST_AUTO_TEST_CASE(a_database_is_made_once_and_opened_again) {
   TemporaryFolder folder;
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(every_older_schema_is_brought_up_to_date) {
     auto db = Database::open(file, Access::read_write);
     BOOST_TEST(db.sql().execAndGet("PRAGMA user_version").getInt() == store::newest_migration());
     BOOST_TEST(store::load_device(db, id)->name == "greenhouse");
-    BOOST_TEST(store::load_catalogue(db).all().at(0)->title() == "system part 1 version 3");
+    BOOST_TEST(store::load_library(db).all().at(0)->title() == "system part 1 version 3");
     BOOST_TEST(db.integrity() == "ok");
   }
 }
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(modules_goals_and_history_go_with_a_forgotten_device) {
   store::save_modules(db, id, {m});
   BOOST_TEST((store::load_modules(db, id) == std::vector{m}));
   store::save_goal(db, id, {m.key, 8, "abc"});
-  BOOST_TEST(store::load_goals(db, id).size() == 1u);
+  BOOST_TEST(store::load_targets(db, id).size() == 1u);
   store::append_history(db, {1, id, "x", "y"});
   store::record_plan(db, id, {step(3)}, 1);
   BOOST_TEST(store::forget_device(db, id));
@@ -265,9 +265,9 @@ BOOST_AUTO_TEST_CASE(the_writer_isolates_jobs_and_loses_none) {
   BOOST_TEST(store::recent_history(db, "", 1000).size() == 95u);
 }
 
-// What work wrote before it gave a failure is undone; its neighbours in the same transaction stay.
+// What work wrote before it gave a failure is undone; its other jobs in the same transaction run_session.
 BOOST_AUTO_TEST_CASE(work_that_gives_a_failure_leaves_nothing_behind) {
-  World world;
+  SimulatedWorld world;
   auto db = std::make_shared<Database>(Database::in_memory());
   store::add_device(*db, photon());
   store::save_goal(*db, id, {{firmware::Function::system_part, 1}, 3, ""});
@@ -277,21 +277,21 @@ BOOST_AUTO_TEST_CASE(work_that_gives_a_failure_leaves_nothing_behind) {
   world.spawn([&]() -> asio::awaitable<void> {
     std::function<Result<void>(Database&)> work = [](Database& open) -> Result<void> {
       store::clear_goals(open, id);
-      return failure(Kind::not_found, "no such module");
+      return failure(ErrorKind::not_found, "no such module");
     };
     outcome = co_await writer->perform<Result<void>>(std::move(work));
   });
-  world.settle();
+  world.run_until_idle();
   BOOST_REQUIRE(outcome.has_value());
   BOOST_TEST(outcome->error().message == "no such module");
-  BOOST_TEST(store::load_goals(*db, id).size() == 1u);
+  BOOST_TEST(store::load_targets(*db, id).size() == 1u);
   BOOST_TEST(store::load_device(*db, id)->name == "neighbour");
   const auto failed = db->transact([](Database& open) -> Result<void> {
     store::clear_goals(open, id);
-    return failure(Kind::conflict, "no");
+    return failure(ErrorKind::conflict, "no");
   });
   BOOST_TEST(!failed.has_value());
-  BOOST_TEST(store::load_goals(*db, id).size() == 1u);
+  BOOST_TEST(store::load_targets(*db, id).size() == 1u);
 }
 
 // Sendings of a file are counted over what became of them, within a day of running time.
@@ -308,18 +308,18 @@ BOOST_AUTO_TEST_CASE(sendings_of_the_last_day_are_counted_whatever_came_of_them)
   };
   for (int i = 0; i < 5; ++i) send(i * hour);
   BOOST_TEST(store::load_attempts(db, id, step(3), 5 * hour).count == 0);
-  BOOST_TEST(store::load_attempts(db, id, step(3), 5 * hour).sent_lately == 5);
-  BOOST_TEST(store::load_attempts(db, id, step(3, std::string(64, 'b')), 5 * hour).sent_lately == 0);
-  BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).sent_lately == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 5 * hour).recent_sends == 5);
+  BOOST_TEST(store::load_attempts(db, id, step(3, std::string(64, 'b')), 5 * hour).recent_sends == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).recent_sends == 0);
   send(24 * hour);
-  BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour).sent_lately == 1);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour).recent_sends == 1);
   send(23 * hour);   // a crash took an hour of running time back
-  BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).sent_lately == 2);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).recent_sends == 2);
   send(hour);        // and much more
-  BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour - 1).sent_lately == 3);
-  BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour).sent_lately == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour - 1).recent_sends == 3);
+  BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour).recent_sends == 0);
   store::allow_again(db, id);
-  BOOST_TEST(store::load_attempts(db, id, step(3), hour).sent_lately == 0);
+  BOOST_TEST(store::load_attempts(db, id, step(3), hour).recent_sends == 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_settled_is_not_called_sent_later) {
@@ -358,12 +358,12 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_is_taken_back_asks_nobody_to_wait) {
   const auto attempts = store::load_attempts(db, id, step(3), 5'000);
   BOOST_TEST(attempts.count == 0);
   BOOST_TEST(attempts.last_started == 0);
-  BOOST_TEST(attempts.sent_lately == 1);
+  BOOST_TEST(attempts.recent_sends == 1);
 }
 
 // As SQLite does by itself when the disk is full: the transaction is gone in the middle of a batch.
 BOOST_AUTO_TEST_CASE(behind_a_lost_transaction_nothing_stays) {
-  World world;
+  SimulatedWorld world;
   auto db = std::make_shared<Database>(Database::in_memory());
   auto writer = store::Writer::on_loop(db, world.loop.get_executor());
   int failed = 0;
@@ -376,7 +376,7 @@ BOOST_AUTO_TEST_CASE(behind_a_lost_transaction_nothing_stays) {
     failed += !(co_await writer->perform(std::move(work))).has_value();
   };
   for (int i = 0; i < 3; ++i) world.spawn([&write, i]() { return write(i); });
-  world.settle();
+  world.run_until_idle();
   BOOST_TEST(failed == 3);
   BOOST_TEST(store::recent_history(*db, "", 10).empty());
 }

@@ -1,8 +1,8 @@
 // Protocol v3 and CoAP's reliability: the messages against computed vectors, the rest as behaviour in virtual time.
 #include "coap/reliability.hpp"
 #include "support/data.hpp"
-#include "transfer/flight.hpp"
-#include "transfer/v3_messages.hpp"
+#include "transfer/chunk_pacer.hpp"
+#include "transfer/ota_v3_messages.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -32,7 +32,7 @@ struct V3 {
 };
 
 using transfer::ChunksReceived;
-using transfer::Flight;
+using transfer::ChunkPacer;
 
 Clock::time_point at(Clock::duration d) { return Clock::time_point{1h} + d; }
 
@@ -49,25 +49,25 @@ struct Pipe {
   std::size_t sent = 0;
   Clock::duration took{};
 
-  void run(Flight& flight, Clock::duration limit) {
+  void run(ChunkPacer& pacer, Clock::duration limit) {
     std::mt19937 random(seed);
     Clock::time_point now = at(0s);
     Clock::time_point link_free = now;
     std::multimap<Clock::time_point, std::function<void()>> agenda;
-    while (!flight.complete() && now < at(limit)) {
-      while (const auto index = flight.next(now)) {
+    while (!pacer.complete() && now < at(limit)) {
+      while (const auto index = pacer.next(now)) {
         link_free = std::max(link_free, now) + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / rate));
         if (++sent > dead_after || std::uniform_real_distribution<double>(0, 1)(random) < loss) continue;
-        agenda.emplace(link_free + delay, [this, &flight, &agenda, &now, i = *index] {
+        agenda.emplace(link_free + delay, [this, &pacer, &agenda, &now, i = *index] {
           have[i] = true;
           ChunksReceived report;
           while (report.in_order < have.size() && have[report.in_order]) ++report.in_order;
           for (std::size_t k = report.in_order; k < std::min(have.size(), report.in_order + std::size_t{256}); ++k)
-            if (have[k]) report.beyond.push_back(static_cast<std::uint32_t>(k + 1));
-          agenda.emplace(now + delay, [&flight, &now, report] { flight.received(report, now); });
+            if (have[k]) report.out_of_order.push_back(static_cast<std::uint32_t>(k + 1));
+          agenda.emplace(now + delay, [&pacer, &now, report] { pacer.received(report, now); });
         });
       }
-      const auto wake = flight.wake_at();
+      const auto wake = pacer.next_wakeup();
       if (!agenda.empty() && agenda.begin()->first <= wake) {
         now = std::max(now, agenda.begin()->first);
         const auto act = agenda.begin()->second;
@@ -76,7 +76,7 @@ struct Pipe {
       } else {
         BOOST_REQUIRE((wake < Clock::time_point::max()));
         now = std::max(now, wake);
-        flight.on_time(now);
+        pacer.on_timer(now);
       }
     }
     took = now - at(0s);
@@ -116,10 +116,10 @@ BOOST_AUTO_TEST_CASE(what_a_device_says_is_read) {
   using Indices = std::vector<std::uint32_t>;
   const auto plain = transfer::parse_chunks_received(message("UpdateAck cumulative 2, no gaps"));
   BOOST_TEST(plain->in_order == 2u);
-  BOOST_TEST(plain->beyond.empty());
+  BOOST_TEST(plain->out_of_order.empty());
   const auto gaps = transfer::parse_chunks_received(message("UpdateAck cumulative 10"));
   BOOST_TEST(gaps->in_order == 10u);
-  BOOST_TEST(gaps->beyond == (Indices{12, 13, 15, 44}), boost::test_tools::per_element());
+  BOOST_TEST(gaps->out_of_order == (Indices{12, 13, 15, 44}), boost::test_tools::per_element());
   BOOST_TEST(transfer::parse_chunks_received(message("UpdateAck cumulative 70000"))->in_order == 70'000u);
   BOOST_TEST(transfer::error_words(message("UpdateStart error as separate CON response")) == "updates are disabled on the device (-1380): Firmware updates are disabled");
   auto cut = message("UpdateStart error as separate CON response");
@@ -131,19 +131,19 @@ BOOST_DATA_TEST_CASE(every_chunk_arrives_whatever_is_lost, boost::unit_test::dat
   Pipe pipe;
   pipe.seed = seed;
   pipe.loss = 0.05 * (seed % 5);
-  Flight flight(pipe.chunks, 256, at(0s));
-  pipe.run(flight, 10min);
-  BOOST_TEST(flight.complete());
-  BOOST_TEST(flight.sent() < 2 * pipe.chunks);
+  ChunkPacer pacer(pipe.chunks, 256, at(0s));
+  pipe.run(pacer, 10min);
+  BOOST_TEST(pacer.complete());
+  BOOST_TEST(pacer.sent() < 2 * pipe.chunks);
 }
 
 BOOST_AUTO_TEST_CASE(without_loss_nothing_is_sent_twice_and_the_link_is_full) {
   for (const double rate : {5.0, 100.0, 2'000.0}) {
     Pipe pipe;
     pipe.rate = rate;
-    Flight flight(pipe.chunks, 256, at(0s));
-    pipe.run(flight, 1h);
-    BOOST_TEST(flight.sent_again() == 0u);
+    ChunkPacer pacer(pipe.chunks, 256, at(0s));
+    pipe.run(pacer, 1h);
+    BOOST_TEST(pacer.sent_again() == 0u);
     const auto ideal = static_cast<double>(pipe.chunks) / rate + 0.2;
     BOOST_TEST(std::chrono::duration<double>(pipe.took).count() < ideal * 1.3 + 0.8);
   }
@@ -152,29 +152,29 @@ BOOST_AUTO_TEST_CASE(without_loss_nothing_is_sent_twice_and_the_link_is_full) {
 BOOST_AUTO_TEST_CASE(into_a_dead_link_only_single_chunks_are_sent) {
   Pipe pipe;
   pipe.dead_after = 100;
-  Flight flight(pipe.chunks, 256, at(0s));
-  pipe.run(flight, 4min);
-  BOOST_TEST(!flight.complete());
-  BOOST_TEST(flight.sent() < 100u + 80u + 30u);   // what was under way, and one every 16 s in the end
-  BOOST_TEST((flight.heard_at() < at(10s)));
+  ChunkPacer pacer(pipe.chunks, 256, at(0s));
+  pipe.run(pacer, 4min);
+  BOOST_TEST(!pacer.complete());
+  BOOST_TEST(pacer.sent() < 100u + 80u + 30u);   // what was under way, and one every 16 s in the end
+  BOOST_TEST((pacer.last_progress_at() < at(10s)));
 }
 
 BOOST_AUTO_TEST_CASE(the_devices_window_is_never_exceeded) {
-  Flight flight(1'000, 8, at(0s));
+  ChunkPacer pacer(1'000, 8, at(0s));
   std::size_t sent = 0;
-  while (flight.next(at(0s))) ++sent;
+  while (pacer.next(at(0s))) ++sent;
   BOOST_TEST(sent == 8u);
 }
 
 BOOST_AUTO_TEST_CASE(a_report_about_chunks_that_were_never_sent_changes_nothing) {
-  Flight flight(100, 256, at(0s));
-  (void)flight.next(at(0s));
+  ChunkPacer pacer(100, 256, at(0s));
+  (void)pacer.next(at(0s));
   ChunksReceived report;
   report.in_order = 90;
-  report.beyond = {95, 200, 4'000'000'000U};
-  flight.received(report, at(1s));
-  BOOST_TEST(flight.in_order() == 1u);
-  BOOST_TEST(!flight.complete());
+  report.out_of_order = {95, 200, 4'000'000'000U};
+  pacer.received(report, at(1s));
+  BOOST_TEST(pacer.in_order() == 1u);
+  BOOST_TEST(!pacer.complete());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

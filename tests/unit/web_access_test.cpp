@@ -1,8 +1,8 @@
 // Who may do what through the page: decided by the API and the authentication alone, without a server.
-#include "appliance/commands.hpp"
+#include "server/commands.hpp"
 #include "store/backup.hpp"
 #include "store/dtls_sessions.hpp"
-#include "support/harbour.hpp"
+#include "support/test_system.hpp"
 #include "web/api.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -17,8 +17,8 @@ namespace {
 
 const std::string good_password = "correct horse";
 
-struct Access : Harbour {
-  Access() : writer(store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor())), bridge(world.loop, appliance(), *writer), db(database()), authentication(make()) {
+struct Access : TestSystem {
+  Access() : writer(store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor())), bridge(world.loop, server(), *writer), db(database()), authentication(make()) {
     session = *authentication.set_up(authentication.setup_code(), good_password, "10.0.0.1", 0);
   }
   web::Authentication make() {
@@ -30,7 +30,7 @@ struct Access : Harbour {
   }
   web::Api api(bool guests = false) {
     web::ApiOptions options;
-    options.guests_may_look = guests;
+    options.guest_read_access = guests;
     return web::Api(bridge, authentication, {folder.path()}, options);
   }
   Request request(const std::string& method, const std::string& path, std::map<std::string, std::string> headers = {}) {
@@ -46,7 +46,7 @@ struct Access : Harbour {
   static int status(const std::optional<web::Response>& refused) { return refused ? refused->status : 0; }
 
   std::unique_ptr<store::Writer> writer;
-  web::Bridge bridge;
+  web::LoopBridge bridge;
   store::Database db;
   web::Authentication authentication;
   std::string session;
@@ -88,12 +88,12 @@ BOOST_AUTO_TEST_CASE(guests_look_and_touch_nothing) {
 
 BOOST_AUTO_TEST_CASE(logins_end_in_memory_and_in_the_store) {
   const auto second = *authentication.log_in(good_password, "10.0.0.1", 0);
-  BOOST_TEST((authentication.change_password("wrong one", "another one", second, "10.0.0.1", 0).error().kind == Kind::refused));
+  BOOST_TEST((authentication.change_password("wrong one", "another one", second, "10.0.0.1", 0).error().kind == ErrorKind::refused));
   BOOST_TEST(authentication.knows_session(session, 0));
   BOOST_TEST(authentication.change_password(good_password, "another one", second, "10.0.0.1", 0).has_value());
   BOOST_TEST(!authentication.knows_session(session, 0));
   BOOST_TEST(authentication.knows_session(second, 0));
-  BOOST_TEST((authentication.log_in(good_password, "10.0.0.1", 0).error().kind == Kind::refused));
+  BOOST_TEST((authentication.log_in(good_password, "10.0.0.1", 0).error().kind == ErrorKind::refused));
   auto again = make();
   BOOST_TEST(!again.knows_session(session, 0));
   BOOST_TEST(again.knows_session(second, 0));
@@ -113,19 +113,19 @@ BOOST_AUTO_TEST_CASE(a_token_is_known_by_all_of_it_until_it_is_removed) {
 }
 
 BOOST_AUTO_TEST_CASE(a_password_is_set_up_once_and_of_some_length) {
-  BOOST_TEST((authentication.set_up("", good_password, "10.0.0.2", 0).error().kind == Kind::conflict));
+  BOOST_TEST((authentication.set_up("", good_password, "10.0.0.2", 0).error().kind == ErrorKind::conflict));
   BOOST_TEST(!authentication.needs_setup());
   const auto code = web::reset_password(db, world.random);
   authentication.reload(db, 0);
   BOOST_TEST(authentication.needs_setup());
   BOOST_TEST(!authentication.knows_session(session, 0));
-  BOOST_TEST((authentication.set_up(code, "short", "10.0.0.2", 0).error().kind == Kind::malformed));
+  BOOST_TEST((authentication.set_up(code, "short", "10.0.0.2", 0).error().kind == ErrorKind::malformed));
   BOOST_TEST(authentication.set_up(code, good_password, "10.0.0.2", 0).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(resetting_the_password_takes_tokens_and_browsers_along) {
   const auto token = *authentication.make_token("t", 0);
-  const auto browser = *authentication.know_browser(0);
+  const auto browser = *authentication.trust_browser(0);
   (void)web::reset_password(db, world.random);
   auto again = make();
   BOOST_TEST(!again.knows_token(token));
@@ -134,13 +134,13 @@ BOOST_AUTO_TEST_CASE(resetting_the_password_takes_tokens_and_browsers_along) {
 
 // Strangers behind the same address lock out each other, and not the browser that was in before.
 BOOST_AUTO_TEST_CASE(a_browser_is_known_by_its_cookie_and_by_no_other) {
-  const auto browser = *authentication.know_browser(0);
+  const auto browser = *authentication.trust_browser(0);
   BOOST_TEST(authentication.who("made up", "10.0.0.9") == "10.0.0.9");
   BOOST_TEST(authentication.who("", "10.0.0.9") == "10.0.0.9");
   const auto known = authentication.who(browser, "10.0.0.9");
   BOOST_TEST(known != "10.0.0.9");
   for (int i = 0; i < 3; ++i) BOOST_TEST(!authentication.log_in("guess", "10.0.0.9", 0).has_value());
-  BOOST_TEST((authentication.log_in(good_password, "10.0.0.9", 0).error().kind == Kind::interrupted));
+  BOOST_TEST((authentication.log_in(good_password, "10.0.0.9", 0).error().kind == ErrorKind::interrupted));
   BOOST_TEST(authentication.log_in(good_password, known, 0).has_value());
 }
 
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(forgetting_those_who_wait_leaves_the_others) {
     store::add_device(db, row);
     store::append_history(db, {0, id, "k", "w"});
   }
-  BOOST_TEST(appliance::commands::forget_pending(db) == 1);
+  BOOST_TEST(server::commands::forget_pending(db) == 1);
   BOOST_TEST(store::load_devices(db).size() == 2u);
   BOOST_TEST(store::recent_history(db, "", 10).size() == 2u);
 }
@@ -195,21 +195,21 @@ BOOST_AUTO_TEST_CASE(a_backup_holds_no_session_and_a_module_of_another_platform_
   session_row.device_id = std::string(24, '0');
   session_row.keys = Bytes(40, 2);
   session_row.client_key = {3};
-  session_row.memo = {4};
-  session_row.leased = 2'000;
+  session_row.hello_payload = {4};
+  session_row.reserved = 2'000;
   session_row.received_next = 500;
   store::save_dtls_session(db, session_row, 0);
   // Numbers never go back, and a device has one session.
-  session_row.leased = 1'000;
+  session_row.reserved = 1'000;
   session_row.received_next = 400;
   store::save_dtls_session(db, session_row, 0);
-  auto taken = store::take_up_dtls_sessions(db, 10);
+  auto taken = store::load_and_reserve_dtls_sessions(db, 10);
   BOOST_REQUIRE(taken.size() == 1u);
-  BOOST_TEST(taken[0].leased == 2'000u);
+  BOOST_TEST(taken[0].reserved == 2'000u);
   BOOST_TEST(taken[0].received_next == 500u);
   session_row.id = Bytes(8, 9);
   store::save_dtls_session(db, session_row, 0);
-  BOOST_TEST(store::take_up_dtls_sessions(db, 10).size() == 1u);
+  BOOST_TEST(store::load_and_reserve_dtls_sessions(db, 10).size() == 1u);
 
   const auto file = folder.path() / "copy";
   {
@@ -219,13 +219,13 @@ BOOST_AUTO_TEST_CASE(a_backup_holds_no_session_and_a_module_of_another_platform_
   SQLite::Database copy(file.string());
   BOOST_TEST(copy.execAndGet("SELECT count(*) FROM dtls_sessions").getInt() == 0);
 
-  stock(module_for(13, 4, 1, 6200), "boron.bin");
+  add_firmware(module_for(13, 4, 1, 6200), "boron.bin");
   store::DeviceRow photon;
   photon.id = std::string(24, '1');
   photon.platform = 6;
   photon.public_key = {1};
   store::add_device(db, photon);
-  BOOST_TEST((appliance::commands::add_target(db, photon, "boron.bin").error().kind == Kind::conflict));
+  BOOST_TEST((server::commands::add_target(db, photon, "boron.bin").error().kind == ErrorKind::conflict));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

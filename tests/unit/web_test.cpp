@@ -1,5 +1,5 @@
-#include "appliance/commands.hpp"
-#include "support/harbour.hpp"
+#include "server/commands.hpp"
+#include "support/test_system.hpp"
 #include "web/api.hpp"
 #include "web/password.hpp"
 
@@ -17,8 +17,8 @@ namespace {
 constexpr std::int64_t minute = 60'000;
 const std::string good_password = "correct horse";
 
-struct Door {
-  Door() : db(store::Database::in_memory()), random(1), authentication(make(0)) {}
+struct AuthenticationFixture {
+  AuthenticationFixture() : db(store::Database::in_memory()), random(1), authentication(make(0)) {}
   web::Authentication make(std::int64_t now) {
     const auto persist = [this](std::function<void(store::Database&)> work) -> Result<void> {
       work(db);
@@ -33,14 +33,14 @@ struct Door {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(web_room)
+BOOST_AUTO_TEST_SUITE(web_unit)
 
-BOOST_FIXTURE_TEST_CASE(wrong_tries_lock_a_peer_out_for_longer_and_longer, Door) {
+BOOST_FIXTURE_TEST_CASE(wrong_tries_lock_a_peer_out_for_longer_and_longer, AuthenticationFixture) {
   BOOST_REQUIRE(authentication.set_up(authentication.setup_code(), good_password, "10.0.0.1", 0).has_value());
   std::int64_t now = 0;
   std::vector<std::int64_t> locks;
   for (int i = 0; i < 15; ++i) {
-    BOOST_TEST((authentication.log_in("wrong", "10.0.0.2", now).error().kind == Kind::refused));
+    BOOST_TEST((authentication.log_in("wrong", "10.0.0.2", now).error().kind == ErrorKind::refused));
     locks.push_back(authentication.locked_for("10.0.0.2", now));
     now += locks.back();
   }
@@ -50,14 +50,14 @@ BOOST_FIXTURE_TEST_CASE(wrong_tries_lock_a_peer_out_for_longer_and_longer, Door)
   BOOST_TEST(locks.back() == 15 * minute);
   // While locked out, the right password does not help, and costs no hash; others are not concerned.
   BOOST_TEST(!authentication.log_in("wrong", "10.0.0.2", now).has_value());
-  BOOST_TEST((authentication.log_in(good_password, "10.0.0.2", now).error().kind == Kind::interrupted));
+  BOOST_TEST((authentication.log_in(good_password, "10.0.0.2", now).error().kind == ErrorKind::interrupted));
   BOOST_TEST(authentication.log_in(good_password, "10.0.0.3", now).has_value());
   now += 15 * minute;
   BOOST_TEST(authentication.log_in(good_password, "10.0.0.2", now).has_value());
   BOOST_TEST(authentication.locked_for("10.0.0.2", now) == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_session_ends_after_thirty_days_and_outlives_the_program, Door) {
+BOOST_FIXTURE_TEST_CASE(a_session_ends_after_thirty_days_and_outlives_the_program, AuthenticationFixture) {
   const auto session = authentication.set_up(authentication.setup_code(), good_password, "10.0.0.1", 0);
   const auto end = web::Authentication::session_milliseconds;
   BOOST_TEST(authentication.knows_session(*session, end - 1));
@@ -69,12 +69,12 @@ BOOST_FIXTURE_TEST_CASE(a_session_ends_after_thirty_days_and_outlives_the_progra
   BOOST_TEST(!later.knows_session(*session, end - 1));
 }
 
-BOOST_FIXTURE_TEST_CASE(the_set_up_code_stays_the_same_until_it_is_used_and_guessing_it_is_slowed, Door) {
+BOOST_FIXTURE_TEST_CASE(the_set_up_code_stays_the_same_until_it_is_used_and_guessing_it_is_slowed, AuthenticationFixture) {
   const auto code = authentication.setup_code();
   auto again = make(0);
   BOOST_TEST(again.setup_code() == code);
-  for (int i = 0; i < 3; ++i) BOOST_TEST((again.set_up("aaaa-aaaa-aaaa", good_password, "10.0.0.9", 0).error().kind == Kind::refused));
-  BOOST_TEST((again.set_up(code, good_password, "10.0.0.9", 0).error().kind == Kind::interrupted));
+  for (int i = 0; i < 3; ++i) BOOST_TEST((again.set_up("aaaa-aaaa-aaaa", good_password, "10.0.0.9", 0).error().kind == ErrorKind::refused));
+  BOOST_TEST((again.set_up(code, good_password, "10.0.0.9", 0).error().kind == ErrorKind::interrupted));
   BOOST_TEST(again.needs_setup());
 }
 
@@ -90,17 +90,17 @@ BOOST_AUTO_TEST_CASE(passwords_are_salted_and_hashed_with_argon2id) {
 }
 
 // A device that makes progress many times a second is published four times a second, and shares the snapshot of the others.
-BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, Harbour) {
-  stock(system_part(1, 3, {}, 100'000));
+BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, TestSystem) {
+  add_firmware(system_part(1, 3, {}, 100'000));
   auto writer = store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor());
-  web::Bridge bridge(world.loop, appliance(), *writer);
-  auto& quiet = launch(2, {system_part(1, 3), user_part(1, {4, 1, 3})});
+  web::LoopBridge bridge(world.loop, server(), *writer);
+  auto& quiet = start_device(2, {system_part(1, 3), user_part(1, {4, 1, 3})});
   BOOST_REQUIRE(run_until_state(2, "current", 1min));
   world.advance(1s);
   virtual_device::Options options;
   options.takes_fast_ota = false;
-  options.chunk_time = 20ms;
-  (void)launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, options);
+  options.chunk_timeout = 20ms;
+  (void)start_device(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, options);
   const auto before = bridge.snapshot();
   std::set<std::uint64_t> published;
   const auto began = Clock::now();
@@ -121,14 +121,14 @@ BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, Harbour) 
 }
 
 // A change made through the page publishes at once; what was about to be published before must not stop all that comes after.
-BOOST_FIXTURE_TEST_CASE(the_page_goes_on_behind_a_change_while_devices_change_all_the_time, Harbour) {
-  stock(system_part(1, 3, {}, 200'000));
+BOOST_FIXTURE_TEST_CASE(the_page_goes_on_behind_a_change_while_devices_change_all_the_time, TestSystem) {
+  add_firmware(system_part(1, 3, {}, 200'000));
   auto writer = store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor());
-  web::Bridge bridge(world.loop, appliance(), *writer);
+  web::LoopBridge bridge(world.loop, server(), *writer);
   virtual_device::Options options;
   options.takes_fast_ota = false;
-  options.chunk_time = 20ms;
-  (void)launch(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, options);
+  options.chunk_timeout = 20ms;
+  (void)start_device(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, options);
   BOOST_REQUIRE(run_until_state(1, "updating", 1min));
   for (int round = 0; round < 5; ++round) {
     world.advance(100ms);   // a publication is due and has not come
@@ -138,7 +138,7 @@ BOOST_FIXTURE_TEST_CASE(the_page_goes_on_behind_a_change_while_devices_change_al
       done = true;
     });
     while (!done) {
-      world.settle();
+      world.run_until_idle();
       std::this_thread::yield();
     }
     browser.join();
@@ -151,29 +151,29 @@ BOOST_FIXTURE_TEST_CASE(the_page_goes_on_behind_a_change_while_devices_change_al
 // As the web server's threads use it: the change is made on the loop, and is there when the call comes back.
 BOOST_AUTO_TEST_CASE(a_change_from_another_thread_is_made_on_the_loop_and_refused_once_closed) {
   TemporaryFolder folder;
-  const appliance::StateFolder state{folder.path()};
+  const state::StateFolder state{folder.path()};
   BOOST_REQUIRE(state.create().has_value());
   asio::io_context loop(1);
   auto writer = store::Writer::on_thread(store::Database::open(state.database(), store::Access::read_write), loop.get_executor());
   const firmware::ModuleFiles files(state.firmware());
   SeededRandom random(1);
-  appliance::Appliance appliance(appliance::Services{loop, *writer, files, server_key(), random, crypto::Workshop()}, {});
-  web::Bridge bridge(loop, appliance, *writer);
+  server::DeviceServer server(server::Services{loop, *writer, files, server_key(), random, crypto::Workers()}, {});
+  web::LoopBridge bridge(loop, server, *writer);
   std::thread browser([&] {
     const auto paused = bridge.change([](store::Database& db) -> Result<void> {
-      appliance::commands::pause(db, true);
+      server::commands::pause(db, true);
       return {};
     });
     BOOST_TEST(paused.has_value());
     BOOST_TEST(bridge.snapshot()->paused);
-    const auto forbidden = bridge.change([](store::Database&) -> Result<void> { return {}; }, [](const appliance::Appliance&) -> Result<void> { return failure(Kind::conflict, "no"); });
-    BOOST_TEST((forbidden.error().kind == Kind::conflict));
+    const auto forbidden = bridge.change([](store::Database&) -> Result<void> { return {}; }, [](const server::DeviceServer&) -> Result<void> { return failure(ErrorKind::conflict, "no"); });
+    BOOST_TEST((forbidden.error().kind == ErrorKind::conflict));
     const auto broken = bridge.change([](store::Database&) -> Result<void> { throw std::runtime_error("the disk is full"); });
-    BOOST_TEST((broken.error().kind == Kind::storage));
+    BOOST_TEST((broken.error().kind == ErrorKind::storage));
     bridge.close();
     const auto late = bridge.change([](store::Database&) -> Result<void> { return {}; });
-    BOOST_TEST((late.error().kind == Kind::closed));
-    BOOST_TEST((bridge.newer_than(0, 1h) == nullptr));
+    BOOST_TEST((late.error().kind == ErrorKind::closed));
+    BOOST_TEST((bridge.wait_newer(0, 1h) == nullptr));
     asio::post(loop, [&] { loop.stop(); });
   });
   const auto working = asio::make_work_guard(loop);

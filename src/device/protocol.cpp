@@ -1,0 +1,304 @@
+#include "device/protocol.hpp"
+
+#include "base/limits.hpp"
+
+#include <algorithm>
+
+namespace drydock::device {
+
+using namespace std::chrono_literals;
+using coap::Code;
+using coap::Message;
+using coap::Type;
+
+namespace {
+
+// Devices that post their Describe do it right after Hello; asking before that would only have it sent twice.
+constexpr auto describe_post_timeout = 3s;
+constexpr auto status_event_timeout = 5s;
+constexpr auto event_quiet_period = 500ms;
+
+std::uint16_t random_id(crypto::Random& random) {
+  const auto bytes = random.bytes(2);
+  return get_be16(bytes, 0);
+}
+
+bool is_response_to(const Message& message, const Message& request) {
+  return coap::is_response(message.code) && message.token == request.token;
+}
+
+}  // namespace
+
+DeviceProtocol::DeviceProtocol(transport::Channel& channel, crypto::Random& random)
+    : channel_(channel), random_(random), posted_describe_(limits::describe), message_id_(random_id(random)) {}
+
+asio::awaitable<Result<void>> DeviceProtocol::send(const Message& message, bool more_follow) {
+  const auto then = more_follow ? transport::Flush::later : transport::Flush::now;
+  co_return co_await channel_.send(message, then);
+}
+
+asio::awaitable<Result<Message>> DeviceProtocol::next(Clock::time_point deadline) {
+  if (pending_message_) {
+    auto message = std::move(*pending_message_);
+    pending_message_.reset();
+    co_return message;
+  }
+  co_return co_await channel_.receive(deadline);
+}
+
+// The first message of all decides by itself what begins here.
+asio::awaitable<Result<Message>> DeviceProtocol::first(Clock::time_point deadline) {
+  for (;;) {
+    auto message = co_await next(deadline);
+    if (message || (message.error().kind != ErrorKind::session_restarted && message.error().kind != ErrorKind::interrupted)) co_return message;
+    interrupted_ |= message.error().kind == ErrorKind::interrupted;
+  }
+}
+
+// Waiting for something in particular. Who interrupts meanwhile is heard afterwards, by answer_until().
+asio::awaitable<Result<Message>> DeviceProtocol::receive(Clock::time_point deadline) {
+  for (;;) {
+    auto message = co_await next(deadline);
+    if (!message && message.error().kind == ErrorKind::session_restarted) {
+      auto why = co_await handle_resumption();
+      co_return tl::unexpected(std::move(why));
+    }
+    if (message || message.error().kind != ErrorKind::interrupted) co_return message;
+    interrupted_ = true;
+  }
+}
+
+// The device resumed its session: it says Hello, or it goes on as what it said it was before.
+asio::awaitable<Error> DeviceProtocol::handle_resumption() {
+  auto remembered = hello_payload_;
+  const auto resumed = co_await resume(std::move(remembered), Clock::now() + status_event_timeout);
+  if (!resumed) co_return resumed.error();
+  co_return Error{ErrorKind::session_restarted, "the device started anew"};
+}
+
+asio::awaitable<Result<Hello>> DeviceProtocol::hello(Clock::time_point deadline) {
+  const auto message = co_await first(deadline);
+  if (!message) co_return tl::unexpected(message.error());
+  if (!is_hello(*message)) co_return failure(ErrorKind::malformed, "the device's first message is not Hello");
+  if (const auto greeted = co_await accept_hello(*message); !greeted) co_return tl::unexpected(greeted.error());
+  co_return reported_.hello;
+}
+
+asio::awaitable<Result<Hello>> DeviceProtocol::resume(Bytes hello_payload, Clock::time_point deadline) {
+  const auto remembered = parse_hello(hello_payload);
+  if (!remembered) co_return remembered;
+  auto message = co_await first(deadline);
+  if (!message) co_return tl::unexpected(message.error());
+  if (is_hello(*message)) {
+    if (const auto greeted = co_await accept_hello(*message); !greeted) co_return tl::unexpected(greeted.error());
+    co_return reported_.hello;
+  }
+  hello_payload_ = std::move(hello_payload);
+  reported_ = ReportedState{};
+  reported_.hello = *remembered;
+  reported_.max_binary = remembered->max_binary;
+  reported_.chunk_size = remembered->chunk_size;
+  reported_.resumed = true;
+  posts_describe_ = false;
+  state_changed_ = false;
+  pending_message_ = std::move(*message);
+  co_return reported_.hello;
+}
+
+// Everything the device said before belongs to another run of it.
+asio::awaitable<Result<void>> DeviceProtocol::accept_hello(const Message& message) {
+  const auto hello = parse_hello(message.payload);
+  if (!hello) co_return tl::unexpected(hello.error());
+  reported_ = ReportedState{};
+  reported_.hello = *hello;
+  reported_.max_binary = hello->max_binary;
+  reported_.chunk_size = hello->chunk_size;
+  hello_payload_ = message.payload;
+  posted_describe_.reset();
+  posts_describe_ = hello->has_flag(hello_flag::posts_describe);
+  state_changed_ = false;
+  if (const auto sent = co_await acknowledge(message); !sent) co_return sent;
+  if (!channel_.reliable()) co_return Result<void>{};
+  auto ours = server_hello();
+  ours.id = next_message_id();
+  co_return co_await channel_.send(ours);
+}
+
+asio::awaitable<Result<void>> DeviceProtocol::describe() {
+  reported_.system.reset();
+  if (posts_describe_) {
+    const auto deadline = Clock::now() + describe_post_timeout;
+    while (!reported_.system) {
+      const auto message = co_await receive(deadline);
+      if (!message && message.error().kind == ErrorKind::timed_out) break;
+      if (!message) co_return tl::unexpected(message.error());
+      if (const auto sent = co_await answer(*message); !sent) co_return sent;
+    }
+  }
+  if (!reported_.system) {
+    auto body = co_await fetch_describe(describe_flag::system);
+    // Up to 1.5 some devices know the request only without a part.
+    if (!body && body.error().kind == ErrorKind::refused) body = co_await fetch_describe(std::nullopt);
+    if (!body && body.error().kind == ErrorKind::refused) co_return failure(ErrorKind::unusable_describe, body.error().message);
+    if (!body) co_return tl::unexpected(body.error());
+    auto described = parse_describe(*body);
+    if (!described) co_return failure(ErrorKind::unusable_describe, described.error().message);
+    apply_describe(std::move(*described));
+    if (!reported_.system) co_return failure(ErrorKind::unusable_describe, "the device's Describe says nothing about its system");
+  }
+  co_return co_await collect_status_events();
+}
+
+void DeviceProtocol::forget_describe() {
+  posts_describe_ = false;
+  reported_.system.reset();
+  reported_.application.reset();
+  posted_describe_.reset();
+}
+
+// Right behind its Describe a device says whether it takes updates, that it is in safe mode, and how large a file may
+// be (PROTOCOL §4.11). What it should get can be decided only with that.
+asio::awaitable<Result<void>> DeviceProtocol::collect_status_events() {
+  const bool will_say = reported_.hello.has_flag(hello_flag::immediate_updates) && !reported_.resumed;
+  const auto longest = Clock::now() + status_event_timeout;
+  for (;;) {
+    const bool still_to_come = will_say && !reported_.updates_enabled;
+    const auto quiet = std::min(Clock::now() + event_quiet_period, longest);
+    const auto until = still_to_come ? longest : quiet;
+    const auto message = co_await receive(until);
+    if (!message && message.error().kind == ErrorKind::timed_out) break;
+    if (!message) co_return tl::unexpected(message.error());
+    if (const auto sent = co_await answer(*message); !sent) co_return sent;
+    if (Clock::now() >= longest) break;
+  }
+  state_changed_ = false;
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> DeviceProtocol::describe_application() {
+  if (reported_.application || posts_describe_) co_return Result<void>{};
+  const auto body = co_await fetch_describe(describe_flag::application);
+  const bool is_optional = body || body.error().kind == ErrorKind::refused || body.error().kind == ErrorKind::unusable_describe || body.error().kind == ErrorKind::timed_out;
+  if (!is_optional) co_return tl::unexpected(body.error());
+  if (body)
+    if (auto described = parse_describe(*body)) apply_describe(std::move(*described));
+  reported_.application = reported_.application.value_or(ApplicationDescribe{});
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<Bytes>> DeviceProtocol::fetch_describe(std::optional<std::uint8_t> part) {
+  coap::BlockAssembler body(limits::describe);
+  std::optional<coap::Block> next;
+  const auto deadline = Clock::now() + limits::describe_timeout;
+  for (;;) {
+    auto request = describe_request(part, next);
+    request.id = next_message_id();
+    request.token = next_token();
+    if (const auto sent = co_await channel_.send(request); !sent) co_return tl::unexpected(sent.error());
+    const auto response = co_await response_to(request, deadline);
+    if (!response && response.error().kind == ErrorKind::timed_out) co_return failure(ErrorKind::timed_out, "the device did not answer the request for its Describe");
+    if (!response) co_return tl::unexpected(response.error());
+    if (!coap::is_success(response->code)) co_return failure(ErrorKind::refused, "the device refuses to describe itself (" + coap::to_string(response->code) + ")");
+    const auto block = coap::find_block(*response, coap::option::block2);
+    if (!block) co_return response->payload;
+    const bool expected = block->number == (next ? next->number : 0) && (!block->more || !response->payload.empty());
+    if (!expected) co_return failure(ErrorKind::unusable_describe, "the device answers with another block of its Describe than was asked for");
+    auto whole = body.add(*block, response->payload);
+    if (!whole) co_return failure(ErrorKind::unusable_describe, whole.error().message);
+    if (*whole) co_return std::move(**whole);
+    const coap::Block following{block->number + 1, false, block->size_exponent};
+    next = following;
+  }
+}
+
+asio::awaitable<Result<Message>> DeviceProtocol::response_to(const Message& request, Clock::time_point deadline) {
+  for (;;) {
+    auto message = co_await receive(deadline);
+    if (!message) co_return message;
+    if (is_response_to(*message, request)) {
+      if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
+      co_return message;
+    }
+    if (const auto sent = co_await answer(*message); !sent) co_return tl::unexpected(sent.error());
+  }
+}
+
+asio::awaitable<Result<WakeReason>> DeviceProtocol::answer_until(Clock::time_point until) {
+  auto silent_since = Clock::now();
+  while (!std::exchange(state_changed_, false)) {
+    if (std::exchange(interrupted_, false)) co_return WakeReason::interrupted;
+    const auto gone = silent_since + idle_timeout();
+    const auto message = co_await next(std::min(until, gone));
+    if (!message && message.error().kind == ErrorKind::session_restarted) {
+      auto why = co_await handle_resumption();
+      co_return tl::unexpected(std::move(why));
+    }
+    if (!message && message.error().kind == ErrorKind::interrupted) co_return WakeReason::interrupted;
+    if (!message && message.error().kind == ErrorKind::timed_out) {
+      if (Clock::now() < gone) co_return WakeReason::deadline;
+      co_return failure(ErrorKind::timed_out, "the device fell silent");
+    }
+    if (!message) co_return tl::unexpected(message.error());
+    silent_since = Clock::now();
+    if (const auto sent = co_await answer(*message); !sent) co_return tl::unexpected(sent.error());
+  }
+  co_return WakeReason::state_changed;
+}
+
+asio::awaitable<Result<void>> DeviceProtocol::force_updates() {
+  // It answers only when the value changes, and in a resumed session nobody knows what it is.
+  for (const auto* value : {"false", "true"}) {
+    if (!reported_.resumed && value == std::string_view("false")) continue;
+    auto event = event_message("particle/device/updates/forced", value);
+    event.id = next_message_id();
+    if (!channel_.reliable()) event.type = Type::confirmable;
+    if (const auto sent = co_await channel_.send(event); !sent) co_return sent;
+  }
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<bool>> DeviceProtocol::wait_for_reset(Clock::time_point until) {
+  for (;;) {
+    const auto message = co_await receive(until);
+    if (!message && message.error().kind == ErrorKind::timed_out) co_return false;
+    if (!message && message.error().kind == ErrorKind::closed) co_return true;
+    if (!message) co_return tl::unexpected(message.error());
+    const auto sent = co_await answer(*message);
+    if (!sent && sent.error().kind == ErrorKind::session_restarted) co_return tl::unexpected(sent.error());
+    if (!sent) co_return true;
+  }
+}
+
+asio::awaitable<Result<Message>> DeviceProtocol::receive_update_message(Clock::time_point deadline) {
+  for (;;) {
+    auto message = co_await receive(deadline);
+    if (!message) co_return message;
+    const bool request = coap::is_request(message->code);
+    const bool answers_something = message->code != Code::empty || message->type == Type::acknowledgement || message->type == Type::reset;
+    if (!request && answers_something) {
+      if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
+      co_return message;
+    }
+    if (request && request_type(*message) == RequestType::update) {
+      if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
+      co_return message;
+    }
+    if (const auto sent = co_await answer(*message); !sent) co_return tl::unexpected(sent.error());
+  }
+}
+
+asio::awaitable<Result<void>> DeviceProtocol::acknowledge(const Message& message) {
+  if (message.type != Type::confirmable) co_return Result<void>{};
+  const auto acknowledgement = coap::empty_acknowledgement(message.id);
+  co_return co_await channel_.send(acknowledgement);
+}
+
+// TCP devices ping after 15 s. Over UDP the pause is a minute at most on Wi-Fi, and 23 minutes on a cellular network,
+// where each datagram costs (PROTOCOL §3.8); and a ping may have to be said four times.
+Clock::duration DeviceProtocol::idle_timeout() const {
+  if (channel_.reliable()) return limits::idle_timeout_tcp;
+  const auto* platform = firmware::find_platform(reported_.hello.platform);
+  return platform != nullptr && !platform->cellular ? Clock::duration(limits::idle_timeout_wifi) : Clock::duration(limits::idle_timeout_cellular);
+}
+
+}  // namespace drydock::device

@@ -1,0 +1,63 @@
+// The stock: which modules there are to send. In memory, rebuilt from the store; the files lie beside it (files.hpp).
+#pragma once
+
+#include "firmware/module_file.hpp"
+
+#include <map>
+
+namespace drydock::firmware {
+
+/// What planning needs to know of a module.
+struct ModuleInfo {
+  ModuleKey key;
+  std::uint16_t version = 0;
+  std::vector<Dependency> dependencies;   ///< in the file's order
+  std::string suffix_sha256;              ///< lower-case hex, once installed
+  bool operator==(const ModuleInfo&) const = default;
+};
+
+/// One module file into the library: the facts that planning and sending need.
+struct LibraryModule {
+  std::string sha256;             ///< of the file's bytes as sent, lower-case hex; also its name in the state folder
+  std::string file_name;          ///< as the person knew it
+  std::uint32_t size = 0;         ///< bytes as sent
+  std::uint16_t platform = 0;
+  ModuleKey key;
+  std::uint16_t version = 0;
+  std::uint8_t flags = 0;
+  std::vector<Dependency> dependencies;  ///< in the file's order
+  std::string suffix_sha256;      ///< lower-case hex, once installed: a user part is recognised in a Describe by it
+  std::optional<std::uint32_t> product_id;
+  std::optional<std::uint16_t> product_version;
+  std::optional<ModuleInfo> second_module;  ///< the second module of a combined file
+  bool operator==(const LibraryModule&) const = default;
+
+  /// What a device gets with this file, in the order in which it installs it.
+  std::vector<ModuleInfo> members() const;
+  /// The version it brings to this slot, if it brings any.
+  std::optional<std::uint16_t> version_of(ModuleKey key) const;
+  std::string title() const;      ///< "system part 1 version 3", "… with user part version 6"
+};
+
+/// `file_sha256`: of the bytes as sent.
+LibraryModule make_library_module(const ModuleFile& file, std::string file_name, std::string file_sha256);
+
+class Library {
+public:
+  /// Replaces a module of the same sha256.
+  void add(LibraryModule module);
+  bool remove(const std::string& sha256);
+
+  const LibraryModule* find(const std::string& sha256) const;
+  /// Files for one slot of one platform at `version` or above: lowest version first, then those that bring nothing else,
+  /// then the smallest.
+  std::vector<const LibraryModule*> candidates(std::uint16_t platform, ModuleKey key, std::uint16_t version) const;
+  /// By platform, function, index, version.
+  std::vector<const LibraryModule*> all() const;
+  std::size_t size() const { return modules_.size(); }
+
+private:
+  std::map<std::string, LibraryModule> modules_;
+};
+
+}  // namespace drydock::firmware

@@ -1,0 +1,27 @@
+// Who may connect: pure decisions about a identity (PROTOCOL §8.5).
+#pragma once
+
+#include "state/configuration.hpp"
+#include "server/device_entry.hpp"
+#include "transport/device_identity.hpp"
+
+namespace drydock::server {
+
+struct Admission {
+  enum class Answer {
+    known,        ///< with the key on file
+    unknown,     ///< never seen, may come in
+    changed_key,  ///< known by another key: it has to prove this one, and is rejected then
+    rejected,
+  };
+  Answer answer = Answer::rejected;
+  Bytes key;                  ///< to hold the handshake with, but for connection_rejected: SubjectPublicKeyInfo
+  std::string words;          ///< why not, for connection_rejected
+};
+
+/// However they are written down. False for what is no key of a device's size.
+bool same_key(ByteView a, ByteView b);
+
+Admission evaluate(const transport::DeviceIdentity& identity, const Fleet& fleet, state::Policy policy);
+
+}  // namespace drydock::server

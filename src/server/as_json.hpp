@@ -1,0 +1,51 @@
+// Devices, modules, plans and history as JSON: what `--json` prints and what the API answers.
+#pragma once
+
+#include "server/device_entry.hpp"
+#include "firmware/library.hpp"
+#include "firmware/module.hpp"
+#include "planning/plan.hpp"
+#include "store/devices.hpp"
+#include "store/history.hpp"
+#include "store/updates.hpp"
+
+#include <string>
+#include <vector>
+
+namespace drydock::server {
+
+struct PublicKeyInfo {
+  std::string fingerprint;
+  std::string pem;
+};
+std::string keys_as_json(const PublicKeyInfo& tcp, const PublicKeyInfo& udp);
+std::string catalogue_as_json(const firmware::Library& library);
+
+struct Inspected {
+  std::string file;
+  std::optional<firmware::ModuleFile> content;
+  std::string verdict;   ///< empty: it may be added
+};
+std::string inspected_as_json(const std::vector<Inspected>& files);
+
+std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan);
+
+struct DeviceDetails {
+  store::DeviceRow row;
+  std::vector<firmware::InstalledModule> modules;
+  std::vector<planning::Target> targets;
+  std::vector<store::StepRow> steps;
+  std::vector<store::HistoryRow> history;
+};
+/// One device as the page lists it, with what is going on right now: devices_as_json's object and `progress`, `modules`,
+/// `plan`, `missing`.
+std::string device_as_json(const DeviceEntry& entry);
+std::string history_as_json(const std::vector<store::HistoryRow>& rows);
+std::string steps_as_json(const std::vector<store::StepRow>& rows);
+std::string module_as_json(const firmware::LibraryModule& module);
+
+std::string devices_as_json(const std::vector<store::DeviceRow>& rows);
+std::string device_as_json(const DeviceDetails& device);
+std::string status_as_json(bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals);
+
+}  // namespace drydock::server

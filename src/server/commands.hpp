@@ -1,0 +1,41 @@
+// What people may decide, from the page and from the command line alike: each function is one change of the database,
+// checked. Errors are theirs to read.
+#pragma once
+
+#include "firmware/library.hpp"
+#include "store/devices.hpp"
+
+#include <string>
+#include <vector>
+
+namespace drydock::server::commands {
+
+/// By id, the beginning of an id (4 digits or more), or name. ErrorKind::not_found; ErrorKind::conflict when several match.
+Result<store::DeviceRow> find_device(store::Database& db, const std::string& name);
+
+/// `new_key` empty: the key on file stays. Else the refused key becomes the one on file, if its state::fingerprint begins with `new_key`
+/// (8 digits or more, blanks count for nothing): ErrorKind::conflict when it does not, ErrorKind::not_found when there is none.
+Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key);
+void refuse(store::Database& db, const std::string& device_id);
+/// Forgets failed attempts, so that a parked device tries again.
+void retry(store::Database& db, const std::string& device_id);
+/// Holds a device back from updates, or lets it have them again.
+void hold(store::Database& db, const std::string& device_id, bool held);
+void forget(store::Database& db, const std::string& device_id);
+/// All that wait for approval; how many there were.
+int forget_pending(store::Database& db);
+/// The next update goes to the device though its application disabled updates; or that is taken back.
+void force(store::Database& db, const std::string& device_id, bool forced);
+/// Cut to 64 bytes, at a whole character.
+void rename(store::Database& db, const std::string& device_id, const std::string& name);
+
+/// The device shall have this module of the library, by SHA-256 (or its beginning) or file name. ErrorKind::conflict when it is
+/// for another platform.
+Result<firmware::LibraryModule> add_target(store::Database& db, const store::DeviceRow& device, const std::string& module);
+void clear_targets(store::Database& db, const std::string& device_id);
+
+/// All devices: no update begins while paused.
+void pause(store::Database& db, bool paused);
+bool is_paused(store::Database& db);
+
+}  // namespace drydock::server::commands

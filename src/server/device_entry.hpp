@@ -1,0 +1,54 @@
+// The devices in memory: what the store knows of them, and what is going on right now. Only the event loop touches it.
+#pragma once
+
+#include "base/token_bucket.hpp"
+#include "device/reported_state.hpp"
+#include "planning/plan.hpp"
+#include "store/devices.hpp"
+#include "transport/channel.hpp"
+#include "transport/device_id.hpp"
+
+#include <vector>
+#include <map>
+
+namespace drydock::server {
+
+struct Transfer {
+  planning::Step step;
+  std::int64_t step_id = 0;          ///< row in the store
+  std::size_t bytes = 0;             ///< arrived at the device
+  Clock::time_point began{};
+  std::size_t bytes_stored = 0;      ///< at the last write of progress
+  Clock::time_point stored_at{};
+};
+
+struct DeviceEntry {
+  store::DeviceRow row;
+  std::vector<planning::Target> targets;
+  bool stored = false;                     ///< the store has its row
+  transport::Channel* channel = nullptr;   ///< while connected
+  std::uint64_t connection = 0;            ///< tells a device's connections apart
+  planning::Plan plan;                     ///< from the last Describe
+  std::size_t steps_done = 0;              ///< of the update that runs, since this program started
+  std::uint64_t revision = 0;              ///< grows with every change that people can see
+  std::optional<Transfer> transfer;
+  std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
+  bool step_in_flight = false;             ///< the store may have one that the next Describe judges
+  bool update_unfinished = false;          ///< an update ran when the service before this one ended
+  bool session_known = false;              ///< over UDP: it can be heard from at any time, connected or not
+  std::int64_t last_seen = 0;              ///< running time; 0: not in this run
+
+  // What it may make us do. Kept while it comes and goes.
+  TokenBucket decisions{limits::planning_rate};
+  TokenBucket lines{limits::history_rate};
+  TokenBucket rows{limits::row_write_rate};
+  TokenBucket changed_keys{limits::changed_key_rate};
+  std::size_t lines_left_out = 0;
+  bool row_unsaved = false;
+  bool modules_unsaved = false;
+  std::vector<Clock::time_point> replaced;  ///< when a new connection took the place of a living one
+};
+
+using Fleet = std::map<transport::DeviceId, DeviceEntry>;
+
+}  // namespace drydock::server

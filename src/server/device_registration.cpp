@@ -1,0 +1,127 @@
+// How a device comes to be known here: which key its handshake is held with, who joins those that wait for approval, and whom a proved key
+// belongs to.
+#include "server/admission.hpp"
+#include "server/device_server.hpp"
+#include "server/update_controller.hpp"
+#include "server/pending_devices.hpp"
+#include "state/server_keys.hpp"
+#include "base/text.hpp"
+
+#include <fmt/core.h>
+
+namespace drydock::server {
+Result<Bytes> DeviceServer::admit(const transport::DeviceIdentity& identity, const std::string&) {
+  auto admission = evaluate(identity, fleet_, configuration_.policy);
+  if (admission.answer == Admission::Answer::rejected) return failure(ErrorKind::conflict, admission.words);
+  return std::move(admission.key);
+}
+
+// It has proved to own this key. Which of several is the right one is for a person to say, who needs it to stay in sight.
+Error DeviceServer::reject_changed_key(DeviceEntry& entry, const Bytes& key) {
+  auto& row = entry.row;
+  auto words = fmt::format("came from elsewhere with another key than the one on file, {}. If its keys were renewed on purpose, run 'drydock devices approve {} --new-key {}'",
+                           state::fingerprint(key), row.id, state::short_fingerprint(key));
+  const bool is_new = row.changed_key != key;
+  if (is_new && entry.changed_keys.take(Clock::now())) {
+    row.changed_key = key;
+    row.changed_key_seen = utc_milliseconds();
+    mark_changed(entry);
+    repository_.changed_key(row.id, key);
+    record(entry, log::Level::warning, "changed_key", words);
+  }
+  return {ErrorKind::closed, std::move(words)};
+}
+
+// Room among those that wait for approval, which somebody else may have to give up.
+Result<void> DeviceServer::admit_unknown_device(const transport::DeviceIdentity& identity, const std::string& address) {
+  const auto id = identity.id.text();
+  if (configuration_.policy == state::Policy::closed) return failure(ErrorKind::conflict, fmt::format("device {} is unknown", id));
+  if (!pending_budget_.take(address, Clock::now())) return failure(ErrorKind::conflict, fmt::format("too many new devices come from {}: those that come now are rejected for a while", address));
+  if (configuration_.policy == state::Policy::open) return {};
+  const auto place = find_pending_slot(fleet_, address, identity.public_key);
+  if (!place.refusal.empty()) return failure(ErrorKind::conflict, fmt::format("a new device was rejected: {}. 'drydock devices forget --pending' makes room", place.refusal));
+  if (!place.evicted) return {};
+  auto& evicted = fleet_.at(*place.evicted);
+  if (evicted.channel != nullptr) evicted.channel->close();
+  repository_.forget(evicted.row.id);
+  fleet_.erase(*place.evicted);
+  return {};
+}
+
+// A device that was reset connects anew before its old connection is known to be gone. Two devices with one id do that to each
+// other for ever.
+void DeviceServer::track_replacement(DeviceEntry& entry) {
+  const auto now = Clock::now();
+  auto& times = entry.replaced;
+  times.push_back(now);
+  std::erase_if(times, [&](const auto time) { return time + limits::replacement_window < now; });
+  if (times.size() < static_cast<std::size_t>(limits::max_replacements)) return;
+  record(entry, log::Level::warning, "replaced",
+         fmt::format("connected anew {} times within {} minutes while its connection before was still in use: either it is reset over and over, or two devices have this id and key", times.size(),
+                     std::chrono::duration_cast<std::chrono::minutes>(limits::replacement_window).count()));
+  times.clear();
+}
+
+asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer::register_connection(const transport::DeviceIdentity& identity, const device::Hello& hello,
+                                                                         transport::Channel& channel) {
+  const auto address = without_port(channel.peer());
+  // Again, and with no await before the registration: others may have come between the handshake and this.
+  if (auto* known = find(identity.id)) {
+    if (known->row.approval == "refused") co_return failure(ErrorKind::conflict, fmt::format("device {} was refused by a person", known->row.id));
+    if (!same_key(known->row.public_key, identity.public_key)) {
+      auto refused = reject_changed_key(*known, identity.public_key);
+      co_return tl::unexpected(std::move(refused));
+    }
+  } else if (const auto enrolled = admit_unknown_device(identity, address); !enrolled) {
+    co_return tl::unexpected(enrolled.error());
+  }
+  auto [found, is_new] = fleet_.try_emplace(identity.id);
+  auto& entry = found->second;
+  const auto now = utc_milliseconds();
+  if (is_new) {
+    entry.row.id = identity.id.text();
+    entry.row.public_key = identity.public_key;
+    entry.row.first_seen = now;
+    entry.row.enrolled = uptime_.now();
+    entry.row.approval = configuration_.policy == state::Policy::open ? "approved" : "pending";
+  }
+  if (entry.channel != nullptr) {
+    record(entry, log::Level::info, "connected", "a new connection replaces the old one");
+    track_replacement(entry);
+    entry.channel->close();
+  }
+  entry.channel = &channel;
+  entry.connection = ++connections_;
+  entry.transfer.reset();
+  entry.session_known = !channel.reliable();
+  auto& row = entry.row;
+  row.platform = hello.platform;
+  row.product_id = hello.product_id;
+  row.product_version = hello.product_version;
+  row.system_version = hello.system_version;
+  row.hello_flags = hello.flags;
+  row.address = address;
+  row.safe_mode = false;
+  row.last_seen = now;
+  mark_changed(entry);
+  if (is_new) mark_membership_changed();
+
+  auto controller = std::make_unique<DeviceUpdateController>(*this, identity.id, entry.connection);
+  if (is_new) repository_.record(log::Level::notice, {row.id, "first_seen", fmt::format("a new device ({}) connected from {}", firmware::platform_name(row.platform), row.address)});
+  else record(entry, log::Level::info, "connected", fmt::format("connected from {}", row.address));
+  if (entry.stored) {
+    row.connected = true;
+    save(entry);
+    co_return controller;
+  }
+  // The row of one that waits for approval is not touched again until then: it must not say "connected" for ever.
+  auto first = row;
+  row.connected = true;
+  first.connected = row.approval == "approved";
+  const auto saved = co_await repository_.add(std::move(first));
+  if (!saved) co_return tl::unexpected(saved.error());
+  if (auto* still_there = find(identity.id)) still_there->stored = true;
+  co_return controller;
+}
+
+}  // namespace drydock::server

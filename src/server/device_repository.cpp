@@ -1,0 +1,128 @@
+#include "server/device_repository.hpp"
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "store/access.hpp"
+
+namespace drydock::server {
+namespace {
+
+void save_running(store::Database& db, std::int64_t running) { store::save_setting(db, ServiceUptime::setting, std::to_string(running)); }
+
+}  // namespace
+
+void DeviceRepository::tell(log::Level level, const HistoryRecord& record) {
+  std::vector<systemd::Field> fields{{"DRYDOCK_EVENT", record.kind}};
+  if (!record.device_id.empty()) fields.emplace_back("DRYDOCK_DEVICE", record.device_id);
+  const auto words = shorten(record.words, limits::message_length);
+  log::write(level, record.device_id.empty() ? words : record.device_id + ": " + words, std::move(fields));
+}
+
+void DeviceRepository::record(log::Level level, HistoryRecord record) {
+  tell(level, record);
+  store::HistoryRow row{utc_milliseconds(), std::move(record.device_id), std::move(record.kind), shorten(record.words, limits::message_length)};
+  writer_.post([row = std::move(row), running = uptime_.due()](store::Database& db) {
+    store::append_history(db, row);
+    if (running) save_running(db, *running);
+  });
+}
+
+void DeviceRepository::close() {
+  writer_.post([running = uptime_.now()](store::Database& db) { save_running(db, running); });
+}
+
+void DeviceRepository::save_modules_soon(std::string device_id, std::vector<firmware::InstalledModule> modules) {
+  writer_.post([device_id = std::move(device_id), modules = std::move(modules)](store::Database& db) {
+    if (store::load_device(db, device_id)) store::save_modules(db, device_id, modules);
+  });
+}
+
+void DeviceRepository::forget(std::string device_id) {
+  writer_.post([device_id = std::move(device_id)](store::Database& db) { store::forget_device(db, device_id); });
+}
+
+void DeviceRepository::clear_force(std::string device_id) {
+  writer_.post([device_id = std::move(device_id)](store::Database& db) { store::set_forced(db, device_id, false); });
+}
+
+asio::awaitable<Result<void>> DeviceRepository::add(store::DeviceRow row) {
+  std::function<void(store::Database&)> work = [row = std::move(row)](store::Database& db) { store::add_device(db, row); };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+void DeviceRepository::save_soon(store::DeviceRow row) {
+  writer_.post([row = std::move(row)](store::Database& db) { store::update_device(db, row); });
+}
+
+asio::awaitable<Result<DeviceRepository::Reconciliation>> DeviceRepository::reconcile(std::string device_id, firmware::Inventory reported) {
+  const auto now = utc_milliseconds();
+  std::function<Reconciliation(store::Database&)> work = [=](store::Database& db) {
+    store::save_modules(db, device_id, reported.modules);
+    Reconciliation judged;
+    judged.step = store::step_in_flight(db, device_id);
+    if (!judged.step) return judged;
+    const auto& step = *judged.step;
+    const planning::InFlight in_flight{step.key, step.version, step.suffix_sha256, step.from_version, step.state == "sent", step.confirmed};
+    judged.outcome = planning::reconcile(in_flight, reported);
+    if (judged.outcome.verified) store::mark_verified(db, step, now);
+    else store::mark_failed(db, step, judged.outcome.words, now);
+    if (!judged.outcome.counts) store::take_back_attempt(db, step);
+    return judged;
+  };
+  co_return co_await writer_.perform<Reconciliation>(std::move(work));
+}
+
+asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(std::string device_id, std::vector<planning::Step> steps, bool may_begin) {
+  const auto now = utc_milliseconds();
+  const auto running = uptime_.now();
+  std::function<StepBegun(store::Database&)> work = [=](store::Database& db) {
+    StepBegun begun;
+    begun.permission = planning::check_attempt(steps.front(), store::load_attempts(db, device_id, steps.front(), running), running);
+    if (begun.permission.answer == planning::Permission::Answer::give_up) {
+      store::end_update(db, device_id, "parked", begun.permission.words, now);
+      return begun;
+    }
+    store::record_plan(db, device_id, steps, now);
+    if (begun.permission.answer == planning::Permission::Answer::go && may_begin) {
+      begun.step_id = store::begin_step(db, device_id, steps.front(), now, running);
+      save_running(db, running);   // what was counted in it must not lie in the future behind a crash
+    }
+    return begun;
+  };
+  co_return co_await writer_.perform<StepBegun>(std::move(work));
+}
+
+asio::awaitable<Result<void>> DeviceRepository::end_update(std::string device_id, std::string state, std::string words) {
+  const auto now = utc_milliseconds();
+  std::function<void(store::Database&)> work = [=](store::Database& db) { store::end_update(db, device_id, state, words, now); };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+void DeviceRepository::progress(std::int64_t step_id, std::size_t bytes) {
+  writer_.post([=](store::Database& db) { store::record_progress(db, step_id, static_cast<std::uint32_t>(bytes)); });
+}
+
+asio::awaitable<Result<void>> DeviceRepository::sent(std::int64_t step_id, bool confirmed) {
+  const auto now = utc_milliseconds();
+  std::function<void(store::Database&)> work = [=](store::Database& db) { store::mark_sent(db, step_id, confirmed, now); };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+asio::awaitable<Result<void>> DeviceRepository::failed(std::string device_id, std::int64_t step_id, std::string error) {
+  const auto now = utc_milliseconds();
+  std::function<void(store::Database&)> work = [=](store::Database& db) {
+    // Another connection of the device may have judged the step by its Describe meanwhile.
+    const auto step = store::step_in_flight(db, device_id);
+    if (step && step->id == step_id) store::mark_failed(db, *step, error, now);
+  };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+void DeviceRepository::changed_key(std::string device_id, Bytes key) {
+  const auto now = utc_milliseconds();
+  writer_.post([=](store::Database& db) { store::note_changed_key(db, device_id, key, now); });
+}
+
+}  // namespace drydock::server

@@ -1,0 +1,63 @@
+// What a session writes down, each function one transaction: nothing here touches the loop's own data.
+#pragma once
+
+#include "server/service_uptime.hpp"
+#include "base/log.hpp"
+#include "planning/attempts.hpp"
+#include "store/devices.hpp"
+#include "store/history.hpp"
+#include "store/updates.hpp"
+#include "store/writer.hpp"
+
+namespace drydock::server {
+
+/// A record, in the log and in the history.
+struct HistoryRecord {
+  std::string device_id;   ///< empty: no known device
+  std::string kind;
+  std::string words;
+};
+
+class DeviceRepository {
+public:
+  DeviceRepository(store::Writer& writer, ServiceUptime& running) : writer_(writer), uptime_(running) {}
+
+  /// To the log at `level`, and to the history. Words are cut to limits::message_length.
+  void record(log::Level level, HistoryRecord record);
+  /// To the log alone.
+  static void tell(log::Level level, const HistoryRecord& record);
+
+  asio::awaitable<Result<void>> add(store::DeviceRow row);
+  void save_soon(store::DeviceRow row);
+  void save_modules_soon(std::string device_id, std::vector<firmware::InstalledModule> modules);
+  void forget(std::string device_id);
+  void clear_force(std::string device_id);
+  /// The running time, at an orderly end.
+  void close();
+
+  /// Stores the reported modules and judges the step that was in flight, if there was one.
+  struct Reconciliation {
+    std::optional<store::StepRow> step;
+    planning::Reconciled outcome;
+  };
+  asio::awaitable<Result<Reconciliation>> reconcile(std::string device_id, firmware::Inventory reported);
+
+  /// Records the plan and, where past attempts and `may_begin` allow, begins its first step.
+  struct StepBegun {
+    planning::Permission permission;
+    std::int64_t step_id = 0;   ///< 0: not begun
+  };
+  asio::awaitable<Result<StepBegun>> begin(std::string device_id, std::vector<planning::Step> steps, bool may_begin);
+
+  asio::awaitable<Result<void>> end_update(std::string device_id, std::string state, std::string words);
+  void progress(std::int64_t step_id, std::size_t bytes);
+  asio::awaitable<Result<void>> sent(std::int64_t step_id, bool confirmed);
+  asio::awaitable<Result<void>> failed(std::string device_id, std::int64_t step_id, std::string error);
+  void changed_key(std::string device_id, Bytes key);
+
+private:
+  store::Writer& writer_;
+  ServiceUptime& uptime_;
+};
+
+}  // namespace drydock::server

@@ -1,0 +1,132 @@
+// The server: it lets devices in, knows which are connected, decides what each gets next, and sees to it that all is
+// written down. Runs on one event loop.
+#pragma once
+
+#include "state/configuration.hpp"
+#include "server/device_entry.hpp"
+#include "server/device_repository.hpp"
+#include "server/rejection_log.hpp"
+#include "server/update_slots.hpp"
+#include "base/limits.hpp"
+#include "device/session_host.hpp"
+#include "firmware/files.hpp"
+#include "transport/byte_stream.hpp"
+#include "transport/resumable_channel.hpp"
+
+#include <asio/io_context.hpp>
+
+namespace drydock::server {
+
+/// What the server is made of. Everything must outlive it.
+struct Services {
+  asio::io_context& loop;
+  store::Writer& writer;
+  const firmware::ModuleFiles& files;
+  const crypto::RsaPrivateKey& server_key;
+  crypto::Random& random;
+  crypto::Workers workers;
+  std::function<void()> on_change = {};   ///< something that people can see has changed: revision() tells what
+};
+
+class DeviceServer final : public device::SessionHost {
+public:
+  DeviceServer(Services services, state::Configuration configuration);
+  ~DeviceServer() override;
+
+  /// Loads what the store knows and recovers from whatever ended the last run. Call once, before anything connects.
+  asio::awaitable<Result<void>> start();
+
+  /// Serves a connection until its end, in a coroutine of its own.
+  void serve(std::shared_ptr<transport::ByteStream> stream);
+  /// Likewise for a UDP device that has begun to speak.
+  void serve(std::shared_ptr<transport::ResumableChannel> channel);
+  /// Begins to speak to one that has a session, and serves it if it answers.
+  void call(std::shared_ptr<transport::ResumableChannel> channel);
+  /// A UDP device that did not get through its handshake.
+  void handshake_failed(const Error& why, const std::string& peer);
+
+  /// Somebody else changed the database (the command line did): looks again, and lets every device be decided anew.
+  asio::awaitable<Result<void>> reload();
+
+  /// Begins no further step and lets idle devices go; transfers() falls to 0 as those that run come to their end.
+  void begin_shutdown();
+  std::size_t transfers() const;
+
+  /// What the store kept says that this device has a session: it may be heard from at any time.
+  void mark_session_known(const transport::DeviceId& id);
+
+  /// Closes every connection; sessions() falls to 0 soon after.
+  void stop();
+  std::size_t sessions() const { return sessions_.size(); }
+
+  const Fleet& fleet() const { return fleet_; }
+  const firmware::Library& library() const { return library_; }
+  bool paused() const { return paused_; }
+  /// Of the whole house: no entry's is larger. Members whose revision is larger than one seen before have changed since.
+  std::uint64_t revision() const { return revision_; }
+  /// Changes when devices come or go, the library changes, or everything is paused.
+  std::uint64_t membership_revision() const { return membership_revision_; }
+  /// Whether some device's plan or target has this file in it.
+  bool needs(const std::string& sha256) const;
+  void on_change(std::function<void()> told) { services_.on_change = std::move(told); }
+
+  // device::SessionHost
+  const crypto::RsaPrivateKey& server_key() const override { return services_.server_key; }
+  crypto::Random& random() override { return services_.random; }
+  const crypto::Workers& workers() const override { return services_.workers; }
+  AsyncSemaphore& handshakes() override { return handshakes_; }
+  bool is_known_address(const std::string& peer) const override;
+  bool offer_fast_ota() const override { return configuration_.fast_ota; }
+  Result<Bytes> admit(const transport::DeviceIdentity& identity, const std::string& peer) override;
+  void connection_rejected(const Error& why, const std::string& peer) override;
+  asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> register_connection(const transport::DeviceIdentity& identity, const device::Hello& hello,
+                                                                transport::Channel& channel) override;
+  device::ProtocolCallbacks callbacks(const transport::DeviceId& id) override;
+
+private:
+  friend class DeviceUpdateController;
+
+  asio::awaitable<void> run_session(std::shared_ptr<transport::ByteStream> stream);
+  void attend(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
+  asio::awaitable<void> run_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
+  DeviceEntry* find(const transport::DeviceId& id);
+  void wake_queued_devices();
+  void interrupt_all();
+  void mark_changed(DeviceEntry& entry);
+  void mark_membership_changed();
+  /// A line of a device's history and log, within its budget; what is left out is counted. Devices that wait for approval leave
+  /// none in the history.
+  void record(DeviceEntry& entry, log::Level level, const std::string& kind, const std::string& words);
+  /// The entry's row, within its budget: what comes too often is merged.
+  void save(DeviceEntry& entry);
+  void save_modules(DeviceEntry& entry);
+  void schedule_merged_writes();
+  void write_merged_changes(bool all);
+  void expire_pending_devices();
+  Result<void> admit_unknown_device(const transport::DeviceIdentity& identity, const std::string& address);
+  Error reject_changed_key(DeviceEntry& entry, const Bytes& key);
+  void track_replacement(DeviceEntry& entry);
+
+  Services services_;
+  state::Configuration configuration_;
+  ServiceUptime uptime_;
+  DeviceRepository repository_;
+  Fleet fleet_;
+  TokenBuckets<std::string> pending_budget_{limits::pending_device_rate, limits::addresses_remembered};
+  TokenBucket pending_lines_{limits::history_rate};
+  Timer merge_timer_;
+  bool merge_scheduled_ = false;
+  Timer expiry_timer_;
+  firmware::Library library_;
+  RejectionLog rejection_log_;
+  UpdateSlots update_slots_;
+  AsyncSemaphore handshakes_{limits::handshakes_at_once};
+  std::map<const void*, std::function<void()>> sessions_;   ///< how to close each
+  std::uint64_t connections_ = 0;
+  std::uint64_t revision_ = 0;
+  std::uint64_t membership_revision_ = 0;
+  bool paused_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace drydock::server

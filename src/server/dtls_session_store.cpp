@@ -1,0 +1,77 @@
+#include "server/dtls_session_store.hpp"
+
+#include "base/clock.hpp"
+#include "store/dtls_sessions.hpp"
+
+#include <algorithm>
+
+namespace drydock::server {
+namespace {
+
+using transport::PersistedSession;
+
+constexpr std::uint64_t first_reservation = 1024;
+
+store::DtlsSessionRow row_of(const PersistedSession& session) {
+  store::DtlsSessionRow row;
+  row.id.assign(session.id.begin(), session.id.end());
+  row.device_id = session.device.text();
+  row.keys = session.state.keys.key_block();
+  row.uses_connection_id = session.state.connection_id.has_value();
+  row.client_key = session.state.client_key;
+  row.reserved = session.reserved;
+  row.received_next = session.state.received.next();
+  row.received_seen = session.state.received.seen();
+  row.address = session.address;
+  row.port = session.port;
+  row.hello_payload = session.hello_payload;
+  return row;
+}
+
+std::optional<PersistedSession> session_of(const store::DtlsSessionRow& row) {
+  PersistedSession session;
+  const auto device = transport::DeviceId::parse(row.device_id);
+  if (!device || row.id.size() != session.id.size() || row.keys.size() != transport::dtls::key_block_size) return std::nullopt;
+  std::copy(row.id.begin(), row.id.end(), session.id.begin());
+  session.device = *device;
+  session.state.keys = transport::dtls::Keys(row.keys);
+  if (row.uses_connection_id) session.state.connection_id = session.id;
+  session.state.client_key = row.client_key;
+  session.state.next_to_send = row.reserved;
+  session.state.received = transport::dtls::ReplayWindow(row.received_next, row.received_seen);
+  session.reserved = row.reserved + first_reservation;
+  session.address = row.address;
+  session.port = row.port;
+  session.hello_payload = row.hello_payload;
+  return session;
+}
+
+}  // namespace
+
+asio::awaitable<Result<void>> DatabaseSessionStore::save(PersistedSession session) {
+  const auto now = utc_milliseconds();
+  std::function<void(store::Database&)> work = [row = row_of(session), now](store::Database& db) { store::save_dtls_session(db, row, now); };
+  co_return co_await writer_.perform(std::move(work));
+}
+
+void DatabaseSessionStore::save_soon(PersistedSession session) {
+  const auto now = utc_milliseconds();
+  writer_.post([row = row_of(session), now](store::Database& db) { store::save_dtls_session(db, row, now); });
+}
+
+void DatabaseSessionStore::forget(const transport::dtls::ConnectionId& id) {
+  writer_.post([id = Bytes(id.begin(), id.end())](store::Database& db) { store::forget_dtls_session(db, id); });
+}
+
+asio::awaitable<Result<std::vector<PersistedSession>>> DatabaseSessionStore::load_and_reserve() {
+  using Rows = std::vector<store::DtlsSessionRow>;
+  std::function<Rows(store::Database&)> work = [](store::Database& db) { return store::load_and_reserve_dtls_sessions(db, first_reservation); };
+  const auto rows = co_await writer_.perform<Rows>(std::move(work));
+  if (!rows) co_return tl::unexpected(rows.error());
+  std::vector<PersistedSession> sessions;
+  for (const auto& row : *rows)
+    if (auto session = session_of(row)) sessions.push_back(std::move(*session));
+  co_return sessions;
+}
+
+}  // namespace drydock::server

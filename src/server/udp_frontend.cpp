@@ -1,0 +1,40 @@
+#include "server/udp_frontend.hpp"
+
+namespace drydock::server {
+
+UdpFrontend::UdpFrontend(Services services)
+    : services_(services),
+      session_store_(services_.writer),
+      demultiplexer_(transport::DtlsDemultiplexer::Services{
+          services_.loop.get_executor(), services_.server_key, services_.random, services_.workers, session_store_,
+          [this](ByteView datagram, const transport::UdpEndpoint& to) { send_(datagram, to); },
+          [this](std::shared_ptr<transport::DtlsChannel> channel) { services_.server.serve(std::move(channel)); },
+          [this](const Error& why, const std::string& peer) { services_.server.handshake_failed(why, peer); },
+          services_.server.handshakes(), [this](const std::string& peer) { return services_.server.is_known_address(peer); }}) {}
+
+asio::awaitable<Result<void>> UdpFrontend::start() {
+  const auto kept = co_await session_store_.load_and_reserve();
+  if (!kept) co_return tl::unexpected(kept.error());
+  for (const auto& session : *kept) {
+    demultiplexer_.restore(session);
+    services_.server.mark_session_known(session.device);
+  }
+  for (const auto& [id, entry] : services_.server.fleet())
+    if (entry.update_unfinished)
+      if (auto channel = demultiplexer_.find(id)) services_.server.call(std::move(channel));
+  co_return Result<void>{};
+}
+
+void UdpFrontend::listen(const transport::UdpEndpoint& at) {
+  transport::UdpSocket::Receive receive = [this](ByteView datagram, const transport::UdpEndpoint& from) { demultiplexer_.on_datagram(datagram, from); };
+  socket_ = std::make_unique<transport::UdpSocket>(services_.loop, at, std::move(receive));
+  send_ = [this](ByteView datagram, const transport::UdpEndpoint& to) { socket_->send(datagram, to); };
+  socket_->start();
+}
+
+void UdpFrontend::close() {
+  demultiplexer_.save_positions();
+  if (socket_) socket_->stop();
+}
+
+}  // namespace drydock::server

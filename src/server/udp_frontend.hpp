@@ -1,0 +1,48 @@
+// Everything that makes the server reachable for UDP devices: their sessions, the demultiplexer, the socket.
+#pragma once
+
+#include "server/device_server.hpp"
+#include "server/dtls_session_store.hpp"
+#include "transport/dtls/demultiplexer.hpp"
+#include "transport/udp_socket.hpp"
+
+namespace drydock::server {
+
+class UdpFrontend {
+public:
+  /// Everything must outlive it.
+  struct Services {
+    asio::io_context& loop;
+    store::Writer& writer;
+    const crypto::EcPrivateKey& server_key;
+    crypto::Random& random;
+    crypto::Workers workers;
+    DeviceServer& server;
+  };
+  explicit UdpFrontend(Services services);
+
+  /// Takes up the sessions of an earlier run, and calls the devices whose update it left unfinished: a device that waits
+  /// for chunks is silent for minutes. After the server has started.
+  asio::awaitable<Result<void>> start();
+
+  /// Throws std::system_error when the port is taken or may not be used.
+  void listen(const transport::UdpEndpoint& at);
+  /// Instead of a socket: where datagrams go.
+  void set_sender(std::function<void(ByteView, const transport::UdpEndpoint&)> send) { send_ = std::move(send); }
+
+  /// Receives nothing new; datagrams of those that are connected still come and go until close().
+  void stop() { demultiplexer_.stop(); }
+  void close();
+
+  transport::DtlsDemultiplexer& demultiplexer() { return demultiplexer_; }
+  std::uint16_t port() const { return socket_->port(); }
+
+private:
+  Services services_;
+  DatabaseSessionStore session_store_;
+  transport::DtlsDemultiplexer demultiplexer_;
+  std::function<void(ByteView, const transport::UdpEndpoint&)> send_ = [](ByteView, const transport::UdpEndpoint&) {};
+  std::unique_ptr<transport::UdpSocket> socket_;
+};
+
+}  // namespace drydock::server

@@ -1,0 +1,323 @@
+#include "server/update_controller.hpp"
+
+#include "server/application_json.hpp"
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace drydock::server {
+namespace {
+
+using namespace std::chrono_literals;
+using device::Decision;
+using planning::Permission;
+
+// Progress is for people: rarely enough for an SD card, often enough for a page.
+constexpr std::size_t progress_bytes = 64 * 1024;
+constexpr auto progress_time = 5s;
+
+Error replaced() { return {ErrorKind::conflict, "another connection of the same device replaced this one, or it was forgotten"}; }
+
+Error stopping() { return {ErrorKind::closed, "the appliance is stopping"}; }
+
+}  // namespace
+
+DeviceUpdateController::DeviceUpdateController(DeviceServer& server, transport::DeviceId id, std::uint64_t connection)
+    : server_(server), id_(id), connection_(connection), stall_timer_(server.services_.loop.get_executor(), [this] {
+        if (holds_slot_) log::info("{}: its update makes no progress; others may go first", id_.text());
+        release_slot();
+      }) {}
+
+DeviceUpdateController::~DeviceUpdateController() {
+  release_slot();
+  auto* m = entry();
+  if (m == nullptr) return;
+  leave_queue();
+  m->channel = nullptr;
+  if (m->row.state == "updating") {
+    const auto what = m->transfer ? fmt::format("went away while {} was being sent; it goes on when the device is back", m->transfer->step.module.title())
+                                  : fmt::format("{}. The device is away now", m->row.state_words);
+    set_state(*m, "waiting", what);
+  }
+  m->transfer.reset();
+  m->row.connected = false;
+  m->row.last_seen = utc_milliseconds();
+  m->last_seen = server_.uptime_.now();
+  server_.mark_changed(*m);
+  server_.save(*m);
+}
+
+bool DeviceUpdateController::persists_session() const {
+  const auto* m = server_.find(id_);
+  return m != nullptr && m->row.approval == "approved";
+}
+
+void DeviceUpdateController::record(log::Level level, const std::string& kind, const std::string& words) {
+  if (auto* m = server_.find(id_)) server_.record(*m, level, kind, words);
+}
+
+DeviceEntry* DeviceUpdateController::entry() {
+  auto* m = server_.find(id_);
+  return m != nullptr && m->connection == connection_ ? m : nullptr;
+}
+
+void DeviceUpdateController::set_state(DeviceEntry& m, const std::string& state, const std::string& words) {
+  if (m.row.state == state && m.row.state_words == shorten(words, limits::message_length)) return;
+  const bool should_log = state != "updating" && state != "waiting";
+  m.row.state = state;
+  m.row.state_words = shorten(words, limits::message_length);
+  server_.mark_changed(m);
+  if (should_log) {
+    const auto level = state == "blocked" || state == "parked" ? log::Level::warning : log::Level::info;
+    server_.record(m, level, "state", words.empty() ? state : words);
+  }
+  server_.save(m);
+}
+
+asio::awaitable<Result<Decision>> DeviceUpdateController::decide(const device::ReportedState& reported) {
+  auto* m = entry();
+  if (m == nullptr) co_return tl::unexpected(replaced());
+  if (awaits_approval(reported)) co_return Decision{};
+  m->channel->persist_session();
+  // One that says something new all the time is looked at now and then.
+  if (const auto now = Clock::now(); !m->decisions.take(now)) {
+    Decision later;
+    later.decide_again_at = m->decisions.next(now);
+    co_return later;
+  }
+  save_reported_state(*m, reported);
+
+  if (const auto judged = co_await reconcile(reported); !judged) co_return tl::unexpected(judged.error());
+  co_return co_await plan_next_step(reported);
+}
+
+// Nothing is planned for a device that anybody may have sent, and nothing kept of what it says beyond what shows a person which
+// one it is.
+bool DeviceUpdateController::awaits_approval(const device::ReportedState& reported) {
+  auto* m = entry();
+  if (m == nullptr || m->row.approval == "approved") return false;
+  leave_queue();
+  m->row.safe_mode = reported.safe_mode;
+  m->row.last_seen = utc_milliseconds();
+  m->plan = {};
+  m->modules_stored = {};
+  set_state(*m, "awaiting_approval", fmt::format("waits for approval: 'drydock devices approve {}'", m->row.id));
+  return true;
+}
+
+void DeviceUpdateController::save_reported_state(DeviceEntry& m, const device::ReportedState& reported) {
+  auto& row = m.row;
+  const auto application = reported.application ? application_json(*reported.application) : row.application;
+  const auto updates_enabled = reported.updates_enabled || !reported.resumed ? reported.updates_enabled : row.updates_enabled;
+  const bool changed = row.safe_mode != reported.safe_mode || row.updates_enabled != updates_enabled || row.application != application;
+  row.safe_mode = reported.safe_mode;
+  row.updates_enabled = updates_enabled;
+  row.application = application;
+  row.last_seen = utc_milliseconds();
+  server_.mark_changed(m);
+  if (changed) server_.save(m);
+}
+
+// Once for each Describe: what became of the step that was under way before it.
+asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::ReportedState& reported) {
+  auto inventory = reported.inventory();
+  auto* m = entry();
+  const bool changed = m->modules_stored != inventory.modules;
+  if (reconciled_ && !changed) co_return Result<void>{};
+  reconciled_ = true;
+  m->modules_stored = inventory.modules;
+  server_.mark_changed(*m);
+  if (!m->step_in_flight) {
+    if (changed) server_.save_modules(*m);
+    co_return Result<void>{};
+  }
+  const auto judged = co_await server_.repository_.reconcile(m->row.id, std::move(inventory));
+  if (!judged) co_return tl::unexpected(judged.error());
+  m = entry();
+  if (m != nullptr) m->step_in_flight = false;
+  if (!judged->step) co_return Result<void>{};
+  const auto& step = *judged->step;
+  const auto title = fmt::format("{} version {}", step.key.name(), step.version);
+  if (judged->outcome.verified && m != nullptr) ++m->steps_done;
+  if (judged->outcome.verified) record(log::Level::notice, "verified", title + " is installed: the device reports it");
+  else record(log::Level::warning, "failed", judged->outcome.words);
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const device::ReportedState& reported) {
+  auto* m = entry();
+  if (m == nullptr) co_return tl::unexpected(replaced());
+  const planning::Targets target{m->targets};
+  m->plan = planning::plan(reported.inventory(), server_.library_, target);
+  resets_without_reply_ = reported.resets_without_reply();
+
+  if (m->row.held || server_.paused_) {
+    const auto words = m->row.held ? "held: updates of this device are paused by a person" : "paused: a person has paused all updates";
+    co_return co_await end_update("waiting", words, "superseded");
+  }
+  if (m->plan.blocked()) co_return co_await end_update("blocked", planning::missing_words(m->plan), "blocked");
+  if (m->plan.current()) {
+    if (std::exchange(m->row.forced, false)) server_.repository_.clear_force(m->row.id);
+    const auto words = reported.safe_mode ? "up to date, and in safe mode for another reason" : "up to date";
+    co_return co_await end_update("current", words, "done");
+  }
+  if (!m->row.updates_enabled.value_or(true) && !reported.updates_forced) {
+    const auto words = m->row.forced ? "its application disabled updates; it was told to take this one all the same and has not agreed yet"
+                                     : fmt::format("its application disabled updates: 'drydock devices force {}' sends this one all the same", m->row.id);
+    auto settled = co_await end_update("updates_disabled", words, "superseded");
+    m = entry();
+    if (settled && m != nullptr) settled->force_updates = m->row.forced;
+    co_return settled;
+  }
+
+  if (server_.stopping_) co_return tl::unexpected(stopping());
+  const auto steps = m->plan.steps;
+  // The slot is taken before the first await, so that no other session can take it too.
+  const bool slot = holds_slot_ = server_.update_slots_.try_acquire(id_);
+  m->step_in_flight |= slot;
+  const auto begun = co_await server_.repository_.begin(m->row.id, steps, slot);
+  m = entry();
+  // A step that was just begun is taken back when the server starts again.
+  if (!begun || m == nullptr || begun->step_id == 0 || server_.stopping_) release_slot();
+  if (server_.stopping_) co_return tl::unexpected(stopping());
+  if (!begun) co_return tl::unexpected(begun.error());
+  if (m == nullptr) co_return tl::unexpected(replaced());
+
+  Decision decision;
+  const auto& permission = begun->permission;
+  if (permission.answer != Permission::Answer::go) leave_queue();
+  if (permission.answer == Permission::Answer::give_up) {
+    set_state(*m, "parked", fmt::format("failed, needs attention: {}. 'drydock devices approve {} --retry' tries again", permission.words, m->row.id));
+    co_return decision;
+  }
+  if (permission.answer == Permission::Answer::wait) {
+    const auto pause = std::chrono::milliseconds(permission.not_before - server_.uptime_.now());
+    decision.decide_again_at = Clock::now() + std::max(pause, std::chrono::milliseconds(1));
+    set_state(*m, "waiting", fmt::format("pauses before the next try: {}", permission.words));
+    co_return decision;
+  }
+  if (!slot) {
+    set_state(*m, "waiting", "waits for its turn");
+    server_.update_slots_.enqueue(id_);
+    // A slot may have become free while the plan was written down.
+    server_.wake_queued_devices();
+    co_return decision;
+  }
+  Transfer transfer;
+  transfer.step = steps.front();
+  transfer.step_id = begun->step_id;
+  transfer.began = transfer.stored_at = Clock::now();
+  m->transfer = transfer;
+  current_transfer_ = transfer;
+  stall_timer_.set(Clock::now() + limits::transfer_stall_timeout);
+  set_state(*m, "updating", fmt::format("step 1 of {}: {}", steps.size(), steps.front().module.title()));
+  co_return co_await load_image(steps.front());
+}
+
+asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(planning::Step step) {
+  record(log::Level::notice, "sending", fmt::format("sends {} ({} bytes): {}", step.module.title(), step.module.size, step.reason));
+  const auto& files = server_.services_.files;
+  std::function<Result<std::shared_ptr<const Bytes>>()> load = [&files, sha = step.module.sha256] { return files.load(sha); };
+  auto image = co_await crypto::offload(server_.services_.workers, std::move(load));
+  if (!image) {
+    // Not the device's fault, and nothing it should be asked to wait for.
+    co_await transfer_finished(tl::unexpected(image.error()));
+    auto* m = entry();
+    if (m == nullptr) co_return tl::unexpected(replaced());
+    co_return co_await end_update("blocked", image.error().message, "blocked");
+  }
+  Decision decision;
+  decision.send = Decision::Send{std::move(step), std::move(*image)};
+  co_return decision;
+}
+
+asio::awaitable<Result<Decision>> DeviceUpdateController::end_update(std::string state, std::string words, std::string update_state) {
+  leave_queue();
+  auto* m = entry();
+  m->steps_done = 0;
+  const bool changed = m->row.state != state || m->row.state_words != words;
+  set_state(*m, state, words);
+  if (changed)
+    if (const auto ended = co_await server_.repository_.end_update(m->row.id, update_state, words); !ended) co_return tl::unexpected(ended.error());
+  co_return Decision{};
+}
+
+void DeviceUpdateController::describe_failed(const Error& why) {
+  leave_queue();
+  auto* m = entry();
+  if (m != nullptr) set_state(*m, "blocked", "nothing can be planned, for its Describe cannot be read: " + why.message);
+}
+
+void DeviceUpdateController::progress(std::size_t bytes) {
+  auto* m = entry();
+  if (m == nullptr || !m->transfer) return;
+  auto& transfer = *m->transfer;
+  const auto now = Clock::now();
+  if (bytes > transfer.bytes) {
+    stall_timer_.set(now + limits::transfer_stall_timeout);
+    if (!holds_slot_) holds_slot_ = server_.update_slots_.try_acquire(id_);   // given up while it stood still
+  }
+  transfer.bytes = bytes;
+  server_.mark_changed(*m);
+  const bool due = bytes >= transfer.bytes_stored + progress_bytes || (now - transfer.stored_at >= progress_time && bytes > transfer.bytes_stored);
+  if (!due) return;
+  transfer.bytes_stored = bytes;
+  transfer.stored_at = now;
+  server_.repository_.progress(transfer.step_id, bytes);
+}
+
+asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer::Delivery> delivery) {
+  stall_timer_.cancel();
+  release_slot();
+  reconciled_ = false;
+  if (!current_transfer_) co_return;
+  const auto transfer = *std::exchange(current_transfer_, std::nullopt);
+  const auto title = transfer.step.module.title();
+  std::size_t transfer_bytes = 0;
+  if (auto* m = entry(); m != nullptr && m->transfer) {
+    transfer_bytes = m->transfer->bytes;
+    m->transfer.reset();
+    server_.mark_changed(*m);
+  }
+  if (!delivery) {
+    // A connection that broke says nothing of what the device has: its next Describe does.
+    if (delivery.error().kind == ErrorKind::closed || delivery.error().kind == ErrorKind::session_restarted) {
+      if (transfer_bytes > 0) server_.repository_.progress(transfer.step_id, transfer_bytes);
+      record(log::Level::warning, "interrupted", fmt::format("the sending of {} was interrupted: {}. What the device has of it, its next Describe tells", title, delivery.error().message));
+      co_return;
+    }
+    record(log::Level::warning, "failed", fmt::format("{} was not sent: {}", title, delivery.error().message));
+    (void)co_await server_.repository_.failed(id_.text(), transfer.step_id, delivery.error().message);
+    co_return;
+  }
+  const auto seconds = std::chrono::duration<double>(Clock::now() - transfer.began).count();
+  const auto again = delivery->resent ? fmt::format(", {} chunks twice", delivery->resent) : "";
+  const bool confirmed = delivery->confirmed || resets_without_reply_;
+  record(log::Level::info, "sent", confirmed ? fmt::format("{} was sent in {:.1f} s{}; the device resets now", title, seconds, again)
+                                             : fmt::format("all of {} was sent, and the connection ended before the device confirmed it", title));
+  if (auto* m = entry()) {
+    const auto words = confirmed ? fmt::format("took {}; must come back and report it", title) : fmt::format("was sent {} and did not confirm it; must come back and report what it runs", title);
+    set_state(*m, "updating", words);
+  }
+  (void)co_await server_.repository_.sent(transfer.step_id, confirmed);
+  if (auto* m = entry(); m != nullptr && server_.stopping_) m->channel->close();
+}
+
+void DeviceUpdateController::session_ended(const Error& why) {
+  if (auto* m = server_.find(id_); m != nullptr && m->lines.take(Clock::now())) log::info("{}: disconnected: {}", id_.text(), why.message);
+}
+
+void DeviceUpdateController::release_slot() {
+  if (!std::exchange(holds_slot_, false)) return;
+  server_.update_slots_.release();
+  server_.wake_queued_devices();
+}
+
+// Whoever leaves the line may have been called: the call goes to the next.
+void DeviceUpdateController::leave_queue() {
+  server_.update_slots_.dequeue(id_);
+  server_.wake_queued_devices();
+}
+
+}  // namespace drydock::server

@@ -1,0 +1,45 @@
+// One connected device's place in the server: what it gets next, and why.
+#pragma once
+
+#include "server/device_server.hpp"
+#include "base/deadline_timer.hpp"
+
+namespace drydock::server {
+
+class DeviceUpdateController final : public device::UpdateController {
+public:
+  DeviceUpdateController(DeviceServer& server, transport::DeviceId id, std::uint64_t connection);
+  ~DeviceUpdateController() override;
+
+  bool awaits_approval(const device::ReportedState& reported) override;
+  asio::awaitable<Result<device::Decision>> decide(const device::ReportedState& reported) override;
+  bool persists_session() const override;
+  void describe_failed(const Error& why) override;
+  void progress(std::size_t bytes) override;
+  asio::awaitable<void> transfer_finished(Result<transfer::Delivery> delivery) override;
+  void session_ended(const Error& why) override;
+
+private:
+  /// Nothing once another connection of the device took this one's place, or the device was forgotten.
+  DeviceEntry* entry();
+  void record(log::Level level, const std::string& kind, const std::string& words);
+  void save_reported_state(DeviceEntry& entry, const device::ReportedState& reported);
+  asio::awaitable<Result<void>> reconcile(const device::ReportedState& reported);
+  asio::awaitable<Result<device::Decision>> plan_next_step(const device::ReportedState& reported);
+  asio::awaitable<Result<device::Decision>> load_image(planning::Step step);
+  asio::awaitable<Result<device::Decision>> end_update(std::string state, std::string words, std::string update_state);
+  void set_state(DeviceEntry& entry, const std::string& state, const std::string& words);
+  void release_slot();
+  void leave_queue();
+
+  DeviceServer& server_;
+  transport::DeviceId id_;
+  std::uint64_t connection_;
+  bool reconciled_ = false;    ///< the Describe at hand has been held against what was tried
+  bool holds_slot_ = false;
+  bool resets_without_reply_ = false;
+  std::optional<Transfer> current_transfer_;
+  DeadlineTimer stall_timer_;         ///< gives the slot back when a transfer makes no progress
+};
+
+}  // namespace drydock::server

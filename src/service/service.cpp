@@ -1,0 +1,138 @@
+#include "service/service.hpp"
+
+#include "state/state_replacement.hpp"
+
+#include "base/asio_tokens.hpp"
+
+#include <asio/co_spawn.hpp>
+#include <csignal>
+#include <fmt/core.h>
+#include <stdexcept>
+
+namespace drydock::service {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Long enough for every session to notice that its connection is gone.
+constexpr auto drain_limit = 5s;
+
+template <class T>
+T or_throw(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+void rethrow(std::exception_ptr failed) {
+  if (failed) std::rethrow_exception(failed);
+}
+
+}  // namespace
+
+Service::Service(asio::io_context& loop, const state::Configuration& configuration)
+    : loop_(loop), configuration_(configuration), folder_{configuration.state_folder}, files_(folder_.firmware()), systemd_(loop.get_executor()) {
+  or_throw(folder_.create());
+  lock_.emplace(or_throw(state::ServiceLock::take(folder_)));
+  or_throw(state::state_replacement::require_finished(folder_));
+  state::state_replacement::discard(folder_);
+  files_.sweep();
+  server_keys_.emplace(or_throw(state::load_or_create_server_keys(folder_)));
+  auto database = store::Database::open(folder_.database(), store::Access::read_write);
+  writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
+  server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, crypto::Workers(pool_.get_executor())};
+  server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
+  const server::UdpFrontend::Services udp{loop_, *writer_, server_keys_->udp, random_, crypto::Workers(pool_.get_executor()), *server_};
+  udp_ = std::make_unique<server::UdpFrontend>(udp);
+}
+
+Service::~Service() {
+  pool_.join();
+  writer_.reset();
+}
+
+asio::awaitable<Result<void>> Service::start() {
+  const auto started = co_await server_->start();
+  if (!started) co_return started;
+  if (const auto bound = listen(); !bound) co_return bound;
+  if (const auto taken_up = co_await udp_->start(); !taken_up) co_return taken_up;
+  listener_->start();
+  asio::co_spawn(loop_, watch_changes(), rethrow);
+  systemd_.ready();
+  co_return Result<void>{};
+}
+
+Result<void> Service::listen() {
+  auto port = configuration_.tcp_port;
+  try {
+    const auto address = asio::ip::make_address(configuration_.address);
+    const asio::ip::tcp::endpoint tcp(address, port);
+    const auto serve = [this](std::shared_ptr<transport::ByteStream> stream) { server_->serve(std::move(stream)); };
+    const auto connection_rejected = [this](const Error& why, const std::string& peer) { server_->connection_rejected(why, peer); };
+    const auto knows = [this](const std::string& peer) { return server_->is_known_address(peer); };
+    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, configuration_.connections_per_address, serve, connection_rejected, knows);
+    port = configuration_.udp_port;
+    const transport::UdpEndpoint udp(address, port);
+    udp_->listen(udp);
+    database_watcher_ = std::make_unique<DatabaseWatcher>(loop_.get_executor(), folder_);
+    return {};
+  } catch (const std::system_error& e) {
+    return failure(ErrorKind::conflict, fmt::format("cannot listen on {} port {}: {}", configuration_.address, port, e.code().message()));
+  }
+}
+
+asio::awaitable<void> Service::watch_changes() {
+  while (co_await database_watcher_->changed()) {
+    // Waited for: who is told must be there, and is as long as the loop runs.
+    std::function<void(store::Database&)> tell = on_change_;
+    (void)co_await writer_->perform(std::move(tell));
+    const auto reloaded = co_await server_->reload();
+    if (!reloaded) log::error("{}", reloaded.error().message);
+  }
+}
+
+void Service::stop_on_signals() {
+  signals_ = std::make_unique<asio::signal_set>(loop_, SIGTERM, SIGINT);
+  await_signal();
+}
+
+void Service::await_signal() {
+  signals_->async_wait([this](asio::error_code error, int) {
+    if (error) return;
+    await_signal();   // first: stop() may come to its end at once, and then nothing may wait any more
+    stop();
+  });
+}
+
+void Service::stop() {
+  force_stop_ = stopping_;
+  if (std::exchange(stopping_, true)) return;
+  systemd_.stopping();
+  if (listener_) listener_->stop();
+  udp_->stop();
+  if (database_watcher_) database_watcher_->stop();
+  server_->begin_shutdown();
+  const auto running = server_->transfers();
+  if (running == 0) log::notice("stopping");
+  else log::notice("stopping: {} transfer{} may take up to {} s to finish", running, running == 1 ? "" : "s", configuration_.stop_time.count());
+  asio::co_spawn(loop_, drain(), rethrow);
+}
+
+asio::awaitable<void> Service::drain() {
+  Timer pause(loop_);
+  const auto last_moment = Clock::now() + configuration_.stop_time;
+  while (server_->transfers() > 0 && !force_stop_ && Clock::now() < last_moment) {
+    pause.expires_after(50ms);
+    (void)co_await pause.async_wait(as_result);
+  }
+  if (const auto left = server_->transfers()) log::warning("{} transfer{} did not finish in time and will begin again", left, left == 1 ? "" : "s");
+  server_->stop();
+  // The loop must not run out of work while sessions still wait for the writer or the pool.
+  for (auto waited = 0ms; server_->sessions() > 0 && waited < drain_limit; waited += 10ms) {
+    pause.expires_after(10ms);
+    (void)co_await pause.async_wait(as_result);
+  }
+  udp_->close();
+  if (signals_) signals_->cancel();
+}
+
+}  // namespace drydock::service

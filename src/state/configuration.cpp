@@ -1,0 +1,216 @@
+#include "state/configuration.hpp"
+
+#include "base/bytes.hpp"
+#include "base/limits.hpp"
+#include "firmware/files.hpp"
+
+#include <algorithm>
+#include <array>
+#include <asio/ip/address.hpp>
+#include <cctype>
+#include <fmt/core.h>
+#include <functional>
+#include <map>
+#include <toml++/toml.h>
+
+namespace drydock::state {
+namespace {
+
+constexpr std::size_t largest_file = 64 * 1024;
+
+// One known option: how to take its value, and what to say when the value will not do.
+struct Option {
+  std::function<bool(const toml::node&, Configuration&)> take;
+  const char* wants;
+};
+
+template <class Number>
+bool take_number(const toml::node& node, Number& into, std::int64_t least, std::int64_t most) {
+  const auto value = node.value_exact<std::int64_t>();
+  if (!value || *value < least || *value > most) return false;
+  into = static_cast<Number>(*value);
+  return true;
+}
+
+template <class Into>
+bool take_text(const toml::node& node, Into& into) {
+  const auto value = node.value_exact<std::string>();
+  if (!value || value->empty()) return false;
+  into = *value;
+  return true;
+}
+
+bool take_flag(const toml::node& node, bool& into) {
+  const auto value = node.value_exact<bool>();
+  into = value.value_or(into);
+  return value.has_value();
+}
+
+bool take_list(const toml::node& node, std::vector<std::string>& into) {
+  const auto* array = node.as_array();
+  if (array == nullptr) return false;
+  std::vector<std::string> list;
+  for (const auto& element : *array) {
+    const auto text = element.value_exact<std::string>();
+    if (!text || text->empty()) return false;
+    list.push_back(*text);
+  }
+  into = std::move(list);
+  return true;
+}
+
+// As browsers say it: in lower case, without the dot at the end.
+bool as_host_name(std::string& name) {
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name.ends_with('.')) name.pop_back();
+  return !name.empty() && name.find_first_of("/: \t") == std::string::npos;
+}
+
+bool is_address(const std::string& text) {
+  asio::error_code no_address;
+  (void)asio::ip::make_address(text, no_address);
+  return !no_address;
+}
+
+template <class Word, class Parse>
+bool take_word(const toml::node& node, Word& into, Parse parse) {
+  const auto value = node.value_exact<std::string>();
+  const auto word = value ? parse(*value) : std::nullopt;
+  if (word) into = *word;
+  return word.has_value();
+}
+
+const std::map<std::string, Option, std::less<>>& options() {
+  static const std::map<std::string, Option, std::less<>> known{
+      {"state.folder", {[](const toml::node& n, Configuration& c) { return take_text(n, c.state_folder); }, "a path in quotes"}},
+      {"listen.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.address); }, "an IP address in quotes"}},
+      {"listen.tcp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.tcp_port, 0, 65535); }, "a port number, 0 to 65535"}},
+      {"listen.udp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.udp_port, 0, 65535); }, "a port number, 0 to 65535"}},
+      {"listen.connections_per_address", {[](const toml::node& n, Configuration& c) { return take_number(n, c.connections_per_address, 1, limits::connections); }, "a number, 1 to 10000"}},
+      {"devices.policy", {[](const toml::node& n, Configuration& c) { return take_word(n, c.policy, parse_policy); }, "\"approve\", \"open\" or \"closed\""}},
+      {"updates.concurrent", {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); }, "a number, 1 to 10000"}},
+      {"updates.fast", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.fast_ota); }, "true or false"}},
+      {"updates.stop_seconds", {[](const toml::node& n, Configuration& c) {
+                                  int seconds = 0;
+                                  const bool good = take_number(n, seconds, 0, 3600);
+                                  if (good) c.stop_time = std::chrono::seconds(seconds);
+                                  return good;
+                                }, "a number, 0 to 3600"}},
+      {"web.enabled", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.enabled); }, "true or false"}},
+      {"web.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.address); }, "an IP address in quotes"}},
+      {"web.port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.web.port, 0, 65535); }, "a port number, 0 to 65535"}},
+      {"web.certificate", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.certificate); }, "a path in quotes"}},
+      {"web.hosts", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.hosts) && std::all_of(c.web.hosts.begin(), c.web.hosts.end(), as_host_name); },
+                     "a list of names in quotes, without http:// and port"}},
+      {"web.trusted_proxies", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.trusted_proxies) && std::all_of(c.web.trusted_proxies.begin(), c.web.trusted_proxies.end(), is_address); },
+                               "a list of IP addresses in quotes"}},
+      {"web.guests", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.guests); }, "true or false"}},
+      {"log.level", {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); }, "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
+  };
+  return known;
+}
+
+std::string place(std::string_view name, const toml::source_region& source) { return fmt::format("{}, line {}", name, source.begin.line); }
+
+Result<void> read_table(const toml::table& table, const std::string& prefix, std::string_view name, Configuration& into) {
+  for (const auto& [key, node] : table) {
+    const auto full = prefix + std::string(key.str());
+    if (const auto* inner = node.as_table(); inner != nullptr && prefix.empty()) {
+      if (auto read = read_table(*inner, full + ".", name, into); !read) return read;
+      continue;
+    }
+    const auto option = options().find(full);
+    if (option == options().end()) return failure(ErrorKind::malformed, fmt::format("{}: there is no option '{}'", place(name, node.source()), full));
+    if (!option->second.take(node, into)) return failure(ErrorKind::malformed, fmt::format("{}: '{}' must be {}", place(name, node.source()), full, option->second.wants));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<Policy> parse_policy(std::string_view word) {
+  if (word == "approve") return Policy::approve;
+  if (word == "open") return Policy::open;
+  if (word == "closed") return Policy::closed;
+  return std::nullopt;
+}
+
+std::optional<log::Level> parse_log_level(std::string_view word) {
+  if (word == "error") return log::Level::error;
+  if (word == "warning") return log::Level::warning;
+  if (word == "notice") return log::Level::notice;
+  if (word == "info") return log::Level::info;
+  if (word == "debug") return log::Level::debug;
+  return std::nullopt;
+}
+
+Result<Configuration> parse_configuration(std::string_view text, std::string_view name) {
+  try {
+    const toml::table table = toml::parse(text);
+    Configuration configuration;
+    if (auto read = read_table(table, "", name, configuration); !read) return tl::unexpected(read.error());
+    return configuration;
+  } catch (const toml::parse_error& e) {
+    return failure(ErrorKind::malformed, fmt::format("{}: {}", place(name, e.source()), e.description()));
+  }
+}
+
+Result<Configuration> load_configuration(const std::filesystem::path& file) {
+  const auto content = firmware::read_file(file, largest_file);
+  if (!content) return tl::unexpected(content.error());
+  return parse_configuration(text_of(*content), file.string());
+}
+
+std::string default_configuration_text() {
+  return R"(# Drydock's configuration. Every option is shown with its default.
+
+[state]
+# Where keys, firmware files and the database live. Back this folder up: devices know this server by its keys.
+#folder = "/var/lib/drydock"
+
+[listen]
+#address = "0.0.0.0"
+# Photon, P1 and Core connect here. Their server address says which port to use.
+#tcp_port = 5683
+# Electron, Argon, Boron, Tracker, P2 / Photon 2 and M SoM connect here. They use this port whatever their server address says.
+#udp_port = 5684
+
+# How many TCP connections one address may have at a time: a site behind NAT has one address for all its devices.
+#connections_per_address = 4000
+
+[devices]
+# What happens to a device that was never seen before:
+# "approve": it is shown and waits for you; "open": it is approved at once; "closed": it is rejected.
+#policy = "approve"
+
+[updates]
+# How many devices are sent a module at the same time.
+#concurrent = 8
+# Offer the fast transfer, where a device need not answer every chunk.
+#fast = true
+# How many seconds transfers that are under way may take to finish when Drydock is stopped.
+#stop_seconds = 30
+
+[web]
+# The page for people. The first visitor sets its password, with a code that 'drydock status' shows.
+#enabled = true
+#address = "0.0.0.0"
+#port = 8080
+# A PEM file with certificate and private key, for TLS. Where the system's CivetWeb cannot do that (Debian 12 and 13), Drydock
+# says so and does not start; put a reverse proxy in front instead.
+#certificate = "/etc/drydock/page.pem"
+# Names under which browsers reach the page, besides its addresses and names that exist in local networks only (one word, .local, .lan,
+# .internal, .home.arpa): others are refused, as a page from elsewhere may have pointed a name of its own at this machine.
+#hosts = []
+# Addresses of reverse proxies in front of the page, ["127.0.0.1"] for one on this machine: who they speak for is read from X-Forwarded-For.
+#trusted_proxies = []
+# Whether the fleet may be looked at, and nothing else, without logging in.
+#guests = false
+
+[log]
+# "error", "warning", "notice", "info" or "debug".
+#level = "info"
+)";
+}
+
+}  // namespace drydock::state

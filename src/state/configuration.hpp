@@ -1,0 +1,57 @@
+// The configuration file (TOML). Command line flags lie over it.
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drydock::state {
+
+/// What happens to a device that was never seen before.
+enum class Policy {
+  approve,  ///< it may connect and is shown, and waits until a person approves it
+  open,     ///< it is approved at once
+  closed,   ///< it is rejected
+};
+
+struct Configuration {
+  std::filesystem::path state_folder = "/var/lib/drydock";
+  std::string address = "0.0.0.0";
+  std::uint16_t tcp_port = 5683;
+  std::uint16_t udp_port = 5684;   ///< devices from 1.1 on use no other (PROTOCOL §3.1)
+  std::size_t connections_per_address = 4'000;   ///< over TCP; a whole site may stand behind one address
+  Policy policy = Policy::approve;
+  int concurrent_updates = 8;   ///< devices that are sent a module at the same time
+  bool fast_ota = true;
+  std::chrono::seconds stop_time{30};   ///< for running transfers to finish when the service is stopped
+  struct Web {
+    bool enabled = true;
+    std::string address;                  ///< empty: as for devices
+    std::uint16_t port = 8080;
+    std::filesystem::path certificate;    ///< PEM, certificate and key; empty: no TLS
+    std::vector<std::string> hosts;              ///< further names under which the page is reached
+    std::vector<std::string> trusted_proxies;    ///< addresses of reverse proxies, whose X-Forwarded-For is believed
+    bool guests = false;                  ///< the fleet may be looked at without logging in
+  };
+  Web web = {};
+  log::Level log_level = log::Level::info;
+};
+
+/// ErrorKind::not_found when there is no such file; ErrorKind::malformed, with the line, for anything it does not know.
+Result<Configuration> load_configuration(const std::filesystem::path& file);
+/// The same from text; `name` is for messages.
+Result<Configuration> parse_configuration(std::string_view text, std::string_view name);
+
+std::optional<Policy> parse_policy(std::string_view word);
+std::optional<log::Level> parse_log_level(std::string_view word);
+
+/// Every option with its default, commented: what `drydock config default` prints.
+std::string default_configuration_text();
+
+}  // namespace drydock::state

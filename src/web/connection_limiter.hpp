@@ -1,0 +1,46 @@
+// Keeps unknown addresses from taking all threads of the page's server: each connection holds one, from before its first byte on.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace drydock::web {
+
+struct ConnectionLimits {
+  int per_known = 0;      ///< of an address from which somebody has logged in
+  int per_unknown_address = 0;   ///< of any other
+  int unknown_addresses = 0;      ///< of all the others together
+};
+
+class ConnectionLimiter {
+public:
+  /// Of addresses in `exempt` any number may come.
+  ConnectionLimiter(ConnectionLimits limits, std::vector<std::string> exempt) : limits_(limits), exempt_(std::move(exempt)) {}
+
+  /// A connection to this local port has come. When there are too many of its kind, the newest are ended. They are found among this process's
+  /// descriptors: when CivetWeb tells of a new connection it tells neither its descriptor nor its address, and takes no for no answer.
+  void opened(std::uint16_t local_port);
+  void closed() { --open_; }
+
+  /// Somebody has shown from there to be logged in.
+  void mark_known(const std::string& address);
+
+  /// Nothing more is read from this one: CivetWeb would wait for the rest of a body that nobody wants, without a limit.
+  static void stop_reading(const std::string& address, int port, std::uint16_t local_port);
+
+private:
+  using Peer = std::pair<std::string, int>;   // address and port
+  ConnectionLimits limits_;
+  std::vector<std::string> exempt_;
+  std::atomic<int> open_{0};
+  std::mutex mutex_;
+  std::set<Peer> seen_;
+  std::set<std::string> known_;
+};
+
+}  // namespace drydock::web

@@ -1,0 +1,71 @@
+// The one place where the event loop and the web server's threads meet. The loop publishes what there is to see, a few
+// times a second at most; the threads read that, wait for newer, and hand changes over to be made by the loop. No
+// thread ever touches the server, and the loop never waits for a thread.
+#pragma once
+
+#include "server/device_server.hpp"
+#include "base/clock.hpp"
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+
+namespace drydock::web {
+
+/// What there is to see, at one moment. Never changes once published.
+struct Snapshot {
+  struct Device {
+    std::uint64_t revision = 0;
+    std::string json;                       ///< server::device_as_json
+  };
+  std::uint64_t revision = 0;
+  std::uint64_t membership_revision = 0;              ///< DeviceServer::membership_revision()
+  std::map<std::string, std::shared_ptr<const Device>> devices;   ///< by id
+  std::shared_ptr<const firmware::Library> library = std::make_shared<firmware::Library>();
+  bool paused = false;
+};
+
+class LoopBridge {
+public:
+  /// For the loop's thread. `server` and `writer` must outlive close().
+  LoopBridge(asio::io_context& loop, server::DeviceServer& server, store::Writer& writer);
+  ~LoopBridge();
+
+  /// Any thread.
+  std::shared_ptr<const Snapshot> snapshot() const;
+  /// Any thread: one newer than `revision`, or the same again after `patience`, or nothing once closed.
+  std::shared_ptr<const Snapshot> wait_newer(std::uint64_t revision, std::chrono::milliseconds patience) const;
+
+  /// Any thread but the loop's: asks `precondition` on the loop, makes the change in the store, lets the server look again,
+  /// and comes back when it has. ErrorKind::timed_out after a few seconds (the change may still be made), ErrorKind::closed.
+  using Precondition = std::function<Result<void>(const server::DeviceServer&)>;
+  using Work = std::function<Result<void>(store::Database&)>;
+  Result<void> change(Work work, Precondition precondition = {});
+  /// The same for what concerns no device: nothing is asked, and the server need not look again.
+  Result<void> write(Work work);
+
+  /// Lets every waiting thread go; changes are refused from now on.
+  void close();
+
+private:
+  struct Change;
+  void publish_soon();
+  void publish();
+  void complete(Change& change, Result<void> outcome);
+  Result<void> post_change(std::shared_ptr<Change> change);
+  asio::awaitable<void> apply(std::shared_ptr<Change> change);
+
+  asio::io_context& loop_;
+  server::DeviceServer& server_;
+  store::Writer& writer_;
+  Timer pause_;
+  bool publishing_ = false;
+  std::uint64_t turn_ = 0;   ///< of the timer: grows when one is cancelled
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable published_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  bool closed_ = false;
+};
+
+}  // namespace drydock::web

@@ -1,0 +1,54 @@
+#include "web/web_service.hpp"
+
+#include "state/server_keys.hpp"
+#include "store/access.hpp"
+
+namespace drydock::web {
+namespace {
+
+server::ServiceUptime running_time_of(const state::StateFolder& folder) {
+  auto db = store::Database::open(folder.database(), store::Access::read_write);
+  server::ServiceUptime running;
+  running.begin(server::ServiceUptime::parse(store::load_setting(db, server::ServiceUptime::setting).value_or("")));
+  return running;
+}
+
+Authentication make_authentication(const state::StateFolder& folder, crypto::Random& random, LoopBridge& bridge, std::int64_t running) {
+  auto db = store::Database::open(folder.database(), store::Access::read_write);
+  const auto persist = [&bridge](std::function<void(store::Database&)> work) {
+    return bridge.write([work = std::move(work)](store::Database& to) -> Result<void> {
+      work(to);
+      return {};
+    });
+  };
+  return Authentication(db, random, persist, running);
+}
+
+ServerOptions server_options(const state::StateFolder& folder, const state::Configuration& configuration) {
+  const auto& web = configuration.web;
+  ServerOptions options;
+  options.address = web.address.empty() ? configuration.address : web.address;
+  options.port = web.port;
+  options.certificate = web.certificate;
+  options.upload_folder = folder.firmware();
+  options.hosts = web.hosts;
+  options.trusted_proxies = web.trusted_proxies;
+  return options;
+}
+
+}  // namespace
+
+WebService::WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration)
+    : uptime_(running_time_of(service.folder())),
+      bridge_(loop, service.server(), service.writer()),
+      authentication_(make_authentication(service.folder(), random_, bridge_, uptime_.now())),
+      api_(bridge_, authentication_, service.folder(),
+           ApiOptions{configuration.web.guests, !configuration.web.certificate.empty(), state::fingerprint(service.server_key().public_key_spki()), [this] { return uptime_.now(); }}),
+      server_(server_options(service.folder(), configuration), api_, bridge_) {
+  // On the writer's thread: 'drydock password reset' has changed who may come in.
+  service.on_change([this](store::Database& db) { authentication_.reload(db, uptime_.now()); });
+}
+
+WebService::~WebService() { bridge_.close(); }
+
+}  // namespace drydock::web

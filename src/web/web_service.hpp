@@ -1,0 +1,29 @@
+// The page of a running service: everything in this layer, put together.
+#pragma once
+
+#include "service/service.hpp"
+#include "web/server.hpp"
+
+namespace drydock::web {
+
+class WebService {
+public:
+  /// Throws std::runtime_error with a message for the person who started it. Before the loop runs.
+  WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration);
+  /// After the loop has ended.
+  ~WebService();
+
+  std::uint16_t port() const { return server_.port(); }
+  /// For the log; empty once there is a password.
+  std::string setup_code() const { return authentication_.setup_code(); }
+
+private:
+  crypto::SystemRandom random_;
+  server::ServiceUptime uptime_;   ///< begun with what the server begins with; read by all threads, changed by none
+  LoopBridge bridge_;
+  Authentication authentication_;
+  Api api_;
+  Server server_;
+};
+
+}  // namespace drydock::web
