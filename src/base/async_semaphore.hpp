@@ -23,7 +23,9 @@ public:
     explicit Permit(AsyncSemaphore& semaphore) : semaphore_(&semaphore) {}
     Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
     Permit& operator=(Permit&&) = delete;
-    ~Permit() { if (semaphore_) semaphore_->release(); }
+    ~Permit() {
+      if (semaphore_) semaphore_->release();
+    }
 
   private:
     AsyncSemaphore* semaphore_;

@@ -29,7 +29,9 @@ std::optional<Bytes> from_hex(std::string_view text);
 /// Compares without revealing through its duration where the first difference lies.
 bool equal_in_constant_time(ByteView a, ByteView b);
 
-inline void append(Bytes& to, ByteView bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
+inline void append(Bytes& to, ByteView bytes) {
+  to.insert(to.end(), bytes.begin(), bytes.end());
+}
 
 inline void put_be16(Bytes& to, std::uint16_t value) {
   to.push_back(static_cast<std::uint8_t>(value >> 8));

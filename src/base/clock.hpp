@@ -21,7 +21,7 @@ struct Clock {
 
   static inline bool manual = false;
   static inline time_point manual_now{};
-  static inline std::int64_t manual_wall_jump = 0;   ///< milliseconds by which the wall clock of a manual clock is off
+  static inline std::int64_t manual_wall_jump = 0;  ///< milliseconds by which the wall clock of a manual clock is off
   static inline time_point manual_next = time_point::max();  ///< earliest expiry the reactor asked about
 };
 
@@ -29,7 +29,9 @@ struct Clock {
 inline std::int64_t utc_milliseconds() {
   using namespace std::chrono;
   constexpr std::int64_t manual_epoch = 1'700'000'000'000;
-  if (Clock::manual) return manual_epoch + Clock::manual_wall_jump + duration_cast<milliseconds>(Clock::manual_now.time_since_epoch()).count();
+  if (Clock::manual)
+    return manual_epoch + Clock::manual_wall_jump +
+        duration_cast<milliseconds>(Clock::manual_now.time_since_epoch()).count();
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 

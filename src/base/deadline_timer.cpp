@@ -3,7 +3,8 @@
 namespace drydock {
 
 struct DeadlineTimer::State {
-  State(asio::any_io_executor executor, std::function<void()> f) : timer(std::move(executor)), on_expiry(std::move(f)) {}
+  State(asio::any_io_executor executor, std::function<void()> f)
+      : timer(std::move(executor)), on_expiry(std::move(f)) {}
   Timer timer;
   std::function<void()> on_expiry;
   Clock::time_point deadline = Clock::time_point::max();

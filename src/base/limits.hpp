@@ -16,59 +16,64 @@ struct Rate {
 
 // Connections.
 inline constexpr std::size_t connections = 10'000;
-inline constexpr std::size_t connections_of_unknown = 7'500;   ///< the others are for addresses where a device was before
-inline constexpr std::size_t handshakes_at_once = 16;       ///< whose private-key operations may be queued
-inline constexpr std::size_t pending_devices = 1'000;      ///< waiting for approval; beyond, the oldest yields
-inline constexpr std::size_t pending_devices_per_address = 256;    ///< a site behind one address may be that large
-inline constexpr std::size_t pending_devices_per_key = 4;          ///< a device has one key of its own
-inline constexpr Rate pending_device_rate{256, 30};               ///< new ones from one address
-inline constexpr auto pending_device_expiry = std::chrono::hours(7 * 24);   ///< of running time without being seen
-inline constexpr std::size_t addresses_remembered = 1'000; ///< that are counted one by one
-inline constexpr auto handshake_timeout = 10s;                     ///< for a device's part: its claim, and later its Hello
-inline constexpr auto accept_pause = 100ms;                ///< after a failed accept (descriptors used up, say)
-inline constexpr auto write_timeout = 30s;                   ///< and as long as slowest_link needs: then the peer is gone
-inline constexpr std::size_t min_link_rate = 512;           ///< bytes a second below which nobody waits
+inline constexpr std::size_t connections_of_unknown =
+    7'500;                                             ///< the others are for addresses where a device was before
+inline constexpr std::size_t handshakes_at_once = 16;  ///< whose private-key operations may be queued
+inline constexpr std::size_t pending_devices = 1'000;  ///< waiting for approval; beyond, the oldest yields
+inline constexpr std::size_t pending_devices_per_address = 256;  ///< a site behind one address may be that large
+inline constexpr std::size_t pending_devices_per_key = 4;        ///< a device has one key of its own
+inline constexpr Rate pending_device_rate{256, 30};              ///< new ones from one address
+inline constexpr auto pending_device_expiry = std::chrono::hours(7 * 24);  ///< of running time without being seen
+inline constexpr std::size_t addresses_remembered = 1'000;                 ///< that are counted one by one
+inline constexpr auto handshake_timeout = 10s;     ///< for a device's part: its claim, and later its Hello
+inline constexpr auto accept_pause = 100ms;        ///< after a failed accept (descriptors used up, say)
+inline constexpr auto write_timeout = 30s;         ///< and as long as slowest_link needs: then the peer is gone
+inline constexpr std::size_t min_link_rate = 512;  ///< bytes a second below which nobody waits
 
 // DTLS. Nothing is kept for an address before it has shown that it receives what is sent to it.
-inline constexpr std::size_t dtls_handshakes = 256;        ///< under way
+inline constexpr std::size_t dtls_handshakes = 256;  ///< under way
 inline constexpr std::size_t dtls_handshakes_per_address = 128;
-inline constexpr std::size_t dtls_handshakes_of_unknown = 192;   ///< the others are for addresses where a device was before
-inline constexpr Rate dtls_handshakes_of_unknown_address{64, 120};             ///< handshakes that one unknown address may begin
-inline constexpr Rate dtls_handshakes_of_known_address{512, 1200};               ///< and one where a device was before: a fleet may be behind it
-inline constexpr std::size_t handshake_message = 2048;     ///< of a device; real ones have at most 94 bytes
-inline constexpr std::uint16_t handshake_messages_ahead = 8;   ///< kept when they come out of order
-inline constexpr std::size_t dtls_sessions = 10'000;       ///< known, with or without a device behind them at the moment
-inline constexpr std::size_t datagram = 2048;              ///< a device's record has at most 1152 bytes and its headers
-inline constexpr std::size_t datagrams_waiting = 256;      ///< messages of one device that nobody has read yet
+inline constexpr std::size_t dtls_handshakes_of_unknown =
+    192;  ///< the others are for addresses where a device was before
+inline constexpr Rate dtls_handshakes_of_unknown_address{64, 120};  ///< handshakes that one unknown address may begin
+inline constexpr Rate dtls_handshakes_of_known_address{
+    512, 1200};                                         ///< and one where a device was before: a fleet may be behind it
+inline constexpr std::size_t handshake_message = 2048;  ///< of a device; real ones have at most 94 bytes
+inline constexpr std::uint16_t handshake_messages_ahead = 8;  ///< kept when they come out of order
+inline constexpr std::size_t dtls_sessions = 10'000;   ///< known, with or without a device behind them at the moment
+inline constexpr std::size_t datagram = 2048;          ///< a device's record has at most 1152 bytes and its headers
+inline constexpr std::size_t datagrams_waiting = 256;  ///< messages of one device that nobody has read yet
 
 // Messages. A device's buffer is at most 1152 bytes; block-wise transfer carries what is longer.
-inline constexpr std::size_t frame = 2048;                 ///< ciphertext of one lightssl frame
+inline constexpr std::size_t frame = 2048;  ///< ciphertext of one lightssl frame
 inline constexpr std::size_t options_per_message = 32;
-inline constexpr std::size_t messages_per_second = 500;    ///< sustained, for one device
-inline constexpr std::size_t describe = 64 * 1024;         ///< one Describe part, assembled from its blocks
+inline constexpr std::size_t messages_per_second = 500;  ///< sustained, for one device
+inline constexpr std::size_t describe = 64 * 1024;       ///< one Describe part, assembled from its blocks
 inline constexpr std::size_t modules_per_describe = 32;
-inline constexpr std::size_t dependencies_per_module = 8;  ///< a module file has two
-inline constexpr std::size_t names_per_describe = 128;     ///< cloud functions, and variables
-inline constexpr std::size_t name = 64;                    ///< of a function or variable: what Device OS takes
-inline constexpr std::size_t text = 256;                   ///< one text a device says about itself
-inline constexpr std::size_t missing_modules_per_plan = 16;        ///< files, and notes
+inline constexpr std::size_t dependencies_per_module = 8;    ///< a module file has two
+inline constexpr std::size_t names_per_describe = 128;       ///< cloud functions, and variables
+inline constexpr std::size_t name = 64;                      ///< of a function or variable: what Device OS takes
+inline constexpr std::size_t text = 256;                     ///< one text a device says about itself
+inline constexpr std::size_t missing_modules_per_plan = 16;  ///< files, and notes
 
 // Waiting for a device.
 inline constexpr auto describe_timeout = 30s;
-inline constexpr auto idle_timeout_tcp = 60s;                          ///< TCP devices ping after 15 s of silence and give up 10 s later
-inline constexpr auto idle_timeout_wifi = 2min;                    ///< UDP: a ping every 25 or 30 s, said up to four times
-inline constexpr auto idle_timeout_cellular = 26min;               ///< UDP: a ping every 23 minutes
+inline constexpr auto idle_timeout_tcp = 60s;         ///< TCP devices ping after 15 s of silence and give up 10 s later
+inline constexpr auto idle_timeout_wifi = 2min;       ///< UDP: a ping every 25 or 30 s, said up to four times
+inline constexpr auto idle_timeout_cellular = 26min;  ///< UDP: a ping every 23 minutes
 
 // The page. Each open page holds a thread of the web server.
 inline constexpr int page_streams = 16;
 inline constexpr int page_streams_of_guests = 8;
 inline constexpr int page_threads = 28;
-inline constexpr int page_connections_per_address = 20;   ///< where somebody has logged in; trusted proxies have any number
-inline constexpr int page_connections_per_unknown_address = 8;   ///< a browser makes six
-inline constexpr int page_connections_of_unknown = 16;  ///< all together: the other threads are for those who have logged in
+inline constexpr int page_connections_per_address =
+    20;  ///< where somebody has logged in; trusted proxies have any number
+inline constexpr int page_connections_per_unknown_address = 8;  ///< a browser makes six
+inline constexpr int page_connections_of_unknown =
+    16;  ///< all together: the other threads are for those who have logged in
 inline constexpr std::size_t page_body = 64 * 1024;        ///< but for uploads
 inline constexpr auto page_body_time = 10s;                ///< for all of a body, and as long as slowest_upload needs
-inline constexpr std::size_t min_upload_rate = 32 * 1024;   ///< bytes a second
+inline constexpr std::size_t min_upload_rate = 32 * 1024;  ///< bytes a second
 inline constexpr std::size_t known_browsers = 100;         ///< that logged in before, and are not locked out by others
 
 // Files.
@@ -80,20 +85,21 @@ inline constexpr int history_per_device = 500;
 inline constexpr int steps_per_device = 200;
 
 // What one device may make us write and decide, whether it stays connected or comes again and again.
-inline constexpr std::size_t message_length = 300;                  ///< bytes of a line of history or log, and of a state in words
+inline constexpr std::size_t message_length = 300;  ///< bytes of a line of history or log, and of a state in words
 inline constexpr std::size_t application_json = 8 * 1024;  ///< its functions and variables, as a row and on the page
-inline constexpr Rate history_rate{60, 10};                       ///< of history and log
-inline constexpr Rate row_write_rate{30, 12};                        ///< writes of its row; what comes between is merged
-inline constexpr Rate dtls_position_rate{64, 30};                   ///< writes of how far its DTLS records were read
-inline constexpr Rate planning_rate{40, 20};                   ///< plans made from its Describe
-inline constexpr Rate changed_key_rate{2, 0.1};                ///< other keys that proved to be somebody's and claim its id
+inline constexpr Rate history_rate{60, 10};                ///< of history and log
+inline constexpr Rate row_write_rate{30, 12};              ///< writes of its row; what comes between is merged
+inline constexpr Rate dtls_position_rate{64, 30};          ///< writes of how far its DTLS records were read
+inline constexpr Rate planning_rate{40, 20};               ///< plans made from its Describe
+inline constexpr Rate changed_key_rate{2, 0.1};            ///< other keys that proved to be somebody's and claim its id
 inline constexpr auto merge_delay = 5s;                    ///< after which merged changes are written
-inline constexpr auto transfer_stall_timeout = 30s;              ///< without progress: then others may go first
-inline constexpr auto replacement_window = 15min;               ///< within which so many connections that replace a living one
-inline constexpr int max_replacements = 4;             ///< look like two devices with one id
+inline constexpr auto transfer_stall_timeout = 30s;        ///< without progress: then others may go first
+inline constexpr auto replacement_window = 15min;  ///< within which so many connections that replace a living one
+inline constexpr int max_replacements = 4;         ///< look like two devices with one id
 
-// What follows from these for one device: its JSON on the page, and its rows without the history. Tested. (A connection over TCP has some
-// 17 kB of memory of its own, and what a device has said last is kept for as long as it is connected: `./dev load pending` measures it.)
+// What follows from these for one device: its JSON on the page, and its rows without the history. Tested. (A connection
+// over TCP has some 17 kB of memory of its own, and what a device has said last is kept for as long as it is connected:
+// `./dev load pending` measures it.)
 inline constexpr std::size_t pending_device = 16 * 1024;
 inline constexpr std::size_t approved_device = 64 * 1024;
 

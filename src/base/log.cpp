@@ -31,8 +31,12 @@ std::string with_time(Level level, std::string_view line) {
 
 }  // namespace
 
-void set_threshold(Level level) { threshold = level; }
-bool enabled(Level level) { return level <= threshold; }
+void set_threshold(Level level) {
+  threshold = level;
+}
+bool enabled(Level level) {
+  return level <= threshold;
+}
 
 void set_sink(std::function<void(Level, std::string_view)> to) {
   const std::lock_guard lock(mutex);
@@ -60,7 +64,8 @@ std::string printable(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   // C1 controls as UTF-8 has them: some terminals take U+009B for the beginning of an escape sequence.
   for (std::size_t i = 0; i + 1 < safe.size(); ++i)
-    if (static_cast<unsigned char>(safe[i]) == 0xc2 && static_cast<unsigned char>(safe[i + 1]) < 0xa0) safe[i] = safe[i + 1] = '?';
+    if (static_cast<unsigned char>(safe[i]) == 0xc2 && static_cast<unsigned char>(safe[i + 1]) < 0xa0)
+      safe[i] = safe[i + 1] = '?';
   return safe;
 }
 

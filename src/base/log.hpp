@@ -1,4 +1,5 @@
-// One line a happening: to the journal under systemd, with fields to search by; elsewhere on standard error, with the time.
+// One line a happening: to the journal under systemd, with fields to search by; elsewhere on standard error, with the
+// time.
 #pragma once
 
 #include "base/systemd.hpp"
@@ -27,13 +28,21 @@ void set_sink(std::function<void(Level, std::string_view)> sink);
 std::string printable(std::string_view text);
 
 template <class... Args>
-void error(fmt::format_string<Args...> format, Args&&... args) { write(Level::error, fmt::format(format, std::forward<Args>(args)...)); }
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::error, fmt::format(format, std::forward<Args>(args)...));
+}
 template <class... Args>
-void warning(fmt::format_string<Args...> format, Args&&... args) { write(Level::warning, fmt::format(format, std::forward<Args>(args)...)); }
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::warning, fmt::format(format, std::forward<Args>(args)...));
+}
 template <class... Args>
-void notice(fmt::format_string<Args...> format, Args&&... args) { write(Level::notice, fmt::format(format, std::forward<Args>(args)...)); }
+void notice(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::notice, fmt::format(format, std::forward<Args>(args)...));
+}
 template <class... Args>
-void info(fmt::format_string<Args...> format, Args&&... args) { write(Level::info, fmt::format(format, std::forward<Args>(args)...)); }
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::info, fmt::format(format, std::forward<Args>(args)...));
+}
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));

@@ -9,17 +9,17 @@ namespace drydock {
 
 /// What kind of failure it is decides what the program does next; the message is for people.
 enum class ErrorKind {
-  malformed,    ///< bytes that do not follow the protocol or file format
-  too_large,    ///< beyond a limit of base/limits.hpp or of the device
-  closed,       ///< the other side ended the connection
-  timed_out,    ///< nothing came in time
-  session_restarted,    ///< the device started anew; the connection is sound, and nothing said before it counts
-  interrupted,  ///< somebody here asked the waiting coroutine to look up
-  refused,      ///< understood, and not allowed
+  malformed,          ///< bytes that do not follow the protocol or file format
+  too_large,          ///< beyond a limit of base/limits.hpp or of the device
+  closed,             ///< the other side ended the connection
+  timed_out,          ///< nothing came in time
+  session_restarted,  ///< the device started anew; the connection is sound, and nothing said before it counts
+  interrupted,        ///< somebody here asked the waiting coroutine to look up
+  refused,            ///< understood, and not allowed
   unusable_describe,  ///< a device describes itself in a way nothing can be planned from; the connection is sound
   not_found,
-  conflict,     ///< contradicts what is stored
-  storage,      ///< file system or database
+  conflict,  ///< contradicts what is stored
+  storage,   ///< file system or database
   internal,
 };
 

@@ -20,11 +20,12 @@ bool send(std::string_view path, std::string_view datagram) {
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) return false;
   std::memcpy(address.sun_path, path.data(), path.size());
-  if (path.front() == '@') address.sun_path[0] = '\0';   // in the abstract name space
+  if (path.front() == '@') address.sun_path[0] = '\0';  // in the abstract name space
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-  const auto sent = ::sendto(fd, datagram.data(), datagram.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
+  const auto sent =
+      ::sendto(fd, datagram.data(), datagram.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
   ::close(fd);
   return sent == static_cast<ssize_t>(datagram.size());
 }
@@ -55,7 +56,8 @@ std::optional<std::chrono::microseconds> watchdog_time() {
 bool under_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat error {};
-  return stream != nullptr && ::fstat(STDERR_FILENO, &error) == 0 && fmt::format("{}:{}", error.st_dev, error.st_ino) == stream;
+  return stream != nullptr && ::fstat(STDERR_FILENO, &error) == 0 &&
+      fmt::format("{}:{}", error.st_dev, error.st_ino) == stream;
 }
 
 bool send_to_journal(const std::vector<Field>& fields) {

@@ -1,6 +1,6 @@
 // The two things said to systemd, each one datagram to a socket: how the service is (sd_notify(3)), and lines for the
-// journal with fields to search by (systemd's "Native Journal Protocol"). Written out here because libsystemd would bring
-// a megabyte of compressors along. Without systemd nothing happens.
+// journal with fields to search by (systemd's "Native Journal Protocol"). Written out here because libsystemd would
+// bring a megabyte of compressors along. Without systemd nothing happens.
 #pragma once
 
 #include <chrono>

@@ -16,6 +16,8 @@ inline std::string shorten(std::string_view text, std::size_t bytes) {
 }
 
 /// The address of "192.168.1.20:5683" or "[fe80::1]:5683" without its port.
-inline std::string without_port(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
+inline std::string without_port(const std::string& peer) {
+  return peer.substr(0, peer.rfind(':'));
+}
 
 }  // namespace drydock

@@ -1,5 +1,5 @@
-// How often something may be done: so many at once, and then so many a minute. For work that others can cause, each with a
-// budget of their own, so that nobody's noise costs more than a known amount.
+// How often something may be done: so many at once, and then so many a minute. For work that others can cause, each
+// with a budget of their own, so that nobody's noise costs more than a known amount.
 #pragma once
 
 #include "base/clock.hpp"
@@ -33,12 +33,15 @@ public:
 
   /// Nothing was taken for so long that it is as good as new.
   bool full(Clock::time_point now) const {
-    return left_ + std::chrono::duration<double, std::ratio<60>>(now - filled_).count() * rate_.per_minute >= rate_.burst;
+    return left_ + std::chrono::duration<double, std::ratio<60>>(now - filled_).count() * rate_.per_minute >=
+        rate_.burst;
   }
 
 private:
   void refill(Clock::time_point now) {
-    if (now > filled_) left_ = std::min(rate_.burst, left_ + std::chrono::duration<double, std::ratio<60>>(now - filled_).count() * rate_.per_minute);
+    if (now > filled_)
+      left_ = std::min(
+          rate_.burst, left_ + std::chrono::duration<double, std::ratio<60>>(now - filled_).count() * rate_.per_minute);
     filled_ = now;
   }
 
@@ -57,7 +60,8 @@ public:
   bool take(const Key& key, Clock::time_point now) {
     const auto known = budgets_.find(key);
     if (known != budgets_.end()) return known->second.take(now);
-    if (budgets_.size() >= remembered_) std::erase_if(budgets_, [&](const auto& entry) { return entry.second.full(now); });
+    if (budgets_.size() >= remembered_)
+      std::erase_if(budgets_, [&](const auto& entry) { return entry.second.full(now); });
     if (budgets_.size() >= remembered_) return false;
     return budgets_.emplace(key, TokenBucket(rate_)).first->second.take(now);
   }

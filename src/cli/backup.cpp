@@ -10,7 +10,8 @@ namespace drydock::cli {
 namespace {
 
 std::string told(const state::BackupContents& contents) {
-  return fmt::format("{} device{}, {} module file{} and the server's keys", contents.devices, contents.devices == 1 ? "" : "s", contents.modules, contents.modules == 1 ? "" : "s");
+  return fmt::format("{} device{}, {} module file{} and the server's keys", contents.devices,
+      contents.devices == 1 ? "" : "s", contents.modules, contents.modules == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -26,7 +27,8 @@ int backup(const Context& context, const std::filesystem::path& file) {
   };
   const auto contents = state::back_up(folder, std::filesystem::absolute(file), as_owner);
   if (!contents) return print_error(contents.error().message);
-  fmt::print("Wrote {} ({} kB): {}.\nKeep it where nobody else can read it: who has the keys can be this server.\n", file.string(), contents->bytes / 1024, told(*contents));
+  fmt::print("Wrote {} ({} kB): {}.\nKeep it where nobody else can read it: who has the keys can be this server.\n",
+      file.string(), contents->bytes / 1024, told(*contents));
   return 0;
 }
 
@@ -51,7 +53,9 @@ int restore(const Context& context, const std::filesystem::path& file, bool repl
   if (!restored) return print_error(restored.error().message);
   fmt::print("Restored into {}: {}.\n", context.configuration.state_folder.string(), told(restored->contents));
   if (!restored->moved_to.empty()) fmt::print("What was there before is now in {}.\n", restored->moved_to.string());
-  fmt::print("Start Drydock again ('sudo systemctl start drydock'). The devices find it as soon as it has the old address: those over TCP at once, the others within some minutes.\n");
+  fmt::print(
+      "Start Drydock again ('sudo systemctl start drydock'). The devices find it as soon as it has the old address: "
+      "those over TCP at once, the others within some minutes.\n");
   return 0;
 }
 

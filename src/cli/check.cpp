@@ -27,7 +27,9 @@ public:
   int problems() const { return problems_; }
 
 private:
-  static void say(const char* verdict, const std::string& what, const std::string& words) { fmt::print("{:8} {:14} {}\n", verdict, what, log::printable(words)); }
+  static void say(const char* verdict, const std::string& what, const std::string& words) {
+    fmt::print("{:8} {:14} {}\n", verdict, what, log::printable(words));
+  }
   int problems_ = 0;
 };
 
@@ -38,26 +40,40 @@ bool others_may(const std::filesystem::path& file) {
 
 void check_folder(Report& report, const state::StateFolder& folder) {
   const auto root = folder.root.string();
-  if (others_may(folder.root)) return report.bad("state folder", fmt::format("{} holds keys and may be entered by others: 'sudo chmod 700 {}'", root, root));
+  if (others_may(folder.root))
+    return report.bad(
+        "state folder", fmt::format("{} holds keys and may be entered by others: 'sudo chmod 700 {}'", root, root));
   std::error_code error;
   const auto space = std::filesystem::space(folder.root, error);
   constexpr std::uintmax_t little = 50 * 1024 * 1024;
-  if (!error && space.available < little) return report.bad("state folder", fmt::format("only {} MB are left on the disk of {}: free some", space.available >> 20, root));
+  if (!error && space.available < little)
+    return report.bad(
+        "state folder", fmt::format("only {} MB are left on the disk of {}: free some", space.available >> 20, root));
   report.good("state folder", fmt::format("{}, {} MB left on its disk", root, error ? 0 : space.available >> 20));
 }
 
 template <class Key>
-void check_key(Report& report, const std::string& what, const Result<Key>& key, const std::filesystem::path& file, bool used) {
-  if (!key && key.error().kind == ErrorKind::not_found && used) return report.bad(what, file.string() + " is missing: restore it from a backup, for devices know this server by it. If it is lost for good, 'drydock keys create' makes another, which every device must then be told");
-  if (!key && key.error().kind == ErrorKind::not_found) return report.later(what, file.string() + " is not there: 'drydock keys create' makes it, and so does the first start");
+void check_key(
+    Report& report, const std::string& what, const Result<Key>& key, const std::filesystem::path& file, bool used) {
+  if (!key && key.error().kind == ErrorKind::not_found && used)
+    return report.bad(what,
+        file.string() +
+            " is missing: restore it from a backup, for devices know this server by it. If it is lost for good, "
+            "'drydock keys create' makes another, which every device must then be told");
+  if (!key && key.error().kind == ErrorKind::not_found)
+    return report.later(
+        what, file.string() + " is not there: 'drydock keys create' makes it, and so does the first start");
   if (!key) return report.bad(what, key.error().message);
-  if (others_may(file)) return report.bad(what, fmt::format("{} may be read by others: 'sudo chmod 600 {}'", file.string(), file.string()));
+  if (others_may(file))
+    return report.bad(what, fmt::format("{} may be read by others: 'sudo chmod 600 {}'", file.string(), file.string()));
   report.good(what, state::fingerprint(key->public_key_spki()));
 }
 
 void check_database(Report& report, const state::StateFolder& folder) {
   auto db = store::Database::open(folder.database(), store::Access::read_only);
-  if (const auto words = db.integrity(); words != "ok") return report.bad("database", fmt::format("{} is damaged: {}. Restore a backup with 'drydock restore'", folder.database().string(), words));
+  if (const auto words = db.integrity(); words != "ok")
+    return report.bad("database",
+        fmt::format("{} is damaged: {}. Restore a backup with 'drydock restore'", folder.database().string(), words));
   report.good("database", folder.database().string());
   const firmware::ModuleFiles files(folder.firmware());
   const auto library = store::load_library(db);
@@ -65,30 +81,43 @@ void check_database(Report& report, const state::StateFolder& folder) {
   for (const auto* module : library.all()) {
     if (const auto content = files.load(module->sha256)) continue;
     ++damaged;
-    report.bad("firmware", fmt::format("{} ({}) is missing or damaged on disk: add it again with 'drydock firmware add'", module->file_name, module->title()));
+    report.bad("firmware",
+        fmt::format("{} ({}) is missing or damaged on disk: add it again with 'drydock firmware add'",
+            module->file_name, module->title()));
   }
-  if (damaged == 0) report.good("firmware", fmt::format("{} module file{}, all whole", library.size(), library.size() == 1 ? "" : "s"));
+  if (damaged == 0)
+    report.good("firmware", fmt::format("{} module file{}, all whole", library.size(), library.size() == 1 ? "" : "s"));
 }
 
 template <class Protocol, class Socket>
-void check_port(Report& report, const std::string& what, const std::string& address, std::uint16_t port, const char* option) {
+void check_port(
+    Report& report, const std::string& what, const std::string& address, std::uint16_t port, const char* option) {
   asio::io_context loop;
   asio::error_code error;
   const auto at = asio::ip::make_address(address, error);
-  if (error) return report.bad(what, fmt::format("'{}' is no IP address: see {} in the configuration", address, option));
+  if (error)
+    return report.bad(what, fmt::format("'{}' is no IP address: see {} in the configuration", address, option));
   const typename Protocol::endpoint endpoint(at, port);
   Socket socket(loop);
   socket.open(endpoint.protocol(), error);
-  if (!error && std::is_same_v<Protocol, asio::ip::tcp>) socket.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error && std::is_same_v<Protocol, asio::ip::tcp>)
+    socket.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) socket.bind(endpoint, error);
-  if (error) report.bad(what, fmt::format("{} port {} cannot be used: {}. Stop what uses it, or choose another port with {} in the configuration", address, port, error.message(), option));
-  else report.good(what, fmt::format("{} port {} is free", address, port));
+  if (error)
+    report.bad(what,
+        fmt::format(
+            "{} port {} cannot be used: {}. Stop what uses it, or choose another port with {} in the configuration",
+            address, port, error.message(), option));
+  else
+    report.good(what, fmt::format("{} port {} is free", address, port));
 }
 
 void check_ports(Report& report, const state::Configuration& c) {
   check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "TCP devices", c.address, c.tcp_port, "listen.tcp_port");
   check_port<asio::ip::udp, asio::ip::udp::socket>(report, "UDP devices", c.address, c.udp_port, "listen.udp_port");
-  if (c.web.enabled) check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "page", c.web.address.empty() ? c.address : c.web.address, c.web.port, "web.port");
+  if (c.web.enabled)
+    check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(
+        report, "page", c.web.address.empty() ? c.address : c.web.address, c.web.port, "web.port");
 }
 
 }  // namespace
@@ -96,24 +125,33 @@ void check_ports(Report& report, const state::Configuration& c) {
 int check(const Context& context) {
   Report report;
   const auto folder = folder_of(context);
-  report.good("configuration", context.configuration_file.empty() ? "the defaults, there is no file" : context.configuration_file.string());
+  report.good("configuration",
+      context.configuration_file.empty() ? "the defaults, there is no file" : context.configuration_file.string());
   require_access(folder);
   if (!std::filesystem::exists(folder.root)) {
-    report.later("state folder", fmt::format("{} is not there yet: the first start of 'drydock serve' makes it", folder.root.string()));
+    report.later("state folder",
+        fmt::format("{} is not there yet: the first start of 'drydock serve' makes it", folder.root.string()));
   } else {
     check_folder(report, folder);
-    if (const auto finished = state::state_replacement::require_finished(folder); !finished) report.bad("restore", finished.error().message);
+    if (const auto finished = state::state_replacement::require_finished(folder); !finished)
+      report.bad("restore", finished.error().message);
     check_key(report, "key for TCP", state::load_server_key(folder), folder.server_key(), folder.exists());
     check_key(report, "key for UDP", state::load_udp_server_key(folder), folder.udp_server_key(), folder.exists());
     try {
-      if (folder.exists()) check_database(report, folder);
-      else report.later("database", fmt::format("{} is not there yet: the first start of 'drydock serve' makes it", folder.database().string()));
+      if (folder.exists())
+        check_database(report, folder);
+      else
+        report.later("database",
+            fmt::format(
+                "{} is not there yet: the first start of 'drydock serve' makes it", folder.database().string()));
     } catch (const store::StoreError& e) {
       report.bad("database", e.what());
     }
   }
-  if (std::filesystem::exists(folder.lock()) && state::ServiceLock::is_taken(folder)) report.good("ports", "Drydock is running and has them");
-  else check_ports(report, context.configuration);
+  if (std::filesystem::exists(folder.lock()) && state::ServiceLock::is_taken(folder))
+    report.good("ports", "Drydock is running and has them");
+  else
+    check_ports(report, context.configuration);
   if (report.problems() != 0) fmt::print("\n{} problem{}.\n", report.problems(), report.problems() == 1 ? "" : "s");
   return report.problems() == 0 ? 0 : 1;
 }

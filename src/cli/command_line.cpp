@@ -42,7 +42,8 @@ Result<Context> make_context(const Flags& flags) {
   if (!loaded && (named || loaded.error().kind != ErrorKind::not_found)) return tl::unexpected(loaded.error());
   if (loaded) {
     context.configuration = std::move(*loaded);
-    context.configuration_file = named ? std::filesystem::path(flags.configuration_file) : std::filesystem::path(default_configuration);
+    context.configuration_file =
+        named ? std::filesystem::path(flags.configuration_file) : std::filesystem::path(default_configuration);
   }
   if (flags.state) context.configuration.state_folder = *flags.state;
   if (flags.address) context.configuration.address = *flags.address;
@@ -59,12 +60,16 @@ Result<Context> make_context(const Flags& flags) {
 
 class CommandLine {
 public:
-  CommandLine() : app_("Drydock: a local cloud for Particle devices. It brings devices up to date, module by module.", "drydock") {
+  CommandLine()
+      : app_(
+            "Drydock: a local cloud for Particle devices. It brings devices up to date, module by module.", "drydock") {
     app_.require_subcommand(1);
     app_.set_version_flag("--version", version_words());
-    app_.add_option("-c,--config", flags_.configuration_file, fmt::format("Configuration file (default: {})", default_configuration));
+    app_.add_option("-c,--config", flags_.configuration_file,
+        fmt::format("Configuration file (default: {})", default_configuration));
     app_.add_option("--state", flags_.state, "State folder: keys, firmware, database");
-    app_.add_option("--log-level", flags_.log_level, "error, warning, notice, info or debug")->check(CLI::IsMember({"error", "warning", "notice", "info", "debug"}));
+    app_.add_option("--log-level", flags_.log_level, "error, warning, notice, info or debug")
+        ->check(CLI::IsMember({"error", "warning", "notice", "info", "debug"}));
     app_.fallthrough();
     add_serve();
     add_demo();
@@ -72,18 +77,27 @@ public:
     add_firmware();
     add_devices();
     add_plan();
-    auto* status_command = command(app_, "status", "How the devices are doing", [](const Context& c) { return status(c); });
+    auto* status_command =
+        command(app_, "status", "How the devices are doing", [](const Context& c) { return status(c); });
     with_json(status_command);
     auto* password = app_.add_subcommand("password", "The password of the page");
     password->require_subcommand(1);
-    command(*password, "reset", "Forget it, with all logins and API tokens: whoever has the new set-up code sets another", [](const Context& c) { return password_reset(c); });
-    command(app_, "check", "Look at configuration, ports, state folder, keys, database and firmware, and say what to do", [](const Context& c) { return check(c); });
-    auto* backup_command = command(app_, "backup", "Write everything, keys included, into one file; the service may run meanwhile", [this](const Context& c) { return backup(c, file_); });
+    command(*password, "reset",
+        "Forget it, with all logins and API tokens: whoever has the new set-up code sets another",
+        [](const Context& c) { return password_reset(c); });
+    command(app_, "check",
+        "Look at configuration, ports, state folder, keys, database and firmware, and say what to do",
+        [](const Context& c) { return check(c); });
+    auto* backup_command =
+        command(app_, "backup", "Write everything, keys included, into one file; the service may run meanwhile",
+            [this](const Context& c) { return backup(c, file_); });
     backup_command->add_option("file", file_, "The file to make")->required();
     auto* restore_command = app_.add_subcommand("restore", "Bring a backup back, on this machine or another");
-    auto* backup_file = restore_command->add_option("file", file_, "A file that 'drydock backup' made")->check(CLI::ExistingFile);
+    auto* backup_file =
+        restore_command->add_option("file", file_, "A file that 'drydock backup' made")->check(CLI::ExistingFile);
     restore_command->add_flag("--replace", clear_, "Move what is there already aside");
-    auto* finish = restore_command->add_flag("--finish", pending_, "Finish a restore that was interrupted")->excludes(backup_file);
+    auto* finish =
+        restore_command->add_flag("--finish", pending_, "Finish a restore that was interrupted")->excludes(backup_file);
     restore_command->callback([this, backup_file, finish] {
       if (backup_file->count() + finish->count() == 0) throw CLI::RequiredError("file or --finish");
       action_ = [this](const Context& c) { return pending_ ? finish_restore(c) : restore(c, file_, clear_); };
@@ -124,14 +138,19 @@ private:
     auto* sub = command(app_, "serve", "Run the appliance", [](const Context& c) { return serve(c); });
     sub->add_option("--address", flags_.address, "IP address to listen on");
     sub->add_option("--port", flags_.port, "TCP port for Photon, P1 and Core");
-    sub->add_option("--udp-port", flags_.udp_port, "UDP port for later devices, which as a rule know no other than 5684");
+    sub->add_option(
+        "--udp-port", flags_.udp_port, "UDP port for later devices, which as a rule know no other than 5684");
     sub->add_option("--web-port", flags_.web_port, "TCP port of the page");
     sub->add_flag("--no-web", flags_.no_web, "Without the page");
-    sub->add_option("--policy", flags_.policy, "What happens to unknown devices: approve, open or closed")->check(CLI::IsMember({"approve", "open", "closed"}));
+    sub->add_option("--policy", flags_.policy, "What happens to unknown devices: approve, open or closed")
+        ->check(CLI::IsMember({"approve", "open", "closed"}));
   }
   void add_demo() {
-    auto* sub = command(app_, "demo", "Three virtual Photons are brought up to date, on this machine only", [this](const Context&) { return demo(demo_); });
-    sub->add_option("--firmware", demo_.firmware, "Folder with the Photon's 040_*.bin and 043_*.bin to use instead of made-up modules")->check(CLI::ExistingDirectory);
+    auto* sub = command(app_, "demo", "Three virtual Photons are brought up to date, on this machine only",
+        [this](const Context&) { return demo(demo_); });
+    sub->add_option("--firmware", demo_.firmware,
+           "Folder with the Photon's 040_*.bin and 043_*.bin to use instead of made-up modules")
+        ->check(CLI::ExistingDirectory);
     sub->add_flag("--fast", demo_.fast, "Virtual devices without the delays of real flash memory");
   }
   void add_keys() {
@@ -139,47 +158,63 @@ private:
     keys->require_subcommand(1);
     command(*keys, "create", "Make them (serve does so by itself)", [](const Context& c) { return keys_create(c); });
     with_json(command(*keys, "show", "Show their public halves", [](const Context& c) { return keys_show(c); }));
-    auto* exporting = command(*keys, "export", "Write the public key for 'particle keys server', and say how to point a device here",
-                              [this](const Context& c) { return keys_export(c, key_export_); });
-    exporting->add_flag("--udp", key_export_.udp, "The key for Electron, Argon, Boron, Tracker, P2 and the like, instead of that for Photon, P1 and Core");
-    exporting->add_option("-o,--output", key_export_.output, "File to write (default: drydock.pub.der, or drydock-udp.pub.der)");
+    auto* exporting =
+        command(*keys, "export", "Write the public key for 'particle keys server', and say how to point a device here",
+            [this](const Context& c) { return keys_export(c, key_export_); });
+    exporting->add_flag("--udp", key_export_.udp,
+        "The key for Electron, Argon, Boron, Tracker, P2 and the like, instead of that for Photon, P1 and Core");
+    exporting->add_option(
+        "-o,--output", key_export_.output, "File to write (default: drydock.pub.der, or drydock-udp.pub.der)");
     exporting->add_option("--host", key_export_.host, "This machine's address, as devices reach it");
     exporting->add_option("--port", flags_.port, "TCP port devices should use");
-    exporting->add_flag("--dfu", key_export_.whole_file, "Write the whole record for dfu-util instead, with address and port");
+    exporting->add_flag(
+        "--dfu", key_export_.whole_file, "Write the whole record for dfu-util instead, with address and port");
     exporting->add_flag("--force", key_export_.force, "Replace an existing file");
   }
   void add_firmware() {
     auto* firmware = app_.add_subcommand("firmware", "The firmware library");
     firmware->require_subcommand(1);
-    auto* add = command(*firmware, "add", "Check files and put them into the library", [this](const Context& c) { return firmware_add(c, files_); });
+    auto* add = command(*firmware, "add", "Check files and put them into the library",
+        [this](const Context& c) { return firmware_add(c, files_); });
     add->add_option("files", files_, "Module files (.bin) or folders")->required();
     with_json(command(*firmware, "list", "What there is to send", [](const Context& c) { return firmware_list(c); }));
-    auto* inspect = command(*firmware, "inspect", "Say what a file is, without adding it", [this](const Context& c) { return firmware_inspect(c, files_); });
+    auto* inspect = command(*firmware, "inspect", "Say what a file is, without adding it",
+        [this](const Context& c) { return firmware_inspect(c, files_); });
     inspect->add_option("files", files_, "Module files")->required();
     with_json(inspect);
-    auto* remove = command(*firmware, "remove", "Take files out of the library", [this](const Context& c) { return firmware_remove(c, names_); });
+    auto* remove = command(*firmware, "remove", "Take files out of the library",
+        [this](const Context& c) { return firmware_remove(c, names_); });
     remove->add_option("names", names_, "File names, or beginnings of their SHA-256")->required();
   }
   void add_devices() {
     auto* devices = app_.add_subcommand("devices", "The devices that have connected");
     devices->require_subcommand(1);
     with_json(command(*devices, "list", "All of them", [](const Context& c) { return devices_list(c); }));
-    auto* show = command(*devices, "show", "Everything about one", [this](const Context& c) { return devices_show(c, name_); });
+    auto* show =
+        command(*devices, "show", "Everything about one", [this](const Context& c) { return devices_show(c, name_); });
     show->add_option("device", name_, "Id, its beginning, or name")->required();
     with_json(show);
-    auto* approve = command(*devices, "approve", "Let devices be updated", [this](const Context& c) { return devices_approve(c, names_, approval_); });
+    auto* approve = command(*devices, "approve", "Let devices be updated",
+        [this](const Context& c) { return devices_approve(c, names_, approval_); });
     approve->add_option("devices", names_, "Ids or names")->required();
-    approve->add_option("--new-key", approval_.new_key, "Trust the new key of a device whose keys were renewed: the beginning of its fingerprint, as 'devices show' prints it");
-    approve->add_flag("--retry", approval_.retry, "Forget failed attempts, so that a device that was given up tries again");
-    auto* refuse = command(*devices, "refuse", "Turn devices away", [this](const Context& c) { return devices_refuse(c, names_); });
+    approve->add_option("--new-key", approval_.new_key,
+        "Trust the new key of a device whose keys were renewed: the beginning of its fingerprint, as 'devices show' "
+        "prints it");
+    approve->add_flag(
+        "--retry", approval_.retry, "Forget failed attempts, so that a device that was given up tries again");
+    auto* refuse = command(
+        *devices, "refuse", "Turn devices away", [this](const Context& c) { return devices_refuse(c, names_); });
     refuse->add_option("devices", names_, "Ids or names")->required();
-    auto* hold = command(*devices, "hold", "Hold devices back from updates", [this](const Context& c) { return devices_hold(c, names_, clear_); });
+    auto* hold = command(*devices, "hold", "Hold devices back from updates",
+        [this](const Context& c) { return devices_hold(c, names_, clear_); });
     hold->add_option("devices", names_, "Ids or names")->required();
     hold->add_flag("--release", clear_, "Let them be updated again");
-    auto* force = command(*devices, "force", "Send devices their next update though their application disabled updates", [this](const Context& c) { return devices_force(c, names_, clear_); });
+    auto* force = command(*devices, "force", "Send devices their next update though their application disabled updates",
+        [this](const Context& c) { return devices_force(c, names_, clear_); });
     force->add_option("devices", names_, "Ids or names")->required();
     force->add_flag("--take-back", clear_, "Ask the application again");
-    auto* forget = devices->add_subcommand("forget", "Remove devices with their history; they may come again as unknown ones");
+    auto* forget =
+        devices->add_subcommand("forget", "Remove devices with their history; they may come again as unknown ones");
     auto* forgotten = forget->add_option("devices", names_, "Ids or names");
     auto* pending = forget->add_flag("--pending", pending_, "All that wait for approval");
     forgotten->excludes(pending);
@@ -187,19 +222,25 @@ private:
       if (forgotten->count() + pending->count() == 0) throw CLI::RequiredError("devices or --pending");
       action_ = [this](const Context& c) { return pending_ ? devices_forget_pending(c) : devices_forget(c, names_); };
     });
-    auto* rename = command(*devices, "rename", "Give a device a name", [this](const Context& c) { return devices_rename(c, name_, text_); });
+    auto* rename = command(*devices, "rename", "Give a device a name",
+        [this](const Context& c) { return devices_rename(c, name_, text_); });
     rename->add_option("device", name_, "Id or name")->required();
     rename->add_option("name", text_, "The new name")->required();
-    auto* target = command(*devices, "target", "Say which modules a device should end with, besides what they need", [this](const Context& c) { return devices_target(c, name_, names_, clear_); });
+    auto* target = command(*devices, "target", "Say which modules a device should end with, besides what they need",
+        [this](const Context& c) { return devices_target(c, name_, names_, clear_); });
     target->add_option("device", name_, "Id or name")->required();
     target->add_option("modules", names_, "File names, or beginnings of their SHA-256");
     target->add_flag("--clear", clear_, "Clear the target firmware of this device");
   }
   void add_plan() {
-    auto* sub = command(app_, "plan", "Say what would be sent to a device that reports this, without a device", [this](const Context& c) { return plan(c, plan_); });
-    sub->add_option("--describe", plan_.describe, "File with a Describe, JSON or protobuf")->required()->check(CLI::ExistingFile);
+    auto* sub = command(app_, "plan", "Say what would be sent to a device that reports this, without a device",
+        [this](const Context& c) { return plan(c, plan_); });
+    sub->add_option("--describe", plan_.describe, "File with a Describe, JSON or protobuf")
+        ->required()
+        ->check(CLI::ExistingFile);
     sub->add_option("--platform", plan_.platform, "Photon, P1, … or its number, when the Describe does not say");
-    sub->add_option("--firmware", plan_.firmware, "Files or folders to plan with, instead of the library")->check(CLI::ExistingPath);
+    sub->add_option("--firmware", plan_.firmware, "Files or folders to plan with, instead of the library")
+        ->check(CLI::ExistingPath);
     sub->add_option("--goal", plan_.targets, "Module files the device should end with")->check(CLI::ExistingFile);
     with_json(sub);
   }

@@ -10,7 +10,7 @@ namespace drydock::cli {
 
 struct Context {
   state::Configuration configuration;
-  std::filesystem::path configuration_file;   ///< that was read; empty: there was none
+  std::filesystem::path configuration_file;  ///< that was read; empty: there was none
   bool json = false;
 };
 
@@ -28,10 +28,10 @@ int demo(const DemoOptions& options);
 int keys_create(const Context& context);
 int keys_show(const Context& context);
 struct KeyExport {
-  std::filesystem::path output;    ///< empty: a name that says which key it is
-  std::string host;                ///< empty: this machine's address, where there is only one
-  bool udp = false;                ///< the EC key of UDP devices
-  bool whole_file = false;         ///< what dfu-util writes, with address and port, instead of the bare key
+  std::filesystem::path output;  ///< empty: a name that says which key it is
+  std::string host;              ///< empty: this machine's address, where there is only one
+  bool udp = false;              ///< the EC key of UDP devices
+  bool whole_file = false;       ///< what dfu-util writes, with address and port, instead of the bare key
   bool force = false;
 };
 int keys_export(const Context& context, const KeyExport& what);
@@ -44,7 +44,7 @@ int firmware_remove(const Context& context, const std::vector<std::string>& name
 int devices_list(const Context& context);
 int devices_show(const Context& context, const std::string& device);
 struct Approval {
-  std::string new_key;             ///< the beginning of its fingerprint
+  std::string new_key;  ///< the beginning of its fingerprint
   bool retry = false;
 };
 int devices_approve(const Context& context, const std::vector<std::string>& devices, const Approval& how);
@@ -54,13 +54,14 @@ int devices_forget(const Context& context, const std::vector<std::string>& devic
 int devices_forget_pending(const Context& context);
 int devices_force(const Context& context, const std::vector<std::string>& devices, bool take_back);
 int devices_rename(const Context& context, const std::string& device, const std::string& name);
-int devices_target(const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear);
+int devices_target(
+    const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear);
 
 struct PlanOptions {
   std::filesystem::path describe;
-  std::string platform;                             ///< when the Describe does not say
-  std::vector<std::filesystem::path> firmware;      ///< files or folders to plan with, instead of the library
-  std::vector<std::filesystem::path> targets;         ///< modules the device should end with
+  std::string platform;                         ///< when the Describe does not say
+  std::vector<std::filesystem::path> firmware;  ///< files or folders to plan with, instead of the library
+  std::vector<std::filesystem::path> targets;   ///< modules the device should end with
 };
 int plan(const Context& context, const PlanOptions& options);
 

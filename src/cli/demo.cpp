@@ -43,7 +43,8 @@ Firmware made_up() {
   application.version = 3;
   application.needs1 = {4, 2, 3};
   application.size = 4752;
-  return {part(1, 1, {}, 248'744), part(2, 1, {4, 1, 1}, 125'272), part(1, 3, {}, 248'732), part(2, 3, {4, 1, 3}, 150'508), virtual_device::make_module(application)};
+  return {part(1, 1, {}, 248'744), part(2, 1, {4, 1, 1}, 125'272), part(1, 3, {}, 248'732),
+      part(2, 3, {4, 1, 3}, 150'508), virtual_device::make_module(application)};
 }
 
 Bytes read_or_throw(const std::filesystem::path& file) {
@@ -53,19 +54,22 @@ Bytes read_or_throw(const std::filesystem::path& file) {
 }
 
 Firmware from_folder(const std::filesystem::path& folder) {
-  return {read_or_throw(folder / "040_system-part1.bin"), read_or_throw(folder / "040_system-part2.bin"), read_or_throw(folder / "043_system-part1.bin"),
-          read_or_throw(folder / "043_system-part2.bin"), read_or_throw(folder / "043_user-part.bin")};
+  return {read_or_throw(folder / "040_system-part1.bin"), read_or_throw(folder / "040_system-part2.bin"),
+      read_or_throw(folder / "043_system-part1.bin"), read_or_throw(folder / "043_system-part2.bin"),
+      read_or_throw(folder / "043_user-part.bin")};
 }
 
 void stock(const std::filesystem::path& state, const Firmware& firmware) {
   const state::StateFolder folder{state};
   if (const auto made = folder.create(); !made) throw std::runtime_error(made.error().message);
-  if (const auto keys = state::load_or_create_server_keys(folder); !keys) throw std::runtime_error(keys.error().message);
+  if (const auto keys = state::load_or_create_server_keys(folder); !keys)
+    throw std::runtime_error(keys.error().message);
   auto db = store::Database::open(folder.database(), store::Access::read_write);
   const auto add = [&](const Bytes& file, const std::string& name) {
     const auto validated = server::validate_module(file, name);
     if (!validated) throw std::runtime_error(validated.error().message);
-    if (const auto added = server::add_to_library(db, folder, *validated); !added) throw std::runtime_error(added.error().message);
+    if (const auto added = server::add_to_library(db, folder, *validated); !added)
+      throw std::runtime_error(added.error().message);
   };
   add(firmware.part1, "system-part1.bin");
   add(firmware.part2, "system-part2.bin");
@@ -76,9 +80,11 @@ struct Photon {
   std::unique_ptr<VirtualDevice> device;
 };
 
-Photon make_photon(int number, const std::string& name, const Bytes& server_key, const DemoOptions& how, const std::vector<const Bytes*>& modules) {
+Photon make_photon(int number, const std::string& name, const Bytes& server_key, const DemoOptions& how,
+    const std::vector<const Bytes*>& modules) {
   virtual_device::Options options;
-  options.id = {0x3f, 0x00, 0x42, 0x00, 0x0f, 0x47, 0x34, 0x34, 0x32, 0x31, 0x30, static_cast<std::uint8_t>(0x30 + number)};
+  options.id = {
+      0x3f, 0x00, 0x42, 0x00, 0x0f, 0x47, 0x34, 0x34, 0x32, 0x31, 0x30, static_cast<std::uint8_t>(0x30 + number)};
   options.server_key = server_key;
   if (!how.fast) {
     options.erase_time = 700ms;
@@ -136,7 +142,8 @@ private:
   void start_device() {
     const auto key = service_->server_key().public_key_spki();
     const auto& f = firmware_;
-    photons_.push_back(make_photon(1, "two versions behind", key, options_, {&f.old_part1, &f.old_part2, &f.application}));
+    photons_.push_back(
+        make_photon(1, "two versions behind", key, options_, {&f.old_part1, &f.old_part2, &f.application}));
     photons_.push_back(make_photon(2, "a system part missing", key, options_, {&f.part2, &f.application}));
     photons_.push_back(make_photon(3, "already current", key, options_, {&f.part1, &f.part2, &f.application}));
     const asio::ip::tcp::endpoint server(asio::ip::address_v4::loopback(), service_->tcp_port());
@@ -176,8 +183,10 @@ private:
 
   bool all_current() const {
     const auto& fleet = service_->server().fleet();
-    return fleet.size() == photons_.size() && std::all_of(fleet.begin(), fleet.end(), [](const auto& m) { return m.second.row.state == "current" && m.second.channel; }) &&
-           std::none_of(photons_.begin(), photons_.end(), [](const Photon& p) { return p.device->flash().safe_mode(); });
+    return fleet.size() == photons_.size() &&
+        std::all_of(fleet.begin(), fleet.end(),
+            [](const auto& m) { return m.second.row.state == "current" && m.second.channel; }) &&
+        std::none_of(photons_.begin(), photons_.end(), [](const Photon& p) { return p.device->flash().safe_mode(); });
   }
   std::optional<std::string> somebody_stuck() const {
     for (const auto& [id, entry] : service_->server().fleet())
@@ -199,7 +208,8 @@ private:
 
 int demo(const DemoOptions& given) {
   auto options = given;
-  if (const char* folder = std::getenv("DRYDOCK_FIRMWARE_DIR"); options.firmware.empty() && folder) options.firmware = folder;
+  if (const char* folder = std::getenv("DRYDOCK_FIRMWARE_DIR"); options.firmware.empty() && folder)
+    options.firmware = folder;
   if (log::enabled(log::Level::debug) == false) log::set_threshold(log::Level::error);
   const auto firmware = options.firmware.empty() ? made_up() : from_folder(options.firmware);
   Demo demo(options, firmware);

@@ -24,11 +24,15 @@ std::string state_line(const DemoRow& row) {
 
 }  // namespace
 
-DemoDisplay::DemoDisplay(const std::string& title) : terminal_(::isatty(STDOUT_FILENO) == 1) { fmt::print("{}\n\n", title); }
+DemoDisplay::DemoDisplay(const std::string& title) : terminal_(::isatty(STDOUT_FILENO) == 1) {
+  fmt::print("{}\n\n", title);
+}
 
 void DemoDisplay::show(const std::vector<DemoRow>& rows) {
-  if (terminal_) redraw(rows);
-  else tell(rows);
+  if (terminal_)
+    redraw(rows);
+  else
+    tell(rows);
   std::fflush(stdout);
 }
 
@@ -55,9 +59,12 @@ void DemoDisplay::tell(const std::vector<DemoRow>& rows) {
   for (const auto& row : rows) {
     if (told_plan_[row.id] != row.plan) {
       told_plan_[row.id] = row.plan;
-      for (std::size_t i = 0; i < row.plan.size(); ++i) fmt::print("{}  plan {}/{}: {}\n", row.id, i + 1, row.plan.size(), row.plan[i]);
+      for (std::size_t i = 0; i < row.plan.size(); ++i)
+        fmt::print("{}  plan {}/{}: {}\n", row.id, i + 1, row.plan.size(), row.plan[i]);
     }
-    std::string now = row.sending.empty() ? row.words : fmt::format("{} {} %", row.sending, row.total ? row.bytes * 4 / row.total * 25 : 0);
+    std::string now = row.sending.empty()
+        ? row.words
+        : fmt::format("{} {} %", row.sending, row.total ? row.bytes * 4 / row.total * 25 : 0);
     if (now.empty() || told_[row.id] == now) continue;
     fmt::print("{}  {} ({})\n", row.id, now, row.name);
     told_[row.id] = std::move(now);

@@ -13,10 +13,10 @@ struct DemoRow {
   std::string id;
   std::string state;
   std::string words;
-  std::string sending;             ///< module under way; empty: none
+  std::string sending;  ///< module under way; empty: none
   std::size_t bytes = 0;
   std::size_t total = 0;
-  std::vector<std::string> plan;   ///< what is still to be sent, in order
+  std::vector<std::string> plan;  ///< what is still to be sent, in order
   bool connected = false;
   bool safe_mode = false;
 };

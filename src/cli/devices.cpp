@@ -30,7 +30,9 @@ int change_each(const Context& context, const std::vector<std::string>& names, C
   return status;
 }
 
-std::string title_of(const store::DeviceRow& row) { return row.name.empty() ? row.id : fmt::format("{} ({})", log::printable(row.name), row.id); }
+std::string title_of(const store::DeviceRow& row) {
+  return row.name.empty() ? row.id : fmt::format("{} ({})", log::printable(row.name), row.id);
+}
 
 std::string state_in_words(const store::DeviceRow& row) {
   if (row.approval == "pending") return "waits for approval";
@@ -40,7 +42,7 @@ std::string state_in_words(const store::DeviceRow& row) {
 
 // A device with a session is there as long as it answers: one on a cellular network may be silent for 23 minutes.
 std::string seen(store::Database& db, const store::DeviceRow& row, std::int64_t now) {
-  if (row.approval == "pending") return "came " + ago(row.first_seen, now);   // nothing more is written down about it
+  if (row.approval == "pending") return "came " + ago(row.first_seen, now);  // nothing more is written down about it
   if (row.connected) return "connected";
   return (store::has_dtls_session(db, row.id) ? "session known, heard " : "") + ago(row.last_seen, now);
 }
@@ -66,7 +68,8 @@ int devices_list(const Context& context) {
   const auto now = utc_milliseconds();
   std::vector<std::vector<std::string>> lines{{"DEVICE", "NAME", "PLATFORM", "SEEN", "STATE"}};
   for (const auto& row : rows)
-    lines.push_back({row.id, row.name.empty() ? "–" : row.name, firmware::platform_name(row.platform), seen(db, row, now), state_in_words(row)});
+    lines.push_back({row.id, row.name.empty() ? "–" : row.name, firmware::platform_name(row.platform),
+        seen(db, row, now), state_in_words(row)});
   fmt::print("{}", table(lines));
   return 0;
 }
@@ -76,29 +79,36 @@ int devices_show(const Context& context, const std::string& name) {
   auto row = commands::find_device(db, name);
   if (!row) return print_error(row.error().message);
   constexpr int recent = 20;
-  const server::DeviceDetails d{*row, store::load_modules(db, row->id), store::load_targets(db, row->id), store::recent_steps(db, row->id, recent), store::recent_history(db, row->id, recent)};
+  const server::DeviceDetails d{*row, store::load_modules(db, row->id), store::load_targets(db, row->id),
+      store::recent_steps(db, row->id, recent), store::recent_history(db, row->id, recent)};
   if (context.json) {
     fmt::print("{}\n", server::device_as_json(d));
     return 0;
   }
   fmt::print("{}\n", log::printable(fmt::format("{}, {}", title_of(*row), firmware::platform_name(row->platform))));
   fmt::print("  {}{}\n", log::printable(state_in_words(*row)), row->safe_mode ? "; in safe mode" : "");
-  fmt::print("  {} from {}; first seen {}\n", seen_at_length(db, *row, utc_milliseconds()), row->address, local_time(row->first_seen));
+  fmt::print("  {} from {}; first seen {}\n", seen_at_length(db, *row, utc_milliseconds()), row->address,
+      local_time(row->first_seen));
   fmt::print("  key {}\n", state::fingerprint(row->public_key));
   if (!row->changed_key.empty())
-    fmt::print("  REFUSED: came {} with another key, {}. If its keys were renewed on purpose: drydock devices approve {} --new-key {}\n",
-               local_time(row->changed_key_seen), state::fingerprint(row->changed_key), row->id, state::short_fingerprint(row->changed_key));
+    fmt::print(
+        "  REFUSED: came {} with another key, {}. If its keys were renewed on purpose: drydock devices approve {} "
+        "--new-key {}\n",
+        local_time(row->changed_key_seen), state::fingerprint(row->changed_key), row->id,
+        state::short_fingerprint(row->changed_key));
   std::vector<std::vector<std::string>> modules{{"MODULE", "VERSION", "CHECKS"}};
   for (const auto& m : d.modules) {
     const auto failed = firmware::validity::failed_words(m.checked, m.passed);
-    modules.push_back({m.key.name() + (m.store == firmware::StoreLocation::main ? "" : " (other store)"), std::to_string(m.version), failed.empty() ? "passed" : "failed: " + failed});
+    modules.push_back({m.key.name() + (m.store == firmware::StoreLocation::main ? "" : " (other store)"),
+        std::to_string(m.version), failed.empty() ? "passed" : "failed: " + failed});
   }
   fmt::print("\n{}", table(modules));
   for (const auto& target : d.targets) fmt::print("wanted: {} version {}\n", target.key.name(), target.version);
   if (!d.steps.empty()) {
     std::vector<std::vector<std::string>> steps{{"STEP", "FILE", "STATE", "BYTES", "WHY"}};
     for (const auto& s : d.steps)
-      steps.push_back({fmt::format("{} version {}", s.key.name(), s.version), s.sha256.substr(0, 8), s.state, fmt::format("{}/{}", s.bytes_acknowledged, s.bytes_total), s.error.empty() ? s.reason : s.error});
+      steps.push_back({fmt::format("{} version {}", s.key.name(), s.version), s.sha256.substr(0, 8), s.state,
+          fmt::format("{}/{}", s.bytes_acknowledged, s.bytes_total), s.error.empty() ? s.reason : s.error});
     fmt::print("\n{}", table(steps));
   }
   fmt::print("\n");
@@ -111,9 +121,13 @@ int devices_approve(const Context& context, const std::vector<std::string>& devi
     const auto approved = commands::approve(db, row.id, how.new_key);
     if (!approved) return print_error(approved.error().message);
     if (how.new_key.empty() && !row.changed_key.empty())
-      fmt::print("Mind: another key claims this id too, {}. The key that is trusted is {}\n", state::fingerprint(row.changed_key), state::fingerprint(row.public_key));
+      fmt::print("Mind: another key claims this id too, {}. The key that is trusted is {}\n",
+          state::fingerprint(row.changed_key), state::fingerprint(row.public_key));
     if (how.retry) commands::retry(db, row.id);
-    fmt::print("{} is approved{}\n", title_of(row), !how.new_key.empty() ? ", with its new key" : how.retry ? " and tries again" : "");
+    fmt::print("{} is approved{}\n", title_of(row),
+        !how.new_key.empty() ? ", with its new key"
+            : how.retry      ? " and tries again"
+                             : "");
     return 0;
   });
 }
@@ -146,14 +160,17 @@ int devices_forget_pending(const Context& context) {
   auto db = open_to_write(context);
   const int count = commands::forget_pending(db);
   folder_of(context).touch_changed();
-  fmt::print("{} device{} that waited for approval {} forgotten\n", count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
+  fmt::print(
+      "{} device{} that waited for approval {} forgotten\n", count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
   return 0;
 }
 
 int devices_force(const Context& context, const std::vector<std::string>& devices, bool take_back) {
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
     commands::force(db, row.id, !take_back);
-    fmt::print("{} {}\n", title_of(row), take_back ? "is asked again before an update" : "will be told to take its next update though its application disabled updates");
+    fmt::print("{} {}\n", title_of(row),
+        take_back ? "is asked again before an update"
+                  : "will be told to take its next update though its application disabled updates");
     return 0;
   });
 }
@@ -166,7 +183,8 @@ int devices_rename(const Context& context, const std::string& device, const std:
   });
 }
 
-int devices_target(const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear) {
+int devices_target(
+    const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear) {
   if (modules.empty() && !clear) return print_error("say which modules, or --clear");
   return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
     std::string said;

@@ -34,7 +34,8 @@ std::vector<path> expand(const std::vector<path>& files) {
 
 std::string needs_of(const std::vector<firmware::Dependency>& dependencies) {
   std::string words;
-  for (const auto& d : dependencies) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", d.key.name(), d.version);
+  for (const auto& d : dependencies)
+    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", d.key.name(), d.version);
   return words.empty() ? "–" : words;
 }
 
@@ -46,7 +47,8 @@ int firmware_add(const Context& context, const std::vector<path>& files) {
   int refused = 0;
   for (const auto& file : expand(files)) {
     const auto content = read_named(file, limits::module_file);
-    const auto validated = content ? server::validate_module(*content, file.filename().string()) : Result<server::ValidatedModule>(tl::unexpected(content.error()));
+    const auto validated = content ? server::validate_module(*content, file.filename().string())
+                                   : Result<server::ValidatedModule>(tl::unexpected(content.error()));
     if (!validated) {
       ++refused;
       print_error(validated.error().message);
@@ -55,7 +57,8 @@ int firmware_add(const Context& context, const std::vector<path>& files) {
     const auto added = server::add_to_library(db, folder, *validated);
     if (!added) return print_error(added.error().message);
     const auto& m = validated->module;
-    fmt::print("{}: {} {}{}\n", m.file_name, firmware::platform_name(m.platform), m.title(), *added == server::Added::already_present ? " (was there already)" : "");
+    fmt::print("{}: {} {}{}\n", m.file_name, firmware::platform_name(m.platform), m.title(),
+        *added == server::Added::already_present ? " (was there already)" : "");
   }
   folder.touch_changed();
   return refused == 0 ? 0 : 1;
@@ -74,7 +77,9 @@ int firmware_list(const Context& context) {
   }
   std::vector<std::vector<std::string>> rows{{"PLATFORM", "MODULE", "VERSION", "NEEDS", "SIZE", "SHA-256", "FILE"}};
   for (const auto* m : library.all())
-    rows.push_back({firmware::platform_name(m->platform), m->key.name(), std::to_string(m->version) + (m->second_module ? " +" : ""), needs_of(m->dependencies), std::to_string(m->size), m->sha256.substr(0, 12), m->file_name});
+    rows.push_back({firmware::platform_name(m->platform), m->key.name(),
+        std::to_string(m->version) + (m->second_module ? " +" : ""), needs_of(m->dependencies), std::to_string(m->size),
+        m->sha256.substr(0, 12), m->file_name});
   fmt::print("{}", table(rows));
   return 0;
 }
@@ -82,11 +87,16 @@ int firmware_list(const Context& context) {
 void print_member(const firmware::Member& entry) {
   const auto& m = entry.module;
   const auto& p = m.prefix;
-  fmt::print("  {} {} version {}\n  needs {}\n", firmware::platform_name(p.platform), p.key.name(), p.version, needs_of(m.dependencies()));
-  fmt::print("  {} bytes for {:#010x}–{:#010x}, CRC {}, SHA-256 {}\n", p.module_size(), p.start_address, p.end_address, m.crc_ok() ? "right" : "WRONG", m.sha256_ok ? "right" : "not right (only a name)");
-  if (entry.original) fmt::print("  compressed: the device unpacks it to {} bytes\n", entry.original->prefix.module_size());
-  if (p.flags & firmware::flag::combined) fmt::print("  combined with:\n");
-  else if (m.padding) fmt::print("  {} bytes of padding behind it\n", m.padding);
+  fmt::print("  {} {} version {}\n  needs {}\n", firmware::platform_name(p.platform), p.key.name(), p.version,
+      needs_of(m.dependencies()));
+  fmt::print("  {} bytes for {:#010x}–{:#010x}, CRC {}, SHA-256 {}\n", p.module_size(), p.start_address, p.end_address,
+      m.crc_ok() ? "right" : "WRONG", m.sha256_ok ? "right" : "not right (only a name)");
+  if (entry.original)
+    fmt::print("  compressed: the device unpacks it to {} bytes\n", entry.original->prefix.module_size());
+  if (p.flags & firmware::flag::combined)
+    fmt::print("  combined with:\n");
+  else if (m.padding)
+    fmt::print("  {} bytes of padding behind it\n", m.padding);
 }
 
 int firmware_inspect(const Context& context, const std::vector<path>& files) {
@@ -94,7 +104,8 @@ int firmware_inspect(const Context& context, const std::vector<path>& files) {
   for (const auto& file : expand(files)) {
     server::Inspected found{file.string(), std::nullopt, ""};
     const auto content = read_named(file, limits::module_file);
-    auto read = content ? firmware::read_module_file(*content) : Result<firmware::ModuleFile>(tl::unexpected(content.error()));
+    auto read =
+        content ? firmware::read_module_file(*content) : Result<firmware::ModuleFile>(tl::unexpected(content.error()));
     if (read) {
       if (const auto checked = firmware::check(*read); !checked) found.verdict = checked.error().message;
       found.content = std::move(*read);
@@ -103,7 +114,8 @@ int firmware_inspect(const Context& context, const std::vector<path>& files) {
     }
     inspected.push_back(std::move(found));
   }
-  const bool all_good = std::all_of(inspected.begin(), inspected.end(), [](const server::Inspected& f) { return f.verdict.empty(); });
+  const bool all_good =
+      std::all_of(inspected.begin(), inspected.end(), [](const server::Inspected& f) { return f.verdict.empty(); });
   if (context.json) {
     fmt::print("{}\n", server::inspected_as_json(inspected));
     return all_good ? 0 : 1;
@@ -122,7 +134,8 @@ int firmware_remove(const Context& context, const std::vector<std::string>& name
   for (const auto& name : names) {
     const auto module = server::find_in_library(db, name);
     if (!module) return print_error(module.error().message);
-    if (const auto removed = server::remove_from_library(db, folder, *module); !removed) return print_error(removed.error().message);
+    if (const auto removed = server::remove_from_library(db, folder, *module); !removed)
+      return print_error(removed.error().message);
     folder.touch_changed();
     fmt::print("{} ({}) was removed\n", module->file_name, module->title());
   }

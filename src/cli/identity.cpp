@@ -15,7 +15,8 @@ gid_t group = 0;
 
 void become(uid_t uid, gid_t gid) {
   // As root first: only root may choose.
-  if (::seteuid(0) != 0 || ::setegid(gid) != 0 || ::seteuid(uid) != 0) throw std::runtime_error("the user could not be changed to the owner of the state folder");
+  if (::seteuid(0) != 0 || ::setegid(gid) != 0 || ::seteuid(uid) != 0)
+    throw std::runtime_error("the user could not be changed to the owner of the state folder");
 }
 
 }  // namespace
@@ -31,7 +32,8 @@ void act_as_owner_of(const std::filesystem::path& state_folder) {
 void give_up_root() {
   if (user == 0) return;
   become(0, 0);
-  if (::setgroups(0, nullptr) != 0 || ::setresgid(group, group, group) != 0 || ::setresuid(user, user, user) != 0) throw std::runtime_error("root's rights could not be given up");
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(group, group, group) != 0 || ::setresuid(user, user, user) != 0)
+    throw std::runtime_error("root's rights could not be given up");
   user = 0;
 }
 

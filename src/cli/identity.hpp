@@ -1,5 +1,6 @@
-// Who the program is while it works. Under sudo it acts as the owner of the state folder, so that nothing in there comes to
-// belong to root, which the service could then not use; what the person names is read and written as the person.
+// Who the program is while it works. Under sudo it acts as the owner of the state folder, so that nothing in there
+// comes to belong to root, which the service could then not use; what the person names is read and written as the
+// person.
 #pragma once
 
 #include "base/bytes.hpp"

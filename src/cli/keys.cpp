@@ -19,7 +19,9 @@ std::vector<std::string> own_addresses() {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return found;
   for (const auto* i = list; i != nullptr; i = i->ifa_next) {
-    if (i->ifa_addr == nullptr || i->ifa_addr->sa_family != AF_INET || (i->ifa_flags & IFF_LOOPBACK) || !(i->ifa_flags & IFF_UP)) continue;
+    if (i->ifa_addr == nullptr || i->ifa_addr->sa_family != AF_INET || (i->ifa_flags & IFF_LOOPBACK) ||
+        !(i->ifa_flags & IFF_UP))
+      continue;
     char text[INET_ADDRSTRLEN];
     ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(i->ifa_addr)->sin_addr, text, sizeof text);
     found.emplace_back(text);
@@ -28,7 +30,8 @@ std::vector<std::string> own_addresses() {
   return found;
 }
 
-// What devices should dial: what was asked for, else the one address that Drydock listens on, else this machine's only one.
+// What devices should dial: what was asked for, else the one address that Drydock listens on, else this machine's only
+// one.
 Result<std::string> host_for_devices(const std::string& asked, const std::string& listens_on) {
   if (!asked.empty()) return asked;
   if (listens_on != "0.0.0.0" && listens_on != "::" && !listens_on.empty()) return listens_on;
@@ -36,7 +39,8 @@ Result<std::string> host_for_devices(const std::string& asked, const std::string
   if (own.size() == 1) return own.front();
   std::string all;
   for (const auto& address : own) all += " " + address;
-  return failure(ErrorKind::not_found, "say with --host which address devices should use" + (own.empty() ? std::string() : "; this machine has" + all));
+  return failure(ErrorKind::not_found,
+      "say with --host which address devices should use" + (own.empty() ? std::string() : "; this machine has" + all));
 }
 
 }  // namespace
@@ -62,12 +66,18 @@ int keys_show(const Context& context) {
   const auto tcp = state::load_server_key(folder);
   const auto udp = state::load_udp_server_key(folder);
   for (const auto* error : {tcp ? nullptr : &tcp.error(), udp ? nullptr : &udp.error()})
-    if (error != nullptr) return print_error(error->message + ". 'drydock keys create' makes what is missing, and so does the first start of 'drydock serve'");
+    if (error != nullptr)
+      return print_error(error->message +
+          ". 'drydock keys create' makes what is missing, and so does the first start of 'drydock serve'");
   const auto tcp_print = state::fingerprint(tcp->public_key_spki());
   const auto udp_print = state::fingerprint(udp->public_key_spki());
-  if (context.json) fmt::print("{}\n", server::keys_as_json({tcp_print, tcp->public_key_pem()}, {udp_print, udp->public_key_pem()}));
-  else fmt::print("For Photon, P1 and Core (TCP):\nfingerprint  {}\n{}\nFor Electron, Argon, Boron, Tracker, P2 and later (UDP):\nfingerprint  {}\n{}", tcp_print,
-                  tcp->public_key_pem(), udp_print, udp->public_key_pem());
+  if (context.json)
+    fmt::print("{}\n", server::keys_as_json({tcp_print, tcp->public_key_pem()}, {udp_print, udp->public_key_pem()}));
+  else
+    fmt::print(
+        "For Photon, P1 and Core (TCP):\nfingerprint  {}\n{}\nFor Electron, Argon, Boron, Tracker, P2 and later "
+        "(UDP):\nfingerprint  {}\n{}",
+        tcp_print, tcp->public_key_pem(), udp_print, udp->public_key_pem());
   return 0;
 }
 
@@ -75,17 +85,24 @@ namespace {
 
 // What a person does next, by the kind of device.
 void explain_tcp(const KeyExport& what, const std::string& file, const std::string& host, std::uint16_t port) {
-  fmt::print("To point a Photon here, connect it by USB and put it into DFU mode: hold SETUP, tap RESET, and let go\n"
-             "of SETUP when it blinks yellow. Then:\n\n");
-  if (what.whole_file) fmt::print("  dfu-util -d 2b04:d006 -a 1 -s 2082 -D {}\n\n(a P1 is 2b04:d008)", file);
-  else fmt::print("  particle keys server {} --host {} --port {}\n  particle keys address", file, host, port);
+  fmt::print(
+      "To point a Photon here, connect it by USB and put it into DFU mode: hold SETUP, tap RESET, and let go\n"
+      "of SETUP when it blinks yellow. Then:\n\n");
+  if (what.whole_file)
+    fmt::print("  dfu-util -d 2b04:d006 -a 1 -s 2082 -D {}\n\n(a P1 is 2b04:d008)", file);
+  else
+    fmt::print("  particle keys server {} --host {} --port {}\n  particle keys address", file, host, port);
 }
 
 void explain_udp(const KeyExport& what, const std::string& file, const std::string& host, std::uint16_t port) {
-  fmt::print("To point an Argon, Boron, Tracker, Electron or P2 here, connect it by USB and put it into DFU mode: hold MODE,\n"
-             "tap RESET, and let go of MODE when it blinks yellow. Then:\n\n");
+  fmt::print(
+      "To point an Argon, Boron, Tracker, Electron or P2 here, connect it by USB and put it into DFU mode: hold MODE,\n"
+      "tap RESET, and let go of MODE when it blinks yellow. Then:\n\n");
   if (what.whole_file)
-    fmt::print("  dfu-util -d 2b04:d00d -a 1 -s 3298 -D {}\n\n(2b04:d00d is a Boron; Electron d00a, Argon d00c, B SoM d017, B5 SoM d019, Tracker d01a, P2 d020)", file);
+    fmt::print(
+        "  dfu-util -d 2b04:d00d -a 1 -s 3298 -D {}\n\n(2b04:d00d is a Boron; Electron d00a, Argon d00c, B SoM d017, "
+        "B5 SoM d019, Tracker d01a, P2 d020)",
+        file);
   else
     fmt::print("  particle keys server {} --host {} --port {}\n  particle keys address", file, host, port);
   if (port != 5684) fmt::print("\n\nMind the port: these devices use 5684 whatever is written to them.");
@@ -107,18 +124,23 @@ int keys_export(const Context& context, const KeyExport& what) {
   const auto& layout = what.udp ? state::udp_key_file : state::tcp_key_file;
   const auto content = what.whole_file ? state::server_key_file(layout, spki, *host, port) : Result<Bytes>(spki);
   if (!content) return print_error(content.error().message);
-  const auto output = !what.output.empty() ? what.output : std::filesystem::path(what.udp ? "drydock-udp.pub.der" : "drydock.pub.der");
+  const auto output =
+      !what.output.empty() ? what.output : std::filesystem::path(what.udp ? "drydock-udp.pub.der" : "drydock.pub.der");
   {
     const AsCaller caller;
-    if (!what.force && std::filesystem::exists(output)) return print_error(output.string() + " exists already; --force replaces it");
+    if (!what.force && std::filesystem::exists(output))
+      return print_error(output.string() + " exists already; --force replaces it");
     // Nothing in it is secret, and under sudo it is for the user who types the next command.
-    const auto written = firmware::write_file(std::filesystem::absolute(output), *content, firmware::Readers::everybody);
+    const auto written =
+        firmware::write_file(std::filesystem::absolute(output), *content, firmware::Readers::everybody);
     if (!written) return print_error(written.error().message);
   }
 
   fmt::print("Wrote {} ({} bytes).\n\n", output.string(), content->size());
-  if (what.udp) explain_udp(what, output.string(), *host, port);
-  else explain_tcp(what, output.string(), *host, port);
+  if (what.udp)
+    explain_udp(what, output.string(), *host, port);
+  else
+    explain_tcp(what, output.string(), *host, port);
   fmt::print("\n\nand tap RESET. To send it back to Particle's cloud one day: particle keys server\n");
   return 0;
 }

@@ -21,20 +21,24 @@ store::Database open_to_write(const Context& context) {
 }
 
 void require_finished(const state::StateFolder& folder) {
-  if (const auto finished = state::state_replacement::require_finished(folder); !finished) throw store::StoreError(finished.error().message);
+  if (const auto finished = state::state_replacement::require_finished(folder); !finished)
+    throw store::StoreError(finished.error().message);
 }
 
 void require_access(const state::StateFolder& folder) {
   if (::access(folder.root.c_str(), R_OK | X_OK) == 0 || errno != EACCES) return;
   struct stat found {};
   const passwd* owner = ::stat(folder.root.c_str(), &found) == 0 ? ::getpwuid(found.st_uid) : nullptr;
-  throw store::StoreError("the state folder " + folder.root.string() + " belongs to " + (owner != nullptr ? owner->pw_name : "somebody else") + ": put sudo in front of the command");
+  throw store::StoreError("the state folder " + folder.root.string() + " belongs to " +
+      (owner != nullptr ? owner->pw_name : "somebody else") + ": put sudo in front of the command");
 }
 
 void require_state(const state::StateFolder& folder) {
   require_access(folder);
   require_finished(folder);
-  if (!folder.exists()) throw store::StoreError("there is nothing in " + folder.root.string() + " yet. Is it the right state folder (--state)? 'drydock serve' makes one");
+  if (!folder.exists())
+    throw store::StoreError("there is nothing in " + folder.root.string() +
+        " yet. Is it the right state folder (--state)? 'drydock serve' makes one");
 }
 
 }  // namespace drydock::cli

@@ -7,7 +7,9 @@
 
 namespace drydock::cli {
 
-inline state::StateFolder folder_of(const Context& context) { return {context.configuration.state_folder}; }
+inline state::StateFolder folder_of(const Context& context) {
+  return {context.configuration.state_folder};
+}
 
 /// Throws store::StoreError when the folder is another user's.
 void require_access(const state::StateFolder& folder);

@@ -27,8 +27,10 @@ firmware::Library read_catalogue(const std::vector<path>& places) {
   firmware::Library library;
   const auto take = [&](const path& file) {
     auto module = read_module(file);
-    if (module) library.add(std::move(*module));
-    else print_error(module.error().message + " (left out)");
+    if (module)
+      library.add(std::move(*module));
+    else
+      print_error(module.error().message + " (left out)");
   };
   for (const auto& place : places) {
     if (!std::filesystem::is_directory(place)) {
@@ -53,7 +55,9 @@ int plan(const Context& context, const PlanOptions& options) {
   if (!content) return print_error(content.error().message);
   const auto describe = device::parse_describe(*content);
   if (!describe) return print_error(fmt::format("{}: {}", options.describe.string(), describe.error().message));
-  if (!describe->system) return print_error(fmt::format("{} says nothing about the device's system: no modules (\"m\")", options.describe.string()));
+  if (!describe->system)
+    return print_error(
+        fmt::format("{} says nothing about the device's system: no modules (\"m\")", options.describe.string()));
 
   firmware::Inventory inventory;
   inventory.modules = describe->system->modules;
@@ -80,7 +84,8 @@ int plan(const Context& context, const PlanOptions& options) {
     auto module = read_module(file);
     if (!module) return print_error(module.error().message);
     if (module->platform != inventory.platform)
-      return print_error(fmt::format("{} is for a {}, the device is a {}", module->file_name, firmware::platform_name(module->platform), firmware::platform_name(inventory.platform)));
+      return print_error(fmt::format("{} is for a {}, the device is a {}", module->file_name,
+          firmware::platform_name(module->platform), firmware::platform_name(inventory.platform)));
     for (auto& target : planning::targets_of(*module)) targets.targets.push_back(std::move(target));
     library.add(std::move(*module));
   }
@@ -94,7 +99,8 @@ int plan(const Context& context, const PlanOptions& options) {
   if (result.current()) fmt::print("Nothing to send: the device has what it needs.\n");
   for (std::size_t i = 0; i < result.steps.size(); ++i) {
     const auto& s = result.steps[i];
-    fmt::print("{}. {} {}({}): {}\n", i + 1, s.module.title(), s.from_version ? fmt::format("over version {} ", *s.from_version) : "", s.module.file_name, s.reason);
+    fmt::print("{}. {} {}({}): {}\n", i + 1, s.module.title(),
+        s.from_version ? fmt::format("over version {} ", *s.from_version) : "", s.module.file_name, s.reason);
   }
   for (const auto& m : result.missing) fmt::print("missing: {}\n", m.words);
   return result.blocked() ? 1 : 0;

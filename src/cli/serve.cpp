@@ -15,8 +15,8 @@ namespace {
 asio::awaitable<void> start(service::Service& service, const state::Configuration& configuration) {
   const auto started = co_await service.start();
   if (!started) throw std::runtime_error(started.error().message);
-  log::notice("drydock {} listens on {} port {} for Photon, P1 and Core, UDP port {} for later devices; state in {}", version,
-              configuration.address, service.tcp_port(), service.udp_port(), configuration.state_folder.string());
+  log::notice("drydock {} listens on {} port {} for Photon, P1 and Core, UDP port {} for later devices; state in {}",
+      version, configuration.address, service.tcp_port(), service.udp_port(), configuration.state_folder.string());
   log::info("server key for TCP {}", state::fingerprint(service.server_key().public_key_spki()));
   log::info("server key for UDP {}", state::fingerprint(service.udp_server_key().public_key_spki()));
 }
@@ -32,7 +32,8 @@ void raise_descriptor_limit() {
 void invite(const web::WebService& site, const state::Configuration& configuration) {
   const auto scheme = configuration.web.certificate.empty() ? "http" : "https";
   log::notice("the page is at {}://<this machine>:{}", scheme, site.port());
-  if (const auto code = site.setup_code(); !code.empty()) log::notice("it has no password yet; whoever sets it needs the set-up code {}", code);
+  if (const auto code = site.setup_code(); !code.empty())
+    log::notice("it has no password yet; whoever sets it needs the set-up code {}", code);
 }
 
 void rethrow(std::exception_ptr failed) {

@@ -36,7 +36,8 @@ int status(const Context& context) {
     return 0;
   }
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");
-  if (const auto code = store::load_setting(db, "setup_code")) fmt::print("The page has no password yet. Open it and set one with the set-up code {}.\n", *code);
+  if (const auto code = store::load_setting(db, "setup_code"))
+    fmt::print("The page has no password yet. Open it and set one with the set-up code {}.\n", *code);
   std::map<std::string, int> states;
   for (const auto& row : rows) ++states[row.state];
   fmt::print("{} device{}", rows.size(), rows.size() == 1 ? "" : "s");
@@ -45,9 +46,11 @@ int status(const Context& context) {
   for (const auto& row : rows) {
     if (row.state == "current") continue;
     std::string progress;
-    if (const auto step = store::step_in_flight(db, row.id); running && row.connected && row.state == "updating" && step && step->state == "sending" && step->bytes_total)
+    if (const auto step = store::step_in_flight(db, row.id);
+        running && row.connected && row.state == "updating" && step && step->state == "sending" && step->bytes_total)
       progress = fmt::format(" ({} %)", step->bytes_acknowledged * std::uint64_t{100} / step->bytes_total);
-    fmt::print("  {}  {}{}\n", row.name.empty() ? row.id : log::printable(row.name), log::printable(row.state_words.empty() ? row.state : row.state_words), progress);
+    fmt::print("  {}  {}{}\n", row.name.empty() ? row.id : log::printable(row.name),
+        log::printable(row.state_words.empty() ? row.state : row.state_words), progress);
   }
   if (!refusals.empty()) fmt::print("\nTurned away in the last day:\n");
   for (const auto& refusal : refusals) fmt::print("  {}  {}\n", ago(refusal.at, now), log::printable(refusal.words));

@@ -30,7 +30,9 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
 std::string ago(std::int64_t then, std::int64_t now) {
   if (then == 0) return "never";
   const auto seconds = std::max<std::int64_t>(0, (now - then) / 1000);
-  const auto count = [](std::int64_t n, const char* unit) { return fmt::format("{} {}{} ago", n, unit, n == 1 ? "" : "s"); };
+  const auto count = [](std::int64_t n, const char* unit) {
+    return fmt::format("{} {}{} ago", n, unit, n == 1 ? "" : "s");
+  };
   if (seconds < 5) return "just now";
   if (seconds < 120) return count(seconds, "second");
   if (seconds < 7200) return count(seconds / 60, "minute");
@@ -42,7 +44,8 @@ std::string local_time(std::int64_t then) {
   const std::time_t seconds = then / 1000;
   std::tm local{};
   localtime_r(&seconds, &local);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday,
+      local.tm_hour, local.tm_min, local.tm_sec);
 }
 
 }  // namespace drydock::cli

@@ -7,7 +7,8 @@
 
 namespace drydock::cli {
 
-/// Pads every column but the last to its widest cell. The first row is the heading. Control characters are made visible.
+/// Pads every column but the last to its widest cell. The first row is the heading. Control characters are made
+/// visible.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 
 /// "2 minutes ago", "just now", "never" for 0. Times are UTC milliseconds.

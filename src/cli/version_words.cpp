@@ -27,14 +27,15 @@ int look_for_build_id(dl_phdr_info* info, std::size_t, void* out) {
       if (size > left) break;
       if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4) {
         const auto* id = reinterpret_cast<const unsigned char*>(at + sizeof *note + rounded(note->n_namesz));
-        for (std::size_t b = 0; b < note->n_descsz; ++b) *static_cast<std::string*>(out) += fmt::format("{:02x}", id[b]);
+        for (std::size_t b = 0; b < note->n_descsz; ++b)
+          *static_cast<std::string*>(out) += fmt::format("{:02x}", id[b]);
         return 1;
       }
       at += size;
       left -= size;
     }
   }
-  return 1;   // the first is the program; libraries have ids of their own
+  return 1;  // the first is the program; libraries have ids of their own
 }
 
 }  // namespace
@@ -42,8 +43,9 @@ int look_for_build_id(dl_phdr_info* info, std::size_t, void* out) {
 std::string version_words() {
   std::string build_id;
   ::dl_iterate_phdr(look_for_build_id, &build_id);
-  return fmt::format("drydock {}\nbuild {}\nwith wolfSSL {}, SQLite {}, CivetWeb {}, zlib {}, fmt {}.{}.{}", version, build_id.empty() ? "without an id" : build_id,
-                     crypto::library_version(), store::library_version(), web::library_version(), zlibVersion(), FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100);
+  return fmt::format("drydock {}\nbuild {}\nwith wolfSSL {}, SQLite {}, CivetWeb {}, zlib {}, fmt {}.{}.{}", version,
+      build_id.empty() ? "without an id" : build_id, crypto::library_version(), store::library_version(),
+      web::library_version(), zlibVersion(), FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100);
 }
 
 }  // namespace drydock::cli

@@ -31,7 +31,7 @@ public:
   }
 
   void reset() {
-    body_ = {};   // its memory too: a device may never send the rest
+    body_ = {};  // its memory too: a device may never send the rest
     next_ = 0;
   }
 

@@ -67,7 +67,8 @@ private:
 Result<void> decode_options(Reader& in, Message& message) {
   std::size_t number = 0;
   while (!in.empty() && in.peek() != payload_marker) {
-    if (message.options.size() == limits::options_per_message) return failure(ErrorKind::too_large, "CoAP message with too many options");
+    if (message.options.size() == limits::options_per_message)
+      return failure(ErrorKind::too_large, "CoAP message with too many options");
     ByteView head;
     ByteView value;
     std::size_t delta = 0;
@@ -95,8 +96,8 @@ Token::Token(ByteView bytes) : size_(static_cast<std::uint8_t>(bytes.size())) {
 }
 
 Message& Message::add(std::uint16_t number, ByteView value) {
-  const auto at = std::upper_bound(options.begin(), options.end(), number,
-                                   [](std::uint16_t n, const Option& o) { return n < o.number; });
+  const auto at = std::upper_bound(
+      options.begin(), options.end(), number, [](std::uint16_t n, const Option& o) { return n < o.number; });
   options.insert(at, Option{number, Bytes(value.begin(), value.end())});
   return *this;
 }
@@ -109,7 +110,8 @@ Message& Message::add_uint(std::uint16_t number, std::uint32_t value) {
 }
 
 const Option* Message::find(std::uint16_t number) const {
-  const auto found = std::find_if(options.begin(), options.end(), [number](const Option& o) { return o.number == number; });
+  const auto found =
+      std::find_if(options.begin(), options.end(), [number](const Option& o) { return o.number == number; });
   return found == options.end() ? nullptr : &*found;
 }
 

@@ -34,9 +34,15 @@ enum class Code : std::uint8_t {
 /// "2.05" and the like.
 std::string to_string(Code code);
 
-constexpr bool is_request(Code code) { return code != Code::empty && static_cast<std::uint8_t>(code) < 0x20; }
-constexpr bool is_response(Code code) { return static_cast<std::uint8_t>(code) >= 0x40; }
-constexpr bool is_success(Code code) { return (static_cast<std::uint8_t>(code) >> 5) == 2; }
+constexpr bool is_request(Code code) {
+  return code != Code::empty && static_cast<std::uint8_t>(code) < 0x20;
+}
+constexpr bool is_response(Code code) {
+  return static_cast<std::uint8_t>(code) >= 0x40;
+}
+constexpr bool is_success(Code code) {
+  return (static_cast<std::uint8_t>(code) >> 5) == 2;
+}
 
 /// Option numbers this program reads or writes: RFC 7252 §5.10, RFC 7959 (Block).
 namespace option {
@@ -93,8 +99,8 @@ struct Message {
   std::string path() const;
 };
 
-/// Fails with ErrorKind::malformed: shorter than its header says, a version other than 1, a token longer than 8, a reserved
-/// option nibble, anything after an empty message's id; and with ErrorKind::too_large for more than
+/// Fails with ErrorKind::malformed: shorter than its header says, a version other than 1, a token longer than 8, a
+/// reserved option nibble, anything after an empty message's id; and with ErrorKind::too_large for more than
 /// limits::options_per_message options. A payload marker with nothing behind it is let pass, against RFC 7252 §3:
 /// Device OS up to 2.x sends it with every event that has no data.
 Result<Message> decode(ByteView bytes);

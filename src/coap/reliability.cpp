@@ -26,12 +26,13 @@ void Reliability::not_handled(const Message& message) {
   std::erase_if(seen_, [&](const Seen& s) { return s.id == message.id && s.answer.empty(); });
 }
 
-// By an acknowledgement or a reset with the same id; a response with its token says the same when the acknowledgement was
-// lost (RFC 7252 §5.2.2).
+// By an acknowledgement or a reset with the same id; a response with its token says the same when the acknowledgement
+// was lost (RFC 7252 §5.2.2).
 void Reliability::acknowledge(const Message& message, Clock::time_point now) {
   const bool by_id = message.type == Type::acknowledgement || message.type == Type::reset;
   std::erase_if(unacknowledged_, [&](const Unacknowledged& u) {
-    const bool meant = by_id ? u.id == message.id : is_response(message.code) && !u.token.empty() && u.token == message.token;
+    const bool meant =
+        by_id ? u.id == message.id : is_response(message.code) && !u.token.empty() && u.token == message.token;
     // Of a message sent twice nobody knows which one was acknowledged.
     if (meant && by_id && u.transmissions == 1) {
       const auto took = now - u.sent_at;
@@ -71,7 +72,9 @@ Clock::time_point Reliability::next() const {
 Reliability::Due Reliability::due(Clock::time_point now) {
   Due due;
   // A peer that was heard since is there: this one message found no way, and whoever sent it has a limit of its own.
-  std::erase_if(unacknowledged_, [&](const Unacknowledged& u) { return u.next <= now && u.transmissions == most_transmissions && heard_at_ > u.next - u.interval; });
+  std::erase_if(unacknowledged_, [&](const Unacknowledged& u) {
+    return u.next <= now && u.transmissions == most_transmissions && heard_at_ > u.next - u.interval;
+  });
   for (auto& u : unacknowledged_) {
     if (u.next > now) continue;
     if (u.transmissions == most_transmissions) {

@@ -1,6 +1,7 @@
-// CoAP's reliability over a network that loses and repeats messages (RFC 7252 §4.2): confirmable messages are sent again
-// until they are acknowledged, and what comes twice is answered twice but handled once. A state machine without clock or
-// randomness of its own; the times are those Device OS uses (PROTOCOL §3.7), or shorter where the peer was quick before.
+// CoAP's reliability over a network that loses and repeats messages (RFC 7252 §4.2): confirmable messages are sent
+// again until they are acknowledged, and what comes twice is answered twice but handled once. A state machine without
+// clock or randomness of its own; the times are those Device OS uses (PROTOCOL §3.7), or shorter where the peer was
+// quick before.
 #pragma once
 
 #include "base/clock.hpp"
@@ -13,18 +14,19 @@ namespace drydock::coap {
 
 class Reliability {
 public:
-  static constexpr std::chrono::seconds acknowledgement_time{4};   ///< doubled at each try, after up to half as much again by chance
+  static constexpr std::chrono::seconds acknowledgement_time{
+      4};  ///< doubled at each try, after up to half as much again by chance
   static constexpr std::chrono::seconds least_acknowledgement_time{1};
   static constexpr int most_transmissions = 4;
-  static constexpr std::chrono::seconds remembered{45};            ///< for so long an id means the same message
+  static constexpr std::chrono::seconds remembered{45};  ///< for so long an id means the same message
   static constexpr std::size_t most_remembered = 64;
 
   /// Whether the first wait follows the time in which acknowledgements came so far, between the least and the usual.
   explicit Reliability(bool measures = false) : measures_(measures) {}
 
   struct Incoming {
-    bool handle = false;   ///< it is new
-    Bytes answer_again;    ///< what was said to it the first time, if anything
+    bool handle = false;  ///< it is new
+    Bytes answer_again;   ///< what was said to it the first time, if anything
   };
   Incoming received(const Message& message, Clock::time_point now);
 
@@ -40,7 +42,7 @@ public:
 
   struct Due {
     std::vector<Bytes> send_again;
-    bool given_up = false;   ///< the peer acknowledged none of the transmissions of some message, nor was it heard since
+    bool given_up = false;  ///< the peer acknowledged none of the transmissions of some message, nor was it heard since
   };
   Due due(Clock::time_point now);
 
@@ -71,7 +73,7 @@ private:
   std::vector<Seen> seen_;
   bool measures_;
   Clock::time_point heard_at_{};
-  Clock::duration round_trip_{};   ///< smoothed; 0: not known
+  Clock::duration round_trip_{};  ///< smoothed; 0: not known
 };
 
 }  // namespace drydock::coap

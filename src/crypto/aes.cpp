@@ -60,7 +60,8 @@ namespace {
 // Set up for each record: its 1 kB or so would otherwise be kept twice for every idle session.
 struct CcmCipher {
   explicit CcmCipher(const AesKey& key) {
-    if (wc_AesInit(&aes, nullptr, INVALID_DEVID) != 0 || wc_AesCcmSetKey(&aes, key.data(), static_cast<word32>(key.size())) != 0)
+    if (wc_AesInit(&aes, nullptr, INVALID_DEVID) != 0 ||
+        wc_AesCcmSetKey(&aes, key.data(), static_cast<word32>(key.size())) != 0)
       throw std::runtime_error("AES key set-up failed");
   }
   ~CcmCipher() { wc_AesFree(&aes); }
@@ -74,8 +75,9 @@ struct CcmCipher {
 Bytes aes_ccm_8_seal(const AesKey& key, ByteView nonce, ByteView additional, ByteView plaintext) {
   CcmCipher cipher(key);
   Bytes out(plaintext.size() + ccm_tag_size);
-  const int status = wc_AesCcmEncrypt(&cipher.aes, out.data(), plaintext.data(), static_cast<word32>(plaintext.size()), nonce.data(), static_cast<word32>(nonce.size()),
-                                      out.data() + plaintext.size(), ccm_tag_size, additional.data(), static_cast<word32>(additional.size()));
+  const int status = wc_AesCcmEncrypt(&cipher.aes, out.data(), plaintext.data(), static_cast<word32>(plaintext.size()),
+      nonce.data(), static_cast<word32>(nonce.size()), out.data() + plaintext.size(), ccm_tag_size, additional.data(),
+      static_cast<word32>(additional.size()));
   if (status != 0) throw std::logic_error("AES-CCM takes nonces of 12 bytes and records of up to 65535");
   return out;
 }
@@ -85,8 +87,9 @@ std::optional<Bytes> aes_ccm_8_open(const AesKey& key, ByteView nonce, ByteView 
   const auto size = sealed.size() - ccm_tag_size;
   CcmCipher cipher(key);
   Bytes out(size);
-  const int status = wc_AesCcmDecrypt(&cipher.aes, out.data(), sealed.data(), static_cast<word32>(size), nonce.data(), static_cast<word32>(nonce.size()),
-                                      sealed.data() + size, ccm_tag_size, additional.data(), static_cast<word32>(additional.size()));
+  const int status = wc_AesCcmDecrypt(&cipher.aes, out.data(), sealed.data(), static_cast<word32>(size), nonce.data(),
+      static_cast<word32>(nonce.size()), sealed.data() + size, ccm_tag_size, additional.data(),
+      static_cast<word32>(additional.size()));
   if (status != 0) return std::nullopt;
   return out;
 }

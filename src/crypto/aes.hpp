@@ -1,5 +1,5 @@
-// AES-128: CBC over whole blocks for lightssl (padding and the chaining of messages belong to whoever frames them), CCM with
-// a short tag for DTLS.
+// AES-128: CBC over whole blocks for lightssl (padding and the chaining of messages belong to whoever frames them), CCM
+// with a short tag for DTLS.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -45,6 +45,7 @@ inline constexpr std::size_t ccm_tag_size = 8;
 /// AES-128-CCM with a tag of 8 bytes (RFC 6655): ciphertext ‖ tag. A nonce must never come twice under one key.
 Bytes aes_ccm_8_seal(const AesKey& key, ByteView nonce, ByteView additional, ByteView plaintext);
 /// Nothing when it is not authentic.
-std::optional<Bytes> aes_ccm_8_open(const AesKey& key, ByteView nonce, ByteView additional, ByteView ciphertext_and_tag);
+std::optional<Bytes> aes_ccm_8_open(
+    const AesKey& key, ByteView nonce, ByteView additional, ByteView ciphertext_and_tag);
 
 }  // namespace drydock::crypto

@@ -9,8 +9,8 @@
 
 namespace drydock::crypto {
 
-inline constexpr std::size_t ec_spki_size = 91;    ///< SubjectPublicKeyInfo of P-256 with an uncompressed point
-inline constexpr std::size_t ec_point_size = 65;   ///< 04 ‖ x ‖ y
+inline constexpr std::size_t ec_spki_size = 91;   ///< SubjectPublicKeyInfo of P-256 with an uncompressed point
+inline constexpr std::size_t ec_point_size = 65;  ///< 04 ‖ x ‖ y
 inline constexpr std::size_t ec_scalar_size = 32;
 
 /// The point that a SubjectPublicKeyInfo of P-256 holds, not looked at any further: enough to tell two keys apart.
@@ -18,8 +18,9 @@ std::optional<ByteView> ec_point_in(ByteView spki);
 
 class EcPublicKey {
 public:
-  /// SubjectPublicKeyInfo, DER, in the one form there is for a named curve and an uncompressed point; trailing bytes are
-  /// allowed (devices pad with 0xff). ErrorKind::malformed for anything else, and for a point that is not on the curve.
+  /// SubjectPublicKeyInfo, DER, in the one form there is for a named curve and an uncompressed point; trailing bytes
+  /// are allowed (devices pad with 0xff). ErrorKind::malformed for anything else, and for a point that is not on the
+  /// curve.
   static Result<EcPublicKey> from_spki(ByteView der);
   /// 65 bytes.
   static Result<EcPublicKey> from_point(ByteView point);
@@ -45,15 +46,15 @@ public:
   static EcPrivateKey generate();
   /// SEC1 or PKCS#8, DER or PEM, without a pass phrase. ErrorKind::malformed when it is no P-256 key.
   static Result<EcPrivateKey> parse(ByteView der_or_pem);
-  /// From 32 bytes of randomness, big-endian; ErrorKind::malformed for 0 and for what is not below the curve's order, which
-  /// happens once in 2^32 draws.
+  /// From 32 bytes of randomness, big-endian; ErrorKind::malformed for 0 and for what is not below the curve's order,
+  /// which happens once in 2^32 draws.
   static Result<EcPrivateKey> from_scalar(ByteView scalar);
 
   EcPrivateKey(EcPrivateKey&&) noexcept;
   EcPrivateKey& operator=(EcPrivateKey&&) noexcept;
   ~EcPrivateKey();
 
-  std::string to_pem() const;          ///< SEC1, as `openssl ecparam -genkey` writes it
+  std::string to_pem() const;  ///< SEC1, as `openssl ecparam -genkey` writes it
   Bytes public_point() const;
   Bytes public_key_spki() const;
   std::string public_key_pem() const;
@@ -69,8 +70,8 @@ private:
   std::unique_ptr<Impl> impl_;
 };
 
-/// wolfCrypt keeps tables of points it met, some 12 MB in the end; they make operations three times as fast. Gives them back
-/// when many of handshakes is over.
+/// wolfCrypt keeps tables of points it met, some 12 MB in the end; they make operations three times as fast. Gives them
+/// back when many of handshakes is over.
 void release_ec_tables();
 
 }  // namespace drydock::crypto

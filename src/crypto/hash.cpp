@@ -31,7 +31,11 @@ Digest hmac_of(int hash, ByteView key, ByteView message) {
 
 }  // namespace
 
-Sha1 hmac_sha1(ByteView key, ByteView message) { return hmac_of<Sha1>(WC_SHA, key, message); }
-Sha256 hmac_sha256(ByteView key, ByteView message) { return hmac_of<Sha256>(WC_SHA256, key, message); }
+Sha1 hmac_sha1(ByteView key, ByteView message) {
+  return hmac_of<Sha1>(WC_SHA, key, message);
+}
+Sha256 hmac_sha256(ByteView key, ByteView message) {
+  return hmac_of<Sha256>(WC_SHA256, key, message);
+}
 
 }  // namespace drydock::crypto

@@ -4,5 +4,7 @@
 #include <wolfssl/ssl.h>
 
 namespace drydock::crypto {
-const char* library_version() { return wolfSSL_lib_version(); }
+const char* library_version() {
+  return wolfSSL_lib_version();
+}
 }  // namespace drydock::crypto

@@ -32,9 +32,11 @@ namespace detail {
 
 // A captureless lambda starts the operation: g++ 12 destroys captures twice in an expression that awaits.
 template <class T>
-asio::awaitable<void> cross(asio::any_io_executor pool, asio::any_io_executor home, std::shared_ptr<std::function<void()>> work) {
+asio::awaitable<void> cross(
+    asio::any_io_executor pool, asio::any_io_executor home, std::shared_ptr<std::function<void()>> work) {
   return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
-      [](auto handler, asio::any_io_executor to, asio::any_io_executor back, std::shared_ptr<std::function<void()>> job) {
+      [](auto handler, asio::any_io_executor to, asio::any_io_executor back,
+          std::shared_ptr<std::function<void()>> job) {
         asio::post(to, [handler = std::move(handler), back = std::move(back), job = std::move(job)]() mutable {
           (*job)();
           asio::post(back, std::move(handler));

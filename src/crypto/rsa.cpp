@@ -34,7 +34,8 @@ Bytes spki_of(RsaKey& key) {
 
 std::string pem_of(const Bytes& der, int type) {
   Bytes pem(der.size() * 2 + 256);
-  const int size = wc_DerToPem(der.data(), static_cast<word32>(der.size()), pem.data(), static_cast<word32>(pem.size()), type);
+  const int size =
+      wc_DerToPem(der.data(), static_cast<word32>(der.size()), pem.data(), static_cast<word32>(pem.size()), type);
   if (size <= 0) throw std::runtime_error("RSA key could not be written as PEM");
   return std::string(pem.begin(), pem.begin() + size);
 }
@@ -59,12 +60,15 @@ Result<RsaPublicKey> RsaPublicKey::from_spki(ByteView der) {
   auto modulus_size = static_cast<word32>(modulus.size());
   auto exponent_size = static_cast<word32>(exponent.size());
   constexpr std::array<std::uint8_t, 3> f4{1, 0, 1};
-  if (wc_RsaFlattenPublicKey(&key.impl_->rsa, exponent.data(), &exponent_size, modulus.data(), &modulus_size) != 0 || exponent != f4 || modulus_size == 0)
+  if (wc_RsaFlattenPublicKey(&key.impl_->rsa, exponent.data(), &exponent_size, modulus.data(), &modulus_size) != 0 ||
+      exponent != f4 || modulus_size == 0)
     return failure(ErrorKind::malformed, "not an RSA public key with the exponent 65537");
   return key;
 }
 
-std::size_t RsaPublicKey::size() const { return impl_->size(); }
+std::size_t RsaPublicKey::size() const {
+  return impl_->size();
+}
 
 Bytes RsaPublicKey::modulus() const {
   Bytes modulus(size());
@@ -91,8 +95,8 @@ Result<Bytes> RsaPublicKey::encrypt(ByteView plaintext, Random& padding) const {
   append(block, plaintext);
 
   Bytes out(size);
-  const int written = wc_RsaPublicEncrypt_ex(block.data(), static_cast<word32>(size), out.data(), static_cast<word32>(size),
-                                             &impl_->rsa, nullptr, WC_RSA_NO_PAD, WC_HASH_TYPE_NONE, 0, nullptr, 0);
+  const int written = wc_RsaPublicEncrypt_ex(block.data(), static_cast<word32>(size), out.data(),
+      static_cast<word32>(size), &impl_->rsa, nullptr, WC_RSA_NO_PAD, WC_HASH_TYPE_NONE, 0, nullptr, 0);
   if (written != static_cast<int>(size)) return failure(ErrorKind::internal, "RSA encryption failed");
   return out;
 }
@@ -123,7 +127,8 @@ RsaPrivateKey RsaPrivateKey::generate(int bits) {
 Result<RsaPrivateKey> RsaPrivateKey::parse(ByteView der_or_pem) {
   Bytes der(der_or_pem.begin(), der_or_pem.end());
   if (text_of(der).starts_with("-----")) {
-    const int size = wc_KeyPemToDer(der_or_pem.data(), static_cast<int>(der_or_pem.size()), der.data(), static_cast<int>(der.size()), nullptr);
+    const int size = wc_KeyPemToDer(
+        der_or_pem.data(), static_cast<int>(der_or_pem.size()), der.data(), static_cast<int>(der.size()), nullptr);
     if (size <= 0) return failure(ErrorKind::malformed, "not an RSA private key in PEM form");
     der.resize(static_cast<std::size_t>(size));
   }
@@ -134,7 +139,9 @@ Result<RsaPrivateKey> RsaPrivateKey::parse(ByteView der_or_pem) {
   return key;
 }
 
-std::size_t RsaPrivateKey::size() const { return impl_->size(); }
+std::size_t RsaPrivateKey::size() const {
+  return impl_->size();
+}
 
 std::string RsaPrivateKey::to_pem() const {
   Bytes der(size() * 8 + 256);
@@ -144,16 +151,20 @@ std::string RsaPrivateKey::to_pem() const {
   return pem_of(der, PRIVATEKEY_TYPE);
 }
 
-Bytes RsaPrivateKey::public_key_spki() const { return spki_of(impl_->rsa); }
+Bytes RsaPrivateKey::public_key_spki() const {
+  return spki_of(impl_->rsa);
+}
 
-std::string RsaPrivateKey::public_key_pem() const { return pem_of(public_key_spki(), PUBLICKEY_TYPE); }
+std::string RsaPrivateKey::public_key_pem() const {
+  return pem_of(public_key_spki(), PUBLICKEY_TYPE);
+}
 
 Result<Bytes> RsaPrivateKey::decrypt(ByteView ciphertext) const {
   if (ciphertext.size() != size()) return failure(ErrorKind::malformed, "RSA ciphertext of the wrong length");
   Bytes out(size());
   const std::lock_guard lock(impl_->mutex);
   const int written = wc_RsaPrivateDecrypt(ciphertext.data(), static_cast<word32>(ciphertext.size()), out.data(),
-                                           static_cast<word32>(out.size()), &impl_->rsa);
+      static_cast<word32>(out.size()), &impl_->rsa);
   if (written < 0) return failure(ErrorKind::malformed, "RSA decryption found no PKCS#1 padding");
   out.resize(static_cast<std::size_t>(written));
   return out;
@@ -163,7 +174,7 @@ Result<Bytes> RsaPrivateKey::sign_bare(ByteView digest) const {
   Bytes out(size());
   const std::lock_guard lock(impl_->mutex);
   const int written = wc_RsaSSL_Sign(digest.data(), static_cast<word32>(digest.size()), out.data(),
-                                     static_cast<word32>(out.size()), &impl_->rsa, &impl_->rng);
+      static_cast<word32>(out.size()), &impl_->rsa, &impl_->rng);
   if (written != static_cast<int>(out.size())) return failure(ErrorKind::internal, "RSA signature failed");
   return out;
 }

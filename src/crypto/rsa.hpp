@@ -13,8 +13,8 @@ namespace drydock::crypto {
 
 class RsaPublicKey {
 public:
-  /// X.509 SubjectPublicKeyInfo, DER, of a key with the exponent 65537. Fails with ErrorKind::malformed; trailing bytes are
-  /// allowed (devices pad with 0xff).
+  /// X.509 SubjectPublicKeyInfo, DER, of a key with the exponent 65537. Fails with ErrorKind::malformed; trailing bytes
+  /// are allowed (devices pad with 0xff).
   static Result<RsaPublicKey> from_spki(ByteView der);
 
   RsaPublicKey(RsaPublicKey&&) noexcept;
@@ -24,7 +24,8 @@ public:
   std::size_t size() const;  ///< of the modulus, in bytes
   Bytes modulus() const;     ///< big-endian, without leading zeros
 
-  /// RSAES-PKCS1-v1_5: the result has size() bytes. Fails with ErrorKind::too_large when `plaintext` leaves no layer for padding.
+  /// RSAES-PKCS1-v1_5: the result has size() bytes. Fails with ErrorKind::too_large when `plaintext` leaves no layer
+  /// for padding.
   Result<Bytes> encrypt(ByteView plaintext, Random& padding) const;
 
 private:
@@ -45,11 +46,12 @@ public:
   ~RsaPrivateKey();
 
   std::size_t size() const;
-  std::string to_pem() const;      ///< PKCS#1, as `openssl genrsa` wrote it
-  Bytes public_key_spki() const;   ///< 294 bytes for 2048 bits
+  std::string to_pem() const;     ///< PKCS#1, as `openssl genrsa` wrote it
+  Bytes public_key_spki() const;  ///< 294 bytes for 2048 bits
   std::string public_key_pem() const;
 
-  /// The plaintext of RSAES-PKCS1-v1_5; ErrorKind::malformed when the padding is not there. A private operation: 2 ms and more.
+  /// The plaintext of RSAES-PKCS1-v1_5; ErrorKind::malformed when the padding is not there. A private operation: 2 ms
+  /// and more.
   Result<Bytes> decrypt(ByteView ciphertext) const;
 
   /// The private operation on EMSA-PKCS1-v1_5's layout *without* a DigestInfo: what devices verify (PROTOCOL §2.1).

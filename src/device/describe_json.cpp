@@ -10,9 +10,9 @@
 namespace drydock::device {
 namespace {
 
-using nlohmann::json;
 using firmware::InstalledModule;
 using firmware::StoreLocation;
+using nlohmann::json;
 
 const json* member(const json& object, const char* key) {
   const auto found = object.find(key);
@@ -39,11 +39,12 @@ std::optional<Number> number(const json& object, const char* key) {
 
 std::string text(const json& object, const char* key) {
   const auto* value = member(object, key);
-  return value != nullptr && value->is_string() ? value->get_ref<const std::string&>().substr(0, limits::text) : std::string();
+  return value != nullptr && value->is_string() ? value->get_ref<const std::string&>().substr(0, limits::text)
+                                                : std::string();
 }
 
 StoreLocation store_of(const std::string& letter) {
-  if (letter == "m" || letter.empty()) return StoreLocation::main;   // the letter is left out by some
+  if (letter == "m" || letter.empty()) return StoreLocation::main;  // the letter is left out by some
   if (letter == "f") return StoreLocation::factory;
   if (letter == "b") return StoreLocation::backup;
   if (letter == "t") return StoreLocation::scratchpad;
@@ -72,7 +73,9 @@ std::vector<firmware::Dependency> dependencies_of(const json& module) {
   return list;
 }
 
-bool is_sha256(const std::string& hex) { return hex.size() == 64 && from_hex(hex).has_value(); }
+bool is_sha256(const std::string& hex) {
+  return hex.size() == 64 && from_hex(hex).has_value();
+}
 
 std::optional<InstalledModule> module_of(const json& entry) {
   if (!entry.is_object()) return std::nullopt;
@@ -87,7 +90,8 @@ std::optional<InstalledModule> module_of(const json& entry) {
   module.passed = number<std::uint32_t>(entry, "vv").value_or(0);
   auto hash = text(entry, "u");
   if (is_sha256(hash)) {
-    std::transform(hash.begin(), hash.end(), hash.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(
+        hash.begin(), hash.end(), hash.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     module.sha256 = std::move(hash);
   }
   module.dependencies = dependencies_of(entry);
@@ -118,7 +122,8 @@ ApplicationDescribe application_of(const json& root) {
   if (const auto* variables = member(root, "v"); variables != nullptr && variables->is_object())
     for (const auto& [name, type] : variables->items())
       if (type.is_number_integer() && application.variables.size() < limits::names_per_describe)
-        application.variables.push_back({name.substr(0, limits::name), static_cast<int>(std::clamp<std::int64_t>(type.get<std::int64_t>(), 0, 255))});
+        application.variables.push_back({name.substr(0, limits::name),
+            static_cast<int>(std::clamp<std::int64_t>(type.get<std::int64_t>(), 0, 255))});
   return application;
 }
 

@@ -104,7 +104,8 @@ bool read_module(pb_istream_t& in, InstalledModule& m) {
       case 9:
         return take_message(type, s, [&](pb_istream_t& content) {
           firmware::Dependency d;
-          if (read_dependency(content, d) && d.exists() && m.dependencies.size() < limits::dependencies_per_module) m.dependencies.push_back(d);
+          if (read_dependency(content, d) && d.exists() && m.dependencies.size() < limits::dependencies_per_module)
+            m.dependencies.push_back(d);
         });
       default: return false;
     }
@@ -121,7 +122,8 @@ Result<SystemDescribe> parse_describe_protobuf(ByteView payload) {
       case 1:
         return take_message(type, s, [&](pb_istream_t& content) {
           InstalledModule module;
-          if (read_module(content, module) && module.key.function != firmware::Function::none && system.modules.size() < limits::modules_per_describe)
+          if (read_module(content, module) && module.key.function != firmware::Function::none &&
+              system.modules.size() < limits::modules_per_describe)
             system.modules.push_back(std::move(module));
         });
       case 2: return take_text(type, s, system.imei);

@@ -4,7 +4,9 @@
 
 namespace drydock::device {
 
-bool is_hello(const coap::Message& message) { return message.code == coap::Code::post && message.path() == "h"; }
+bool is_hello(const coap::Message& message) {
+  return message.code == coap::Code::post && message.path() == "h";
+}
 
 Result<Hello> parse_hello(ByteView payload) {
   Hello hello;
@@ -44,6 +46,8 @@ Result<Hello> parse_hello(ByteView payload) {
   return hello;
 }
 
-coap::Message server_hello() { return coap::request(coap::Type::non_confirmable, coap::Code::post, "h"); }
+coap::Message server_hello() {
+  return coap::request(coap::Type::non_confirmable, coap::Code::post, "h");
+}
 
 }  // namespace drydock::device

@@ -7,11 +7,11 @@
 namespace drydock::device {
 
 namespace hello_flag {
-inline constexpr std::uint16_t ota_succeeded = 0x01;       ///< only the Core ever sets it
+inline constexpr std::uint16_t ota_succeeded = 0x01;  ///< only the Core ever sets it
 inline constexpr std::uint16_t diagnostics = 0x02;
 inline constexpr std::uint16_t immediate_updates = 0x04;
 inline constexpr std::uint16_t goodbye = 0x10;
-inline constexpr std::uint16_t posts_describe = 0x20;      ///< sends its Describe unasked
+inline constexpr std::uint16_t posts_describe = 0x20;  ///< sends its Describe unasked
 inline constexpr std::uint16_t compressed_ota = 0x40;
 inline constexpr std::uint16_t ota_v3 = 0x80;
 }  // namespace hello_flag

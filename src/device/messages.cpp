@@ -66,7 +66,9 @@ Message event_message(std::string_view name, std::string_view data) {
   return message;
 }
 
-std::string subscription_filter(const Message& message) { return path_behind_letter(message).substr(0, limits::text); }
+std::string subscription_filter(const Message& message) {
+  return path_behind_letter(message).substr(0, limits::text);
+}
 
 std::string goodbye_words(ByteView payload) {
   std::size_t at = 0;
@@ -79,8 +81,8 @@ std::string goodbye_words(ByteView payload) {
     }
     return std::nullopt;
   };
-  constexpr std::array reasons{"said nothing", "had an error", "was told to disconnect", "lost its network", "went into listening mode",
-                               "resets", "goes to sleep", "gave no reason", "was moved to another server"};
+  constexpr std::array reasons{"said nothing", "had an error", "was told to disconnect", "lost its network",
+      "went into listening mode", "resets", "goes to sleep", "gave no reason", "was moved to another server"};
   const auto flags = next().value_or(0);
   std::string words = "the device ";
   const auto reason = (flags & 1) ? next().value_or(7) : 7;

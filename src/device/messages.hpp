@@ -16,7 +16,7 @@ enum class RequestType {
   event,
   subscription,
   goodbye,
-  update,    ///< GET c, PUT u, POST u, POST A: for the transfer
+  update,  ///< GET c, PUT u, POST u, POST A: for the transfer
   unknown,
 };
 RequestType request_type(const coap::Message& request);

@@ -50,7 +50,9 @@ asio::awaitable<Result<Message>> DeviceProtocol::next(Clock::time_point deadline
 asio::awaitable<Result<Message>> DeviceProtocol::first(Clock::time_point deadline) {
   for (;;) {
     auto message = co_await next(deadline);
-    if (message || (message.error().kind != ErrorKind::session_restarted && message.error().kind != ErrorKind::interrupted)) co_return message;
+    if (message ||
+        (message.error().kind != ErrorKind::session_restarted && message.error().kind != ErrorKind::interrupted))
+      co_return message;
     interrupted_ |= message.error().kind == ErrorKind::interrupted;
   }
 }
@@ -139,12 +141,14 @@ asio::awaitable<Result<void>> DeviceProtocol::describe() {
     auto body = co_await fetch_describe(describe_flag::system);
     // Up to 1.5 some devices know the request only without a part.
     if (!body && body.error().kind == ErrorKind::refused) body = co_await fetch_describe(std::nullopt);
-    if (!body && body.error().kind == ErrorKind::refused) co_return failure(ErrorKind::unusable_describe, body.error().message);
+    if (!body && body.error().kind == ErrorKind::refused)
+      co_return failure(ErrorKind::unusable_describe, body.error().message);
     if (!body) co_return tl::unexpected(body.error());
     auto described = parse_describe(*body);
     if (!described) co_return failure(ErrorKind::unusable_describe, described.error().message);
     apply_describe(std::move(*described));
-    if (!reported_.system) co_return failure(ErrorKind::unusable_describe, "the device's Describe says nothing about its system");
+    if (!reported_.system)
+      co_return failure(ErrorKind::unusable_describe, "the device's Describe says nothing about its system");
   }
   co_return co_await collect_status_events();
 }
@@ -178,7 +182,8 @@ asio::awaitable<Result<void>> DeviceProtocol::collect_status_events() {
 asio::awaitable<Result<void>> DeviceProtocol::describe_application() {
   if (reported_.application || posts_describe_) co_return Result<void>{};
   const auto body = co_await fetch_describe(describe_flag::application);
-  const bool is_optional = body || body.error().kind == ErrorKind::refused || body.error().kind == ErrorKind::unusable_describe || body.error().kind == ErrorKind::timed_out;
+  const bool is_optional = body || body.error().kind == ErrorKind::refused ||
+      body.error().kind == ErrorKind::unusable_describe || body.error().kind == ErrorKind::timed_out;
   if (!is_optional) co_return tl::unexpected(body.error());
   if (body)
     if (auto described = parse_describe(*body)) apply_describe(std::move(*described));
@@ -196,13 +201,18 @@ asio::awaitable<Result<Bytes>> DeviceProtocol::fetch_describe(std::optional<std:
     request.token = next_token();
     if (const auto sent = co_await channel_.send(request); !sent) co_return tl::unexpected(sent.error());
     const auto response = co_await response_to(request, deadline);
-    if (!response && response.error().kind == ErrorKind::timed_out) co_return failure(ErrorKind::timed_out, "the device did not answer the request for its Describe");
+    if (!response && response.error().kind == ErrorKind::timed_out)
+      co_return failure(ErrorKind::timed_out, "the device did not answer the request for its Describe");
     if (!response) co_return tl::unexpected(response.error());
-    if (!coap::is_success(response->code)) co_return failure(ErrorKind::refused, "the device refuses to describe itself (" + coap::to_string(response->code) + ")");
+    if (!coap::is_success(response->code))
+      co_return failure(
+          ErrorKind::refused, "the device refuses to describe itself (" + coap::to_string(response->code) + ")");
     const auto block = coap::find_block(*response, coap::option::block2);
     if (!block) co_return response->payload;
     const bool expected = block->number == (next ? next->number : 0) && (!block->more || !response->payload.empty());
-    if (!expected) co_return failure(ErrorKind::unusable_describe, "the device answers with another block of its Describe than was asked for");
+    if (!expected)
+      co_return failure(
+          ErrorKind::unusable_describe, "the device answers with another block of its Describe than was asked for");
     auto whole = body.add(*block, response->payload);
     if (!whole) co_return failure(ErrorKind::unusable_describe, whole.error().message);
     if (*whole) co_return std::move(**whole);
@@ -274,7 +284,8 @@ asio::awaitable<Result<Message>> DeviceProtocol::receive_update_message(Clock::t
     auto message = co_await receive(deadline);
     if (!message) co_return message;
     const bool request = coap::is_request(message->code);
-    const bool answers_something = message->code != Code::empty || message->type == Type::acknowledgement || message->type == Type::reset;
+    const bool answers_something =
+        message->code != Code::empty || message->type == Type::acknowledgement || message->type == Type::reset;
     if (!request && answers_something) {
       if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
       co_return message;
@@ -298,7 +309,8 @@ asio::awaitable<Result<void>> DeviceProtocol::acknowledge(const Message& message
 Clock::duration DeviceProtocol::idle_timeout() const {
   if (channel_.reliable()) return limits::idle_timeout_tcp;
   const auto* platform = firmware::find_platform(reported_.hello.platform);
-  return platform != nullptr && !platform->cellular ? Clock::duration(limits::idle_timeout_wifi) : Clock::duration(limits::idle_timeout_cellular);
+  return platform != nullptr && !platform->cellular ? Clock::duration(limits::idle_timeout_wifi)
+                                                    : Clock::duration(limits::idle_timeout_cellular);
 }
 
 }  // namespace drydock::device

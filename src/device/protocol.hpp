@@ -21,8 +21,8 @@ struct ProtocolCallbacks {
 
 /// Why answer_until() came back.
 enum class WakeReason {
-  state_changed,       ///< the device said something that planning should know: see reported()
-  interrupted,     ///< somebody here called the channel's interrupt()
+  state_changed,  ///< the device said something that planning should know: see reported()
+  interrupted,    ///< somebody here called the channel's interrupt()
   deadline,
 };
 
@@ -32,13 +32,13 @@ public:
   DeviceProtocol(transport::Channel& channel, crypto::Random& random);
   void set_callbacks(ProtocolCallbacks callbacks) { callbacks_ = std::move(callbacks); }
 
-  /// Waits for Hello and answers it: over TCP with ours, which must be the first message a device gets; over UDP with an
-  /// acknowledgement, before which it takes no request.
+  /// Waits for Hello and answers it: over TCP with ours, which must be the first message a device gets; over UDP with
+  /// an acknowledgement, before which it takes no request.
   asio::awaitable<Result<Hello>> hello(Clock::time_point deadline);
 
   /// The same in a session that was left and is now gone on with: the device says Hello only if something changed, else
-  /// what it said before counts. Over UDP, ErrorKind::session_restarted from any other function here means that it said Hello anew:
-  /// reported() has begun afresh with it.
+  /// what it said before counts. Over UDP, ErrorKind::session_restarted from any other function here means that it said
+  /// Hello anew: reported() has begun afresh with it.
   asio::awaitable<Result<Hello>> resume(Bytes hello_payload, Clock::time_point deadline);
 
   /// Of the last Hello, to resume with.
@@ -54,15 +54,16 @@ public:
   /// The application part, from devices that do not post it themselves. Not having it is no failure.
   asio::awaitable<Result<void>> describe_application();
 
-  /// Answers the device until something happens or `until`. ErrorKind::closed, ErrorKind::timed_out (it fell silent) end the session.
+  /// Answers the device until something happens or `until`. ErrorKind::closed, ErrorKind::timed_out (it fell silent)
+  /// end the session.
   asio::awaitable<Result<WakeReason>> answer_until(Clock::time_point until);
 
-  /// Tells the device, whose application disabled updates, to take the next one all the same (1.2 and later). It answers with
-  /// an event: see reported().updates_forced.
+  /// Tells the device, whose application disabled updates, to take the next one all the same (1.2 and later). It
+  /// answers with an event: see reported().updates_forced.
   asio::awaitable<Result<void>> force_updates();
 
-  /// Waits for the device to go away, as it does when it resets. True when it did before `until`; over UDP it comes back in
-  /// the same session, as ErrorKind::session_restarted.
+  /// Waits for the device to go away, as it does when it resets. True when it did before `until`; over UDP it comes
+  /// back in the same session, as ErrorKind::session_restarted.
   asio::awaitable<Result<bool>> wait_for_reset(Clock::time_point until);
 
   const ReportedState& reported() const { return reported_; }
@@ -97,13 +98,13 @@ private:
   ProtocolCallbacks callbacks_;
   ReportedState reported_;
   Bytes hello_payload_;
-  std::optional<coap::Message> pending_message_;   ///< received, and to be answered when it is known whose it is
+  std::optional<coap::Message> pending_message_;  ///< received, and to be answered when it is known whose it is
   coap::BlockAssembler posted_describe_;
   std::uint16_t message_id_;
   std::uint8_t token_ = 0;
-  bool posts_describe_ = false;             ///< unasked and whole, behind its Hello
+  bool posts_describe_ = false;  ///< unasked and whole, behind its Hello
   bool state_changed_ = false;
-  bool interrupted_ = false;   ///< interrupted while waiting for something in particular
+  bool interrupted_ = false;  ///< interrupted while waiting for something in particular
   Clock::time_point rate_window_start_{};
   std::size_t rate_window_count_ = 0;
 };

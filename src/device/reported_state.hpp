@@ -11,14 +11,14 @@ namespace drydock::device {
 
 struct ReportedState {
   Hello hello;
-  std::optional<SystemDescribe> system;            ///< the last complete one
+  std::optional<SystemDescribe> system;  ///< the last complete one
   std::optional<ApplicationDescribe> application;
-  bool resumed = false;                            ///< in a session gone on with, without a Hello: what it said before still counts
+  bool resumed = false;  ///< in a session gone on with, without a Hello: what it said before still counts
   bool safe_mode = false;
-  std::optional<bool> updates_enabled;             ///< nothing: the device is too old to say, and always takes them
+  std::optional<bool> updates_enabled;  ///< nothing: the device is too old to say, and always takes them
   bool updates_forced = false;
-  std::uint32_t max_binary = 0;                    ///< from Hello (3.0+) or an event (before); 0 when not said
-  std::uint16_t chunk_size = 0;                    ///< likewise
+  std::uint32_t max_binary = 0;  ///< from Hello (3.0+) or an event (before); 0 when not said
+  std::uint16_t chunk_size = 0;  ///< likewise
   std::string last_reset;
   std::vector<std::string> subscriptions;
 
@@ -30,7 +30,8 @@ struct ReportedState {
   /// Devices from 5.5 on want to be told what kind of module comes.
   bool accepts_module_function() const { return hello.system_version >= 5500; }
 
-  /// Devices before 0.8 reset after UpdateDone without a word (PROTOCOL §5.3): their system module has a version below 300.
+  /// Devices before 0.8 reset after UpdateDone without a word (PROTOCOL §5.3): their system module has a version below
+  /// 300.
   bool resets_without_reply() const;
 
   /// Devices before 2.0 send some messages synchronously: over UDP they hear nothing else until those are acknowledged.

@@ -59,7 +59,8 @@ asio::awaitable<Result<void>> DeviceProtocol::answer(const Message& message) {
     case RequestType::subscription: {
       auto filter = subscription_filter(message);
       auto& known = reported_.subscriptions;
-      if (known.size() < subscriptions_kept && std::find(known.begin(), known.end(), filter) == known.end()) known.push_back(std::move(filter));
+      if (known.size() < subscriptions_kept && std::find(known.begin(), known.end(), filter) == known.end())
+        known.push_back(std::move(filter));
       co_return co_await acknowledge(message);
     }
     case RequestType::goodbye: {
@@ -90,14 +91,19 @@ asio::awaitable<Result<void>> DeviceProtocol::take_describe_post(const Message& 
   if (block) {
     auto whole = posted_describe_.add(*block, message.payload);
     body = whole ? std::move(*whole) : std::nullopt;
-    reply = coap::piggybacked(message, !whole ? Code::request_entity_incomplete : block->more ? Code::continue_ : Code::changed);
+    reply = coap::piggybacked(message,
+        !whole            ? Code::request_entity_incomplete
+            : block->more ? Code::continue_
+                          : Code::changed);
     coap::add_block(reply, coap::option::block1, *block);
   }
   if (body) {
     // One that cannot be read is no reason to part: describe() asks for what it needs.
     auto described = parse_describe(*body);
-    if (described) apply_describe(std::move(*described));
-    else log::debug("a posted Describe was not understood: {}", described.error().message);
+    if (described)
+      apply_describe(std::move(*described));
+    else
+      log::debug("a posted Describe was not understood: {}", described.error().message);
   }
   if (message.type != Type::confirmable) co_return Result<void>{};
   co_return co_await channel_.send(reply);

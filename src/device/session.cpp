@@ -19,15 +19,19 @@ constexpr auto rejection_timeout = 5s;
 // Its fourth and last try comes after 28 s and a little more.
 constexpr auto udp_hello_timeout = 60s;
 
-Error disconnected(bool with_new_firmware) { return {ErrorKind::closed, with_new_firmware ? "the device resets into its new firmware" : "the device disconnected"}; }
+Error disconnected(bool with_new_firmware) {
+  return {ErrorKind::closed, with_new_firmware ? "the device resets into its new firmware" : "the device disconnected"};
+}
 
-asio::awaitable<Result<transfer::Delivery>> send_module(DeviceProtocol& device, UpdateController& controller, const Decision::Send& what, bool offer_fast) {
+asio::awaitable<Result<transfer::Delivery>> send_module(
+    DeviceProtocol& device, UpdateController& controller, const Decision::Send& what, bool offer_fast) {
   const transfer::Progress progress = [&controller](std::size_t bytes) { controller.progress(bytes); };
   const auto& reported = device.reported();
   if (reported.hello.has_flag(hello_flag::ota_v3)) {
     transfer::OtaV3Options options;
     options.chunk_size = reported.ota_v3_chunk_size();
-    if (reported.accepts_module_function()) options.module_function = static_cast<std::uint8_t>(what.step.module.key.function);
+    if (reported.accepts_module_function())
+      options.module_function = static_cast<std::uint8_t>(what.step.module.key.function);
     co_return co_await transfer::send_ota_v3(device, *what.image, options, progress);
   }
   transfer::ChunkedOptions options;
@@ -37,8 +41,8 @@ asio::awaitable<Result<transfer::Delivery>> send_module(DeviceProtocol& device, 
   co_return co_await transfer::send_chunked(device, *what.image, options, progress);
 }
 
-// The life of a device at its controller. It ends with the connection, or over UDP with a new Hello: by a reset, as a rule, for
-// that is how a device puts a module into force.
+// The life of a device at its controller. It ends with the connection, or over UDP with a new Hello: by a reset, as a
+// rule, for that is how a device puts a module into force.
 asio::awaitable<Error> run_updates(DeviceProtocol& device, UpdateController& controller, bool offer_fast) {
   for (;;) {
     while (controller.awaits_approval(device.reported())) {
@@ -86,10 +90,12 @@ struct HandshakeResult {
   lightssl::Credentials credentials;
 };
 
-// The two private-key operations of a handshake. What a device waits in priority does not count against its time, and no
-// many of unknown devices keeps a known device waiting.
-asio::awaitable<Result<HandshakeResult>> handshake_within_limit(transport::ByteStream& stream, const lightssl::EncryptedHandshake& encrypted, SessionHost& host) {
-  const auto priority = host.is_known_address(stream.peer()) ? AsyncSemaphore::Priority::high : AsyncSemaphore::Priority::low;
+// The two private-key operations of a handshake. What a device waits in priority does not count against its time, and
+// no many of unknown devices keeps a known device waiting.
+asio::awaitable<Result<HandshakeResult>> handshake_within_limit(
+    transport::ByteStream& stream, const lightssl::EncryptedHandshake& encrypted, SessionHost& host) {
+  const auto priority =
+      host.is_known_address(stream.peer()) ? AsyncSemaphore::Priority::high : AsyncSemaphore::Priority::low;
   const auto permit = co_await host.handshakes().acquire(priority);
   const auto identity = co_await lightssl::decrypt_handshake(encrypted, host.server_key(), host.workers());
   if (!identity) co_return tl::unexpected(identity.error());
@@ -97,15 +103,17 @@ asio::awaitable<Result<HandshakeResult>> handshake_within_limit(transport::ByteS
   if (!key_to_trust) co_return tl::unexpected(key_to_trust.error());
   const auto device_key = crypto::RsaPublicKey::from_spki(*key_to_trust);
   if (!device_key) co_return tl::unexpected(device_key.error());
-  const auto credentials = co_await lightssl::answer_handshake(stream, *device_key, host.server_key(), host.random(), host.workers(), Clock::now() + limits::handshake_timeout);
+  const auto credentials = co_await lightssl::answer_handshake(
+      stream, *device_key, host.server_key(), host.random(), host.workers(), Clock::now() + limits::handshake_timeout);
   if (!credentials) co_return tl::unexpected(credentials.error());
   HandshakeResult opened{*identity, *credentials};
-  opened.identity.public_key = *key_to_trust;   // what the device has to prove by its Hello
+  opened.identity.public_key = *key_to_trust;  // what the device has to prove by its Hello
   co_return opened;
 }
 
 asio::awaitable<Result<void>> establish_session(transport::ByteStream& stream, SessionHost& host) {
-  const auto encrypted = co_await lightssl::receive_handshake(stream, host.random(), Clock::now() + limits::handshake_timeout);
+  const auto encrypted =
+      co_await lightssl::receive_handshake(stream, host.random(), Clock::now() + limits::handshake_timeout);
   if (!encrypted) co_return tl::unexpected(encrypted.error());
   const auto opened = co_await handshake_within_limit(stream, *encrypted, host);
   if (!opened) co_return tl::unexpected(opened.error());
@@ -124,9 +132,13 @@ asio::awaitable<Result<Hello>> await_hello(DeviceProtocol& device, const transpo
 
 // Whose session it is, by Hello or by what is on file; the handshake has proved the key.
 Result<transport::DeviceIdentity> identity_in(const transport::ResumableChannel& channel, const Hello& hello) {
-  const auto id = hello.device_id ? hello.device_id : channel.binding() ? std::optional(channel.binding()->device) : std::nullopt;
+  const auto id = hello.device_id ? hello.device_id
+      : channel.binding()         ? std::optional(channel.binding()->device)
+                                  : std::nullopt;
   if (!id) return failure(ErrorKind::malformed, "a device says Hello over UDP without its id");
-  if (channel.binding() && channel.binding()->device != *id) return failure(ErrorKind::conflict, "device " + id->text() + " speaks in the session of device " + channel.binding()->device.text());
+  if (channel.binding() && channel.binding()->device != *id)
+    return failure(ErrorKind::conflict,
+        "device " + id->text() + " speaks in the session of device " + channel.binding()->device.text());
   return transport::DeviceIdentity{*id, channel.public_key()};
 }
 
@@ -136,11 +148,13 @@ asio::awaitable<Result<void>> establish_session(transport::ResumableChannel& cha
   for (;;) {
     const auto identity = identity_in(channel, device.reported().hello);
     if (!identity) co_return tl::unexpected(identity.error());
-    if (const auto admitted = host.admit(*identity, channel.peer()); !admitted) co_return tl::unexpected(admitted.error());
+    if (const auto admitted = host.admit(*identity, channel.peer()); !admitted)
+      co_return tl::unexpected(admitted.error());
     device.set_callbacks(host.callbacks(identity->id));
     const auto controller = co_await host.register_connection(*identity, device.reported().hello, channel);
     if (!controller) co_return tl::unexpected(controller.error());
-    transport::ResumableChannel::SessionBinding binding{identity->id, device.hello_payload(), (*controller)->persists_session()};
+    transport::ResumableChannel::SessionBinding binding{
+        identity->id, device.hello_payload(), (*controller)->persists_session()};
     if (const auto bound = co_await channel.bind(std::move(binding)); !bound) co_return tl::unexpected(bound.error());
     const auto why = co_await run_updates(device, **controller, host.offer_fast_ota());
     (*controller)->session_ended(why);
@@ -151,7 +165,8 @@ asio::awaitable<Result<void>> establish_session(transport::ResumableChannel& cha
 
 }  // namespace
 
-asio::awaitable<Result<void>> run_session(transport::Channel& channel, const transport::DeviceIdentity& identity, SessionHost& host) {
+asio::awaitable<Result<void>> run_session(
+    transport::Channel& channel, const transport::DeviceIdentity& identity, SessionHost& host) {
   DeviceProtocol device(channel, host.random());
   device.set_callbacks(host.callbacks(identity.id));
   const auto hello = co_await device.hello(Clock::now() + limits::handshake_timeout);
@@ -174,7 +189,7 @@ asio::awaitable<void> serve(transport::ResumableChannel& channel, SessionHost& h
   const auto established = co_await establish_session(channel, host);
   if (established) co_return;
   const auto kind = established.error().kind;
-  if (!channel.binding()) channel.forget();   // nobody stands behind it
+  if (!channel.binding()) channel.forget();  // nobody stands behind it
   if (kind == ErrorKind::closed || kind == ErrorKind::timed_out || kind == ErrorKind::storage) co_return;
   host.connection_rejected(established.error(), channel.peer());
   // Silently: told so, the device would be back with a new handshake at once.

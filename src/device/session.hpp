@@ -7,8 +7,8 @@
 
 namespace drydock::device {
 
-/// Serves one TCP device until the connection ends. `stream` and `host` must outlive it. Nothing a device sends makes it
-/// throw; what happened is told to the host.
+/// Serves one TCP device until the connection ends. `stream` and `host` must outlive it. Nothing a device sends makes
+/// it throw; what happened is told to the host.
 asio::awaitable<void> serve(transport::ByteStream& stream, SessionHost& host);
 
 /// Serves one UDP device, from its first message in this session, or the first after a pause, until it leaves or resets
@@ -17,6 +17,7 @@ asio::awaitable<void> serve(transport::ResumableChannel& channel, SessionHost& h
 
 /// Over TCP, from Hello on, over a channel whose transport has established who is there. An error means that the device
 /// never came to its controller.
-asio::awaitable<Result<void>> run_session(transport::Channel& channel, const transport::DeviceIdentity& identity, SessionHost& host);
+asio::awaitable<Result<void>> run_session(
+    transport::Channel& channel, const transport::DeviceIdentity& identity, SessionHost& host);
 
 }  // namespace drydock::device

@@ -34,8 +34,8 @@ public:
   /// Whether nothing is to be decided before a person has approved the device: then its Describe is not even asked for.
   virtual bool awaits_approval(const ReportedState& reported) = 0;
 
-  /// Reconciles what the device reports with what was tried, plans, and chooses. ErrorKind::storage when it could not be
-  /// written down: then nothing may be sent. ErrorKind::closed when the server is closing.
+  /// Reconciles what the device reports with what was tried, plans, and chooses. ErrorKind::storage when it could not
+  /// be written down: then nothing may be sent. ErrorKind::closed when the server is closing.
   virtual asio::awaitable<Result<Decision>> decide(const ReportedState& reported) = 0;
 
   /// The device's Describe cannot be read: nothing can be decided until it says something else.
@@ -67,17 +67,18 @@ public:
   virtual bool offer_fast_ota() const = 0;
 
   /// The public key to hold the handshake with, as SubjectPublicKeyInfo, or why the device may not come in. Nothing is
-  /// remembered yet: over TCP a identity proves nothing. Whether it is the device's key is for register_connection() to say.
+  /// remembered yet: over TCP a identity proves nothing. Whether it is the device's key is for register_connection() to
+  /// say.
   virtual Result<Bytes> admit(const transport::DeviceIdentity& identity, const std::string& peer) = 0;
 
   /// Somebody who got no further than the handshake.
   virtual void connection_rejected(const Error& why, const std::string& peer) = 0;
 
-  /// After Hello has proved the key of the identity, which is compared with the one on file here, at the moment of registration.
-  /// `channel` must outlive the controller; interrupt() and close() may be called on it. ErrorKind::closed when the device may not come in and
-  /// that has been told already.
-  virtual asio::awaitable<Result<std::unique_ptr<UpdateController>>> register_connection(const transport::DeviceIdentity& identity, const Hello& hello,
-                                                                transport::Channel& channel) = 0;
+  /// After Hello has proved the key of the identity, which is compared with the one on file here, at the moment of
+  /// registration. `channel` must outlive the controller; interrupt() and close() may be called on it.
+  /// ErrorKind::closed when the device may not come in and that has been told already.
+  virtual asio::awaitable<Result<std::unique_ptr<UpdateController>>> register_connection(
+      const transport::DeviceIdentity& identity, const Hello& hello, transport::Channel& channel) = 0;
 
   virtual ProtocolCallbacks callbacks(const transport::DeviceId& id) = 0;
 };

@@ -17,7 +17,9 @@ namespace {
 class Descriptor {
 public:
   explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { if (fd_ >= 0) ::close(fd_); }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
@@ -48,7 +50,7 @@ bool write_all(int fd, ByteView content) {
 Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit, Links links) {
   const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | (links == Links::refuse ? O_NOFOLLOW : 0)));
   if (!in.open()) return system_failure(file, "cannot be opened");
-  struct stat status{};
+  struct stat status {};
   if (::fstat(in.get(), &status) != 0) return system_failure(file, "cannot be read");
   if (S_ISDIR(status.st_mode)) return failure(ErrorKind::malformed, file.string() + " is a folder, not a file");
   Bytes content;
@@ -90,7 +92,8 @@ Result<void> ModuleFiles::save(const std::string& sha256, ByteView content) cons
 }
 
 Result<void> ModuleFiles::remove(const std::string& sha256) const {
-  if (::unlink(path_of(sha256).c_str()) != 0 && errno != ENOENT) return system_failure(path_of(sha256), "cannot be removed");
+  if (::unlink(path_of(sha256).c_str()) != 0 && errno != ENOENT)
+    return system_failure(path_of(sha256), "cannot be removed");
   return {};
 }
 
@@ -101,7 +104,8 @@ void ModuleFiles::sweep() const {
     std::error_code gone;
     const auto touched = entry->last_write_time(gone);
     const bool temporary = entry->path().filename().string().starts_with('.');
-    if (temporary && !gone && std::filesystem::file_time_type::clock::now() - touched > long_ago) std::filesystem::remove(entry->path(), gone);
+    if (temporary && !gone && std::filesystem::file_time_type::clock::now() - touched > long_ago)
+      std::filesystem::remove(entry->path(), gone);
   }
 }
 
@@ -115,7 +119,8 @@ Result<std::shared_ptr<const Bytes>> ModuleFiles::load(const std::string& sha256
   auto content = read_file(path_of(sha256), limits::module_file, Links::refuse);
   if (!content) return tl::unexpected(content.error());
   if (to_hex(crypto::sha256(*content)) != sha256)
-    return failure(ErrorKind::storage, fmt::format("{} was damaged on disk: remove the module and add it again", path_of(sha256).string()));
+    return failure(ErrorKind::storage,
+        fmt::format("{} was damaged on disk: remove the module and add it again", path_of(sha256).string()));
   auto shared = std::make_shared<const Bytes>(std::move(*content));
   const std::lock_guard lock(mutex_);
   std::erase_if(in_use_, [](const auto& entry) { return entry.second.expired(); });

@@ -12,7 +12,8 @@
 
 namespace drydock::firmware {
 
-/// Whether a symbolic link in the place of a file is followed. Not where root reads what another user may have put there.
+/// Whether a symbolic link in the place of a file is followed. Not where root reads what another user may have put
+/// there.
 enum class Links { follow, refuse };
 
 /// A whole file; ErrorKind::not_found, ErrorKind::too_large beyond `limit` bytes, ErrorKind::storage.
@@ -20,11 +21,12 @@ Result<Bytes> read_file(const std::filesystem::path& file, std::size_t limit, Li
 
 enum class Readers { owner, everybody };
 
-/// Written to a temporary name, synced, renamed: the name never stands for half a file, nor for one that others may not yet read.
-/// Where the file system keeps no permissions, `readers` has no effect. ErrorKind::storage.
+/// Written to a temporary name, synced, renamed: the name never stands for half a file, nor for one that others may not
+/// yet read. Where the file system keeps no permissions, `readers` has no effect. ErrorKind::storage.
 Result<void> write_file(const std::filesystem::path& file, ByteView content, Readers readers = Readers::owner);
 
-/// Onto the disk with it; what was renamed in a folder lasts only then. Where it cannot be done nothing more can be done about it.
+/// Onto the disk with it; what was renamed in a folder lasts only then. Where it cannot be done nothing more can be
+/// done about it.
 void sync(const std::filesystem::path& file_or_folder);
 
 /// All of it to an open file, through interruptions. False where it cannot be, with errno.

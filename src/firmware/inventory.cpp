@@ -10,8 +10,9 @@ std::string validity::failed_words(std::uint32_t checked, std::uint32_t passed) 
     std::uint32_t bit;
     const char* word;
   };
-  constexpr std::array names{Name{integrity, "integrity"}, Name{dependencies, "dependencies"}, Name{range, "address range"},
-                             Name{platform, "platform"},   Name{product, "product"},           Name{dependencies_full, "dependencies of others"}};
+  constexpr std::array names{Name{integrity, "integrity"}, Name{dependencies, "dependencies"},
+      Name{range, "address range"}, Name{platform, "platform"}, Name{product, "product"},
+      Name{dependencies_full, "dependencies of others"}};
   std::string words;
   for (const auto& name : names) {
     if ((checked & name.bit) == 0 || (passed & name.bit) != 0) continue;

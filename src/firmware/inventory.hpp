@@ -24,10 +24,10 @@ struct InstalledModule {
   ModuleKey key;
   std::uint16_t version = 0;
   StoreLocation store = StoreLocation::main;
-  std::uint32_t max_size = 0;     ///< of the slot; 0 when not said
-  std::uint32_t checked = 0;      ///< validity bits
+  std::uint32_t max_size = 0;  ///< of the slot; 0 when not said
+  std::uint32_t checked = 0;   ///< validity bits
   std::uint32_t passed = 0;
-  std::string sha256;             ///< lower-case hex of a user part's suffix; empty when not said
+  std::string sha256;  ///< lower-case hex of a user part's suffix; empty when not said
   std::vector<Dependency> dependencies;
 
   bool operator==(const InstalledModule&) const = default;
@@ -37,8 +37,8 @@ struct InstalledModule {
 
 struct Inventory {
   std::uint16_t platform = 0;
-  std::vector<InstalledModule> modules;   ///< in the device's order, everything it said
-  std::uint32_t max_binary = 0;           ///< largest file it takes; 0 when not said
+  std::vector<InstalledModule> modules;  ///< in the device's order, everything it said
+  std::uint32_t max_binary = 0;          ///< largest file it takes; 0 when not said
   bool accepts_compressed = false;
 
   /// The main-store module of this slot. Of duplicates the one whose slot size is right for the platform wins, else the

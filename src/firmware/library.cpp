@@ -58,18 +58,24 @@ void Library::add(LibraryModule module) {
   modules_.insert_or_assign(std::move(sha), std::move(module));
 }
 
-bool Library::remove(const std::string& sha256) { return modules_.erase(sha256) != 0; }
+bool Library::remove(const std::string& sha256) {
+  return modules_.erase(sha256) != 0;
+}
 
 const LibraryModule* Library::find(const std::string& sha256) const {
   const auto found = modules_.find(sha256);
   return found == modules_.end() ? nullptr : &found->second;
 }
 
-std::vector<const LibraryModule*> Library::candidates(std::uint16_t platform, ModuleKey key, std::uint16_t version) const {
+std::vector<const LibraryModule*> Library::candidates(
+    std::uint16_t platform, ModuleKey key, std::uint16_t version) const {
   std::vector<const LibraryModule*> list;
   for (const auto& [sha, module] : modules_)
-    if (module.platform == platform && module.version_of(key).value_or(0) >= version && module.version_of(key)) list.push_back(&module);
-  const auto rank = [&](const LibraryModule* m) { return std::tuple(*m->version_of(key), m->second_module.has_value(), m->size, std::string_view(m->sha256)); };
+    if (module.platform == platform && module.version_of(key).value_or(0) >= version && module.version_of(key))
+      list.push_back(&module);
+  const auto rank = [&](const LibraryModule* m) {
+    return std::tuple(*m->version_of(key), m->second_module.has_value(), m->size, std::string_view(m->sha256));
+  };
   std::sort(list.begin(), list.end(), [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
   return list;
 }

@@ -11,22 +11,22 @@ namespace drydock::firmware {
 struct ModuleInfo {
   ModuleKey key;
   std::uint16_t version = 0;
-  std::vector<Dependency> dependencies;   ///< in the file's order
-  std::string suffix_sha256;              ///< lower-case hex, once installed
+  std::vector<Dependency> dependencies;  ///< in the file's order
+  std::string suffix_sha256;             ///< lower-case hex, once installed
   bool operator==(const ModuleInfo&) const = default;
 };
 
 /// One module file into the library: the facts that planning and sending need.
 struct LibraryModule {
-  std::string sha256;             ///< of the file's bytes as sent, lower-case hex; also its name in the state folder
-  std::string file_name;          ///< as the person knew it
-  std::uint32_t size = 0;         ///< bytes as sent
+  std::string sha256;      ///< of the file's bytes as sent, lower-case hex; also its name in the state folder
+  std::string file_name;   ///< as the person knew it
+  std::uint32_t size = 0;  ///< bytes as sent
   std::uint16_t platform = 0;
   ModuleKey key;
   std::uint16_t version = 0;
   std::uint8_t flags = 0;
   std::vector<Dependency> dependencies;  ///< in the file's order
-  std::string suffix_sha256;      ///< lower-case hex, once installed: a user part is recognised in a Describe by it
+  std::string suffix_sha256;  ///< lower-case hex, once installed: a user part is recognised in a Describe by it
   std::optional<std::uint32_t> product_id;
   std::optional<std::uint16_t> product_version;
   std::optional<ModuleInfo> second_module;  ///< the second module of a combined file
@@ -36,7 +36,7 @@ struct LibraryModule {
   std::vector<ModuleInfo> members() const;
   /// The version it brings to this slot, if it brings any.
   std::optional<std::uint16_t> version_of(ModuleKey key) const;
-  std::string title() const;      ///< "system part 1 version 3", "… with user part version 6"
+  std::string title() const;  ///< "system part 1 version 3", "… with user part version 6"
 };
 
 /// `file_sha256`: of the bytes as sent.
@@ -49,8 +49,8 @@ public:
   bool remove(const std::string& sha256);
 
   const LibraryModule* find(const std::string& sha256) const;
-  /// Files for one slot of one platform at `version` or above: lowest version first, then those that bring nothing else,
-  /// then the smallest.
+  /// Files for one slot of one platform at `version` or above: lowest version first, then those that bring nothing
+  /// else, then the smallest.
   std::vector<const LibraryModule*> candidates(std::uint16_t platform, ModuleKey key, std::uint16_t version) const;
   /// By platform, function, index, version.
   std::vector<const LibraryModule*> all() const;

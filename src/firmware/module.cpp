@@ -42,7 +42,9 @@ Prefix read_prefix(ByteView file, std::size_t at) {
   return p;
 }
 
-bool known_function(Function f) { return f > Function::none && f <= Function::asset; }
+bool known_function(Function f) {
+  return f > Function::none && f <= Function::asset;
+}
 
 // Which bytes are the prefix is a guess that grows less sure from line to line.
 enum class Likeness { size_matches_file, fits_and_is_known, known_but_cut };
@@ -60,7 +62,9 @@ bool resembles(const Prefix& p, std::size_t file_size, Likeness likeness) {
 }
 
 std::optional<Prefix> find_prefix(ByteView file, Likeness likeness, bool scan) {
-  const auto matches = [&](std::size_t at) { return at + prefix_size <= file.size() && resembles(read_prefix(file, at), file.size(), likeness); };
+  const auto matches = [&](std::size_t at) {
+    return at + prefix_size <= file.size() && resembles(read_prefix(file, at), file.size(), likeness);
+  };
   for (const auto at : usual_offsets)
     if (matches(at)) return read_prefix(file, at);
   for (std::size_t at = 0; scan && at < std::min(scan_limit, file.size()); at += 4)
@@ -95,7 +99,8 @@ Suffix read_suffix(ByteView module_without_crc) {
     s.product_version = get_le16(module_without_crc, end - 38);
     s.product_id = get_le16(module_without_crc, end - 40);
   }
-  if (s.size > product_suffix_size && s.size <= end) s.extensions = read_extensions(module_without_crc, end - s.size, end - plain_suffix_size);
+  if (s.size > product_suffix_size && s.size <= end)
+    s.extensions = read_extensions(module_without_crc, end - s.size, end - plain_suffix_size);
   return s;
 }
 
@@ -111,13 +116,16 @@ std::vector<Dependency> Module::dependencies() const {
 
 Result<Module> parse_module(ByteView file) {
   if (file.empty()) return failure(ErrorKind::malformed, "the file is empty");
-  if (file.size() < smallest_file) return failure(ErrorKind::malformed, fmt::format("the file has only {} bytes; a module has at least {}", file.size(), smallest_file));
+  if (file.size() < smallest_file)
+    return failure(ErrorKind::malformed,
+        fmt::format("the file has only {} bytes; a module has at least {}", file.size(), smallest_file));
 
   auto prefix = find_prefix(file, Likeness::size_matches_file, true);
   if (!prefix) prefix = find_prefix(file, Likeness::fits_and_is_known, true);
   if (!prefix) {
     if (const auto cut = find_prefix(file, Likeness::known_but_cut, false))
-      return failure(ErrorKind::malformed, fmt::format("the file is cut: its header announces {} bytes, it has {}", cut->module_size(), file.size()));
+      return failure(ErrorKind::malformed,
+          fmt::format("the file is cut: its header announces {} bytes, it has {}", cut->module_size(), file.size()));
     return failure(ErrorKind::malformed, "not a Particle firmware module: no module header found");
   }
 
@@ -142,8 +150,9 @@ Result<void> check_slot(const Prefix& p) {
   const auto slot = find_slot(p.platform, p.key.function, p.key.index);
   if (!slot) return {};
   if (p.start_address < slot->begin || p.end_address > slot->end)
-    return failure(ErrorKind::refused, fmt::format("it would be installed at {:#x}–{:#x}, outside the {}'s {:#x}–{:#x} on this platform", p.start_address,
-                                              p.end_address, p.key.name(), slot->begin, slot->end));
+    return failure(ErrorKind::refused,
+        fmt::format("it would be installed at {:#x}–{:#x}, outside the {}'s {:#x}–{:#x} on this platform",
+            p.start_address, p.end_address, p.key.name(), slot->begin, slot->end));
   return {};
 }
 
@@ -152,10 +161,14 @@ Result<void> check_slot(const Prefix& p) {
 Result<void> check(const Module& module) {
   const auto& p = module.prefix;
   if (!module.crc_ok())
-    return failure(ErrorKind::malformed, fmt::format("the file is damaged: its CRC is {:08x}, it should be {:08x}", module.stored_crc, module.actual_crc));
-  if (!known_function(p.key.function)) return failure(ErrorKind::refused, fmt::format("unknown module function {}", static_cast<int>(p.key.function)));
+    return failure(ErrorKind::malformed,
+        fmt::format(
+            "the file is damaged: its CRC is {:08x}, it should be {:08x}", module.stored_crc, module.actual_crc));
+  if (!known_function(p.key.function))
+    return failure(ErrorKind::refused, fmt::format("unknown module function {}", static_cast<int>(p.key.function)));
   if (p.key.function == Function::monolithic)
-    return failure(ErrorKind::refused, "it is a monolithic image, which is never sent to a modular device: flash it by USB");
+    return failure(
+        ErrorKind::refused, "it is a monolithic image, which is never sent to a modular device: flash it by USB");
   if (!find_platform(p.platform)) return failure(ErrorKind::refused, fmt::format("unknown platform {}", p.platform));
   if (p.offset != 0 && (p.flags & (flag::compressed | flag::drop_module_info)) != 0)
     return failure(ErrorKind::refused, "it is marked as compressed behind a vector table, which devices refuse");

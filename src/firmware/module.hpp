@@ -45,9 +45,9 @@ struct Extension {
 };
 
 struct Prefix {
-  std::uint32_t offset = 0;         ///< in the file: 0, or behind a vector table
+  std::uint32_t offset = 0;  ///< in the file: 0, or behind a vector table
   std::uint32_t start_address = 0;
-  std::uint32_t end_address = 0;    ///< exclusive; the CRC is stored at it
+  std::uint32_t end_address = 0;  ///< exclusive; the CRC is stored at it
   std::uint8_t reserved = 0;
   std::uint8_t flags = 0;
   std::uint16_t version = 0;
@@ -60,9 +60,9 @@ struct Prefix {
 };
 
 struct Suffix {
-  std::uint16_t size = 0;           ///< 36 and up; 0xffff in some old bootloaders
+  std::uint16_t size = 0;  ///< 36 and up; 0xffff in some old bootloaders
   std::uint16_t reserved = 0;
-  Bytes sha256;                     ///< 32 bytes: the "application hash" of a Describe; not always right
+  Bytes sha256;  ///< 32 bytes: the "application hash" of a Describe; not always right
   std::optional<std::uint32_t> product_id;
   std::optional<std::uint16_t> product_version;
   std::vector<Extension> extensions;
@@ -74,8 +74,8 @@ struct Module {
   std::uint32_t stored_crc = 0;
   std::uint32_t actual_crc = 0;
   bool crc_ok() const { return stored_crc == actual_crc; }
-  bool sha256_ok = false;           ///< of the suffix; informative only (PROTOCOL §6.3)
-  std::size_t padding = 0;          ///< bytes of the file behind the module's end
+  bool sha256_ok = false;   ///< of the suffix; informative only (PROTOCOL §6.3)
+  std::size_t padding = 0;  ///< bytes of the file behind the module's end
 
   ModuleKey key() const { return prefix.key; }
   std::uint16_t version() const { return prefix.version; }

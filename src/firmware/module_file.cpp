@@ -16,28 +16,35 @@ constexpr std::size_t plain_suffix_size = 36;
 /// ErrorKind::malformed when it does not end, or is not as long as its header says.
 Result<Bytes> unpack(ByteView module_without_crc, const Module& module) {
   const auto tail = std::max<std::size_t>(module.suffix.size, plain_suffix_size);
-  if (module_without_crc.size() < prefix_size + compression_header_size + tail) return failure(ErrorKind::malformed, "it is too short for a compressed module");
+  if (module_without_crc.size() < prefix_size + compression_header_size + tail)
+    return failure(ErrorKind::malformed, "it is too short for a compressed module");
   const auto packed = module_without_crc.subspan(prefix_size, module_without_crc.size() - prefix_size - tail);
   const std::size_t header_size = get_le16(packed, 0);
   const auto method = packed[2];
   const int window_bits = packed[3] == 0 ? MAX_WBITS : packed[3];
   const std::size_t original_size = get_le32(packed, 4);
-  if (method != method_raw_deflate || window_bits < 8 || window_bits > MAX_WBITS || header_size < compression_header_size || header_size > packed.size())
-    return failure(ErrorKind::malformed, fmt::format("it is compressed in a way devices do not know (method {})", method));
-  if (original_size == 0 || original_size > limits::module_file) return failure(ErrorKind::malformed, fmt::format("it claims to unpack to {} bytes", original_size));
+  if (method != method_raw_deflate || window_bits < 8 || window_bits > MAX_WBITS ||
+      header_size < compression_header_size || header_size > packed.size())
+    return failure(
+        ErrorKind::malformed, fmt::format("it is compressed in a way devices do not know (method {})", method));
+  if (original_size == 0 || original_size > limits::module_file)
+    return failure(ErrorKind::malformed, fmt::format("it claims to unpack to {} bytes", original_size));
 
   Bytes original(original_size);
   const auto deflated = packed.subspan(header_size);
   z_stream stream{};
   // zlib cannot unpack with a window of 2^8 what was packed so; a larger one does no harm.
-  if (inflateInit2(&stream, -std::max(window_bits, 9)) != Z_OK) return failure(ErrorKind::internal, "zlib could not be set up");
+  if (inflateInit2(&stream, -std::max(window_bits, 9)) != Z_OK)
+    return failure(ErrorKind::internal, "zlib could not be set up");
   stream.next_in = const_cast<Bytef*>(deflated.data());
   stream.avail_in = static_cast<uInt>(deflated.size());
   stream.next_out = original.data();
   stream.avail_out = static_cast<uInt>(original.size());
   const int ended = inflate(&stream, Z_FINISH);
   inflateEnd(&stream);
-  if (ended != Z_STREAM_END || stream.avail_out != 0) return failure(ErrorKind::malformed, fmt::format("what is compressed in it is damaged, or not the {} bytes it claims", original_size));
+  if (ended != Z_STREAM_END || stream.avail_out != 0)
+    return failure(ErrorKind::malformed,
+        fmt::format("what is compressed in it is damaged, or not the {} bytes it claims", original_size));
   return original;
 }
 
@@ -47,7 +54,8 @@ Result<Member> read_member(ByteView file) {
   Member member{std::move(*module), std::nullopt};
   const auto& p = member.module.prefix;
   // Assets are packed without their prefix and suffix: nothing in them can be looked at.
-  if ((p.flags & flag::compressed) == 0 || (p.flags & flag::drop_module_info) != 0 || !member.module.crc_ok()) return member;
+  if ((p.flags & flag::compressed) == 0 || (p.flags & flag::drop_module_info) != 0 || !member.module.crc_ok())
+    return member;
   const auto original = unpack(file.first(p.module_size() - sizeof(std::uint32_t)), member.module);
   if (!original) return tl::unexpected(original.error());
   auto inner = parse_module(*original);
@@ -59,13 +67,18 @@ Result<Member> read_member(ByteView file) {
 Result<void> check_compressed(const Member& member) {
   const auto& p = member.module.prefix;
   if ((p.flags & flag::compressed) == 0) return {};
-  if (p.key.function != Function::system_part && p.key.function != Function::user_part && p.key.function != Function::asset)
-    return failure(ErrorKind::refused, fmt::format("it is compressed, and no device unpacks a {}: add it as it was before", p.key.name()));
+  if (p.key.function != Function::system_part && p.key.function != Function::user_part &&
+      p.key.function != Function::asset)
+    return failure(ErrorKind::refused,
+        fmt::format("it is compressed, and no device unpacks a {}: add it as it was before", p.key.name()));
   if (!member.original) return {};
   const auto& original = member.original->prefix;
   if (original.key != p.key || original.platform != p.platform || original.version != p.version)
-    return failure(ErrorKind::refused, fmt::format("it says {} version {}, what is compressed in it is {} version {}", p.key.name(), p.version, original.key.name(), original.version));
-  if (auto fits = check(*member.original); !fits) return failure(fits.error().kind, "what is compressed in it: " + fits.error().message);
+    return failure(ErrorKind::refused,
+        fmt::format("it says {} version {}, what is compressed in it is {} version {}", p.key.name(), p.version,
+            original.key.name(), original.version));
+  if (auto fits = check(*member.original); !fits)
+    return failure(fits.error().kind, "what is compressed in it: " + fits.error().message);
   return {};
 }
 
@@ -77,11 +90,14 @@ Result<ModuleFile> read_module_file(ByteView file) {
   bool more = true;
   while (more) {
     const bool second = !result.members.empty();
-    if (result.members.size() == most_members) return failure(ErrorKind::malformed, fmt::format("it combines more than {} modules, which no device takes", most_members));
+    if (result.members.size() == most_members)
+      return failure(
+          ErrorKind::malformed, fmt::format("it combines more than {} modules, which no device takes", most_members));
     auto member = read_member(file.subspan(result.size));
     if (!member) return failure(member.error().kind, (second ? "its second module: " : "") + member.error().message);
     more = (member->module.prefix.flags & flag::combined) != 0;
-    if (more && member->module.padding == 0) return failure(ErrorKind::malformed, "it should be two modules combined, and the second is not there");
+    if (more && member->module.padding == 0)
+      return failure(ErrorKind::malformed, "it should be two modules combined, and the second is not there");
     result.size += member->module.prefix.module_size();
     result.members.push_back(std::move(*member));
   }
@@ -92,11 +108,14 @@ Result<void> check(const ModuleFile& file) {
   for (const auto& member : file.members) {
     if (auto good = check(member.module); !good) return good;
     if (auto good = check_compressed(member); !good) return good;
-    if (member.module.prefix.platform != file.members.front().module.prefix.platform) return failure(ErrorKind::refused, "it combines modules of different platforms");
+    if (member.module.prefix.platform != file.members.front().module.prefix.platform)
+      return failure(ErrorKind::refused, "it combines modules of different platforms");
   }
   const auto* platform = find_platform(file.members.front().module.prefix.platform);
   if (platform != nullptr && platform->max_binary != 0 && file.size > platform->max_binary)
-    return failure(ErrorKind::refused, fmt::format("it has {} bytes; its platform, {}, has room for {} when it receives an update", file.size, platform->name, platform->max_binary));
+    return failure(ErrorKind::refused,
+        fmt::format("it has {} bytes; its platform, {}, has room for {} when it receives an update", file.size,
+            platform->name, platform->max_binary));
   return {};
 }
 

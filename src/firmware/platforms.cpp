@@ -70,22 +70,28 @@ struct FamilySlot {
 
 constexpr std::array<std::uint16_t, 10> nrf52840_family{12, 13, 14, 15, 22, 23, 24, 25, 26, 37};
 constexpr std::array nrf52840_slots{
-    FamilySlot{Function::bootloader, 0, {0xF4000, 0x100000}}, FamilySlot{Function::system_part, 1, {0x28000, 0xD4000}},
-    FamilySlot{Function::user_part, 1, {0xD4000, 0xF4000}},   FamilySlot{Function::user_part, 2, {0xB4000, 0xF4000}},
+    FamilySlot{Function::bootloader, 0, {0xF4000, 0x100000}},
+    FamilySlot{Function::system_part, 1, {0x28000, 0xD4000}},
+    FamilySlot{Function::user_part, 1, {0xD4000, 0xF4000}},
+    FamilySlot{Function::user_part, 2, {0xB4000, 0xF4000}},
     FamilySlot{Function::radio_stack, 0, {0x1000, 0x27000}},
 };
 
 constexpr std::array<std::uint16_t, 3> rtl872x_family{28, 32, 35};
 constexpr std::array rtl872x_slots{
-    FamilySlot{Function::bootloader, 0, {0x08004000, 0x08014000}},  FamilySlot{Function::bootloader, 1, {0x08000000, 0x08002000}},
-    FamilySlot{Function::bootloader, 2, {0x08014000, 0x0805E000}},  FamilySlot{Function::system_part, 1, {0x08060000, 0x081E0000}},
+    FamilySlot{Function::bootloader, 0, {0x08004000, 0x08014000}},
+    FamilySlot{Function::bootloader, 1, {0x08000000, 0x08002000}},
+    FamilySlot{Function::bootloader, 2, {0x08014000, 0x0805E000}},
+    FamilySlot{Function::system_part, 1, {0x08060000, 0x081E0000}},
     FamilySlot{Function::user_part, 1, {0x08480000, 0x08600000}},
 };
 
 template <class Families, class Slots>
-std::optional<Slot> find_in_family(const Families& family, const Slots& known, std::uint16_t platform, Function function, std::uint8_t index) {
+std::optional<Slot> find_in_family(
+    const Families& family, const Slots& known, std::uint16_t platform, Function function, std::uint8_t index) {
   if (std::find(family.begin(), family.end(), platform) == family.end()) return std::nullopt;
-  const auto found = std::find_if(known.begin(), known.end(), [&](const FamilySlot& s) { return s.function == function && s.index == index; });
+  const auto found = std::find_if(
+      known.begin(), known.end(), [&](const FamilySlot& s) { return s.function == function && s.index == index; });
   return found == known.end() ? std::nullopt : std::optional(found->slot);
 }
 
@@ -96,9 +102,14 @@ struct Letter {
 
 // PROTOCOL §1.2.
 constexpr std::array letters{
-    Letter{Function::resource, 'r'},    Letter{Function::bootloader, 'b'}, Letter{Function::monolithic, 'm'},
-    Letter{Function::system_part, 's'}, Letter{Function::user_part, 'u'},  Letter{Function::ncp, 'c'},
-    Letter{Function::radio_stack, 'a'}, Letter{Function::asset, 't'},
+    Letter{Function::resource, 'r'},
+    Letter{Function::bootloader, 'b'},
+    Letter{Function::monolithic, 'm'},
+    Letter{Function::system_part, 's'},
+    Letter{Function::user_part, 'u'},
+    Letter{Function::ncp, 'c'},
+    Letter{Function::radio_stack, 'a'},
+    Letter{Function::asset, 't'},
 };
 
 bool same_ignoring_case(std::string_view a, std::string_view b) {
@@ -145,9 +156,8 @@ const Platform* find_platform(std::string_view text) {
   std::uint16_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc{} && end == text.data() + text.size()) return find_platform(number);
-  const auto found = std::find_if(platforms.begin(), platforms.end(), [text](const Platform& p) {
-    return same_ignoring_case(p.name, text) || same_ignoring_case(p.key, text);
-  });
+  const auto found = std::find_if(platforms.begin(), platforms.end(),
+      [text](const Platform& p) { return same_ignoring_case(p.name, text) || same_ignoring_case(p.key, text); });
   return found == platforms.end() ? nullptr : &*found;
 }
 

@@ -33,11 +33,11 @@ enum class Transport { tcp, udp, other };
 
 struct Platform {
   std::uint16_t id;
-  std::string_view name;      ///< "Photon"
-  std::string_view key;       ///< "photon": in file names and on the command line
+  std::string_view name;  ///< "Photon"
+  std::string_view key;   ///< "photon": in file names and on the command line
   Transport transport;
-  std::uint32_t max_binary;   ///< bytes of the OTA region; 0 when unknown
-  bool cellular = false;      ///< keeps its connection with few datagrams (PROTOCOL §3.8)
+  std::uint32_t max_binary;  ///< bytes of the OTA region; 0 when unknown
+  bool cellular = false;     ///< keeps its connection with few datagrams (PROTOCOL §3.8)
 };
 
 const Platform* find_platform(std::uint16_t id);
@@ -54,8 +54,8 @@ struct Slot {
   std::uint32_t max_size() const { return end - begin; }
 };
 
-/// Nothing where the table does not know better; then the device's own check is the only one. Where a slot moved between
-/// releases it is the range that holds all of them.
+/// Nothing where the table does not know better; then the device's own check is the only one. Where a slot moved
+/// between releases it is the range that holds all of them.
 std::optional<Slot> find_slot(std::uint16_t platform, Function function, std::uint8_t index);
 
 }  // namespace drydock::firmware

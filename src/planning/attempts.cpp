@@ -10,16 +10,19 @@ using namespace std::chrono_literals;
 
 std::chrono::milliseconds retry_delay(int failed_attempts) {
   constexpr std::array<std::chrono::milliseconds, 3> pauses{1min, 5min, 30min};
-  const auto i = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(failed_attempts, 1)) - 1, 0, pauses.size() - 1);
+  const auto i =
+      std::clamp<std::size_t>(static_cast<std::size_t>(std::max(failed_attempts, 1)) - 1, 0, pauses.size() - 1);
   return pauses[i];
 }
 
 Permission check_attempt(const Step& step, const Attempts& before, std::int64_t now) {
   if (before.recent_sends >= max_sends)
-    return {Permission::Answer::give_up, 0, fmt::format("{} was sent {} times within a day, and the device always needs it again{}{}", step.module.title(), before.recent_sends,
-                                                       before.last_error.empty() ? "" : ": ", before.last_error)};
+    return {Permission::Answer::give_up, 0,
+        fmt::format("{} was sent {} times within a day, and the device always needs it again{}{}", step.module.title(),
+            before.recent_sends, before.last_error.empty() ? "" : ": ", before.last_error)};
   if (before.count == 0) return {};
-  const auto tried = fmt::format("{} was tried {} time{}: {}", step.module.title(), before.count, before.count == 1 ? "" : "s", before.last_error);
+  const auto tried = fmt::format(
+      "{} was tried {} time{}: {}", step.module.title(), before.count, before.count == 1 ? "" : "s", before.last_error);
   if (before.count >= max_attempts) return {Permission::Answer::give_up, 0, tried};
   const auto not_before = before.last_started + retry_delay(before.count).count();
   if (now >= not_before) return {};
@@ -32,13 +35,19 @@ Reconciled reconcile(const InFlight& step, const firmware::Inventory& reported) 
   const auto interrupted = fmt::format("the connection ended before {} was sent completely", title);
   if (now == nullptr && !step.completely_sent) return {false, interrupted, false};
   if (now == nullptr) return {false, fmt::format("the device reports no {}", step.key.name())};
-  const bool same_file = step.key.function != firmware::Function::user_part || now->sha256.empty() || now->sha256 == step.suffix_sha256;
+  const bool same_file =
+      step.key.function != firmware::Function::user_part || now->sha256.empty() || now->sha256 == step.suffix_sha256;
   if (now->version == step.version && same_file && !now->damaged()) return {true, ""};
   if (!step.completely_sent) return {false, interrupted, false};
   if (!step.confirmed && now->version != step.version)
-    return {false, fmt::format("the connection ended before the device confirmed {}, and it still reports version {}", title, now->version), false};
-  if (now->version == step.version && now->damaged()) return {false, fmt::format("the device took {} and reports it damaged", title)};
-  if (now->version == step.version) return {false, fmt::format("the device took {} and still runs another one of that version", title)};
+    return {false,
+        fmt::format("the connection ended before the device confirmed {}, and it still reports version {}", title,
+            now->version),
+        false};
+  if (now->version == step.version && now->damaged())
+    return {false, fmt::format("the device took {} and reports it damaged", title)};
+  if (now->version == step.version)
+    return {false, fmt::format("the device took {} and still runs another one of that version", title)};
   return {false, fmt::format("the device took {} and still reports version {}", title, now->version)};
 }
 

@@ -14,7 +14,8 @@ struct Attempts {
   int count = 0;
   std::int64_t last_started = 0;  ///< milliseconds of the service's running time
   std::string last_error;
-  int recent_sends = 0;            ///< how often this file was begun to be sent to this device within sends_window, whatever came of it
+  int recent_sends =
+      0;  ///< how often this file was begun to be sent to this device within sends_window, whatever came of it
 };
 
 inline constexpr int max_attempts = 3;
@@ -42,13 +43,13 @@ struct InFlight {
   std::string suffix_sha256;
   std::optional<std::uint16_t> from_version;
   bool completely_sent = false;
-  bool confirmed = true;   ///< the device said so; else its connection ended before it could
+  bool confirmed = true;  ///< the device said so; else its connection ended before it could
 };
 
 struct Reconciled {
   bool verified = false;
-  std::string words;  ///< why not, when not verified
-  bool counts = true; ///< as a failed attempt: not where nobody knows whether the device ever had the whole image
+  std::string words;   ///< why not, when not verified
+  bool counts = true;  ///< as a failed attempt: not where nobody knows whether the device ever had the whole image
 };
 
 /// Only a fresh Describe says what became of a step (PROTOCOL §7.6).

@@ -11,15 +11,15 @@ namespace {
 
 using firmware::Dependency;
 using firmware::Function;
+using firmware::LibraryModule;
 using firmware::ModuleInfo;
 using firmware::ModuleKey;
-using firmware::LibraryModule;
 
 // A device as it will be after the steps found so far.
 struct Slot {
   std::uint16_t version = 0;
   std::vector<Dependency> dependencies;
-  std::string sha256;   // of a user part's suffix; empty when the device does not say
+  std::string sha256;  // of a user part's suffix; empty when the device does not say
 };
 using Device = std::map<ModuleKey, Slot>;
 
@@ -46,7 +46,9 @@ bool is_plannable(Function f) {
   }
 }
 
-std::string module_title(ModuleKey key, std::uint16_t version) { return fmt::format("{} version {}", key.name(), version); }
+std::string module_title(ModuleKey key, std::uint16_t version) {
+  return fmt::format("{} version {}", key.name(), version);
+}
 
 class Planner {
 public:
@@ -86,11 +88,14 @@ private:
     for (const auto* module : inventory_.effective()) {
       if (!module->damaged() || module->version == 0 || !is_plannable(module->key.function)) continue;
       const auto entry = library_.candidates(inventory_.platform, module->key, module->version);
-      const auto same = std::find_if(entry.begin(), entry.end(), [&](const auto* s) { return s->version_of(module->key) == module->version && usable(*s); });
+      const auto same = std::find_if(entry.begin(), entry.end(),
+          [&](const auto* s) { return s->version_of(module->key) == module->version && usable(*s); });
       if (same == entry.end()) {
-        notes_.push_back(fmt::format("{} is damaged (its CRC is wrong) and the library has no copy of it", module_title(module->key, module->version)));
+        notes_.push_back(fmt::format("{} is damaged (its CRC is wrong) and the library has no copy of it",
+            module_title(module->key, module->version)));
       } else {
-        add_with_dependencies(**same, fmt::format("{} on the device is damaged", module_title(module->key, module->version)));
+        add_with_dependencies(
+            **same, fmt::format("{} on the device is damaged", module_title(module->key, module->version)));
       }
     }
   }
@@ -116,26 +121,32 @@ private:
     // User parts of one version differ by their hash; an old device that does not report one is believed.
     const auto members = module->members();
     const auto& sha256 = found->second.sha256;
-    return sha256.empty() || std::any_of(members.begin(), members.end(), [&](const ModuleInfo& m) { return m.key == target.key && m.suffix_sha256 == sha256; });
+    return sha256.empty() || std::any_of(members.begin(), members.end(), [&](const ModuleInfo& m) {
+      return m.key == target.key && m.suffix_sha256 == sha256;
+    });
   }
 
   void plan_target(const Target& target) {
     const LibraryModule* module = nullptr;
     for (const auto* c : library_.candidates(inventory_.platform, target.key, target.version))
-      if (c->version_of(target.key) == target.version && usable(*c) && (target.sha256.empty() || target.sha256 == c->sha256)) {
+      if (c->version_of(target.key) == target.version && usable(*c) &&
+          (target.sha256.empty() || target.sha256 == c->sha256)) {
         module = c;
         break;
       }
     if (satisfied(target, module)) return;
-    if (module == nullptr) return report_missing({target.key, target.version}, "asked for", why_unusable({target.key, target.version}));
+    if (module == nullptr)
+      return report_missing({target.key, target.version}, "asked for", why_unusable({target.key, target.version}));
     const auto why = fmt::format("{} was asked for", module->title());
-    if (!add_with_dependencies(*module, why) && missing_.empty()) report_missing({target.key, target.version}, "asked for", "with its dependencies");
+    if (!add_with_dependencies(*module, why) && missing_.empty())
+      report_missing({target.key, target.version}, "asked for", "with its dependencies");
   }
 
   // Tries candidates from the lowest sufficient version upwards, so that no needlessly long chain is started (R3).
   bool satisfy(const Dependency& need, const std::string& who) {
     if (const auto* held = pinned_below(need)) {
-      report_missing(need, fmt::format("needed by {}", who), fmt::format("but the device is held at version {}", held->version));
+      report_missing(
+          need, fmt::format("needed by {}", who), fmt::format("but the device is held at version {}", held->version));
       return false;
     }
     std::optional<std::vector<Missing>> why_not;
@@ -145,7 +156,8 @@ private:
       const auto order_before = order_;
       const auto steps_before = steps_.size();
       const auto missing_before = missing_.size();
-      if (add_with_dependencies(*candidate, fmt::format("{} needs {}", who, module_title(need.key, need.version)))) return true;
+      if (add_with_dependencies(*candidate, fmt::format("{} needs {}", who, module_title(need.key, need.version))))
+        return true;
       if (!why_not) why_not.emplace(missing_.begin() + static_cast<std::ptrdiff_t>(missing_before), missing_.end());
       missing_.resize(missing_before);
       steps_.resize(steps_before);
@@ -168,7 +180,8 @@ private:
     const auto members = module.members();
     for (const auto& member : members)
       for (std::size_t i = 0; i < member.dependencies.size(); ++i)
-        if (checked_on_receipt(member, i) && !provided_by_same_file(module, member, member.dependencies[i])) complete &= require(module, member.dependencies[i]);
+        if (checked_on_receipt(member, i) && !provided_by_same_file(module, member, member.dependencies[i]))
+          complete &= require(module, member.dependencies[i]);
     for (const auto& member : members) complete = complete && downgrade_dependents_first(member, module.title());
     if (complete) install(module, reason);
     for (const auto& member : members)
@@ -181,7 +194,8 @@ private:
   // A device checks the modules of a combined file against what is installed, not against each other; but a user part's
   // needs it does not check at all (PROTOCOL §6.6).
   static bool provided_by_same_file(const LibraryModule& file, const ModuleInfo& member, const Dependency& need) {
-    return member.key.function == Function::user_part && member.key != need.key && file.version_of(need.key).value_or(0) >= need.version && file.version_of(need.key);
+    return member.key.function == Function::user_part && member.key != need.key &&
+        file.version_of(need.key).value_or(0) >= need.version && file.version_of(need.key);
   }
 
   bool require(const LibraryModule& module, const Dependency& need) {
@@ -201,7 +215,8 @@ private:
         if (target != nullptr && target->version < slot.version) plan_target(*target);
         for (const auto& now : device_[key].dependencies)
           if (now.key == module.key && now.version > module.version) {
-            report_missing({key, 0}, fmt::format("{} would break", title), fmt::format("which needs {}", module_title(now.key, now.version)));
+            report_missing({key, 0}, fmt::format("{} would break", title),
+                fmt::format("which needs {}", module_title(now.key, now.version)));
             return false;
           }
       }
@@ -231,7 +246,8 @@ private:
     for (const auto* candidate : library_.candidates(inventory_.platform, need.key, need.version)) {
       if (usable(*candidate)) continue;
       if (inventory_.max_binary != 0 && candidate->size > inventory_.max_binary)
-        return fmt::format("and the file that is there has {} bytes: this device takes {} at most", candidate->size, inventory_.max_binary);
+        return fmt::format("and the file that is there has {} bytes: this device takes {} at most", candidate->size,
+            inventory_.max_binary);
       return "and the file that is there is compressed or combined, which this device does not take";
     }
     return {};
@@ -240,7 +256,8 @@ private:
     return std::find(in_progress_.begin(), in_progress_.end(), &module) != in_progress_.end();
   }
   const Target* target_for(ModuleKey key) const {
-    const auto found = std::find_if(targets_.targets.begin(), targets_.targets.end(), [key](const Target& g) { return g.key == key; });
+    const auto found =
+        std::find_if(targets_.targets.begin(), targets_.targets.end(), [key](const Target& g) { return g.key == key; });
     return found == targets_.targets.end() ? nullptr : &*found;
   }
   const Target* pinned_below(const Dependency& need) const {
@@ -283,7 +300,8 @@ Plan plan(const firmware::Inventory& installed, const firmware::Library& library
 std::string missing_words(const Plan& plan) {
   constexpr std::size_t told = 3;
   std::string words = "missing in the library: ";
-  for (std::size_t i = 0; i < plan.missing.size() && i < told; ++i) words += (i == 0 ? "" : "; ") + plan.missing[i].words;
+  for (std::size_t i = 0; i < plan.missing.size() && i < told; ++i)
+    words += (i == 0 ? "" : "; ") + plan.missing[i].words;
   const auto more = plan.missing_more + plan.missing.size() - std::min(plan.missing.size(), told);
   return more == 0 ? words : words + fmt::format(" and {} more", more);
 }

@@ -41,7 +41,8 @@ struct Plan {
   std::vector<Step> steps;       ///< to be sent in this order; empty when blocked
   std::vector<Missing> missing;  ///< why nothing can be sent; at most limits::missing_modules_per_plan
   std::size_t missing_more = 0;  ///< beyond those
-  std::vector<std::string> notes;  ///< worth saying, changes nothing: a damaged module without a replacement, say; bounded likewise
+  std::vector<std::string>
+      notes;  ///< worth saying, changes nothing: a damaged module without a replacement, say; bounded likewise
   bool current() const { return steps.empty() && missing.empty(); }
   bool blocked() const { return !missing.empty(); }
 };

@@ -15,8 +15,8 @@ Admission away(Admission::Answer answer, std::string words) {
   return admission;
 }
 
-// What makes two keys the same however they are written down: an RSA key's modulus, an EC key's point. Empty for what is
-// neither in the size that devices have.
+// What makes two keys the same however they are written down: an RSA key's modulus, an EC key's point. Empty for what
+// is neither in the size that devices have.
 Bytes essence(ByteView spki) {
   constexpr std::size_t rsa_size = 128;
   const auto rsa = crypto::RsaPublicKey::from_spki(spki);
@@ -36,18 +36,22 @@ Admission evaluate(const transport::DeviceIdentity& identity, const Fleet& fleet
   using Answer = Admission::Answer;
   const auto id = identity.id.text();
   const auto known = fleet.find(identity.id);
-  const auto& key_bytes = identity.public_key.empty() && known != fleet.end() ? known->second.row.public_key : identity.public_key;
-  if (key_bytes.empty()) return away(Answer::rejected, fmt::format("device {} sends no public key and none is on file", id));
+  const auto& key_bytes =
+      identity.public_key.empty() && known != fleet.end() ? known->second.row.public_key : identity.public_key;
+  if (key_bytes.empty())
+    return away(Answer::rejected, fmt::format("device {} sends no public key and none is on file", id));
   const auto key = essence(key_bytes);
   if (key.empty()) return away(Answer::rejected, fmt::format("device {} sends a public key that cannot be read", id));
 
   Admission admission;
   admission.answer = Answer::unknown;
   if (known != fleet.end()) {
-    if (known->second.row.approval == "refused") return away(Answer::rejected, fmt::format("device {} was refused by a person", id));
+    if (known->second.row.approval == "refused")
+      return away(Answer::rejected, fmt::format("device {} was refused by a person", id));
     admission.answer = essence(known->second.row.public_key) == key ? Answer::known : Answer::changed_key;
   } else if (policy == state::Policy::closed) {
-    return away(Answer::rejected, fmt::format("device {} is unknown, and unknown devices are rejected (devices.policy = \"closed\")", id));
+    return away(Answer::rejected,
+        fmt::format("device {} is unknown, and unknown devices are rejected (devices.policy = \"closed\")", id));
   }
   admission.key = key_bytes;
   return admission;

@@ -10,13 +10,13 @@ namespace drydock::server {
 struct Admission {
   enum class Answer {
     known,        ///< with the key on file
-    unknown,     ///< never seen, may come in
+    unknown,      ///< never seen, may come in
     changed_key,  ///< known by another key: it has to prove this one, and is rejected then
     rejected,
   };
   Answer answer = Answer::rejected;
-  Bytes key;                  ///< to hold the handshake with, but for connection_rejected: SubjectPublicKeyInfo
-  std::string words;          ///< why not, for connection_rejected
+  Bytes key;          ///< to hold the handshake with, but for connection_rejected: SubjectPublicKeyInfo
+  std::string words;  ///< why not, for connection_rejected
 };
 
 /// However they are written down. False for what is no key of a device's size.

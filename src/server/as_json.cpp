@@ -11,42 +11,56 @@ namespace {
 using nlohmann::json;
 
 // Names come from devices and files: whatever is not UTF-8 is replaced.
-std::string print(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace); }
+std::string print(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace);
+}
 
-json version_or_null(std::optional<std::uint16_t> version) { return version ? json(*version) : json(nullptr); }
+json version_or_null(std::optional<std::uint16_t> version) {
+  return version ? json(*version) : json(nullptr);
+}
 
 json dependencies_of(const std::vector<firmware::Dependency>& dependencies) {
   auto list = json::array();
-  for (const auto& d : dependencies) list.push_back({{"module", d.key.name()}, {"function", static_cast<int>(d.key.function)}, {"index", d.key.index}, {"version", d.version}});
+  for (const auto& d : dependencies)
+    list.push_back({{"module", d.key.name()}, {"function", static_cast<int>(d.key.function)}, {"index", d.key.index},
+        {"version", d.version}});
   return list;
 }
 
 json second_module(const firmware::ModuleInfo& m) {
-  return {{"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index}, {"version", m.version}, {"dependencies", dependencies_of(m.dependencies)}};
+  return {{"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index},
+      {"version", m.version}, {"dependencies", dependencies_of(m.dependencies)}};
 }
 
 json library_entry(const firmware::LibraryModule& m) {
-  return {{"sha256", m.sha256}, {"file", m.file_name}, {"size", m.size}, {"platform", m.platform}, {"platform_name", firmware::platform_name(m.platform)},
-          {"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index}, {"version", m.version},
-          {"dependencies", dependencies_of(m.dependencies)}, {"compressed", (m.flags & firmware::flag::compressed) != 0}, {"companion", m.second_module ? second_module(*m.second_module) : json(nullptr)}};
+  return {{"sha256", m.sha256}, {"file", m.file_name}, {"size", m.size}, {"platform", m.platform},
+      {"platform_name", firmware::platform_name(m.platform)}, {"module", m.key.name()},
+      {"function", static_cast<int>(m.key.function)}, {"index", m.key.index}, {"version", m.version},
+      {"dependencies", dependencies_of(m.dependencies)}, {"compressed", (m.flags & firmware::flag::compressed) != 0},
+      {"companion", m.second_module ? second_module(*m.second_module) : json(nullptr)}};
 }
 
 json device(const store::DeviceRow& row) {
-  return {{"id", row.id}, {"name", row.name}, {"approval", row.approval}, {"platform", row.platform}, {"platform_name", firmware::platform_name(row.platform)},
-          {"connected", row.connected}, {"address", row.address}, {"first_seen", row.first_seen}, {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},
-          {"updates_enabled", row.updates_enabled ? json(*row.updates_enabled) : json(nullptr)}, {"state", row.state}, {"state_words", row.state_words},
-          {"system_version", row.system_version}, {"changed_key_seen", row.changed_key_seen}, {"held", row.held}, {"forced", row.forced},
-          {"fingerprint", state::fingerprint(row.public_key)}, {"changed_key", row.changed_key.empty() ? json(nullptr) : json(state::fingerprint(row.changed_key))}};
+  return {{"id", row.id}, {"name", row.name}, {"approval", row.approval}, {"platform", row.platform},
+      {"platform_name", firmware::platform_name(row.platform)}, {"connected", row.connected}, {"address", row.address},
+      {"first_seen", row.first_seen}, {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},
+      {"updates_enabled", row.updates_enabled ? json(*row.updates_enabled) : json(nullptr)}, {"state", row.state},
+      {"state_words", row.state_words}, {"system_version", row.system_version},
+      {"changed_key_seen", row.changed_key_seen}, {"held", row.held}, {"forced", row.forced},
+      {"fingerprint", state::fingerprint(row.public_key)},
+      {"changed_key", row.changed_key.empty() ? json(nullptr) : json(state::fingerprint(row.changed_key))}};
 }
 
 json installed(const firmware::InstalledModule& m) {
-  return {{"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index}, {"version", m.version}, {"valid", m.valid()},
-          {"main", m.store == firmware::StoreLocation::main}, {"failed_checks", firmware::validity::failed_words(m.checked, m.passed)}, {"sha256", m.sha256},
-          {"dependencies", dependencies_of(m.dependencies)}};
+  return {{"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index},
+      {"version", m.version}, {"valid", m.valid()}, {"main", m.store == firmware::StoreLocation::main},
+      {"failed_checks", firmware::validity::failed_words(m.checked, m.passed)}, {"sha256", m.sha256},
+      {"dependencies", dependencies_of(m.dependencies)}};
 }
 
 json target(const planning::Target& g) {
-  return {{"module", g.key.name()}, {"function", static_cast<int>(g.key.function)}, {"index", g.key.index}, {"version", g.version}, {"sha256", g.sha256}};
+  return {{"module", g.key.name()}, {"function", static_cast<int>(g.key.function)}, {"index", g.key.index},
+      {"version", g.version}, {"sha256", g.sha256}};
 }
 
 json planned(const planning::Step& s) {
@@ -57,7 +71,8 @@ json planned(const planning::Step& s) {
 }
 
 json missing(const planning::Missing& m) {
-  return {{"module", m.need.key.name()}, {"function", static_cast<int>(m.need.key.function)}, {"index", m.need.key.index}, {"version", m.need.version}, {"words", m.words}};
+  return {{"module", m.need.key.name()}, {"function", static_cast<int>(m.need.key.function)},
+      {"index", m.need.key.index}, {"version", m.need.version}, {"words", m.words}};
 }
 
 template <class Range, class Function>
@@ -73,27 +88,31 @@ json progress_of(const DeviceEntry& entry) {
   const auto& t = *entry.transfer;
   const double seconds = std::chrono::duration<double>(Clock::now() - t.began).count();
   json eta = nullptr;
-  if (seconds > 1 && t.bytes > 0) eta = std::lround(seconds * (t.step.module.size - static_cast<double>(t.bytes)) / static_cast<double>(t.bytes));
-  return {{"module", t.step.module.title()}, {"bytes", t.bytes}, {"bytes_total", t.step.module.size}, {"eta_seconds", eta},
-          {"step", entry.steps_done + 1}, {"steps", entry.steps_done + entry.plan.steps.size()}};
+  if (seconds > 1 && t.bytes > 0)
+    eta = std::lround(seconds * (t.step.module.size - static_cast<double>(t.bytes)) / static_cast<double>(t.bytes));
+  return {{"module", t.step.module.title()}, {"bytes", t.bytes}, {"bytes_total", t.step.module.size},
+      {"eta_seconds", eta}, {"step", entry.steps_done + 1}, {"steps", entry.steps_done + entry.plan.steps.size()}};
 }
 
 json history(const std::vector<store::HistoryRow>& rows) {
   auto list = json::array();
-  for (const auto& row : rows) list.push_back({{"at", row.at}, {"device", row.device_id}, {"kind", row.kind}, {"words", row.words}});
+  for (const auto& row : rows)
+    list.push_back({{"at", row.at}, {"device", row.device_id}, {"kind", row.kind}, {"words", row.words}});
   return list;
 }
 
 json step(const store::StepRow& s) {
-  return {{"module", s.key.name()}, {"version", s.version}, {"sha256", s.sha256}, {"from_version", version_or_null(s.from_version)}, {"state", s.state}, {"reason", s.reason},
-          {"bytes_total", s.bytes_total}, {"bytes_acknowledged", s.bytes_acknowledged}, {"planned_at", s.planned_at}, {"started_at", s.started_at},
-          {"finished_at", s.finished_at}, {"error", s.error}};
+  return {{"module", s.key.name()}, {"version", s.version}, {"sha256", s.sha256},
+      {"from_version", version_or_null(s.from_version)}, {"state", s.state}, {"reason", s.reason},
+      {"bytes_total", s.bytes_total}, {"bytes_acknowledged", s.bytes_acknowledged}, {"planned_at", s.planned_at},
+      {"started_at", s.started_at}, {"finished_at", s.finished_at}, {"error", s.error}};
 }
 
 }  // namespace
 
 std::string keys_as_json(const PublicKeyInfo& tcp, const PublicKeyInfo& udp) {
-  return print({{"fingerprint", tcp.fingerprint}, {"public_key", tcp.pem}, {"udp", {{"fingerprint", udp.fingerprint}, {"public_key", udp.pem}}}});
+  return print({{"fingerprint", tcp.fingerprint}, {"public_key", tcp.pem},
+      {"udp", {{"fingerprint", udp.fingerprint}, {"public_key", udp.pem}}}});
 }
 
 std::string catalogue_as_json(const firmware::Library& library) {
@@ -110,11 +129,13 @@ std::string inspected_as_json(const std::vector<Inspected>& files) {
     auto members = json::array();
     for (const auto& entry : f.content ? f.content->members : std::vector<firmware::Member>()) {
       const auto& p = entry.module.prefix;
-      members.push_back({{"module", p.key.name()}, {"function", static_cast<int>(p.key.function)}, {"index", p.key.index}, {"version", p.version}, {"platform", p.platform},
-                    {"platform_name", firmware::platform_name(p.platform)}, {"start_address", p.start_address}, {"end_address", p.end_address}, {"flags", p.flags},
-                    {"crc_ok", entry.module.crc_ok()}, {"sha256_ok", entry.module.sha256_ok}, {"padding", entry.module.padding},
-                    {"dependencies", dependencies_of(entry.module.dependencies())},
-                    {"unpacks_to", entry.original ? json(entry.original->prefix.module_size()) : json(nullptr)}});
+      members.push_back(
+          {{"module", p.key.name()}, {"function", static_cast<int>(p.key.function)}, {"index", p.key.index},
+              {"version", p.version}, {"platform", p.platform}, {"platform_name", firmware::platform_name(p.platform)},
+              {"start_address", p.start_address}, {"end_address", p.end_address}, {"flags", p.flags},
+              {"crc_ok", entry.module.crc_ok()}, {"sha256_ok", entry.module.sha256_ok},
+              {"padding", entry.module.padding}, {"dependencies", dependencies_of(entry.module.dependencies())},
+              {"unpacks_to", entry.original ? json(entry.original->prefix.module_size()) : json(nullptr)}});
     }
     // The first as ever; of a combined file the second beside it.
     if (!members.empty()) inspected.update(members[0]);
@@ -125,7 +146,8 @@ std::string inspected_as_json(const std::vector<Inspected>& files) {
 }
 
 std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan) {
-  json result{{"platform", platform}, {"current", plan.current()}, {"blocked", plan.blocked()}, {"steps", json::array()}, {"missing", json::array()}, {"notes", plan.notes}};
+  json result{{"platform", platform}, {"current", plan.current()}, {"blocked", plan.blocked()},
+      {"steps", json::array()}, {"missing", json::array()}, {"notes", plan.notes}};
   result["steps"] = list_of(plan.steps, planned);
   result["missing"] = list_of(plan.missing, missing);
   return print(result);
@@ -144,9 +166,15 @@ std::string device_as_json(const DeviceEntry& entry) {
   return result.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string history_as_json(const std::vector<store::HistoryRow>& rows) { return print(history(rows)); }
-std::string steps_as_json(const std::vector<store::StepRow>& rows) { return print(list_of(rows, step)); }
-std::string module_as_json(const firmware::LibraryModule& module) { return print(library_entry(module)); }
+std::string history_as_json(const std::vector<store::HistoryRow>& rows) {
+  return print(history(rows));
+}
+std::string steps_as_json(const std::vector<store::StepRow>& rows) {
+  return print(list_of(rows, step));
+}
+std::string module_as_json(const firmware::LibraryModule& module) {
+  return print(library_entry(module));
+}
 
 std::string devices_as_json(const std::vector<store::DeviceRow>& rows) {
   auto list = json::array();
@@ -165,7 +193,8 @@ std::string device_as_json(const DeviceDetails& d) {
   return print(result);
 }
 
-std::string status_as_json(bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals) {
+std::string status_as_json(
+    bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals) {
   json result{{"running", running}, {"devices", json::array()}, {"refusals", history(refusals)}};
   for (const auto& row : rows) result["devices"].push_back(device(row));
   return print(result);

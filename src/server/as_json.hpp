@@ -24,7 +24,7 @@ std::string catalogue_as_json(const firmware::Library& library);
 struct Inspected {
   std::string file;
   std::optional<firmware::ModuleFile> content;
-  std::string verdict;   ///< empty: it may be added
+  std::string verdict;  ///< empty: it may be added
 };
 std::string inspected_as_json(const std::vector<Inspected>& files);
 
@@ -37,8 +37,8 @@ struct DeviceDetails {
   std::vector<store::StepRow> steps;
   std::vector<store::HistoryRow> history;
 };
-/// One device as the page lists it, with what is going on right now: devices_as_json's object and `progress`, `modules`,
-/// `plan`, `missing`.
+/// One device as the page lists it, with what is going on right now: devices_as_json's object and `progress`,
+/// `modules`, `plan`, `missing`.
 std::string device_as_json(const DeviceEntry& entry);
 std::string history_as_json(const std::vector<store::HistoryRow>& rows);
 std::string steps_as_json(const std::vector<store::StepRow>& rows);
@@ -46,6 +46,7 @@ std::string module_as_json(const firmware::LibraryModule& module);
 
 std::string devices_as_json(const std::vector<store::DeviceRow>& rows);
 std::string device_as_json(const DeviceDetails& device);
-std::string status_as_json(bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals);
+std::string status_as_json(
+    bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals);
 
 }  // namespace drydock::server

@@ -27,50 +27,83 @@ Result<store::DeviceRow> find_device(store::Database& db, const std::string& nam
   std::vector<store::DeviceRow> found;
   for (auto& row : store::load_devices(db))
     if (row.name == name || (name.size() >= 4 && row.id.starts_with(name))) found.push_back(std::move(row));
-  if (found.empty()) return failure(ErrorKind::not_found, fmt::format("no device '{}': see 'drydock devices list'", name));
-  if (found.size() > 1) return failure(ErrorKind::conflict, fmt::format("'{}' stands for {} devices: give more of the id", name, found.size()));
+  if (found.empty())
+    return failure(ErrorKind::not_found, fmt::format("no device '{}': see 'drydock devices list'", name));
+  if (found.size() > 1)
+    return failure(
+        ErrorKind::conflict, fmt::format("'{}' stands for {} devices: give more of the id", name, found.size()));
   return std::move(found.front());
 }
 
 Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key) {
   if (!new_key.empty()) {
     const auto row = store::load_device(db, device_id);
-    if (!row || row->changed_key.empty()) return failure(ErrorKind::not_found, device_id + " has not come with another key");
+    if (!row || row->changed_key.empty())
+      return failure(ErrorKind::not_found, device_id + " has not come with another key");
     const auto known = without_blanks(state::fingerprint(row->changed_key));
     const auto given = without_blanks(new_key);
-    if (given.size() < shortest_fingerprint) return failure(ErrorKind::malformed, fmt::format("give {} digits or more of the new key's fingerprint, as 'drydock devices show {}' prints it", shortest_fingerprint, device_id));
-    if (!known.starts_with(given)) return failure(ErrorKind::conflict, fmt::format("{} came with another key than this: its fingerprint is {}", device_id, state::fingerprint(row->changed_key)));
+    if (given.size() < shortest_fingerprint)
+      return failure(ErrorKind::malformed,
+          fmt::format("give {} digits or more of the new key's fingerprint, as 'drydock devices show {}' prints it",
+              shortest_fingerprint, device_id));
+    if (!known.starts_with(given))
+      return failure(ErrorKind::conflict,
+          fmt::format("{} came with another key than this: its fingerprint is {}", device_id,
+              state::fingerprint(row->changed_key)));
     store::accept_changed_key(db, device_id);
   }
   store::set_approval(db, device_id, "approved");
   return {};
 }
 
-void refuse(store::Database& db, const std::string& device_id) { store::set_approval(db, device_id, "refused"); }
-void retry(store::Database& db, const std::string& device_id) { store::allow_again(db, device_id); }
-void hold(store::Database& db, const std::string& device_id, bool held) { store::set_held(db, device_id, held); }
-void forget(store::Database& db, const std::string& device_id) { store::forget_device(db, device_id); }
-void rename(store::Database& db, const std::string& device_id, const std::string& name) { store::set_name(db, device_id, shorten(log::printable(name), longest_name)); }
+void refuse(store::Database& db, const std::string& device_id) {
+  store::set_approval(db, device_id, "refused");
+}
+void retry(store::Database& db, const std::string& device_id) {
+  store::allow_again(db, device_id);
+}
+void hold(store::Database& db, const std::string& device_id, bool held) {
+  store::set_held(db, device_id, held);
+}
+void forget(store::Database& db, const std::string& device_id) {
+  store::forget_device(db, device_id);
+}
+void rename(store::Database& db, const std::string& device_id, const std::string& name) {
+  store::set_name(db, device_id, shorten(log::printable(name), longest_name));
+}
 
-int forget_pending(store::Database& db) { return store::forget_pending_devices(db); }
-void force(store::Database& db, const std::string& device_id, bool forced) { store::set_forced(db, device_id, forced); }
+int forget_pending(store::Database& db) {
+  return store::forget_pending_devices(db);
+}
+void force(store::Database& db, const std::string& device_id, bool forced) {
+  store::set_forced(db, device_id, forced);
+}
 
-Result<firmware::LibraryModule> add_target(store::Database& db, const store::DeviceRow& device, const std::string& name) {
+Result<firmware::LibraryModule> add_target(
+    store::Database& db, const store::DeviceRow& device, const std::string& name) {
   auto module = find_in_library(db, name);
   if (!module) return module;
   if (module->platform != device.platform)
-    return failure(ErrorKind::conflict, fmt::format("{} is for a {}, this device is a {}", module->file_name, firmware::platform_name(module->platform), firmware::platform_name(device.platform)));
+    return failure(ErrorKind::conflict,
+        fmt::format("{} is for a {}, this device is a {}", module->file_name, firmware::platform_name(module->platform),
+            firmware::platform_name(device.platform)));
   for (const auto& target : planning::targets_of(*module)) store::save_goal(db, device.id, target);
   return module;
 }
 
-void clear_targets(store::Database& db, const std::string& device_id) { store::clear_goals(db, device_id); }
-
-void pause(store::Database& db, bool paused) {
-  if (paused) store::save_setting(db, paused_key, "1");
-  else store::remove_setting(db, paused_key);
+void clear_targets(store::Database& db, const std::string& device_id) {
+  store::clear_goals(db, device_id);
 }
 
-bool is_paused(store::Database& db) { return store::load_setting(db, paused_key).has_value(); }
+void pause(store::Database& db, bool paused) {
+  if (paused)
+    store::save_setting(db, paused_key, "1");
+  else
+    store::remove_setting(db, paused_key);
+}
+
+bool is_paused(store::Database& db) {
+  return store::load_setting(db, paused_key).has_value();
+}
 
 }  // namespace drydock::server::commands

@@ -10,11 +10,13 @@
 
 namespace drydock::server::commands {
 
-/// By id, the beginning of an id (4 digits or more), or name. ErrorKind::not_found; ErrorKind::conflict when several match.
+/// By id, the beginning of an id (4 digits or more), or name. ErrorKind::not_found; ErrorKind::conflict when several
+/// match.
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name);
 
-/// `new_key` empty: the key on file stays. Else the refused key becomes the one on file, if its state::fingerprint begins with `new_key`
-/// (8 digits or more, blanks count for nothing): ErrorKind::conflict when it does not, ErrorKind::not_found when there is none.
+/// `new_key` empty: the key on file stays. Else the refused key becomes the one on file, if its state::fingerprint
+/// begins with `new_key` (8 digits or more, blanks count for nothing): ErrorKind::conflict when it does not,
+/// ErrorKind::not_found when there is none.
 Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key);
 void refuse(store::Database& db, const std::string& device_id);
 /// Forgets failed attempts, so that a parked device tries again.
@@ -29,9 +31,10 @@ void force(store::Database& db, const std::string& device_id, bool forced);
 /// Cut to 64 bytes, at a whole character.
 void rename(store::Database& db, const std::string& device_id, const std::string& name);
 
-/// The device shall have this module of the library, by SHA-256 (or its beginning) or file name. ErrorKind::conflict when it is
-/// for another platform.
-Result<firmware::LibraryModule> add_target(store::Database& db, const store::DeviceRow& device, const std::string& module);
+/// The device shall have this module of the library, by SHA-256 (or its beginning) or file name. ErrorKind::conflict
+/// when it is for another platform.
+Result<firmware::LibraryModule> add_target(
+    store::Database& db, const store::DeviceRow& device, const std::string& module);
 void clear_targets(store::Database& db, const std::string& device_id);
 
 /// All devices: no update begins while paused.

@@ -15,28 +15,28 @@ namespace drydock::server {
 
 struct Transfer {
   planning::Step step;
-  std::int64_t step_id = 0;          ///< row in the store
-  std::size_t bytes = 0;             ///< arrived at the device
+  std::int64_t step_id = 0;  ///< row in the store
+  std::size_t bytes = 0;     ///< arrived at the device
   Clock::time_point began{};
-  std::size_t bytes_stored = 0;      ///< at the last write of progress
+  std::size_t bytes_stored = 0;  ///< at the last write of progress
   Clock::time_point stored_at{};
 };
 
 struct DeviceEntry {
   store::DeviceRow row;
   std::vector<planning::Target> targets;
-  bool stored = false;                     ///< the store has its row
-  transport::Channel* channel = nullptr;   ///< while connected
-  std::uint64_t connection = 0;            ///< tells a device's connections apart
-  planning::Plan plan;                     ///< from the last Describe
-  std::size_t steps_done = 0;              ///< of the update that runs, since this program started
-  std::uint64_t revision = 0;              ///< grows with every change that people can see
+  bool stored = false;                    ///< the store has its row
+  transport::Channel* channel = nullptr;  ///< while connected
+  std::uint64_t connection = 0;           ///< tells a device's connections apart
+  planning::Plan plan;                    ///< from the last Describe
+  std::size_t steps_done = 0;             ///< of the update that runs, since this program started
+  std::uint64_t revision = 0;             ///< grows with every change that people can see
   std::optional<Transfer> transfer;
   std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
-  bool step_in_flight = false;             ///< the store may have one that the next Describe judges
-  bool update_unfinished = false;          ///< an update ran when the service before this one ended
-  bool session_known = false;              ///< over UDP: it can be heard from at any time, connected or not
-  std::int64_t last_seen = 0;              ///< running time; 0: not in this run
+  bool step_in_flight = false;                            ///< the store may have one that the next Describe judges
+  bool update_unfinished = false;                         ///< an update ran when the service before this one ended
+  bool session_known = false;  ///< over UDP: it can be heard from at any time, connected or not
+  std::int64_t last_seen = 0;  ///< running time; 0: not in this run
 
   // What it may make us do. Kept while it comes and goes.
   TokenBucket decisions{limits::planning_rate};

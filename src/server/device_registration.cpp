@@ -1,5 +1,5 @@
-// How a device comes to be known here: which key its handshake is held with, who joins those that wait for approval, and whom a proved key
-// belongs to.
+// How a device comes to be known here: which key its handshake is held with, who joins those that wait for approval,
+// and whom a proved key belongs to.
 #include "server/admission.hpp"
 #include "server/device_server.hpp"
 #include "server/update_controller.hpp"
@@ -16,11 +16,14 @@ Result<Bytes> DeviceServer::admit(const transport::DeviceIdentity& identity, con
   return std::move(admission.key);
 }
 
-// It has proved to own this key. Which of several is the right one is for a person to say, who needs it to stay in sight.
+// It has proved to own this key. Which of several is the right one is for a person to say, who needs it to stay in
+// sight.
 Error DeviceServer::reject_changed_key(DeviceEntry& entry, const Bytes& key) {
   auto& row = entry.row;
-  auto words = fmt::format("came from elsewhere with another key than the one on file, {}. If its keys were renewed on purpose, run 'drydock devices approve {} --new-key {}'",
-                           state::fingerprint(key), row.id, state::short_fingerprint(key));
+  auto words = fmt::format(
+      "came from elsewhere with another key than the one on file, {}. If its keys were renewed on purpose, run "
+      "'drydock devices approve {} --new-key {}'",
+      state::fingerprint(key), row.id, state::short_fingerprint(key));
   const bool is_new = row.changed_key != key;
   if (is_new && entry.changed_keys.take(Clock::now())) {
     row.changed_key = key;
@@ -35,11 +38,16 @@ Error DeviceServer::reject_changed_key(DeviceEntry& entry, const Bytes& key) {
 // Room among those that wait for approval, which somebody else may have to give up.
 Result<void> DeviceServer::admit_unknown_device(const transport::DeviceIdentity& identity, const std::string& address) {
   const auto id = identity.id.text();
-  if (configuration_.policy == state::Policy::closed) return failure(ErrorKind::conflict, fmt::format("device {} is unknown", id));
-  if (!pending_budget_.take(address, Clock::now())) return failure(ErrorKind::conflict, fmt::format("too many new devices come from {}: those that come now are rejected for a while", address));
+  if (configuration_.policy == state::Policy::closed)
+    return failure(ErrorKind::conflict, fmt::format("device {} is unknown", id));
+  if (!pending_budget_.take(address, Clock::now()))
+    return failure(ErrorKind::conflict,
+        fmt::format("too many new devices come from {}: those that come now are rejected for a while", address));
   if (configuration_.policy == state::Policy::open) return {};
   const auto place = find_pending_slot(fleet_, address, identity.public_key);
-  if (!place.refusal.empty()) return failure(ErrorKind::conflict, fmt::format("a new device was rejected: {}. 'drydock devices forget --pending' makes room", place.refusal));
+  if (!place.refusal.empty())
+    return failure(ErrorKind::conflict,
+        fmt::format("a new device was rejected: {}. 'drydock devices forget --pending' makes room", place.refusal));
   if (!place.evicted) return {};
   auto& evicted = fleet_.at(*place.evicted);
   if (evicted.channel != nullptr) evicted.channel->close();
@@ -48,8 +56,8 @@ Result<void> DeviceServer::admit_unknown_device(const transport::DeviceIdentity&
   return {};
 }
 
-// A device that was reset connects anew before its old connection is known to be gone. Two devices with one id do that to each
-// other for ever.
+// A device that was reset connects anew before its old connection is known to be gone. Two devices with one id do that
+// to each other for ever.
 void DeviceServer::track_replacement(DeviceEntry& entry) {
   const auto now = Clock::now();
   auto& times = entry.replaced;
@@ -57,17 +65,19 @@ void DeviceServer::track_replacement(DeviceEntry& entry) {
   std::erase_if(times, [&](const auto time) { return time + limits::replacement_window < now; });
   if (times.size() < static_cast<std::size_t>(limits::max_replacements)) return;
   record(entry, log::Level::warning, "replaced",
-         fmt::format("connected anew {} times within {} minutes while its connection before was still in use: either it is reset over and over, or two devices have this id and key", times.size(),
-                     std::chrono::duration_cast<std::chrono::minutes>(limits::replacement_window).count()));
+      fmt::format("connected anew {} times within {} minutes while its connection before was still in use: either it "
+                  "is reset over and over, or two devices have this id and key",
+          times.size(), std::chrono::duration_cast<std::chrono::minutes>(limits::replacement_window).count()));
   times.clear();
 }
 
-asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer::register_connection(const transport::DeviceIdentity& identity, const device::Hello& hello,
-                                                                         transport::Channel& channel) {
+asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer::register_connection(
+    const transport::DeviceIdentity& identity, const device::Hello& hello, transport::Channel& channel) {
   const auto address = without_port(channel.peer());
   // Again, and with no await before the registration: others may have come between the handshake and this.
   if (auto* known = find(identity.id)) {
-    if (known->row.approval == "refused") co_return failure(ErrorKind::conflict, fmt::format("device {} was refused by a person", known->row.id));
+    if (known->row.approval == "refused")
+      co_return failure(ErrorKind::conflict, fmt::format("device {} was refused by a person", known->row.id));
     if (!same_key(known->row.public_key, identity.public_key)) {
       auto refused = reject_changed_key(*known, identity.public_key);
       co_return tl::unexpected(std::move(refused));
@@ -107,8 +117,12 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   if (is_new) mark_membership_changed();
 
   auto controller = std::make_unique<DeviceUpdateController>(*this, identity.id, entry.connection);
-  if (is_new) repository_.record(log::Level::notice, {row.id, "first_seen", fmt::format("a new device ({}) connected from {}", firmware::platform_name(row.platform), row.address)});
-  else record(entry, log::Level::info, "connected", fmt::format("connected from {}", row.address));
+  if (is_new)
+    repository_.record(log::Level::notice,
+        {row.id, "first_seen",
+            fmt::format("a new device ({}) connected from {}", firmware::platform_name(row.platform), row.address)});
+  else
+    record(entry, log::Level::info, "connected", fmt::format("connected from {}", row.address));
   if (entry.stored) {
     row.connected = true;
     save(entry);

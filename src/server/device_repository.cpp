@@ -9,7 +9,9 @@
 namespace drydock::server {
 namespace {
 
-void save_running(store::Database& db, std::int64_t running) { store::save_setting(db, ServiceUptime::setting, std::to_string(running)); }
+void save_running(store::Database& db, std::int64_t running) {
+  store::save_setting(db, ServiceUptime::setting, std::to_string(running));
+}
 
 }  // namespace
 
@@ -22,7 +24,8 @@ void DeviceRepository::tell(log::Level level, const HistoryRecord& record) {
 
 void DeviceRepository::record(log::Level level, HistoryRecord record) {
   tell(level, record);
-  store::HistoryRow row{utc_milliseconds(), std::move(record.device_id), std::move(record.kind), shorten(record.words, limits::message_length)};
+  store::HistoryRow row{utc_milliseconds(), std::move(record.device_id), std::move(record.kind),
+      shorten(record.words, limits::message_length)};
   writer_.post([row = std::move(row), running = uptime_.due()](store::Database& db) {
     store::append_history(db, row);
     if (running) save_running(db, *running);
@@ -48,7 +51,8 @@ void DeviceRepository::clear_force(std::string device_id) {
 }
 
 asio::awaitable<Result<void>> DeviceRepository::add(store::DeviceRow row) {
-  std::function<void(store::Database&)> work = [row = std::move(row)](store::Database& db) { store::add_device(db, row); };
+  std::function<void(store::Database&)> work = [row = std::move(row)](
+                                                   store::Database& db) { store::add_device(db, row); };
   co_return co_await writer_.perform(std::move(work));
 }
 
@@ -56,7 +60,8 @@ void DeviceRepository::save_soon(store::DeviceRow row) {
   writer_.post([row = std::move(row)](store::Database& db) { store::update_device(db, row); });
 }
 
-asio::awaitable<Result<DeviceRepository::Reconciliation>> DeviceRepository::reconcile(std::string device_id, firmware::Inventory reported) {
+asio::awaitable<Result<DeviceRepository::Reconciliation>> DeviceRepository::reconcile(
+    std::string device_id, firmware::Inventory reported) {
   const auto now = utc_milliseconds();
   std::function<Reconciliation(store::Database&)> work = [=](store::Database& db) {
     store::save_modules(db, device_id, reported.modules);
@@ -64,22 +69,27 @@ asio::awaitable<Result<DeviceRepository::Reconciliation>> DeviceRepository::reco
     judged.step = store::step_in_flight(db, device_id);
     if (!judged.step) return judged;
     const auto& step = *judged.step;
-    const planning::InFlight in_flight{step.key, step.version, step.suffix_sha256, step.from_version, step.state == "sent", step.confirmed};
+    const planning::InFlight in_flight{
+        step.key, step.version, step.suffix_sha256, step.from_version, step.state == "sent", step.confirmed};
     judged.outcome = planning::reconcile(in_flight, reported);
-    if (judged.outcome.verified) store::mark_verified(db, step, now);
-    else store::mark_failed(db, step, judged.outcome.words, now);
+    if (judged.outcome.verified)
+      store::mark_verified(db, step, now);
+    else
+      store::mark_failed(db, step, judged.outcome.words, now);
     if (!judged.outcome.counts) store::take_back_attempt(db, step);
     return judged;
   };
   co_return co_await writer_.perform<Reconciliation>(std::move(work));
 }
 
-asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(std::string device_id, std::vector<planning::Step> steps, bool may_begin) {
+asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(
+    std::string device_id, std::vector<planning::Step> steps, bool may_begin) {
   const auto now = utc_milliseconds();
   const auto running = uptime_.now();
   std::function<StepBegun(store::Database&)> work = [=](store::Database& db) {
     StepBegun begun;
-    begun.permission = planning::check_attempt(steps.front(), store::load_attempts(db, device_id, steps.front(), running), running);
+    begun.permission =
+        planning::check_attempt(steps.front(), store::load_attempts(db, device_id, steps.front(), running), running);
     if (begun.permission.answer == planning::Permission::Answer::give_up) {
       store::end_update(db, device_id, "parked", begun.permission.words, now);
       return begun;
@@ -87,16 +97,19 @@ asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(std
     store::record_plan(db, device_id, steps, now);
     if (begun.permission.answer == planning::Permission::Answer::go && may_begin) {
       begun.step_id = store::begin_step(db, device_id, steps.front(), now, running);
-      save_running(db, running);   // what was counted in it must not lie in the future behind a crash
+      save_running(db, running);  // what was counted in it must not lie in the future behind a crash
     }
     return begun;
   };
   co_return co_await writer_.perform<StepBegun>(std::move(work));
 }
 
-asio::awaitable<Result<void>> DeviceRepository::end_update(std::string device_id, std::string state, std::string words) {
+asio::awaitable<Result<void>> DeviceRepository::end_update(
+    std::string device_id, std::string state, std::string words) {
   const auto now = utc_milliseconds();
-  std::function<void(store::Database&)> work = [=](store::Database& db) { store::end_update(db, device_id, state, words, now); };
+  std::function<void(store::Database&)> work = [=](store::Database& db) {
+    store::end_update(db, device_id, state, words, now);
+  };
   co_return co_await writer_.perform(std::move(work));
 }
 
@@ -106,7 +119,9 @@ void DeviceRepository::progress(std::int64_t step_id, std::size_t bytes) {
 
 asio::awaitable<Result<void>> DeviceRepository::sent(std::int64_t step_id, bool confirmed) {
   const auto now = utc_milliseconds();
-  std::function<void(store::Database&)> work = [=](store::Database& db) { store::mark_sent(db, step_id, confirmed, now); };
+  std::function<void(store::Database&)> work = [=](store::Database& db) {
+    store::mark_sent(db, step_id, confirmed, now);
+  };
   co_return co_await writer_.perform(std::move(work));
 }
 

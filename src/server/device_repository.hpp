@@ -13,7 +13,7 @@ namespace drydock::server {
 
 /// A record, in the log and in the history.
 struct HistoryRecord {
-  std::string device_id;   ///< empty: no known device
+  std::string device_id;  ///< empty: no known device
   std::string kind;
   std::string words;
 };
@@ -45,7 +45,7 @@ public:
   /// Records the plan and, where past attempts and `may_begin` allow, begins its first step.
   struct StepBegun {
     planning::Permission permission;
-    std::int64_t step_id = 0;   ///< 0: not begun
+    std::int64_t step_id = 0;  ///< 0: not begun
   };
   asio::awaitable<Result<StepBegun>> begin(std::string device_id, std::vector<planning::Step> steps, bool may_begin);
 

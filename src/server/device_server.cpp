@@ -25,12 +25,11 @@ struct Stored {
   std::map<std::string, std::vector<planning::Target>> targets;
   std::map<std::string, std::vector<firmware::InstalledModule>> modules;
   firmware::Library library;
-  std::vector<std::string> unfinished;      ///< at a start: whose update ran
-  std::vector<std::string> in_flight;       ///< and who has a step to be judged
+  std::vector<std::string> unfinished;  ///< at a start: whose update ran
+  std::vector<std::string> in_flight;   ///< and who has a step to be judged
   std::int64_t running = 0;
   bool paused = false;
 };
-
 
 Stored load_state(store::Database& db) {
   Stored stored;
@@ -56,7 +55,11 @@ void log_exception(std::exception_ptr failed) {
 }  // namespace
 
 DeviceServer::DeviceServer(Services services, state::Configuration configuration)
-    : services_(std::move(services)), configuration_(std::move(configuration)), repository_(services_.writer, uptime_), merge_timer_(services_.loop), expiry_timer_(services_.loop),
+    : services_(std::move(services)),
+      configuration_(std::move(configuration)),
+      repository_(services_.writer, uptime_),
+      merge_timer_(services_.loop),
+      expiry_timer_(services_.loop),
       update_slots_(configuration_.concurrent_updates) {}
 
 DeviceServer::~DeviceServer() = default;
@@ -78,7 +81,9 @@ asio::awaitable<Result<void>> DeviceServer::start() {
   library_ = std::move(stored->library);
   paused_ = stored->paused;
   uptime_.begin(stored->running);
-  const auto is_in = [](const std::vector<std::string>& ids, const std::string& id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); };
+  const auto is_in = [](const std::vector<std::string>& ids, const std::string& id) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+  };
   for (auto& row : stored->devices) {
     const auto id = transport::DeviceId::parse(row.id);
     if (!id) continue;
@@ -111,8 +116,10 @@ asio::awaitable<Result<void>> DeviceServer::reload() {
     // People change name, approval, keys and targets; the rest is fresher in memory.
     auto old = before.extract(*id);
     auto& entry = fleet_[*id];
-    if (old) entry = std::move(old.mapped());
-    else entry.row = row;
+    if (old)
+      entry = std::move(old.mapped());
+    else
+      entry.row = row;
     entry.row.name = row.name;
     entry.row.approval = row.approval;
     entry.row.held = row.held;
@@ -126,8 +133,10 @@ asio::awaitable<Result<void>> DeviceServer::reload() {
   }
   // What is left was forgotten by a person, or is so new that it was not stored yet when we looked.
   for (auto& [id, entry] : before) {
-    if (!entry.stored) fleet_.emplace(id, std::move(entry));
-    else if (entry.channel) entry.channel->close();
+    if (!entry.stored)
+      fleet_.emplace(id, std::move(entry));
+    else if (entry.channel)
+      entry.channel->close();
   }
   interrupt_all();
   mark_membership_changed();
@@ -154,21 +163,27 @@ void DeviceServer::record(DeviceEntry& entry, log::Level level, const std::strin
   HistoryRecord happening{entry.row.id, kind, words};
   if (const auto left_out = std::exchange(entry.lines_left_out, 0); left_out > 0)
     happening.words = fmt::format("({} left out before this: the device makes too many lines) {}", left_out, words);
-  if (pending) DeviceRepository::tell(level, happening);
-  else repository_.record(level, std::move(happening));
+  if (pending)
+    DeviceRepository::tell(level, happening);
+  else
+    repository_.record(level, std::move(happening));
 }
 
 void DeviceServer::save(DeviceEntry& entry) {
-  if (entry.row.approval == "pending") return;   // people see it as it is in memory; its row says that it was here
+  if (entry.row.approval == "pending") return;  // people see it as it is in memory; its row says that it was here
   entry.row_unsaved = !entry.rows.take(Clock::now());
-  if (entry.row_unsaved) schedule_merged_writes();
-  else repository_.save_soon(entry.row);
+  if (entry.row_unsaved)
+    schedule_merged_writes();
+  else
+    repository_.save_soon(entry.row);
 }
 
 void DeviceServer::save_modules(DeviceEntry& entry) {
   entry.modules_unsaved = !entry.rows.take(Clock::now());
-  if (entry.modules_unsaved) schedule_merged_writes();
-  else repository_.save_modules_soon(entry.row.id, entry.modules_stored);
+  if (entry.modules_unsaved)
+    schedule_merged_writes();
+  else
+    repository_.save_modules_soon(entry.row.id, entry.modules_stored);
 }
 
 void DeviceServer::schedule_merged_writes() {
@@ -183,10 +198,14 @@ void DeviceServer::schedule_merged_writes() {
 
 void DeviceServer::write_merged_changes(bool all) {
   for (auto& [id, entry] : fleet_) {
-    if (all && entry.row_unsaved) repository_.save_soon(entry.row);
-    else if (entry.row_unsaved) save(entry);
-    if (all && entry.modules_unsaved) repository_.save_modules_soon(entry.row.id, entry.modules_stored);
-    else if (entry.modules_unsaved) save_modules(entry);
+    if (all && entry.row_unsaved)
+      repository_.save_soon(entry.row);
+    else if (entry.row_unsaved)
+      save(entry);
+    if (all && entry.modules_unsaved)
+      repository_.save_modules_soon(entry.row.id, entry.modules_stored);
+    else if (entry.modules_unsaved)
+      save_modules(entry);
     if (all) entry.row_unsaved = entry.modules_unsaved = false;
   }
 }
@@ -210,8 +229,10 @@ void DeviceServer::mark_session_known(const transport::DeviceId& id) {
 bool DeviceServer::needs(const std::string& sha256) const {
   return std::any_of(fleet_.begin(), fleet_.end(), [&](const auto& known) {
     const auto& entry = known.second;
-    return std::any_of(entry.plan.steps.begin(), entry.plan.steps.end(), [&](const auto& step) { return step.module.sha256 == sha256; }) ||
-           std::any_of(entry.targets.begin(), entry.targets.end(), [&](const auto& target) { return target.sha256 == sha256; });
+    return std::any_of(entry.plan.steps.begin(), entry.plan.steps.end(),
+               [&](const auto& step) { return step.module.sha256 == sha256; }) ||
+        std::any_of(
+            entry.targets.begin(), entry.targets.end(), [&](const auto& target) { return target.sha256 == sha256; });
   });
 }
 
@@ -231,9 +252,13 @@ void DeviceServer::serve(std::shared_ptr<transport::ByteStream> stream) {
   });
 }
 
-void DeviceServer::serve(std::shared_ptr<transport::ResumableChannel> channel) { attend(std::move(channel), false); }
+void DeviceServer::serve(std::shared_ptr<transport::ResumableChannel> channel) {
+  attend(std::move(channel), false);
+}
 
-void DeviceServer::call(std::shared_ptr<transport::ResumableChannel> channel) { attend(std::move(channel), true); }
+void DeviceServer::call(std::shared_ptr<transport::ResumableChannel> channel) {
+  attend(std::move(channel), true);
+}
 
 void DeviceServer::attend(std::shared_ptr<transport::ResumableChannel> channel, bool calls) {
   if (stopping_) return;
@@ -246,7 +271,9 @@ void DeviceServer::attend(std::shared_ptr<transport::ResumableChannel> channel, 
   });
 }
 
-asio::awaitable<void> DeviceServer::run_session(std::shared_ptr<transport::ByteStream> stream) { co_await device::serve(*stream, *this); }
+asio::awaitable<void> DeviceServer::run_session(std::shared_ptr<transport::ByteStream> stream) {
+  co_await device::serve(*stream, *this);
+}
 
 asio::awaitable<void> DeviceServer::run_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls) {
   if (calls) {
@@ -264,7 +291,8 @@ void DeviceServer::begin_shutdown() {
 }
 
 std::size_t DeviceServer::transfers() const {
-  return static_cast<std::size_t>(std::count_if(fleet_.begin(), fleet_.end(), [](const auto& entry) { return entry.second.transfer.has_value(); }));
+  return static_cast<std::size_t>(
+      std::count_if(fleet_.begin(), fleet_.end(), [](const auto& entry) { return entry.second.transfer.has_value(); }));
 }
 
 void DeviceServer::stop() {
@@ -290,7 +318,9 @@ void DeviceServer::wake_queued_devices() {
 
 bool DeviceServer::is_known_address(const std::string& peer) const {
   const auto address = without_port(peer);
-  return std::any_of(fleet_.begin(), fleet_.end(), [&](const auto& entry) { return entry.second.row.approval == "approved" && entry.second.row.address == address; });
+  return std::any_of(fleet_.begin(), fleet_.end(), [&](const auto& entry) {
+    return entry.second.row.approval == "approved" && entry.second.row.address == address;
+  });
 }
 
 void DeviceServer::connection_rejected(const Error& why, const std::string& peer) {
@@ -300,8 +330,10 @@ void DeviceServer::connection_rejected(const Error& why, const std::string& peer
   switch (why.kind) {
     case ErrorKind::refused:
       kind = "wrong_server_key";
-      words = fmt::format("wrong server key in the device at {}: it was set up for another server, or its key was never written. "
-                          "Write this server's key to it: 'drydock keys export' makes the file and shows the commands", address);
+      words = fmt::format(
+          "wrong server key in the device at {}: it was set up for another server, or its key was never written. "
+          "Write this server's key to it: 'drydock keys export' makes the file and shows the commands",
+          address);
       break;
     case ErrorKind::conflict: words = fmt::format("{} (from {})", why.message, address); break;
     case ErrorKind::malformed:
@@ -313,9 +345,13 @@ void DeviceServer::connection_rejected(const Error& why, const std::string& peer
 
 void DeviceServer::handshake_failed(const Error& why, const std::string& peer) {
   const auto address = without_port(peer);
-  const auto words = fmt::format("the device at {} does not get through its handshake: {}. As a rule it was set up for another server, or its key was never written. "
-                                 "Write this server's key to it: 'drydock keys export --udp' makes the file and shows the commands", address, why.message);
-  if (rejection_log_.should_log(address, words)) repository_.record(log::Level::warning, {"", "wrong_server_key", words});
+  const auto words = fmt::format(
+      "the device at {} does not get through its handshake: {}. As a rule it was set up for another server, or its key "
+      "was never written. "
+      "Write this server's key to it: 'drydock keys export --udp' makes the file and shows the commands",
+      address, why.message);
+  if (rejection_log_.should_log(address, words))
+    repository_.record(log::Level::warning, {"", "wrong_server_key", words});
 }
 
 device::ProtocolCallbacks DeviceServer::callbacks(const transport::DeviceId& id) {

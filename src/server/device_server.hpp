@@ -25,7 +25,7 @@ struct Services {
   const crypto::RsaPrivateKey& server_key;
   crypto::Random& random;
   crypto::Workers workers;
-  std::function<void()> on_change = {};   ///< something that people can see has changed: revision() tells what
+  std::function<void()> on_change = {};  ///< something that people can see has changed: revision() tells what
 };
 
 class DeviceServer final : public device::SessionHost {
@@ -62,7 +62,8 @@ public:
   const Fleet& fleet() const { return fleet_; }
   const firmware::Library& library() const { return library_; }
   bool paused() const { return paused_; }
-  /// Of the whole house: no entry's is larger. Members whose revision is larger than one seen before have changed since.
+  /// Of the whole house: no entry's is larger. Members whose revision is larger than one seen before have changed
+  /// since.
   std::uint64_t revision() const { return revision_; }
   /// Changes when devices come or go, the library changes, or everything is paused.
   std::uint64_t membership_revision() const { return membership_revision_; }
@@ -79,8 +80,8 @@ public:
   bool offer_fast_ota() const override { return configuration_.fast_ota; }
   Result<Bytes> admit(const transport::DeviceIdentity& identity, const std::string& peer) override;
   void connection_rejected(const Error& why, const std::string& peer) override;
-  asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> register_connection(const transport::DeviceIdentity& identity, const device::Hello& hello,
-                                                                transport::Channel& channel) override;
+  asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> register_connection(
+      const transport::DeviceIdentity& identity, const device::Hello& hello, transport::Channel& channel) override;
   device::ProtocolCallbacks callbacks(const transport::DeviceId& id) override;
 
 private:
@@ -94,8 +95,8 @@ private:
   void interrupt_all();
   void mark_changed(DeviceEntry& entry);
   void mark_membership_changed();
-  /// A line of a device's history and log, within its budget; what is left out is counted. Devices that wait for approval leave
-  /// none in the history.
+  /// A line of a device's history and log, within its budget; what is left out is counted. Devices that wait for
+  /// approval leave none in the history.
   void record(DeviceEntry& entry, log::Level level, const std::string& kind, const std::string& words);
   /// The entry's row, within its budget: what comes too often is merged.
   void save(DeviceEntry& entry);
@@ -121,7 +122,7 @@ private:
   RejectionLog rejection_log_;
   UpdateSlots update_slots_;
   AsyncSemaphore handshakes_{limits::handshakes_at_once};
-  std::map<const void*, std::function<void()>> sessions_;   ///< how to close each
+  std::map<const void*, std::function<void()>> sessions_;  ///< how to close each
   std::uint64_t connections_ = 0;
   std::uint64_t revision_ = 0;
   std::uint64_t membership_revision_ = 0;

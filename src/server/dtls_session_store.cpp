@@ -31,7 +31,8 @@ store::DtlsSessionRow row_of(const PersistedSession& session) {
 std::optional<PersistedSession> session_of(const store::DtlsSessionRow& row) {
   PersistedSession session;
   const auto device = transport::DeviceId::parse(row.device_id);
-  if (!device || row.id.size() != session.id.size() || row.keys.size() != transport::dtls::key_block_size) return std::nullopt;
+  if (!device || row.id.size() != session.id.size() || row.keys.size() != transport::dtls::key_block_size)
+    return std::nullopt;
   std::copy(row.id.begin(), row.id.end(), session.id.begin());
   session.device = *device;
   session.state.keys = transport::dtls::Keys(row.keys);
@@ -50,7 +51,8 @@ std::optional<PersistedSession> session_of(const store::DtlsSessionRow& row) {
 
 asio::awaitable<Result<void>> DatabaseSessionStore::save(PersistedSession session) {
   const auto now = utc_milliseconds();
-  std::function<void(store::Database&)> work = [row = row_of(session), now](store::Database& db) { store::save_dtls_session(db, row, now); };
+  std::function<void(store::Database&)> work = [row = row_of(session), now](
+                                                   store::Database& db) { store::save_dtls_session(db, row, now); };
   co_return co_await writer_.perform(std::move(work));
 }
 
@@ -65,7 +67,9 @@ void DatabaseSessionStore::forget(const transport::dtls::ConnectionId& id) {
 
 asio::awaitable<Result<std::vector<PersistedSession>>> DatabaseSessionStore::load_and_reserve() {
   using Rows = std::vector<store::DtlsSessionRow>;
-  std::function<Rows(store::Database&)> work = [](store::Database& db) { return store::load_and_reserve_dtls_sessions(db, first_reservation); };
+  std::function<Rows(store::Database&)> work = [](store::Database& db) {
+    return store::load_and_reserve_dtls_sessions(db, first_reservation);
+  };
   const auto rows = co_await writer_.perform<Rows>(std::move(work));
   if (!rows) co_return tl::unexpected(rows.error());
   std::vector<PersistedSession> sessions;

@@ -12,7 +12,8 @@ namespace drydock::server {
 Result<ValidatedModule> validate_module(ByteView file, const std::string& file_name) {
   const auto read = firmware::read_module_file(file);
   if (!read) return failure(read.error().kind, fmt::format("{}: {}", file_name, read.error().message));
-  if (auto checked = firmware::check(*read); !checked) return failure(checked.error().kind, fmt::format("{}: {}", file_name, checked.error().message));
+  if (auto checked = firmware::check(*read); !checked)
+    return failure(checked.error().kind, fmt::format("{}: {}", file_name, checked.error().message));
   const auto content = file.first(read->size);
   auto entry = firmware::make_library_module(*read, file_name, to_hex(crypto::sha256(content)));
   return ValidatedModule{std::move(entry), Bytes(content.begin(), content.end())};
@@ -33,12 +34,18 @@ Result<firmware::LibraryModule> find_in_library(store::Database& db, const std::
   std::vector<const firmware::LibraryModule*> found;
   for (const auto* module : library.all())
     if (module->file_name == name || (name.size() >= 4 && module->sha256.starts_with(name))) found.push_back(module);
-  if (found.empty()) return failure(ErrorKind::not_found, fmt::format("no firmware file '{}' in the library: see 'drydock firmware list'", name));
-  if (found.size() > 1) return failure(ErrorKind::conflict, fmt::format("'{}' stands for {} files: give the beginning of the SHA-256 that 'drydock firmware list' shows", name, found.size()));
+  if (found.empty())
+    return failure(
+        ErrorKind::not_found, fmt::format("no firmware file '{}' in the library: see 'drydock firmware list'", name));
+  if (found.size() > 1)
+    return failure(ErrorKind::conflict,
+        fmt::format("'{}' stands for {} files: give the beginning of the SHA-256 that 'drydock firmware list' shows",
+            name, found.size()));
   return *found.front();
 }
 
-Result<void> remove_from_library(store::Database& db, const state::StateFolder& folder, const firmware::LibraryModule& module) {
+Result<void> remove_from_library(
+    store::Database& db, const state::StateFolder& folder, const firmware::LibraryModule& module) {
   try {
     store::remove_module(db, module.sha256);
   } catch (const std::exception& e) {

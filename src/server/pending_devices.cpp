@@ -37,14 +37,19 @@ PendingSlot find_pending_slot(const Fleet& fleet, const std::string& address, co
     return found;
   };
   const auto of_key = those([&](const Entry* e) { return e->second.row.public_key == public_key; });
-  if (of_key.size() >= limits::pending_devices_per_key) return evicted(oldest(of_key, false), fmt::format("{} others with the same key wait for approval already", of_key.size()));
+  if (of_key.size() >= limits::pending_devices_per_key)
+    return evicted(
+        oldest(of_key, false), fmt::format("{} others with the same key wait for approval already", of_key.size()));
   const auto of_address = those([&](const Entry* e) { return e->second.row.address == address; });
-  if (of_address.size() >= limits::pending_devices_per_address) return evicted(oldest(of_address, false), fmt::format("{} others from {} wait for approval already", of_address.size(), address));
+  if (of_address.size() >= limits::pending_devices_per_address)
+    return evicted(oldest(of_address, false),
+        fmt::format("{} others from {} wait for approval already", of_address.size(), address));
   if (pending.size() < limits::pending_devices) return {};
 
   std::map<std::string, std::vector<const Entry*>> by_address;
   for (const auto* entry : pending) by_address[entry->second.row.address].push_back(entry);
-  const auto most = std::max_element(by_address.begin(), by_address.end(), [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  const auto most = std::max_element(by_address.begin(), by_address.end(),
+      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
   const auto* absent = oldest(most->second, false);
   return evicted(absent != nullptr ? absent : oldest(most->second, true), "");
 }
@@ -56,7 +61,9 @@ std::vector<transport::DeviceId> expired(const Fleet& fleet, std::int64_t runnin
   std::vector<transport::DeviceId> list;
   if (run < grace) return list;
   for (const auto& [id, entry] : fleet)
-    if (entry.row.approval == "pending" && entry.channel == nullptr && running - std::max(entry.row.enrolled, entry.last_seen) >= longest) list.push_back(id);
+    if (entry.row.approval == "pending" && entry.channel == nullptr &&
+        running - std::max(entry.row.enrolled, entry.last_seen) >= longest)
+      list.push_back(id);
   return list;
 }
 

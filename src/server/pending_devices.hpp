@@ -1,4 +1,5 @@
-// Who may join those that wait for approval, and who evicted: pure decisions, so that no number of others keeps the owner's device out.
+// Who may join those that wait for approval, and who evicted: pure decisions, so that no number of others keeps the
+// owner's device out.
 #pragma once
 
 #include "server/device_entry.hpp"
@@ -6,16 +7,17 @@
 namespace drydock::server {
 
 struct PendingSlot {
-  std::optional<transport::DeviceId> evicted;   ///< is forgotten, to make layer
+  std::optional<transport::DeviceId> evicted;  ///< is forgotten, to make layer
   std::string refusal;                         ///< why there is no layer; empty: there is
 };
 
-/// For a device nobody has seen before, from this address (without port), with this key. Among those of one key or address the oldest
-/// that is not connected evicted; when all places are taken, one of the address that has most of them.
+/// For a device nobody has seen before, from this address (without port), with this key. Among those of one key or
+/// address the oldest that is not connected evicted; when all places are taken, one of the address that has most of
+/// them.
 PendingSlot find_pending_slot(const Fleet& fleet, const std::string& address, const Bytes& public_key);
 
-/// Those that wait for approval and were not seen for limits::pending_device_expiry. `running` and `run` are ServiceUptime::now() and
-/// of_this_run().
+/// Those that wait for approval and were not seen for limits::pending_device_expiry. `running` and `run` are
+/// ServiceUptime::now() and of_this_run().
 std::vector<transport::DeviceId> expired(const Fleet& fleet, std::int64_t running, std::int64_t run);
 
 }  // namespace drydock::server

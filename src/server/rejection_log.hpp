@@ -16,7 +16,8 @@ public:
     constexpr auto quiet = 10min;
     constexpr std::size_t remembered = 1'000;
     const auto now = Clock::now();
-    if (last_.size() >= remembered) std::erase_if(last_, [&](const auto& entry) { return now - entry.second >= quiet; });
+    if (last_.size() >= remembered)
+      std::erase_if(last_, [&](const auto& entry) { return now - entry.second >= quiet; });
     // With so many at once, silence is better than a log full of them.
     if (last_.size() >= remembered) return false;
     const auto [entry, is_new] = last_.try_emplace(address + ' ' + words, now);

@@ -1,5 +1,5 @@
-// How long the service has been running in all, over restarts: the measure for ages, because a wall clock may say 1970 after a
-// power cut and jump at any time. Written down only with something else; a crash takes back what came since.
+// How long the service has been running in all, over restarts: the measure for ages, because a wall clock may say 1970
+// after a power cut and jump at any time. Written down only with something else; a crash takes back what came since.
 #pragma once
 
 #include "base/clock.hpp"
@@ -30,7 +30,9 @@ public:
   }
 
   /// Milliseconds; never goes back while the program runs.
-  std::int64_t now() const { return before_ + std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count(); }
+  std::int64_t now() const {
+    return before_ + std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
+  }
 
   /// Milliseconds of this run.
   std::int64_t of_this_run() const { return now() - before_; }

@@ -5,12 +5,13 @@ namespace drydock::server {
 UdpFrontend::UdpFrontend(Services services)
     : services_(services),
       session_store_(services_.writer),
-      demultiplexer_(transport::DtlsDemultiplexer::Services{
-          services_.loop.get_executor(), services_.server_key, services_.random, services_.workers, session_store_,
+      demultiplexer_(transport::DtlsDemultiplexer::Services{services_.loop.get_executor(), services_.server_key,
+          services_.random, services_.workers, session_store_,
           [this](ByteView datagram, const transport::UdpEndpoint& to) { send_(datagram, to); },
           [this](std::shared_ptr<transport::DtlsChannel> channel) { services_.server.serve(std::move(channel)); },
           [this](const Error& why, const std::string& peer) { services_.server.handshake_failed(why, peer); },
-          services_.server.handshakes(), [this](const std::string& peer) { return services_.server.is_known_address(peer); }}) {}
+          services_.server.handshakes(),
+          [this](const std::string& peer) { return services_.server.is_known_address(peer); }}) {}
 
 asio::awaitable<Result<void>> UdpFrontend::start() {
   const auto kept = co_await session_store_.load_and_reserve();
@@ -26,7 +27,9 @@ asio::awaitable<Result<void>> UdpFrontend::start() {
 }
 
 void UdpFrontend::listen(const transport::UdpEndpoint& at) {
-  transport::UdpSocket::Receive receive = [this](ByteView datagram, const transport::UdpEndpoint& from) { demultiplexer_.on_datagram(datagram, from); };
+  transport::UdpSocket::Receive receive = [this](ByteView datagram, const transport::UdpEndpoint& from) {
+    demultiplexer_.on_datagram(datagram, from);
+  };
   socket_ = std::make_unique<transport::UdpSocket>(services_.loop, at, std::move(receive));
   send_ = [this](ByteView datagram, const transport::UdpEndpoint& to) { socket_->send(datagram, to); };
   socket_->start();

@@ -21,8 +21,8 @@ public:
   };
   explicit UdpFrontend(Services services);
 
-  /// Takes up the sessions of an earlier run, and calls the devices whose update it left unfinished: a device that waits
-  /// for chunks is silent for minutes. After the server has started.
+  /// Takes up the sessions of an earlier run, and calls the devices whose update it left unfinished: a device that
+  /// waits for chunks is silent for minutes. After the server has started.
   asio::awaitable<Result<void>> start();
 
   /// Throws std::system_error when the port is taken or may not be used.

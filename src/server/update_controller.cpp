@@ -17,9 +17,13 @@ using planning::Permission;
 constexpr std::size_t progress_bytes = 64 * 1024;
 constexpr auto progress_time = 5s;
 
-Error replaced() { return {ErrorKind::conflict, "another connection of the same device replaced this one, or it was forgotten"}; }
+Error replaced() {
+  return {ErrorKind::conflict, "another connection of the same device replaced this one, or it was forgotten"};
+}
 
-Error stopping() { return {ErrorKind::closed, "the appliance is stopping"}; }
+Error stopping() {
+  return {ErrorKind::closed, "the appliance is stopping"};
+}
 
 }  // namespace
 
@@ -36,7 +40,8 @@ DeviceUpdateController::~DeviceUpdateController() {
   leave_queue();
   m->channel = nullptr;
   if (m->row.state == "updating") {
-    const auto what = m->transfer ? fmt::format("went away while {} was being sent; it goes on when the device is back", m->transfer->step.module.title())
+    const auto what = m->transfer ? fmt::format("went away while {} was being sent; it goes on when the device is back",
+                                        m->transfer->step.module.title())
                                   : fmt::format("{}. The device is away now", m->row.state_words);
     set_state(*m, "waiting", what);
   }
@@ -92,8 +97,8 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::decide(const device::R
   co_return co_await plan_next_step(reported);
 }
 
-// Nothing is planned for a device that anybody may have sent, and nothing kept of what it says beyond what shows a person which
-// one it is.
+// Nothing is planned for a device that anybody may have sent, and nothing kept of what it says beyond what shows a
+// person which one it is.
 bool DeviceUpdateController::awaits_approval(const device::ReportedState& reported) {
   auto* m = entry();
   if (m == nullptr || m->row.approval == "approved") return false;
@@ -109,8 +114,10 @@ bool DeviceUpdateController::awaits_approval(const device::ReportedState& report
 void DeviceUpdateController::save_reported_state(DeviceEntry& m, const device::ReportedState& reported) {
   auto& row = m.row;
   const auto application = reported.application ? application_json(*reported.application) : row.application;
-  const auto updates_enabled = reported.updates_enabled || !reported.resumed ? reported.updates_enabled : row.updates_enabled;
-  const bool changed = row.safe_mode != reported.safe_mode || row.updates_enabled != updates_enabled || row.application != application;
+  const auto updates_enabled =
+      reported.updates_enabled || !reported.resumed ? reported.updates_enabled : row.updates_enabled;
+  const bool changed =
+      row.safe_mode != reported.safe_mode || row.updates_enabled != updates_enabled || row.application != application;
   row.safe_mode = reported.safe_mode;
   row.updates_enabled = updates_enabled;
   row.application = application;
@@ -140,8 +147,10 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
   const auto& step = *judged->step;
   const auto title = fmt::format("{} version {}", step.key.name(), step.version);
   if (judged->outcome.verified && m != nullptr) ++m->steps_done;
-  if (judged->outcome.verified) record(log::Level::notice, "verified", title + " is installed: the device reports it");
-  else record(log::Level::warning, "failed", judged->outcome.words);
+  if (judged->outcome.verified)
+    record(log::Level::notice, "verified", title + " is installed: the device reports it");
+  else
+    record(log::Level::warning, "failed", judged->outcome.words);
   co_return Result<void>{};
 }
 
@@ -153,7 +162,8 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   resets_without_reply_ = reported.resets_without_reply();
 
   if (m->row.held || server_.paused_) {
-    const auto words = m->row.held ? "held: updates of this device are paused by a person" : "paused: a person has paused all updates";
+    const auto words =
+        m->row.held ? "held: updates of this device are paused by a person" : "paused: a person has paused all updates";
     co_return co_await end_update("waiting", words, "superseded");
   }
   if (m->plan.blocked()) co_return co_await end_update("blocked", planning::missing_words(m->plan), "blocked");
@@ -163,8 +173,10 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
     co_return co_await end_update("current", words, "done");
   }
   if (!m->row.updates_enabled.value_or(true) && !reported.updates_forced) {
-    const auto words = m->row.forced ? "its application disabled updates; it was told to take this one all the same and has not agreed yet"
-                                     : fmt::format("its application disabled updates: 'drydock devices force {}' sends this one all the same", m->row.id);
+    const auto words = m->row.forced
+        ? "its application disabled updates; it was told to take this one all the same and has not agreed yet"
+        : fmt::format(
+              "its application disabled updates: 'drydock devices force {}' sends this one all the same", m->row.id);
     auto settled = co_await end_update("updates_disabled", words, "superseded");
     m = entry();
     if (settled && m != nullptr) settled->force_updates = m->row.forced;
@@ -188,7 +200,9 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   const auto& permission = begun->permission;
   if (permission.answer != Permission::Answer::go) leave_queue();
   if (permission.answer == Permission::Answer::give_up) {
-    set_state(*m, "parked", fmt::format("failed, needs attention: {}. 'drydock devices approve {} --retry' tries again", permission.words, m->row.id));
+    set_state(*m, "parked",
+        fmt::format("failed, needs attention: {}. 'drydock devices approve {} --retry' tries again", permission.words,
+            m->row.id));
     co_return decision;
   }
   if (permission.answer == Permission::Answer::wait) {
@@ -216,9 +230,12 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
 }
 
 asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(planning::Step step) {
-  record(log::Level::notice, "sending", fmt::format("sends {} ({} bytes): {}", step.module.title(), step.module.size, step.reason));
+  record(log::Level::notice, "sending",
+      fmt::format("sends {} ({} bytes): {}", step.module.title(), step.module.size, step.reason));
   const auto& files = server_.services_.files;
-  std::function<Result<std::shared_ptr<const Bytes>>()> load = [&files, sha = step.module.sha256] { return files.load(sha); };
+  std::function<Result<std::shared_ptr<const Bytes>>()> load = [&files, sha = step.module.sha256] {
+    return files.load(sha);
+  };
   auto image = co_await crypto::offload(server_.services_.workers, std::move(load));
   if (!image) {
     // Not the device's fault, and nothing it should be asked to wait for.
@@ -232,14 +249,16 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(planning::S
   co_return decision;
 }
 
-asio::awaitable<Result<Decision>> DeviceUpdateController::end_update(std::string state, std::string words, std::string update_state) {
+asio::awaitable<Result<Decision>> DeviceUpdateController::end_update(
+    std::string state, std::string words, std::string update_state) {
   leave_queue();
   auto* m = entry();
   m->steps_done = 0;
   const bool changed = m->row.state != state || m->row.state_words != words;
   set_state(*m, state, words);
   if (changed)
-    if (const auto ended = co_await server_.repository_.end_update(m->row.id, update_state, words); !ended) co_return tl::unexpected(ended.error());
+    if (const auto ended = co_await server_.repository_.end_update(m->row.id, update_state, words); !ended)
+      co_return tl::unexpected(ended.error());
   co_return Decision{};
 }
 
@@ -256,11 +275,12 @@ void DeviceUpdateController::progress(std::size_t bytes) {
   const auto now = Clock::now();
   if (bytes > transfer.bytes) {
     stall_timer_.set(now + limits::transfer_stall_timeout);
-    if (!holds_slot_) holds_slot_ = server_.update_slots_.try_acquire(id_);   // given up while it stood still
+    if (!holds_slot_) holds_slot_ = server_.update_slots_.try_acquire(id_);  // given up while it stood still
   }
   transfer.bytes = bytes;
   server_.mark_changed(*m);
-  const bool due = bytes >= transfer.bytes_stored + progress_bytes || (now - transfer.stored_at >= progress_time && bytes > transfer.bytes_stored);
+  const bool due = bytes >= transfer.bytes_stored + progress_bytes ||
+      (now - transfer.stored_at >= progress_time && bytes > transfer.bytes_stored);
   if (!due) return;
   transfer.bytes_stored = bytes;
   transfer.stored_at = now;
@@ -284,7 +304,9 @@ asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer:
     // A connection that broke says nothing of what the device has: its next Describe does.
     if (delivery.error().kind == ErrorKind::closed || delivery.error().kind == ErrorKind::session_restarted) {
       if (transfer_bytes > 0) server_.repository_.progress(transfer.step_id, transfer_bytes);
-      record(log::Level::warning, "interrupted", fmt::format("the sending of {} was interrupted: {}. What the device has of it, its next Describe tells", title, delivery.error().message));
+      record(log::Level::warning, "interrupted",
+          fmt::format("the sending of {} was interrupted: {}. What the device has of it, its next Describe tells",
+              title, delivery.error().message));
       co_return;
     }
     record(log::Level::warning, "failed", fmt::format("{} was not sent: {}", title, delivery.error().message));
@@ -294,10 +316,13 @@ asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer:
   const auto seconds = std::chrono::duration<double>(Clock::now() - transfer.began).count();
   const auto again = delivery->resent ? fmt::format(", {} chunks twice", delivery->resent) : "";
   const bool confirmed = delivery->confirmed || resets_without_reply_;
-  record(log::Level::info, "sent", confirmed ? fmt::format("{} was sent in {:.1f} s{}; the device resets now", title, seconds, again)
-                                             : fmt::format("all of {} was sent, and the connection ended before the device confirmed it", title));
+  record(log::Level::info, "sent",
+      confirmed ? fmt::format("{} was sent in {:.1f} s{}; the device resets now", title, seconds, again)
+                : fmt::format("all of {} was sent, and the connection ended before the device confirmed it", title));
   if (auto* m = entry()) {
-    const auto words = confirmed ? fmt::format("took {}; must come back and report it", title) : fmt::format("was sent {} and did not confirm it; must come back and report what it runs", title);
+    const auto words = confirmed
+        ? fmt::format("took {}; must come back and report it", title)
+        : fmt::format("was sent {} and did not confirm it; must come back and report what it runs", title);
     set_state(*m, "updating", words);
   }
   (void)co_await server_.repository_.sent(transfer.step_id, confirmed);
@@ -305,7 +330,8 @@ asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer:
 }
 
 void DeviceUpdateController::session_ended(const Error& why) {
-  if (auto* m = server_.find(id_); m != nullptr && m->lines.take(Clock::now())) log::info("{}: disconnected: {}", id_.text(), why.message);
+  if (auto* m = server_.find(id_); m != nullptr && m->lines.take(Clock::now()))
+    log::info("{}: disconnected: {}", id_.text(), why.message);
 }
 
 void DeviceUpdateController::release_slot() {

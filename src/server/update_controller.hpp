@@ -35,11 +35,11 @@ private:
   DeviceServer& server_;
   transport::DeviceId id_;
   std::uint64_t connection_;
-  bool reconciled_ = false;    ///< the Describe at hand has been held against what was tried
+  bool reconciled_ = false;  ///< the Describe at hand has been held against what was tried
   bool holds_slot_ = false;
   bool resets_without_reply_ = false;
   std::optional<Transfer> current_transfer_;
-  DeadlineTimer stall_timer_;         ///< gives the slot back when a transfer makes no progress
+  DeadlineTimer stall_timer_;  ///< gives the slot back when a transfer makes no progress
 };
 
 }  // namespace drydock::server

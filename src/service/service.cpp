@@ -30,7 +30,11 @@ void rethrow(std::exception_ptr failed) {
 }  // namespace
 
 Service::Service(asio::io_context& loop, const state::Configuration& configuration)
-    : loop_(loop), configuration_(configuration), folder_{configuration.state_folder}, files_(folder_.firmware()), systemd_(loop.get_executor()) {
+    : loop_(loop),
+      configuration_(configuration),
+      folder_{configuration.state_folder},
+      files_(folder_.firmware()),
+      systemd_(loop.get_executor()) {
   or_throw(folder_.create());
   lock_.emplace(or_throw(state::ServiceLock::take(folder_)));
   or_throw(state::state_replacement::require_finished(folder_));
@@ -41,7 +45,8 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
   server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, crypto::Workers(pool_.get_executor())};
   server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
-  const server::UdpFrontend::Services udp{loop_, *writer_, server_keys_->udp, random_, crypto::Workers(pool_.get_executor()), *server_};
+  const server::UdpFrontend::Services udp{
+      loop_, *writer_, server_keys_->udp, random_, crypto::Workers(pool_.get_executor()), *server_};
   udp_ = std::make_unique<server::UdpFrontend>(udp);
 }
 
@@ -67,16 +72,20 @@ Result<void> Service::listen() {
     const auto address = asio::ip::make_address(configuration_.address);
     const asio::ip::tcp::endpoint tcp(address, port);
     const auto serve = [this](std::shared_ptr<transport::ByteStream> stream) { server_->serve(std::move(stream)); };
-    const auto connection_rejected = [this](const Error& why, const std::string& peer) { server_->connection_rejected(why, peer); };
+    const auto connection_rejected = [this](const Error& why, const std::string& peer) {
+      server_->connection_rejected(why, peer);
+    };
     const auto knows = [this](const std::string& peer) { return server_->is_known_address(peer); };
-    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, configuration_.connections_per_address, serve, connection_rejected, knows);
+    listener_ = std::make_unique<transport::TcpListener>(
+        loop_, tcp, configuration_.connections_per_address, serve, connection_rejected, knows);
     port = configuration_.udp_port;
     const transport::UdpEndpoint udp(address, port);
     udp_->listen(udp);
     database_watcher_ = std::make_unique<DatabaseWatcher>(loop_.get_executor(), folder_);
     return {};
   } catch (const std::system_error& e) {
-    return failure(ErrorKind::conflict, fmt::format("cannot listen on {} port {}: {}", configuration_.address, port, e.code().message()));
+    return failure(ErrorKind::conflict,
+        fmt::format("cannot listen on {} port {}: {}", configuration_.address, port, e.code().message()));
   }
 }
 
@@ -98,7 +107,7 @@ void Service::stop_on_signals() {
 void Service::await_signal() {
   signals_->async_wait([this](asio::error_code error, int) {
     if (error) return;
-    await_signal();   // first: stop() may come to its end at once, and then nothing may wait any more
+    await_signal();  // first: stop() may come to its end at once, and then nothing may wait any more
     stop();
   });
 }
@@ -112,8 +121,11 @@ void Service::stop() {
   if (database_watcher_) database_watcher_->stop();
   server_->begin_shutdown();
   const auto running = server_->transfers();
-  if (running == 0) log::notice("stopping");
-  else log::notice("stopping: {} transfer{} may take up to {} s to finish", running, running == 1 ? "" : "s", configuration_.stop_time.count());
+  if (running == 0)
+    log::notice("stopping");
+  else
+    log::notice("stopping: {} transfer{} may take up to {} s to finish", running, running == 1 ? "" : "s",
+        configuration_.stop_time.count());
   asio::co_spawn(loop_, drain(), rethrow);
 }
 
@@ -124,7 +136,8 @@ asio::awaitable<void> Service::drain() {
     pause.expires_after(50ms);
     (void)co_await pause.async_wait(as_result);
   }
-  if (const auto left = server_->transfers()) log::warning("{} transfer{} did not finish in time and will begin again", left, left == 1 ? "" : "s");
+  if (const auto left = server_->transfers())
+    log::warning("{} transfer{} did not finish in time and will begin again", left, left == 1 ? "" : "s");
   server_->stop();
   // The loop must not run out of work while sessions still wait for the writer or the pool.
   for (auto waited = 0ms; server_->sessions() > 0 && waited < drain_limit; waited += 10ms) {

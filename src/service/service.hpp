@@ -21,7 +21,8 @@ public:
   Service(asio::io_context& loop, const state::Configuration& configuration);
   ~Service();
 
-  /// Loads, binds, listens, and tells the service manager so. ErrorKind::storage, or ErrorKind::conflict when the port is taken.
+  /// Loads, binds, listens, and tells the service manager so. ErrorKind::storage, or ErrorKind::conflict when the port
+  /// is taken.
   asio::awaitable<Result<void>> start();
 
   /// Stops listening, begins no further step, gives running transfers their time (updates.stop_seconds), closes every

@@ -6,7 +6,7 @@ void SystemdNotifier::ready() {
   systemd::notify("READY=1");
   const auto time = systemd::watchdog_time();
   if (!time || stopped_) return;
-  pause_ = *time / 3;   // two may be late
+  pause_ = *time / 3;  // two may be late
   send_watchdog_ping();
 }
 

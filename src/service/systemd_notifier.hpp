@@ -1,5 +1,5 @@
-// What the service manager is told: that the service is ready, that its event loop goes round, that it stops. A loop that
-// is stuck says nothing, and is restarted.
+// What the service manager is told: that the service is ready, that its event loop goes round, that it stops. A loop
+// that is stuck says nothing, and is restarted.
 #pragma once
 
 #include "base/clock.hpp"

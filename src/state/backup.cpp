@@ -34,26 +34,31 @@ bool is_expected(const std::string& name) {
 
 Result<void> make_for_owner_only(const path& file) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0 && errno == EEXIST) return failure(ErrorKind::conflict, fmt::format("{} exists already: choose another name, for a backup is never overwritten", file.string()));
-  if (fd < 0) return failure(ErrorKind::storage, fmt::format("{} cannot be written: {}", file.string(), std::strerror(errno)));
+  if (fd < 0 && errno == EEXIST)
+    return failure(ErrorKind::conflict,
+        fmt::format("{} exists already: choose another name, for a backup is never overwritten", file.string()));
+  if (fd < 0)
+    return failure(ErrorKind::storage, fmt::format("{} cannot be written: {}", file.string(), std::strerror(errno)));
   ::close(fd);
   return {};
 }
 
-// Reads one by one what the folder holds, each as its owner: it may have been made to point elsewhere by whoever is not the one who
-// calls this.
+// Reads one by one what the folder holds, each as its owner: it may have been made to point elsewhere by whoever is not
+// the one who calls this.
 Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsOwner& as_owner) {
   std::optional<store::Database> db;
   as_owner([&] {
     db.emplace(store::Database::open(folder.database(), store::Access::read_only));
-    (void)store::load_devices(*db);   // opens what lies beside the database too
+    (void)store::load_devices(*db);  // opens what lies beside the database too
   });
   store::NewBackup backup(*db, to);
   for (const auto& key : {folder.server_key(), folder.udp_server_key()}) {
     Result<Bytes> content;
     as_owner([&] { content = firmware::read_file(key, largest_key_file, firmware::Links::refuse); });
     if (!content && content.error().kind == ErrorKind::not_found)
-      return failure(ErrorKind::conflict, fmt::format("{} is missing, and a backup without it would be worth little: 'drydock check' says what to do", key.string()));
+      return failure(ErrorKind::conflict,
+          fmt::format("{} is missing, and a backup without it would be worth little: 'drydock check' says what to do",
+              key.string()));
     if (!content) return tl::unexpected(content.error());
     backup.add(key.filename().string(), *content);
   }
@@ -62,7 +67,9 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsO
   for (const auto& sha256 : backup.modules()) {
     Result<std::shared_ptr<const Bytes>> content;
     as_owner([&] { content = files.load(sha256); });
-    if (!content) return failure(content.error().kind, content.error().message + ". Remove it with 'drydock firmware remove', or add it again, and try once more");
+    if (!content)
+      return failure(content.error().kind,
+          content.error().message + ". Remove it with 'drydock firmware remove', or add it again, and try once more");
     backup.add(firmware_prefix + sha256, **content);
     ++contents.modules;
   }
@@ -77,12 +84,14 @@ Result<void> copy(std::istream& from, const path& to) {
   std::ofstream out(to, std::ios::binary | std::ios::trunc);
   std::filesystem::permissions(to, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   out << from.rdbuf();
-  if (!out.flush() || from.bad()) return failure(ErrorKind::storage, fmt::format("{} cannot be written: is there space left?", to.string()));
+  if (!out.flush() || from.bad())
+    return failure(ErrorKind::storage, fmt::format("{} cannot be written: is there space left?", to.string()));
   return {};
 }
 
 bool holds_something(const StateFolder& folder) {
-  return std::filesystem::exists(folder.database()) || std::filesystem::exists(folder.server_key()) || std::filesystem::exists(folder.udp_server_key());
+  return std::filesystem::exists(folder.database()) || std::filesystem::exists(folder.server_key()) ||
+      std::filesystem::exists(folder.udp_server_key());
 }
 
 // Before anything is changed.
@@ -91,12 +100,15 @@ Result<void> check(store::OldBackup& backup) {
   const auto names = backup.names();
   for (const auto* key : {"server_key.pem", "server_key_udp.pem"}) {
     const bool expected = std::string_view(key) == "server_key.pem" || backup.schema() >= first_schema_with_udp;
-    if (expected && std::find(names.begin(), names.end(), key) == names.end()) return failure(ErrorKind::malformed, fmt::format("it does not hold {}, by which devices know the server", key));
+    if (expected && std::find(names.begin(), names.end(), key) == names.end())
+      return failure(ErrorKind::malformed, fmt::format("it does not hold {}, by which devices know the server", key));
   }
   for (const auto& name : names) {
-    if (!is_expected(name)) return failure(ErrorKind::malformed, fmt::format("there is something strange in it, '{}'", log::printable(name)));
+    if (!is_expected(name))
+      return failure(ErrorKind::malformed, fmt::format("there is something strange in it, '{}'", log::printable(name)));
     const bool is_module = name.starts_with(firmware_prefix);
-    if (is_module && to_hex(crypto::sha256(backup.content(name))) != name.substr(firmware_prefix.size())) return failure(ErrorKind::malformed, fmt::format("{} in it is damaged", name));
+    if (is_module && to_hex(crypto::sha256(backup.content(name))) != name.substr(firmware_prefix.size()))
+      return failure(ErrorKind::malformed, fmt::format("{} in it is damaged", name));
   }
   return {};
 }
@@ -107,7 +119,8 @@ Result<BackupContents> unpack(store::OldBackup& backup, const StateFolder& folde
   for (const auto& name : backup.names()) {
     const auto content = backup.content(name);
     const bool is_module = name.starts_with(firmware_prefix);
-    const auto written = is_module ? files.save(name.substr(firmware_prefix.size()), content) : firmware::write_file(folder.root / name, content);
+    const auto written = is_module ? files.save(name.substr(firmware_prefix.size()), content)
+                                   : firmware::write_file(folder.root / name, content);
     if (!written) return tl::unexpected(written.error());
     contents.modules += static_cast<int>(is_module);
   }
@@ -133,16 +146,19 @@ Result<BackupContents> back_up(const StateFolder& folder, const path& to, const 
 Result<Restored> restore(const StateFolder& folder, std::istream& from, const std::string& name, bool replace) {
   if (auto made = folder.create(); !made) return tl::unexpected(made.error());
   const auto lock = ServiceLock::take(folder);
-  if (!lock) return failure(ErrorKind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
+  if (!lock)
+    return failure(ErrorKind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
   if (auto finished = state_replacement::require_finished(folder); !finished) return tl::unexpected(finished.error());
   if (holds_something(folder) && !replace)
-    return failure(ErrorKind::conflict, fmt::format("there are devices or keys in {} already: --replace moves them aside", folder.root.string()));
+    return failure(ErrorKind::conflict,
+        fmt::format("there are devices or keys in {} already: --replace moves them aside", folder.root.string()));
   const auto work = [&]() -> Result<Restored> {
     const auto fresh = state_replacement::prepare(folder);
     if (!fresh) return tl::unexpected(fresh.error());
     if (auto copied = copy(from, fresh->database()); !copied) return tl::unexpected(copied.error());
     store::OldBackup backup(fresh->database());
-    if (auto good = check(backup); !good) return failure(good.error().kind, fmt::format("{}: {}", name, good.error().message));
+    if (auto good = check(backup); !good)
+      return failure(good.error().kind, fmt::format("{}: {}", name, good.error().message));
     auto contents = unpack(backup, *fresh);
     if (!contents) return failure(contents.error().kind, fmt::format("{}: {}", name, contents.error().message));
     backup.become_database();
@@ -167,7 +183,8 @@ Result<Restored> restore(const StateFolder& folder, std::istream& from, const st
 
 Result<std::filesystem::path> finish_restore(const StateFolder& folder) {
   const auto lock = ServiceLock::take(folder);
-  if (!lock) return failure(ErrorKind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
+  if (!lock)
+    return failure(ErrorKind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
   return state_replacement::finish(folder);
 }
 

@@ -61,7 +61,8 @@ bool take_list(const toml::node& node, std::vector<std::string>& into) {
 
 // As browsers say it: in lower case, without the dot at the end.
 bool as_host_name(std::string& name) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(
+      name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (name.ends_with('.')) name.pop_back();
   return !name.empty() && name.find_first_of("/: \t") == std::string::npos;
 }
@@ -82,37 +83,73 @@ bool take_word(const toml::node& node, Word& into, Parse parse) {
 
 const std::map<std::string, Option, std::less<>>& options() {
   static const std::map<std::string, Option, std::less<>> known{
-      {"state.folder", {[](const toml::node& n, Configuration& c) { return take_text(n, c.state_folder); }, "a path in quotes"}},
-      {"listen.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.address); }, "an IP address in quotes"}},
-      {"listen.tcp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.tcp_port, 0, 65535); }, "a port number, 0 to 65535"}},
-      {"listen.udp_port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.udp_port, 0, 65535); }, "a port number, 0 to 65535"}},
-      {"listen.connections_per_address", {[](const toml::node& n, Configuration& c) { return take_number(n, c.connections_per_address, 1, limits::connections); }, "a number, 1 to 10000"}},
-      {"devices.policy", {[](const toml::node& n, Configuration& c) { return take_word(n, c.policy, parse_policy); }, "\"approve\", \"open\" or \"closed\""}},
-      {"updates.concurrent", {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); }, "a number, 1 to 10000"}},
-      {"updates.fast", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.fast_ota); }, "true or false"}},
-      {"updates.stop_seconds", {[](const toml::node& n, Configuration& c) {
-                                  int seconds = 0;
-                                  const bool good = take_number(n, seconds, 0, 3600);
-                                  if (good) c.stop_time = std::chrono::seconds(seconds);
-                                  return good;
-                                }, "a number, 0 to 3600"}},
-      {"web.enabled", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.enabled); }, "true or false"}},
-      {"web.address", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.address); }, "an IP address in quotes"}},
-      {"web.port", {[](const toml::node& n, Configuration& c) { return take_number(n, c.web.port, 0, 65535); }, "a port number, 0 to 65535"}},
-      {"web.certificate", {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.certificate); }, "a path in quotes"}},
-      {"web.hosts", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.hosts) && std::all_of(c.web.hosts.begin(), c.web.hosts.end(), as_host_name); },
-                     "a list of names in quotes, without http:// and port"}},
-      {"web.trusted_proxies", {[](const toml::node& n, Configuration& c) { return take_list(n, c.web.trusted_proxies) && std::all_of(c.web.trusted_proxies.begin(), c.web.trusted_proxies.end(), is_address); },
-                               "a list of IP addresses in quotes"}},
-      {"web.guests", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.guests); }, "true or false"}},
-      {"log.level", {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); }, "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
+      {"state.folder",
+          {[](const toml::node& n, Configuration& c) { return take_text(n, c.state_folder); }, "a path in quotes"}},
+      {"listen.address",
+          {[](const toml::node& n, Configuration& c) { return take_text(n, c.address); }, "an IP address in quotes"}},
+      {"listen.tcp_port",
+          {[](const toml::node& n, Configuration& c) { return take_number(n, c.tcp_port, 0, 65535); },
+              "a port number, 0 to 65535"}},
+      {"listen.udp_port",
+          {[](const toml::node& n, Configuration& c) { return take_number(n, c.udp_port, 0, 65535); },
+              "a port number, 0 to 65535"}},
+      {"listen.connections_per_address",
+          {[](const toml::node& n, Configuration& c) {
+             return take_number(n, c.connections_per_address, 1, limits::connections);
+           },
+              "a number, 1 to 10000"}},
+      {"devices.policy",
+          {[](const toml::node& n, Configuration& c) { return take_word(n, c.policy, parse_policy); },
+              "\"approve\", \"open\" or \"closed\""}},
+      {"updates.concurrent",
+          {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); },
+              "a number, 1 to 10000"}},
+      {"updates.fast",
+          {[](const toml::node& n, Configuration& c) { return take_flag(n, c.fast_ota); }, "true or false"}},
+      {"updates.stop_seconds",
+          {[](const toml::node& n, Configuration& c) {
+             int seconds = 0;
+             const bool good = take_number(n, seconds, 0, 3600);
+             if (good) c.stop_time = std::chrono::seconds(seconds);
+             return good;
+           },
+              "a number, 0 to 3600"}},
+      {"web.enabled",
+          {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.enabled); }, "true or false"}},
+      {"web.address",
+          {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.address); },
+              "an IP address in quotes"}},
+      {"web.port",
+          {[](const toml::node& n, Configuration& c) { return take_number(n, c.web.port, 0, 65535); },
+              "a port number, 0 to 65535"}},
+      {"web.certificate",
+          {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.certificate); }, "a path in quotes"}},
+      {"web.hosts",
+          {[](const toml::node& n, Configuration& c) {
+             return take_list(n, c.web.hosts) && std::all_of(c.web.hosts.begin(), c.web.hosts.end(), as_host_name);
+           },
+              "a list of names in quotes, without http:// and port"}},
+      {"web.trusted_proxies",
+          {[](const toml::node& n, Configuration& c) {
+             return take_list(n, c.web.trusted_proxies) &&
+                 std::all_of(c.web.trusted_proxies.begin(), c.web.trusted_proxies.end(), is_address);
+           },
+              "a list of IP addresses in quotes"}},
+      {"web.guests",
+          {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.guests); }, "true or false"}},
+      {"log.level",
+          {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); },
+              "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
   };
   return known;
 }
 
-std::string place(std::string_view name, const toml::source_region& source) { return fmt::format("{}, line {}", name, source.begin.line); }
+std::string place(std::string_view name, const toml::source_region& source) {
+  return fmt::format("{}, line {}", name, source.begin.line);
+}
 
-Result<void> read_table(const toml::table& table, const std::string& prefix, std::string_view name, Configuration& into) {
+Result<void> read_table(
+    const toml::table& table, const std::string& prefix, std::string_view name, Configuration& into) {
   for (const auto& [key, node] : table) {
     const auto full = prefix + std::string(key.str());
     if (const auto* inner = node.as_table(); inner != nullptr && prefix.empty()) {
@@ -120,8 +157,12 @@ Result<void> read_table(const toml::table& table, const std::string& prefix, std
       continue;
     }
     const auto option = options().find(full);
-    if (option == options().end()) return failure(ErrorKind::malformed, fmt::format("{}: there is no option '{}'", place(name, node.source()), full));
-    if (!option->second.take(node, into)) return failure(ErrorKind::malformed, fmt::format("{}: '{}' must be {}", place(name, node.source()), full, option->second.wants));
+    if (option == options().end())
+      return failure(
+          ErrorKind::malformed, fmt::format("{}: there is no option '{}'", place(name, node.source()), full));
+    if (!option->second.take(node, into))
+      return failure(ErrorKind::malformed,
+          fmt::format("{}: '{}' must be {}", place(name, node.source()), full, option->second.wants));
   }
   return {};
 }

@@ -24,20 +24,20 @@ struct Configuration {
   std::filesystem::path state_folder = "/var/lib/drydock";
   std::string address = "0.0.0.0";
   std::uint16_t tcp_port = 5683;
-  std::uint16_t udp_port = 5684;   ///< devices from 1.1 on use no other (PROTOCOL §3.1)
-  std::size_t connections_per_address = 4'000;   ///< over TCP; a whole site may stand behind one address
+  std::uint16_t udp_port = 5684;                ///< devices from 1.1 on use no other (PROTOCOL §3.1)
+  std::size_t connections_per_address = 4'000;  ///< over TCP; a whole site may stand behind one address
   Policy policy = Policy::approve;
-  int concurrent_updates = 8;   ///< devices that are sent a module at the same time
+  int concurrent_updates = 8;  ///< devices that are sent a module at the same time
   bool fast_ota = true;
-  std::chrono::seconds stop_time{30};   ///< for running transfers to finish when the service is stopped
+  std::chrono::seconds stop_time{30};  ///< for running transfers to finish when the service is stopped
   struct Web {
     bool enabled = true;
-    std::string address;                  ///< empty: as for devices
+    std::string address;  ///< empty: as for devices
     std::uint16_t port = 8080;
-    std::filesystem::path certificate;    ///< PEM, certificate and key; empty: no TLS
-    std::vector<std::string> hosts;              ///< further names under which the page is reached
-    std::vector<std::string> trusted_proxies;    ///< addresses of reverse proxies, whose X-Forwarded-For is believed
-    bool guests = false;                  ///< the fleet may be looked at without logging in
+    std::filesystem::path certificate;         ///< PEM, certificate and key; empty: no TLS
+    std::vector<std::string> hosts;            ///< further names under which the page is reached
+    std::vector<std::string> trusted_proxies;  ///< addresses of reverse proxies, whose X-Forwarded-For is believed
+    bool guests = false;                       ///< the fleet may be looked at without logging in
   };
   Web web = {};
   log::Level log_level = log::Level::info;

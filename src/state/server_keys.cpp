@@ -16,41 +16,50 @@ constexpr std::size_t largest_key_file = 16 * 1024;
 
 Result<Bytes> read_key(const StateFolder& folder, const std::filesystem::path& file) {
   auto content = firmware::read_file(file, largest_key_file);
-  if (!content && content.error().kind == ErrorKind::not_found) return failure(ErrorKind::not_found, fmt::format("there is no server key yet in {}", folder.root.string()));
+  if (!content && content.error().kind == ErrorKind::not_found)
+    return failure(ErrorKind::not_found, fmt::format("there is no server key yet in {}", folder.root.string()));
   return content;
 }
 
 Result<void> write_key(const std::filesystem::path& file, const std::string& pem) {
-  if (std::filesystem::exists(file)) return failure(ErrorKind::conflict, fmt::format("{} exists already and is never replaced", file.string()));
+  if (std::filesystem::exists(file))
+    return failure(ErrorKind::conflict, fmt::format("{} exists already and is never replaced", file.string()));
   return firmware::write_file(file, view_of(pem));
 }
 
-std::filesystem::path beginning_of(const std::filesystem::path& file) { return file.string() + ".new"; }
+std::filesystem::path beginning_of(const std::filesystem::path& file) {
+  return file.string() + ".new";
+}
 
 // What shows that devices may know this server by a key.
 std::string trace_of_use(const StateFolder& folder) {
   if (std::filesystem::exists(folder.database())) return folder.database().string();
   std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder.firmware(), error), end; !error && entry != end; entry.increment(error))
+  for (std::filesystem::directory_iterator entry(folder.firmware(), error), end; !error && entry != end;
+       entry.increment(error))
     if (entry->path().extension() == ".bin") return entry->path().string();
   for (const auto& key : {folder.server_key(), folder.udp_server_key()})
     if (std::filesystem::exists(key)) return key.string();
   return "";
 }
 
-// Both or none: they are written whole under other names first. A first start that was killed between two renames is gone on with.
+// Both or none: they are written whole under other names first. A first start that was killed between two renames is
+// gone on with.
 Result<void> create_both(const StateFolder& folder) {
   const bool begun = std::filesystem::exists(beginning_of(folder.server_key()));
   if (!begun) {
     const auto udp = crypto::EcPrivateKey::generate();
     const auto tcp = crypto::RsaPrivateKey::generate(key_bits);
-    if (auto written = firmware::write_file(beginning_of(folder.udp_server_key()), view_of(udp.to_pem())); !written) return written;
-    if (auto written = firmware::write_file(beginning_of(folder.server_key()), view_of(tcp.to_pem())); !written) return written;
+    if (auto written = firmware::write_file(beginning_of(folder.udp_server_key()), view_of(udp.to_pem())); !written)
+      return written;
+    if (auto written = firmware::write_file(beginning_of(folder.server_key()), view_of(tcp.to_pem())); !written)
+      return written;
   }
   for (const auto& file : {folder.udp_server_key(), folder.server_key()}) {
     std::error_code error;
     if (std::filesystem::exists(beginning_of(file))) std::filesystem::rename(beginning_of(file), file, error);
-    if (error) return failure(ErrorKind::storage, fmt::format("{} cannot be written: {}", file.string(), error.message()));
+    if (error)
+      return failure(ErrorKind::storage, fmt::format("{} cannot be written: {}", file.string(), error.message()));
   }
   firmware::sync(folder.root);
   return {};
@@ -63,8 +72,10 @@ Result<crypto::RsaPrivateKey> load_server_key(const StateFolder& folder) {
   if (!content) return tl::unexpected(content.error());
   auto key = crypto::RsaPrivateKey::parse(*content);
   if (!key || key->size() != key_bits / 8)
-    return failure(ErrorKind::malformed, fmt::format("{} is not an RSA key of {} bits. It was left as it is: restore it from a backup, for devices know this server by it",
-                                                folder.server_key().string(), key_bits));
+    return failure(ErrorKind::malformed,
+        fmt::format("{} is not an RSA key of {} bits. It was left as it is: restore it from a backup, for devices know "
+                    "this server by it",
+            folder.server_key().string(), key_bits));
   return key;
 }
 
@@ -79,8 +90,10 @@ Result<crypto::EcPrivateKey> load_udp_server_key(const StateFolder& folder) {
   if (!content) return tl::unexpected(content.error());
   auto key = crypto::EcPrivateKey::parse(*content);
   if (!key)
-    return failure(ErrorKind::malformed, fmt::format("{} is not a P-256 key. It was left as it is: restore it from a backup, for devices know this server by it",
-                                                folder.udp_server_key().string()));
+    return failure(ErrorKind::malformed,
+        fmt::format(
+            "{} is not a P-256 key. It was left as it is: restore it from a backup, for devices know this server by it",
+            folder.udp_server_key().string()));
   return key;
 }
 
@@ -102,11 +115,17 @@ Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder) {
     udp = load_udp_server_key(folder);
   }
   // From before there were UDP devices.
-  if (tcp && missing(udp) && std::filesystem::exists(folder.database()) && store::schema_version(folder.database()) < first_schema_with_udp) udp = create_udp_server_key(folder);
-  for (const auto& [lost, file] : {std::pair(missing(tcp), folder.server_key()), std::pair(missing(udp), folder.udp_server_key())})
+  if (tcp && missing(udp) && std::filesystem::exists(folder.database()) &&
+      store::schema_version(folder.database()) < first_schema_with_udp)
+    udp = create_udp_server_key(folder);
+  for (const auto& [lost, file] :
+      {std::pair(missing(tcp), folder.server_key()), std::pair(missing(udp), folder.udp_server_key())})
     if (lost)
-      return failure(ErrorKind::conflict, fmt::format("{} is missing, and {} shows that there was one, by which devices know this server. Restore it from a backup; if it is lost for good, 'drydock keys create' makes "
-                                                 "another, which every device must then be told", file.string(), trace_of_use(folder)));
+      return failure(ErrorKind::conflict,
+          fmt::format("{} is missing, and {} shows that there was one, by which devices know this server. Restore it "
+                      "from a backup; if it is lost for good, 'drydock keys create' makes "
+                      "another, which every device must then be told",
+              file.string(), trace_of_use(folder)));
   if (!tcp) return tl::unexpected(tcp.error());
   if (!udp) return tl::unexpected(udp.error());
   return ServerKeys{std::move(*tcp), std::move(*udp)};
@@ -122,9 +141,12 @@ std::string fingerprint(ByteView spki) {
   return grouped;
 }
 
-std::string short_fingerprint(ByteView spki) { return to_hex(crypto::sha256(spki)).substr(0, 16); }
+std::string short_fingerprint(ByteView spki) {
+  return to_hex(crypto::sha256(spki)).substr(0, 16);
+}
 
-Result<Bytes> server_key_file(const KeyFileLayout& layout, ByteView spki, const std::string& host, std::optional<std::uint16_t> port) {
+Result<Bytes> server_key_file(
+    const KeyFileLayout& layout, ByteView spki, const std::string& host, std::optional<std::uint16_t> port) {
   constexpr std::uint8_t type_ipv4 = 0;
   constexpr std::uint8_t type_name = 1;
   constexpr std::size_t longest_name = 63;
@@ -138,7 +160,8 @@ Result<Bytes> server_key_file(const KeyFileLayout& layout, ByteView spki, const 
     address = {type_ipv4, 4};
     append(address, ip.to_bytes());
   } else {
-    if (host.empty() || host.size() > longest_name) return failure(ErrorKind::malformed, fmt::format("a host name must have 1 to {} characters", longest_name));
+    if (host.empty() || host.size() > longest_name)
+      return failure(ErrorKind::malformed, fmt::format("a host name must have 1 to {} characters", longest_name));
     address = {type_name, static_cast<std::uint8_t>(host.size())};
     append(address, view_of(host));
   }

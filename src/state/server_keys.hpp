@@ -1,5 +1,5 @@
-// The server's key pairs, RSA for TCP devices and EC for UDP devices. Devices know the server by them: they are made once
-// and never replaced, for losing one would orphan every device (PROTOCOL §8.3).
+// The server's key pairs, RSA for TCP devices and EC for UDP devices. Devices know the server by them: they are made
+// once and never replaced, for losing one would orphan every device (PROTOCOL §8.3).
 #pragma once
 
 #include "state/state_folder.hpp"
@@ -24,8 +24,8 @@ struct ServerKeys {
   crypto::RsaPrivateKey tcp;
   crypto::EcPrivateKey udp;
 };
-/// Makes both in a folder that was never used. ErrorKind::conflict when one is missing where a database, firmware or the other key shows
-/// that there was one: a new one in its place would leave every device outside.
+/// Makes both in a folder that was never used. ErrorKind::conflict when one is missing where a database, firmware or
+/// the other key shows that there was one: a new one in its place would leave every device outside.
 Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder);
 
 /// SHA-256 of the public key, in groups for people to compare.
@@ -43,6 +43,7 @@ inline constexpr KeyFileLayout tcp_key_file{512, 384, 450};
 inline constexpr KeyFileLayout udp_key_file{320, 192, 258};
 
 /// ErrorKind::malformed for a host name longer than 63 bytes.
-Result<Bytes> server_key_file(const KeyFileLayout& layout, ByteView spki, const std::string& host, std::optional<std::uint16_t> port);
+Result<Bytes> server_key_file(
+    const KeyFileLayout& layout, ByteView spki, const std::string& host, std::optional<std::uint16_t> port);
 
 }  // namespace drydock::state

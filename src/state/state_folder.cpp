@@ -16,14 +16,19 @@ Result<void> StateFolder::create() const {
     std::error_code error;
     std::filesystem::create_directories(folder.parent_path(), error);
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-      return failure(ErrorKind::storage, fmt::format("the state folder {} cannot be made: {}. Choose another with --state or state.folder", folder.string(), std::strerror(errno)));
+      return failure(ErrorKind::storage,
+          fmt::format("the state folder {} cannot be made: {}. Choose another with --state or state.folder",
+              folder.string(), std::strerror(errno)));
     if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0)
-      return failure(ErrorKind::storage, fmt::format("the state folder {} cannot be used: {}", folder.string(), std::strerror(errno)));
+      return failure(ErrorKind::storage,
+          fmt::format("the state folder {} cannot be used: {}", folder.string(), std::strerror(errno)));
   }
   return {};
 }
 
-bool StateFolder::exists() const { return std::filesystem::exists(database()); }
+bool StateFolder::exists() const {
+  return std::filesystem::exists(database());
+}
 
 void StateFolder::touch_changed() const {
   const int fd = ::open(changed().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -51,6 +56,8 @@ bool ServiceLock::is_taken(const StateFolder& folder) {
 }
 
 ServiceLock::ServiceLock(ServiceLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-ServiceLock::~ServiceLock() { if (fd_ >= 0) ::close(fd_); }
+ServiceLock::~ServiceLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 }  // namespace drydock::state

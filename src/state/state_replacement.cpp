@@ -19,12 +19,19 @@ namespace {
 namespace fs = std::filesystem;
 
 // What belongs to a state folder. The log of the old database goes first: the new one must never meet it.
-constexpr std::array contents{"drydock.db-wal", "drydock.db-shm", "drydock.db", "server_key.pem", "server_key_udp.pem", "firmware"};
+constexpr std::array contents{
+    "drydock.db-wal", "drydock.db-shm", "drydock.db", "server_key.pem", "server_key_udp.pem", "firmware"};
 constexpr std::size_t longest_name = 256;
 
-fs::path preparing(const StateFolder& folder) { return folder.root / "restore.preparing"; }
-fs::path decided(const StateFolder& folder) { return folder.root / "restore.decided"; }
-fs::path note_of_aside(const fs::path& at) { return at / "aside"; }
+fs::path preparing(const StateFolder& folder) {
+  return folder.root / "restore.preparing";
+}
+fs::path decided(const StateFolder& folder) {
+  return folder.root / "restore.decided";
+}
+fs::path note_of_aside(const fs::path& at) {
+  return at / "aside";
+}
 
 bool is_there(const fs::path& path) {
   struct stat found {};
@@ -33,7 +40,8 @@ bool is_there(const fs::path& path) {
 
 Result<void> rename_entry(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) == 0) return {};
-  return failure(ErrorKind::storage, fmt::format("{} cannot be renamed to {}: {}", from.string(), to.string(), std::strerror(errno)));
+  return failure(ErrorKind::storage,
+      fmt::format("{} cannot be renamed to {}: {}", from.string(), to.string(), std::strerror(errno)));
 }
 
 // Renames that can be taken back.
@@ -54,9 +62,10 @@ private:
   std::vector<std::pair<fs::path, fs::path>> done_;
 };
 
-// Each new thing displaces the old one of its name; an old one without a successor goes too. What has no place in `decided` any more
-// is in force already.
-Result<void> exchange(const StateFolder& folder, const fs::path& aside, const std::vector<std::string>& arriving, Moves& moves) {
+// Each new thing displaces the old one of its name; an old one without a successor goes too. What has no place in
+// `decided` any more is in force already.
+Result<void> exchange(
+    const StateFolder& folder, const fs::path& aside, const std::vector<std::string>& arriving, Moves& moves) {
   for (const auto* name : contents) {
     const bool comes = std::find(arriving.begin(), arriving.end(), name) != arriving.end();
     const bool in_force = comes && !is_there(decided(folder) / name);
@@ -83,7 +92,8 @@ Result<Note> read_note(const StateFolder& folder) {
   Note note;
   std::string line;
   std::getline(lines, line);
-  if (line.empty() || line.find('/') != std::string::npos) return failure(ErrorKind::malformed, fmt::format("{} cannot be read", note_of_aside(decided(folder)).string()));
+  if (line.empty() || line.find('/') != std::string::npos)
+    return failure(ErrorKind::malformed, fmt::format("{} cannot be read", note_of_aside(decided(folder)).string()));
   note.aside = folder.root / line;
   while (std::getline(lines, line)) note.arriving.push_back(line);
   return note;
@@ -93,11 +103,15 @@ Result<Note> read_note(const StateFolder& folder) {
 Result<fs::path> resume(const StateFolder& folder, bool& put_back) {
   const auto note = read_note(folder);
   if (!note) return tl::unexpected(note.error());
-  if (::mkdir(note->aside.c_str(), 0700) != 0 && errno != EEXIST) return failure(ErrorKind::storage, fmt::format("{} cannot be made: {}", note->aside.string(), std::strerror(errno)));
+  if (::mkdir(note->aside.c_str(), 0700) != 0 && errno != EEXIST)
+    return failure(
+        ErrorKind::storage, fmt::format("{} cannot be made: {}", note->aside.string(), std::strerror(errno)));
   Moves moves;
   if (auto exchanged = exchange(folder, note->aside, note->arriving, moves); !exchanged) {
     put_back = moves.take_back();
-    const auto where = put_back ? "Everything was put back as it was before this try" : fmt::format("What was there before is in {} and {}", folder.root.string(), note->aside.string());
+    const auto where = put_back
+        ? "Everything was put back as it was before this try"
+        : fmt::format("What was there before is in {} and {}", folder.root.string(), note->aside.string());
     return failure(ErrorKind::storage, fmt::format("{}. {}", exchanged.error().message, where));
   }
   std::error_code ignored;
@@ -122,11 +136,16 @@ void discard(const StateFolder& folder) {
   fs::remove_all(preparing(folder), ignored);
 }
 
-bool is_unfinished(const StateFolder& folder) { return is_there(decided(folder)); }
+bool is_unfinished(const StateFolder& folder) {
+  return is_there(decided(folder));
+}
 
 Result<void> require_finished(const StateFolder& folder) {
   if (!is_unfinished(folder)) return {};
-  return failure(ErrorKind::conflict, fmt::format("a restore into {} was interrupted and must be finished first: 'drydock restore --finish'. Nothing of what was there before is lost", folder.root.string()));
+  return failure(ErrorKind::conflict,
+      fmt::format("a restore into {} was interrupted and must be finished first: 'drydock restore --finish'. Nothing "
+                  "of what was there before is lost",
+          folder.root.string()));
 }
 
 Result<fs::path> commit(const StateFolder& folder) {
@@ -135,7 +154,8 @@ Result<fs::path> commit(const StateFolder& folder) {
   std::string note = fmt::format("replaced-{}\n", number);
   for (const auto* name : contents)
     if (is_there(preparing(folder) / name)) note += std::string(name) + "\n";
-  if (auto written = firmware::write_file(note_of_aside(preparing(folder)), view_of(note)); !written) return tl::unexpected(written.error());
+  if (auto written = firmware::write_file(note_of_aside(preparing(folder)), view_of(note)); !written)
+    return tl::unexpected(written.error());
   firmware::sync(preparing(folder) / "firmware");
   firmware::sync(preparing(folder));
   if (auto renamed = rename_entry(preparing(folder), decided(folder)); !renamed) return tl::unexpected(renamed.error());
@@ -152,7 +172,8 @@ Result<fs::path> commit(const StateFolder& folder) {
 }
 
 Result<fs::path> finish(const StateFolder& folder) {
-  if (!is_unfinished(folder)) return failure(ErrorKind::not_found, fmt::format("no restore into {} is unfinished", folder.root.string()));
+  if (!is_unfinished(folder))
+    return failure(ErrorKind::not_found, fmt::format("no restore into {} is unfinished", folder.root.string()));
   bool put_back = false;
   return resume(folder, put_back);
 }

@@ -12,7 +12,8 @@ std::optional<std::string> load_setting(Database& db, const std::string& key) {
 }
 
 void save_setting(Database& db, const std::string& key, const std::string& value) {
-  SQLite::Statement s(db.sql(), "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value");
+  SQLite::Statement s(
+      db.sql(), "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value");
   s.bind(1, key);
   s.bind(2, value);
   s.exec();
@@ -50,7 +51,8 @@ std::vector<WebSession> load_web_sessions(Database& db, std::int64_t now) {
   old.exec();
   SQLite::Statement s(db.sql(), "SELECT token_sha256, created, expires FROM web_sessions");
   std::vector<WebSession> sessions;
-  while (s.executeStep()) sessions.push_back({s.getColumn(0).getString(), s.getColumn(1).getInt64(), s.getColumn(2).getInt64()});
+  while (s.executeStep())
+    sessions.push_back({s.getColumn(0).getString(), s.getColumn(1).getInt64(), s.getColumn(2).getInt64()});
   return sessions;
 }
 
@@ -59,7 +61,9 @@ void save_known_browser(Database& db, const std::string& token_sha256, std::int6
   s.bind(1, token_sha256);
   s.bind(2, created);
   s.exec();
-  SQLite::Statement trim(db.sql(), "DELETE FROM known_browsers WHERE token_sha256 IN (SELECT token_sha256 FROM known_browsers ORDER BY created DESC LIMIT -1 OFFSET ?)");
+  SQLite::Statement trim(db.sql(),
+      "DELETE FROM known_browsers WHERE token_sha256 IN (SELECT token_sha256 FROM known_browsers ORDER BY created DESC "
+      "LIMIT -1 OFFSET ?)");
   trim.bind(1, most);
   trim.exec();
 }
@@ -73,7 +77,8 @@ std::vector<std::string> load_known_browsers(Database& db) {
 
 void forget_all_access(Database& db) {
   remove_setting(db, "password");
-  for (const char* table : {"web_sessions", "known_browsers", "api_tokens"}) db.sql().exec(std::string("DELETE FROM ") + table);
+  for (const char* table : {"web_sessions", "known_browsers", "api_tokens"})
+    db.sql().exec(std::string("DELETE FROM ") + table);
 }
 
 std::int64_t add_api_token(Database& db, const ApiToken& token) {
@@ -94,7 +99,9 @@ bool remove_api_token(Database& db, std::int64_t id) {
 std::vector<ApiToken> load_api_tokens(Database& db) {
   SQLite::Statement s(db.sql(), "SELECT id, name, token_sha256, created FROM api_tokens ORDER BY id");
   std::vector<ApiToken> tokens;
-  while (s.executeStep()) tokens.push_back({s.getColumn(0).getInt64(), s.getColumn(1).getString(), s.getColumn(2).getString(), s.getColumn(3).getInt64()});
+  while (s.executeStep())
+    tokens.push_back(
+        {s.getColumn(0).getInt64(), s.getColumn(1).getString(), s.getColumn(2).getString(), s.getColumn(3).getInt64()});
   return tokens;
 }
 

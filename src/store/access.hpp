@@ -17,7 +17,7 @@ void remove_setting(Database& db, const std::string& key);
 
 struct WebSession {
   std::string token_sha256;
-  std::int64_t created = 0;   ///< milliseconds of the service's running time
+  std::int64_t created = 0;  ///< milliseconds of the service's running time
   std::int64_t expires = 0;
 };
 void save_web_session(Database& db, const WebSession& session);

@@ -8,12 +8,16 @@
 namespace drydock::store {
 namespace {
 
-constexpr int backup_id = 0x44525942;     // "DRYB"
-constexpr int unfinished_id = 0x44525955; // "DRYU"
-constexpr int database_id = 0x44525944;   // "DRYD"
+constexpr int backup_id = 0x44525942;      // "DRYB"
+constexpr int unfinished_id = 0x44525955;  // "DRYU"
+constexpr int database_id = 0x44525944;    // "DRYD"
 
-int pragma(SQLite::Database& sql, const char* name) { return sql.execAndGet(fmt::format("PRAGMA {}", name)).getInt(); }
-void set_id(SQLite::Database& sql, int id) { sql.exec(fmt::format("PRAGMA application_id = {}", id)); }
+int pragma(SQLite::Database& sql, const char* name) {
+  return sql.execAndGet(fmt::format("PRAGMA {}", name)).getInt();
+}
+void set_id(SQLite::Database& sql, int id) {
+  sql.exec(fmt::format("PRAGMA application_id = {}", id));
+}
 
 template <class Work>
 auto explained(const std::filesystem::path& file, Work work) {
@@ -34,7 +38,7 @@ NewBackup::NewBackup(Database& db, const std::filesystem::path& file) : file_(fi
     sql_ = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE);
     set_id(*sql_, unfinished_id);
     sql_->exec("PRAGMA journal_mode = DELETE");
-    sql_->exec("PRAGMA secure_delete = ON");   // keys of sessions
+    sql_->exec("PRAGMA secure_delete = ON");  // keys of sessions
     sql_->exec("DELETE FROM dtls_sessions");
     sql_->exec("CREATE TABLE backup_files (name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT");
   });
@@ -70,11 +74,16 @@ OldBackup::OldBackup(const std::filesystem::path& file) : file_(file) {
     sql_ = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE);
     const int id = pragma(*sql_, "application_id");
     if (id == unfinished_id) throw StoreError("it is the beginning of a backup that was never finished");
-    if (id == database_id) throw StoreError("it is a database, not a backup: 'drydock backup' makes one, with the keys in it");
+    if (id == database_id)
+      throw StoreError("it is a database, not a backup: 'drydock backup' makes one, with the keys in it");
     if (id != backup_id) throw StoreError("it is no backup of Drydock's");
     if (const int version = pragma(*sql_, "user_version"); version > newest_migration())
-      throw StoreError(fmt::format("it was made by a newer Drydock (its schema is version {}, this program knows up to {}): install that version first", version, newest_migration()));
-    if (const std::string found = sql_->execAndGet("PRAGMA integrity_check").getString(); found != "ok") throw StoreError("it is damaged: " + found);
+      throw StoreError(
+          fmt::format("it was made by a newer Drydock (its schema is version {}, this program knows up to {}): install "
+                      "that version first",
+              version, newest_migration()));
+    if (const std::string found = sql_->execAndGet("PRAGMA integrity_check").getString(); found != "ok")
+      throw StoreError("it is damaged: " + found);
   });
 }
 

@@ -9,8 +9,8 @@
 
 namespace drydock::store {
 
-/// Copies the database as it is at this moment, whoever else uses it, into `file`, which must be empty or not there. Left out are DTLS
-/// sessions: restored twice, their sequence numbers would repeat. Throws StoreError.
+/// Copies the database as it is at this moment, whoever else uses it, into `file`, which must be empty or not there.
+/// Left out are DTLS sessions: restored twice, their sequence numbers would repeat. Throws StoreError.
 class NewBackup {
 public:
   NewBackup(Database& db, const std::filesystem::path& file);
@@ -26,7 +26,8 @@ private:
   std::unique_ptr<SQLite::Database> sql_;
 };
 
-/// UpdateSlots a copy of a backup into a database in place. Throws StoreError when it is no whole backup, or a newer program's.
+/// UpdateSlots a copy of a backup into a database in place. Throws StoreError when it is no whole backup, or a newer
+/// program's.
 class OldBackup {
 public:
   explicit OldBackup(const std::filesystem::path& file);

@@ -18,9 +18,13 @@ constexpr int busy_milliseconds = 5000;
 // Small pages: a step of an update changes a few rows, and each page it touches goes to the card whole, twice.
 constexpr int page_bytes = 1024;
 
-int pragma(SQLite::Database& sql, const char* name) { return sql.execAndGet(fmt::format("PRAGMA {}", name)).getInt(); }
+int pragma(SQLite::Database& sql, const char* name) {
+  return sql.execAndGet(fmt::format("PRAGMA {}", name)).getInt();
+}
 
-bool has_tables(SQLite::Database& sql) { return sql.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() > 0; }
+bool has_tables(SQLite::Database& sql) {
+  return sql.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() > 0;
+}
 
 std::string no_space(const std::filesystem::path& file) {
   return fmt::format("no space is left for the database {}: free some on that disk and start again", file.string());
@@ -37,18 +41,23 @@ bool is_full(const std::filesystem::path& file) {
   switch (e.getErrorCode() & 0xff) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      throw StoreError(fmt::format("the database {} is damaged ({}). It was left as it is. Restore a backup, or move it away to start afresh: "
-                                   "devices must then be approved again", file.string(), e.what()));
+      throw StoreError(fmt::format(
+          "the database {} is damaged ({}). It was left as it is. Restore a backup, or move it away to start afresh: "
+          "devices must then be approved again",
+          file.string(), e.what()));
     case SQLITE_FULL: throw StoreError(no_space(file));
     case SQLITE_IOERR:
       // The file that all readers share is made before anything is written, and has no code of its own for a full disk.
       if (is_full(file)) throw StoreError(no_space(file));
-      throw StoreError(fmt::format("the database {} cannot be read or written ({}): the disk may be failing", file.string(), e.what()));
+      throw StoreError(fmt::format(
+          "the database {} cannot be read or written ({}): the disk may be failing", file.string(), e.what()));
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
-      throw StoreError(fmt::format("the database {} cannot be opened for writing ({}): check that the state folder exists, belongs to this user, and is not read-only",
-                                   file.string(), e.what()));
+      throw StoreError(
+          fmt::format("the database {} cannot be opened for writing ({}): check that the state folder exists, belongs "
+                      "to this user, and is not read-only",
+              file.string(), e.what()));
     case SQLITE_BUSY: throw StoreError(fmt::format("the database {} is locked by another program", file.string()));
     default: throw StoreError(fmt::format("the database {}: {}", file.string(), e.what()));
   }
@@ -60,15 +69,18 @@ void check_identity(SQLite::Database& sql, const std::filesystem::path& file, Ac
     throw StoreError(fmt::format("{} is a database of another program; it was left as it is", file.string()));
   const int version = pragma(sql, "user_version");
   if (version > newest_migration())
-    throw StoreError(fmt::format("the database {} was written by a newer Drydock (its schema is version {}, this program knows up to {}). "
-                                 "It was left as it is: install the newer version again, or restore a backup from before the upgrade",
-                                 file.string(), version, newest_migration()));
+    throw StoreError(fmt::format(
+        "the database {} was written by a newer Drydock (its schema is version {}, this program knows up to {}). "
+        "It was left as it is: install the newer version again, or restore a backup from before the upgrade",
+        file.string(), version, newest_migration()));
   if (access == Access::read_only && version < newest_migration())
-    throw StoreError(fmt::format("the database {} was written by an older Drydock: start 'drydock serve' once, which brings it up to date", file.string()));
+    throw StoreError(fmt::format(
+        "the database {} was written by an older Drydock: start 'drydock serve' once, which brings it up to date",
+        file.string()));
 }
 
-// There are keys of sessions in it, and SQLite makes what lies beside it with the same rights. A file that is there is never opened
-// here: closing it would take away all locks that this process has on it (POSIX), and with them SQLite's.
+// There are keys of sessions in it, and SQLite makes what lies beside it with the same rights. A file that is there is
+// never opened here: closing it would take away all locks that this process has on it (POSIX), and with them SQLite's.
 void for_owner_only(const std::filesystem::path& file) {
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd >= 0) {
@@ -76,14 +88,15 @@ void for_owner_only(const std::filesystem::path& file) {
     return;
   }
   struct stat found {};
-  if (::lstat(file.c_str(), &found) == 0 && S_ISREG(found.st_mode) && (found.st_mode & 077) != 0) ::chmod(file.c_str(), 0600);
+  if (::lstat(file.c_str(), &found) == 0 && S_ISREG(found.st_mode) && (found.st_mode & 077) != 0)
+    ::chmod(file.c_str(), 0600);
 }
 
 void prepare(SQLite::Database& sql, const std::filesystem::path& file, Access access) {
   check_identity(sql, file, access);
   sql.exec("PRAGMA foreign_keys = ON");
   if (access == Access::read_only) return;
-  sql.exec(fmt::format("PRAGMA page_size = {}", page_bytes));   // of a new file; an existing one keeps its own
+  sql.exec(fmt::format("PRAGMA page_size = {}", page_bytes));  // of a new file; an existing one keeps its own
   sql.exec("PRAGMA journal_mode = WAL");
   sql.exec("PRAGMA synchronous = FULL");
   sql.exec(fmt::format("PRAGMA application_id = {}", application_id));
@@ -133,7 +146,9 @@ std::string Database::integrity() {
   }
 }
 
-const char* library_version() { return sqlite3_libversion(); }
+const char* library_version() {
+  return sqlite3_libversion();
+}
 
 Database Database::in_memory() {
   auto sql = std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);

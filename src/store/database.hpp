@@ -32,8 +32,8 @@ enum class Access { read_only, read_write };
 
 class Database {
 public:
-  /// Opens and, for read_write, creates and migrates. Throws StoreError; then the file is as it was. `vfs` names another
-  /// way to the disk than SQLite's own: the simulator has one.
+  /// Opens and, for read_write, creates and migrates. Throws StoreError; then the file is as it was. `vfs` names
+  /// another way to the disk than SQLite's own: the simulator has one.
   static Database open(const std::filesystem::path& file, Access access, const char* vfs = nullptr);
   /// For tests: in memory, migrated.
   static Database in_memory();

@@ -16,13 +16,16 @@ std::vector<firmware::Dependency> dependencies_from_json(const std::string& json
   if (!array.is_array()) return list;
   for (const auto& entry : array)
     if (entry.is_array() && entry.size() == 3)
-      list.push_back({{static_cast<firmware::Function>(entry[0].get<int>()), entry[1].get<std::uint8_t>()}, entry[2].get<std::uint16_t>()});
+      list.push_back({{static_cast<firmware::Function>(entry[0].get<int>()), entry[1].get<std::uint8_t>()},
+          entry[2].get<std::uint16_t>()});
   return list;
 }
 
 std::string second_module_to_json(const firmware::ModuleInfo& second_module) {
-  const nlohmann::json text{{"function", static_cast<int>(second_module.key.function)}, {"index", second_module.key.index}, {"version", second_module.version},
-                            {"dependencies", dependencies_to_json(second_module.dependencies)}, {"suffix_sha256", second_module.suffix_sha256}};
+  const nlohmann::json text{{"function", static_cast<int>(second_module.key.function)},
+      {"index", second_module.key.index}, {"version", second_module.version},
+      {"dependencies", dependencies_to_json(second_module.dependencies)},
+      {"suffix_sha256", second_module.suffix_sha256}};
   return text.dump();
 }
 

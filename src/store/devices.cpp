@@ -9,8 +9,10 @@ namespace drydock::store {
 namespace {
 
 constexpr const char* device_columns =
-    "id, name, approval, public_key, platform, product_id, product_version, system_version, hello_flags, address, connected, "
-    "first_seen, last_seen, safe_mode, updates_enabled, state, state_words, application, changed_key, changed_key_seen, held, enrolled, forced";
+    "id, name, approval, public_key, platform, product_id, product_version, system_version, hello_flags, address, "
+    "connected, "
+    "first_seen, last_seen, safe_mode, updates_enabled, state, state_words, application, changed_key, "
+    "changed_key_seen, held, enrolled, forced";
 
 Bytes blob(const SQLite::Column& column) {
   const auto* data = static_cast<const std::uint8_t*>(column.getBlob());
@@ -46,8 +48,10 @@ DeviceRow read_row(SQLite::Statement& s) {
 }
 
 void bind_blob(SQLite::Statement& s, int at, const Bytes& bytes) {
-  if (bytes.empty()) s.bind(at);
-  else s.bind(at, bytes.data(), static_cast<int>(bytes.size()));
+  if (bytes.empty())
+    s.bind(at);
+  else
+    s.bind(at, bytes.data(), static_cast<int>(bytes.size()));
 }
 
 constexpr std::array store_names{"main", "factory", "backup", "scratchpad", "other"};
@@ -75,7 +79,9 @@ std::optional<DeviceRow> load_device(Database& db, const std::string& id) {
 }
 
 void add_device(Database& db, const DeviceRow& row) {
-  SQLite::Statement s(db.sql(), "INSERT OR IGNORE INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, enrolled) VALUES (?,?,?,?,?,?,?,?)");
+  SQLite::Statement s(db.sql(),
+      "INSERT OR IGNORE INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, enrolled) "
+      "VALUES (?,?,?,?,?,?,?,?)");
   s.bind(1, row.id);
   s.bind(2, row.name);
   s.bind(3, row.approval);
@@ -89,8 +95,10 @@ void add_device(Database& db, const DeviceRow& row) {
 }
 
 void update_device(Database& db, const DeviceRow& row) {
-  SQLite::Statement s(db.sql(), "UPDATE devices SET platform = ?, product_id = ?, product_version = ?, system_version = ?, hello_flags = ?, address = ?, connected = ?, "
-                                "last_seen = ?, safe_mode = ?, updates_enabled = ?, state = ?, state_words = ?, application = ? WHERE id = ?");
+  SQLite::Statement s(db.sql(),
+      "UPDATE devices SET platform = ?, product_id = ?, product_version = ?, system_version = ?, hello_flags = ?, "
+      "address = ?, connected = ?, "
+      "last_seen = ?, safe_mode = ?, updates_enabled = ?, state = ?, state_words = ?, application = ? WHERE id = ?");
   s.bind(1, row.platform);
   s.bind(2, row.product_id);
   s.bind(3, row.product_version);
@@ -100,8 +108,10 @@ void update_device(Database& db, const DeviceRow& row) {
   s.bind(7, row.connected ? 1 : 0);
   s.bind(8, row.last_seen);
   s.bind(9, row.safe_mode ? 1 : 0);
-  if (row.updates_enabled) s.bind(10, *row.updates_enabled ? 1 : 0);
-  else s.bind(10);
+  if (row.updates_enabled)
+    s.bind(10, *row.updates_enabled ? 1 : 0);
+  else
+    s.bind(10);
   s.bind(11, row.state);
   s.bind(12, row.state_words);
   s.bind(13, row.application);
@@ -146,7 +156,9 @@ void note_changed_key(Database& db, const std::string& id, const Bytes& key, std
 }
 
 bool accept_changed_key(Database& db, const std::string& id) {
-  SQLite::Statement s(db.sql(), "UPDATE devices SET public_key = changed_key, changed_key = NULL, changed_key_seen = 0 WHERE id = ? AND changed_key IS NOT NULL");
+  SQLite::Statement s(db.sql(),
+      "UPDATE devices SET public_key = changed_key, changed_key = NULL, changed_key_seen = 0 WHERE id = ? AND "
+      "changed_key IS NOT NULL");
   s.bind(1, id);
   return s.exec() != 0;
 }
@@ -165,15 +177,19 @@ int forget_pending_devices(Database& db) {
   return db.sql().exec("DELETE FROM devices WHERE approval = 'pending'");
 }
 
-void mark_all_disconnected(Database& db) { db.sql().exec("UPDATE devices SET connected = 0 WHERE connected = 1"); }
+void mark_all_disconnected(Database& db) {
+  db.sql().exec("UPDATE devices SET connected = 0 WHERE connected = 1");
+}
 
 void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules) {
   if (load_modules(db, id) == modules) return;
   SQLite::Statement clear(db.sql(), "DELETE FROM device_modules WHERE device_id = ?");
   clear.bind(1, id);
   clear.exec();
-  SQLite::Statement s(db.sql(), "INSERT INTO device_modules (device_id, position, function, module_index, version, store, max_size, checked, passed, sha256, dependencies) "
-                                "VALUES (?,?,?,?,?,?,?,?,?,?,?)");
+  SQLite::Statement s(db.sql(),
+      "INSERT INTO device_modules (device_id, position, function, module_index, version, store, max_size, checked, "
+      "passed, sha256, dependencies) "
+      "VALUES (?,?,?,?,?,?,?,?,?,?,?)");
   int position = 0;
   for (const auto& m : modules) {
     s.reset();
@@ -193,13 +209,15 @@ void save_modules(Database& db, const std::string& id, const std::vector<firmwar
 }
 
 std::vector<firmware::InstalledModule> load_modules(Database& db, const std::string& id) {
-  SQLite::Statement s(db.sql(), "SELECT function, module_index, version, store, max_size, checked, passed, sha256, dependencies "
-                                "FROM device_modules WHERE device_id = ? ORDER BY position");
+  SQLite::Statement s(db.sql(),
+      "SELECT function, module_index, version, store, max_size, checked, passed, sha256, dependencies "
+      "FROM device_modules WHERE device_id = ? ORDER BY position");
   s.bind(1, id);
   std::vector<firmware::InstalledModule> modules;
   while (s.executeStep()) {
     firmware::InstalledModule m;
-    m.key = {static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
+    m.key = {
+        static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
     m.version = static_cast<std::uint16_t>(s.getColumn(2).getInt());
     m.store = store_of(s.getColumn(3).getString());
     m.max_size = s.getColumn(4).getUInt();
@@ -213,7 +231,8 @@ std::vector<firmware::InstalledModule> load_modules(Database& db, const std::str
 }
 
 void save_goal(Database& db, const std::string& id, const planning::Target& target) {
-  SQLite::Statement s(db.sql(), "INSERT OR REPLACE INTO goals (device_id, function, module_index, version, sha256) VALUES (?,?,?,?,?)");
+  SQLite::Statement s(
+      db.sql(), "INSERT OR REPLACE INTO goals (device_id, function, module_index, version, sha256) VALUES (?,?,?,?,?)");
   s.bind(1, id);
   s.bind(2, static_cast<int>(target.key.function));
   s.bind(3, target.key.index);
@@ -229,12 +248,14 @@ void clear_goals(Database& db, const std::string& id) {
 }
 
 std::vector<planning::Target> load_targets(Database& db, const std::string& id) {
-  SQLite::Statement s(db.sql(), "SELECT function, module_index, version, sha256 FROM goals WHERE device_id = ? ORDER BY function, module_index");
+  SQLite::Statement s(db.sql(),
+      "SELECT function, module_index, version, sha256 FROM goals WHERE device_id = ? ORDER BY function, module_index");
   s.bind(1, id);
   std::vector<planning::Target> targets;
   while (s.executeStep()) {
     planning::Target target;
-    target.key = {static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
+    target.key = {
+        static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
     target.version = static_cast<std::uint16_t>(s.getColumn(2).getInt());
     target.sha256 = s.getColumn(3).getString();
     targets.push_back(std::move(target));

@@ -26,12 +26,12 @@ struct DeviceRow {
   std::optional<bool> updates_enabled;
   std::string state = "unknown";
   std::string state_words;
-  std::string application;           ///< JSON of its functions and variables, for people
-  Bytes changed_key;                 ///< another key that claimed this id and was refused; empty: none
+  std::string application;  ///< JSON of its functions and variables, for people
+  Bytes changed_key;        ///< another key that claimed this id and was refused; empty: none
   std::int64_t changed_key_seen = 0;
-  bool held = false;                 ///< a person wants no updates for it now
-  bool forced = false;               ///< a person wants its next update though its application disabled updates
-  std::int64_t enrolled = 0;         ///< running time of the service when it came first
+  bool held = false;          ///< a person wants no updates for it now
+  bool forced = false;        ///< a person wants its next update though its application disabled updates
+  std::int64_t enrolled = 0;  ///< running time of the service when it came first
 };
 
 std::vector<DeviceRow> load_devices(Database& db);

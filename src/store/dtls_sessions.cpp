@@ -18,11 +18,15 @@ void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now
   older.bind(2, row.id.data(), static_cast<int>(row.id.size()));
   older.exec();
 
-  SQLite::Statement s(db.sql(), "INSERT INTO dtls_sessions (id, device_id, keys, uses_connection_id, client_key, leased, received_next, received_seen, address, port, memo, updated) "
-                                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET leased = max(leased, excluded.leased), "
-                                "received_seen = CASE WHEN excluded.received_next < received_next THEN received_seen ELSE excluded.received_seen END, "
-                                "received_next = max(received_next, excluded.received_next), address = excluded.address, port = excluded.port, memo = excluded.memo, "
-                                "updated = excluded.updated");
+  SQLite::Statement s(db.sql(),
+      "INSERT INTO dtls_sessions (id, device_id, keys, uses_connection_id, client_key, leased, received_next, "
+      "received_seen, address, port, memo, updated) "
+      "VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET leased = max(leased, excluded.leased), "
+      "received_seen = CASE WHEN excluded.received_next < received_next THEN received_seen ELSE excluded.received_seen "
+      "END, "
+      "received_next = max(received_next, excluded.received_next), address = excluded.address, port = excluded.port, "
+      "memo = excluded.memo, "
+      "updated = excluded.updated");
   s.bind(1, row.id.data(), static_cast<int>(row.id.size()));
   s.bind(2, row.device_id);
   s.bind(3, row.keys.data(), static_cast<int>(row.keys.size()));
@@ -52,7 +56,9 @@ void forget_dtls_session(Database& db, const Bytes& id) {
 
 std::vector<DtlsSessionRow> load_and_reserve_dtls_sessions(Database& db, std::uint64_t reservation) {
   std::vector<DtlsSessionRow> rows;
-  SQLite::Statement s(db.sql(), "SELECT id, device_id, keys, uses_connection_id, client_key, leased, received_next, received_seen, address, port, memo FROM dtls_sessions");
+  SQLite::Statement s(db.sql(),
+      "SELECT id, device_id, keys, uses_connection_id, client_key, leased, received_next, received_seen, address, "
+      "port, memo FROM dtls_sessions");
   while (s.executeStep()) {
     DtlsSessionRow row;
     row.id = blob(s.getColumn(0));

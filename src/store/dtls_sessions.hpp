@@ -9,11 +9,11 @@
 namespace drydock::store {
 
 struct DtlsSessionRow {
-  Bytes id;                        ///< 8 bytes
-  std::string device_id;           ///< 24 hexadecimal digits
-  Bytes keys;                      ///< 40 bytes
+  Bytes id;               ///< 8 bytes
+  std::string device_id;  ///< 24 hexadecimal digits
+  Bytes keys;             ///< 40 bytes
   bool uses_connection_id = true;
-  Bytes client_key;                ///< SubjectPublicKeyInfo
+  Bytes client_key;  ///< SubjectPublicKeyInfo
   std::uint64_t reserved = 0;
   std::uint64_t received_next = 0;
   std::uint64_t received_seen = 0;
@@ -27,8 +27,8 @@ void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now
 bool has_dtls_session(Database& db, const std::string& device_id);
 void forget_dtls_session(Database& db, const Bytes& id);
 
-/// All of them, after raising each reservation by `reservation` in the same transaction: what is returned goes on from the old one. None is too
-/// old: there is one a device, and the device has it as long as we do.
+/// All of them, after raising each reservation by `reservation` in the same transaction: what is returned goes on from
+/// the old one. None is too old: there is one a device, and the device has it as long as we do.
 std::vector<DtlsSessionRow> load_and_reserve_dtls_sessions(Database& db, std::uint64_t reservation);
 
 }  // namespace drydock::store

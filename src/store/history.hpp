@@ -9,9 +9,9 @@
 namespace drydock::store {
 
 struct HistoryRow {
-  std::int64_t at = 0;       ///< UTC milliseconds
-  std::string device_id;     ///< empty: no known device
-  std::string kind;          ///< connected, refused, step, …: a word to filter by
+  std::int64_t at = 0;    ///< UTC milliseconds
+  std::string device_id;  ///< empty: no known device
+  std::string kind;       ///< connected, refused, step, …: a word to filter by
   std::string words;
 };
 

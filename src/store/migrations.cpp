@@ -21,7 +21,9 @@ int number_of(const EmbeddedFile& file) {
 
 }  // namespace
 
-int newest_migration() { return number_of(embedded_migrations::files().back()); }
+int newest_migration() {
+  return number_of(embedded_migrations::files().back());
+}
 
 void migrate(SQLite::Database& sql, int up_to) {
   for (const auto& file : embedded_migrations::files()) {

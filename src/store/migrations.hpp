@@ -10,8 +10,8 @@ namespace drydock::store {
 
 int newest_migration();
 
-/// Applies what is missing, up to that number, each file in a transaction of its own. Throws SQLite::Exception; then the failing file has
-/// left no trace.
+/// Applies what is missing, up to that number, each file in a transaction of its own. Throws SQLite::Exception; then
+/// the failing file has left no trace.
 void migrate(SQLite::Database& sql, int up_to = newest_migration());
 
 }  // namespace drydock::store

@@ -7,8 +7,10 @@
 namespace drydock::store {
 
 bool add_module(Database& db, const firmware::LibraryModule& module, std::int64_t now) {
-  SQLite::Statement s(db.sql(), "INSERT OR IGNORE INTO modules (sha256, file_name, size, platform, function, module_index, version, flags, dependencies, "
-                                "suffix_sha256, product_id, product_version, added, companion) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  SQLite::Statement s(db.sql(),
+      "INSERT OR IGNORE INTO modules (sha256, file_name, size, platform, function, module_index, version, flags, "
+      "dependencies, "
+      "suffix_sha256, product_id, product_version, added, companion) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   s.bind(1, module.sha256);
   s.bind(2, module.file_name);
   s.bind(3, module.size);
@@ -19,13 +21,19 @@ bool add_module(Database& db, const firmware::LibraryModule& module, std::int64_
   s.bind(8, module.flags);
   s.bind(9, dependencies_to_json(module.dependencies));
   s.bind(10, module.suffix_sha256);
-  if (module.product_id) s.bind(11, static_cast<std::int64_t>(*module.product_id));
-  else s.bind(11);
-  if (module.product_version) s.bind(12, *module.product_version);
-  else s.bind(12);
+  if (module.product_id)
+    s.bind(11, static_cast<std::int64_t>(*module.product_id));
+  else
+    s.bind(11);
+  if (module.product_version)
+    s.bind(12, *module.product_version);
+  else
+    s.bind(12);
   s.bind(13, now);
-  if (module.second_module) s.bind(14, second_module_to_json(*module.second_module));
-  else s.bind(14);
+  if (module.second_module)
+    s.bind(14, second_module_to_json(*module.second_module));
+  else
+    s.bind(14);
   return s.exec() != 0;
 }
 
@@ -36,8 +44,9 @@ bool remove_module(Database& db, const std::string& sha256) {
 }
 
 firmware::Library load_library(Database& db) {
-  SQLite::Statement s(db.sql(), "SELECT sha256, file_name, size, platform, function, module_index, version, flags, dependencies, suffix_sha256, "
-                                "product_id, product_version, companion FROM modules");
+  SQLite::Statement s(db.sql(),
+      "SELECT sha256, file_name, size, platform, function, module_index, version, flags, dependencies, suffix_sha256, "
+      "product_id, product_version, companion FROM modules");
   firmware::Library library;
   while (s.executeStep()) {
     firmware::LibraryModule m;
@@ -45,7 +54,8 @@ firmware::Library load_library(Database& db) {
     m.file_name = s.getColumn(1).getString();
     m.size = s.getColumn(2).getUInt();
     m.platform = static_cast<std::uint16_t>(s.getColumn(3).getInt());
-    m.key = {static_cast<firmware::Function>(s.getColumn(4).getInt()), static_cast<std::uint8_t>(s.getColumn(5).getInt())};
+    m.key = {
+        static_cast<firmware::Function>(s.getColumn(4).getInt()), static_cast<std::uint8_t>(s.getColumn(5).getInt())};
     m.version = static_cast<std::uint16_t>(s.getColumn(6).getInt());
     m.flags = static_cast<std::uint8_t>(s.getColumn(7).getInt());
     m.dependencies = dependencies_from_json(s.getColumn(8).getString());

@@ -9,20 +9,24 @@ namespace drydock::store {
 namespace {
 
 constexpr const char* step_columns =
-    "id, device_id, update_number, function, module_index, version, sha256, suffix_sha256, from_version, reason, state, "
+    "id, device_id, update_number, function, module_index, version, sha256, suffix_sha256, from_version, reason, "
+    "state, "
     "bytes_total, bytes_acknowledged, planned_at, started_at, finished_at, error, confirmed";
 
 constexpr int no_version = -1;
 constexpr std::int64_t sends_milliseconds = std::chrono::milliseconds(planning::sends_window).count();
 
-int version_or_none(std::optional<std::uint16_t> version) { return version ? *version : no_version; }
+int version_or_none(std::optional<std::uint16_t> version) {
+  return version ? *version : no_version;
+}
 
 StepRow read_step(SQLite::Statement& s) {
   StepRow row;
   row.id = s.getColumn(0).getInt64();
   row.device_id = s.getColumn(1).getString();
   row.update_number = s.getColumn(2).getInt64();
-  row.key = {static_cast<firmware::Function>(s.getColumn(3).getInt()), static_cast<std::uint8_t>(s.getColumn(4).getInt())};
+  row.key = {
+      static_cast<firmware::Function>(s.getColumn(3).getInt()), static_cast<std::uint8_t>(s.getColumn(4).getInt())};
   row.version = static_cast<std::uint16_t>(s.getColumn(5).getInt());
   row.sha256 = s.getColumn(6).getString();
   row.suffix_sha256 = s.getColumn(7).getString();
@@ -43,8 +47,10 @@ std::int64_t running_update(Database& db, const std::string& device_id, std::int
   SQLite::Statement find(db.sql(), "SELECT update_number FROM updates WHERE device_id = ? AND state = 'running'");
   find.bind(1, device_id);
   if (find.executeStep()) return find.getColumn(0).getInt64();
-  SQLite::Statement add(db.sql(), "INSERT INTO updates (device_id, update_number, state, started_at) "
-                                  "SELECT ?, coalesce(max(update_number), 0) + 1, 'running', ? FROM updates WHERE device_id = ? RETURNING update_number");
+  SQLite::Statement add(db.sql(),
+      "INSERT INTO updates (device_id, update_number, state, started_at) "
+      "SELECT ?, coalesce(max(update_number), 0) + 1, 'running', ? FROM updates WHERE device_id = ? RETURNING "
+      "update_number");
   add.bind(1, device_id);
   add.bind(2, now);
   add.bind(3, device_id);
@@ -56,13 +62,15 @@ std::int64_t running_update(Database& db, const std::string& device_id, std::int
 
 // Years of updates must not fill the card: the oldest steps go, and the updates that have none left.
 void trim(Database& db, const std::string& device_id) {
-  SQLite::Statement steps(db.sql(), "DELETE FROM update_steps WHERE device_id = ?1 AND state IN ('verified', 'failed', 'superseded') AND id <= "
-                                    "(SELECT id FROM update_steps WHERE device_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)");
+  SQLite::Statement steps(db.sql(),
+      "DELETE FROM update_steps WHERE device_id = ?1 AND state IN ('verified', 'failed', 'superseded') AND id <= "
+      "(SELECT id FROM update_steps WHERE device_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)");
   steps.bind(1, device_id);
   steps.bind(2, limits::steps_per_device);
   if (steps.exec() == 0) return;
-  SQLite::Statement updates(db.sql(), "DELETE FROM updates WHERE device_id = ?1 AND state != 'running' AND update_number < "
-                                      "(SELECT min(update_number) FROM update_steps WHERE device_id = ?1)");
+  SQLite::Statement updates(db.sql(),
+      "DELETE FROM updates WHERE device_id = ?1 AND state != 'running' AND update_number < "
+      "(SELECT min(update_number) FROM update_steps WHERE device_id = ?1)");
   updates.bind(1, device_id);
   updates.exec();
 }
@@ -79,7 +87,9 @@ void finish_step(Database& db, std::int64_t id, const char* state, const std::st
 }  // namespace
 
 std::optional<StepRow> step_in_flight(Database& db, const std::string& device_id) {
-  SQLite::Statement s(db.sql(), std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? AND state IN ('sending', 'sent') ORDER BY id DESC LIMIT 1");
+  SQLite::Statement s(db.sql(),
+      std::string("SELECT ") + step_columns +
+          " FROM update_steps WHERE device_id = ? AND state IN ('sending', 'sent') ORDER BY id DESC LIMIT 1");
   s.bind(1, device_id);
   if (!s.executeStep()) return std::nullopt;
   return read_step(s);
@@ -98,7 +108,8 @@ void mark_verified(Database& db, const StepRow& step, std::int64_t now) {
 
 void mark_failed(Database& db, const StepRow& step, const std::string& error, std::int64_t now) {
   finish_step(db, step.id, "failed", error, now);
-  SQLite::Statement s(db.sql(), "UPDATE attempts SET last_error = ? WHERE device_id = ? AND sha256 = ? AND from_version = ?");
+  SQLite::Statement s(
+      db.sql(), "UPDATE attempts SET last_error = ? WHERE device_id = ? AND sha256 = ? AND from_version = ?");
   s.bind(1, error);
   s.bind(2, step.device_id);
   s.bind(3, step.sha256);
@@ -107,28 +118,36 @@ void mark_failed(Database& db, const StepRow& step, const std::string& error, st
 }
 
 void take_back_attempt(Database& db, const StepRow& step) {
-  SQLite::Statement s(db.sql(), "UPDATE attempts SET count = max(count - 1, 0), last_started = 0 WHERE device_id = ? AND sha256 = ? AND from_version = ?");
+  SQLite::Statement s(db.sql(),
+      "UPDATE attempts SET count = max(count - 1, 0), last_started = 0 WHERE device_id = ? AND sha256 = ? AND "
+      "from_version = ?");
   s.bind(1, step.device_id);
   s.bind(2, step.sha256);
   s.bind(3, version_or_none(step.from_version));
   s.exec();
 }
 
-void record_plan(Database& db, const std::string& device_id, const std::vector<planning::Step>& plan, std::int64_t now) {
+void record_plan(
+    Database& db, const std::string& device_id, const std::vector<planning::Step>& plan, std::int64_t now) {
   const auto number = running_update(db, device_id, now);
   std::vector<StepRow> rows;
   {
-    SQLite::Statement s(db.sql(), std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? AND state = 'planned' ORDER BY id");
+    SQLite::Statement s(db.sql(),
+        std::string("SELECT ") + step_columns +
+            " FROM update_steps WHERE device_id = ? AND state = 'planned' ORDER BY id");
     s.bind(1, device_id);
     while (s.executeStep()) rows.push_back(read_step(s));
   }
-  const bool unchanged = std::equal(rows.begin(), rows.end(), plan.begin(), plan.end(), [&](const StepRow& row, const planning::Step& step) {
-    return row.update_number == number && row.sha256 == step.module.sha256 && row.from_version == step.from_version;
-  });
+  const bool unchanged = std::equal(
+      rows.begin(), rows.end(), plan.begin(), plan.end(), [&](const StepRow& row, const planning::Step& step) {
+        return row.update_number == number && row.sha256 == step.module.sha256 && row.from_version == step.from_version;
+      });
   if (unchanged) return;
   for (const auto& row : rows) finish_step(db, row.id, "superseded", "", now);
-  SQLite::Statement add(db.sql(), "INSERT INTO update_steps (device_id, update_number, function, module_index, version, sha256, suffix_sha256, from_version, "
-                                  "reason, state, bytes_total, planned_at) VALUES (?,?,?,?,?,?,?,?,?,'planned',?,?)");
+  SQLite::Statement add(db.sql(),
+      "INSERT INTO update_steps (device_id, update_number, function, module_index, version, sha256, suffix_sha256, "
+      "from_version, "
+      "reason, state, bytes_total, planned_at) VALUES (?,?,?,?,?,?,?,?,?,'planned',?,?)");
   for (const auto& step : plan) {
     add.reset();
     add.bind(1, device_id);
@@ -147,25 +166,31 @@ void record_plan(Database& db, const std::string& device_id, const std::vector<p
   trim(db, device_id);
 }
 
-std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now, std::int64_t running) {
-  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'sending', started_at = ?, bytes_acknowledged = 0 WHERE id = "
-                                "(SELECT min(id) FROM update_steps WHERE device_id = ? AND state = 'planned' AND sha256 = ?) RETURNING id");
+std::int64_t begin_step(
+    Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now, std::int64_t running) {
+  SQLite::Statement s(db.sql(),
+      "UPDATE update_steps SET state = 'sending', started_at = ?, bytes_acknowledged = 0 WHERE id = "
+      "(SELECT min(id) FROM update_steps WHERE device_id = ? AND state = 'planned' AND sha256 = ?) RETURNING id");
   s.bind(1, now);
   s.bind(2, device_id);
   s.bind(3, step.module.sha256);
   if (!s.executeStep()) throw StoreError("a step was begun that was never planned");
   const auto id = s.getColumn(0).getInt64();
   s.executeStep();
-  SQLite::Statement count(db.sql(), "INSERT INTO attempts (device_id, sha256, from_version, count, last_started, last_error) VALUES (?,?,?,1,?,'no result yet') "
-                                    "ON CONFLICT DO UPDATE SET count = count + 1, last_started = excluded.last_started");
+  SQLite::Statement count(db.sql(),
+      "INSERT INTO attempts (device_id, sha256, from_version, count, last_started, last_error) VALUES (?,?,?,1,?,'no "
+      "result yet') "
+      "ON CONFLICT DO UPDATE SET count = count + 1, last_started = excluded.last_started");
   count.bind(1, device_id);
   count.bind(2, step.module.sha256);
   count.bind(3, version_or_none(step.from_version));
   count.bind(4, running);
   count.exec();
   // A clock that went back, as after the loss of what was written last, begins the day anew and keeps the count.
-  SQLite::Statement sends(db.sql(), "INSERT INTO sends (device_id, sha256, began, count) VALUES (?1,?2,?3,1) ON CONFLICT DO UPDATE SET "
-                                    "count = CASE WHEN ?3 - began >= ?4 THEN 1 ELSE count + 1 END, began = CASE WHEN ?3 - began >= ?4 OR ?3 < began THEN ?3 ELSE began END");
+  SQLite::Statement sends(db.sql(),
+      "INSERT INTO sends (device_id, sha256, began, count) VALUES (?1,?2,?3,1) ON CONFLICT DO UPDATE SET "
+      "count = CASE WHEN ?3 - began >= ?4 THEN 1 ELSE count + 1 END, began = CASE WHEN ?3 - began >= ?4 OR ?3 < began "
+      "THEN ?3 ELSE began END");
   sends.bind(1, device_id);
   sends.bind(2, step.module.sha256);
   sends.bind(3, running);
@@ -175,7 +200,8 @@ std::int64_t begin_step(Database& db, const std::string& device_id, const planni
 }
 
 void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes) {
-  SQLite::Statement s(db.sql(), "UPDATE update_steps SET bytes_acknowledged = ? WHERE id = ? AND bytes_acknowledged < ?");
+  SQLite::Statement s(
+      db.sql(), "UPDATE update_steps SET bytes_acknowledged = ? WHERE id = ? AND bytes_acknowledged < ?");
   s.bind(1, bytes);
   s.bind(2, step_id);
   s.bind(3, bytes);
@@ -183,19 +209,24 @@ void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes) {
 }
 
 void mark_sent(Database& db, std::int64_t step_id, bool confirmed, std::int64_t now) {
-  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'sent', confirmed = ?, bytes_acknowledged = bytes_total, finished_at = ? WHERE id = ? AND state = 'sending'");
+  SQLite::Statement s(db.sql(),
+      "UPDATE update_steps SET state = 'sent', confirmed = ?, bytes_acknowledged = bytes_total, finished_at = ? WHERE "
+      "id = ? AND state = 'sending'");
   s.bind(1, confirmed ? 1 : 0);
   s.bind(2, now);
   s.bind(3, step_id);
   s.exec();
 }
 
-void end_update(Database& db, const std::string& device_id, const std::string& state, const std::string& words, std::int64_t now) {
-  SQLite::Statement steps(db.sql(), "UPDATE update_steps SET state = 'superseded', finished_at = ? WHERE device_id = ? AND state = 'planned'");
+void end_update(
+    Database& db, const std::string& device_id, const std::string& state, const std::string& words, std::int64_t now) {
+  SQLite::Statement steps(db.sql(),
+      "UPDATE update_steps SET state = 'superseded', finished_at = ? WHERE device_id = ? AND state = 'planned'");
   steps.bind(1, now);
   steps.bind(2, device_id);
   steps.exec();
-  SQLite::Statement s(db.sql(), "UPDATE updates SET state = ?, words = ?, finished_at = ? WHERE device_id = ? AND state = 'running'");
+  SQLite::Statement s(
+      db.sql(), "UPDATE updates SET state = ?, words = ?, finished_at = ? WHERE device_id = ? AND state = 'running'");
   s.bind(1, state);
   s.bind(2, words);
   s.bind(3, now);
@@ -205,8 +236,10 @@ void end_update(Database& db, const std::string& device_id, const std::string& s
   if (state == "done") clear_attempts(db, device_id);
 }
 
-planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t running) {
-  SQLite::Statement s(db.sql(), "SELECT count, last_started, last_error FROM attempts WHERE device_id = ? AND sha256 = ? AND from_version = ?");
+planning::Attempts load_attempts(
+    Database& db, const std::string& device_id, const planning::Step& step, std::int64_t running) {
+  SQLite::Statement s(db.sql(),
+      "SELECT count, last_started, last_error FROM attempts WHERE device_id = ? AND sha256 = ? AND from_version = ?");
   s.bind(1, device_id);
   s.bind(2, step.module.sha256);
   s.bind(3, version_or_none(step.from_version));
@@ -246,16 +279,20 @@ std::vector<std::string> devices_with_running_update(Database& db) {
 }
 
 void recover_interrupted_steps(Database& db, std::int64_t now) {
-  SQLite::Statement uncount(db.sql(), "UPDATE attempts SET count = max(count - 1, 0) WHERE (device_id, sha256, from_version) IN "
-                                      "(SELECT device_id, sha256, from_version FROM update_steps WHERE state = 'sending')");
+  SQLite::Statement uncount(db.sql(),
+      "UPDATE attempts SET count = max(count - 1, 0) WHERE (device_id, sha256, from_version) IN "
+      "(SELECT device_id, sha256, from_version FROM update_steps WHERE state = 'sending')");
   uncount.exec();
-  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = 'failed', error = 'the appliance was stopped in the middle of it', finished_at = ? WHERE state = 'sending'");
+  SQLite::Statement s(db.sql(),
+      "UPDATE update_steps SET state = 'failed', error = 'the appliance was stopped in the middle of it', finished_at "
+      "= ? WHERE state = 'sending'");
   s.bind(1, now);
   s.exec();
 }
 
 std::vector<StepRow> recent_steps(Database& db, const std::string& device_id, int limit) {
-  SQLite::Statement s(db.sql(), std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? ORDER BY id DESC LIMIT ?");
+  SQLite::Statement s(db.sql(),
+      std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? ORDER BY id DESC LIMIT ?");
   s.bind(1, device_id);
   s.bind(2, limit);
   std::vector<StepRow> rows;

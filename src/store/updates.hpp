@@ -21,10 +21,10 @@ struct StepRow {
   std::uint32_t bytes_total = 0;
   std::uint32_t bytes_acknowledged = 0;
   std::int64_t planned_at = 0;
-  std::int64_t started_at = 0;   ///< 0: not yet
+  std::int64_t started_at = 0;  ///< 0: not yet
   std::int64_t finished_at = 0;
   std::string error;
-  bool confirmed = true;         ///< of a sent one: the device said that it has everything
+  bool confirmed = true;  ///< of a sent one: the device said that it has everything
 };
 
 /// The step of this device that is sending or sent and not yet judged. At most one.
@@ -41,17 +41,20 @@ void take_back_attempt(Database& db, const StepRow& step);
 /// the plan no longer has are superseded.
 void record_plan(Database& db, const std::string& device_id, const std::vector<planning::Step>& plan, std::int64_t now);
 
-/// UpdateSlots the first planned step into `sending` and counts the attempt, and the sending of the file. Returns its row id. `running` is
-/// the service's running time.
-std::int64_t begin_step(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now, std::int64_t running);
+/// UpdateSlots the first planned step into `sending` and counts the attempt, and the sending of the file. Returns its
+/// row id. `running` is the service's running time.
+std::int64_t begin_step(
+    Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now, std::int64_t running);
 void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes);
 void mark_sent(Database& db, std::int64_t step_id, bool confirmed, std::int64_t now);
 
 /// Ends the device's running update, if there is one: `state` is done, blocked, parked or superseded.
 /// A device that is done has no attempts left.
-void end_update(Database& db, const std::string& device_id, const std::string& state, const std::string& words, std::int64_t now);
+void end_update(
+    Database& db, const std::string& device_id, const std::string& state, const std::string& words, std::int64_t now);
 
-planning::Attempts load_attempts(Database& db, const std::string& device_id, const planning::Step& step, std::int64_t running);
+planning::Attempts load_attempts(
+    Database& db, const std::string& device_id, const planning::Step& step, std::int64_t running);
 /// What was tried with this device is settled.
 void clear_attempts(Database& db, const std::string& device_id);
 /// So that a parked device may try again: neither attempts nor the sendings of the day count any more.

@@ -18,8 +18,12 @@
 namespace drydock::store {
 namespace {
 
-Error storage_error(const std::string& reason) { return {ErrorKind::storage, "the database could not be written: " + reason}; }
-Error storage_error(const std::exception& e) { return storage_error(std::string(e.what())); }
+Error storage_error(const std::string& reason) {
+  return {ErrorKind::storage, "the database could not be written: " + reason};
+}
+Error storage_error(const std::exception& e) {
+  return storage_error(std::string(e.what()));
+}
 
 }  // namespace
 
@@ -37,10 +41,12 @@ asio::awaitable<Result<void>> Writer::perform(std::function<void(Database&)> wor
   auto shared_job = std::make_shared<Job>(std::move(job));
   // Tracked: the loop must not end while somebody waits for the writer.
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  auto home = std::make_shared<asio::any_io_executor>(asio::prefer(executor, asio::execution::outstanding_work.tracked));
+  auto home =
+      std::make_shared<asio::any_io_executor>(asio::prefer(executor, asio::execution::outstanding_work.tracked));
   // A captureless lambda starts the operation: see crypto/offload.hpp.
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
-      [](auto handler, Writer* self, std::shared_ptr<Job> waiting, std::shared_ptr<std::optional<Error>> result, std::shared_ptr<asio::any_io_executor> kept) {
+      [](auto handler, Writer* self, std::shared_ptr<Job> waiting, std::shared_ptr<std::optional<Error>> result,
+          std::shared_ptr<asio::any_io_executor> kept) {
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
         waiting->done = [shared, result, kept](std::optional<Error> e) {
           *result = std::move(e);
@@ -77,7 +83,7 @@ std::optional<Error> Writer::attempt(Database& db, const Job& job) {
     savepoint.release();
     return std::nullopt;
   } catch (const detail::Undone&) {
-    return std::nullopt;   // the savepoint is rolled back; its value says why
+    return std::nullopt;  // the savepoint is rolled back; its value says why
   } catch (const std::exception& e) {
     failure = e.what();
   }
@@ -100,7 +106,8 @@ constexpr auto longest_delay = std::chrono::seconds(1);
 
 class ThreadWriter final : public Writer {
 public:
-  ThreadWriter(Database db, asio::any_io_executor home) : db_(std::move(db)), home_(std::move(home)), thread_([this] { run(); }) {}
+  ThreadWriter(Database db, asio::any_io_executor home)
+      : db_(std::move(db)), home_(std::move(home)), thread_([this] { run(); }) {}
   ~ThreadWriter() override {
     {
       const std::lock_guard lock(mutex_);

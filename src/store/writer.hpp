@@ -25,9 +25,9 @@ public:
 
   virtual ~Writer() = default;
 
-  /// Runs `work` in a transaction; what it wrote is on disk when the awaiting coroutine goes on. ErrorKind::storage, with
-  /// nothing of `work` written, when it throws or the commit fails. A Result that is a failure comes back as the value, with
-  /// nothing written either.
+  /// Runs `work` in a transaction; what it wrote is on disk when the awaiting coroutine goes on. ErrorKind::storage,
+  /// with nothing of `work` written, when it throws or the commit fails. A Result that is a failure comes back as the
+  /// value, with nothing written either.
   template <class T>
   asio::awaitable<Result<T>> perform(std::function<T(Database&)> work);
   asio::awaitable<Result<void>> perform(std::function<void(Database&)> work);
@@ -56,9 +56,13 @@ namespace detail {
 struct Undone {};
 
 template <class T>
-bool failed(const T&) { return false; }
+bool failed(const T&) {
+  return false;
+}
 template <class T>
-bool failed(const Result<T>& result) { return !result.has_value(); }
+bool failed(const Result<T>& result) {
+  return !result.has_value();
+}
 }  // namespace detail
 
 template <class T>

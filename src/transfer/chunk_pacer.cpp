@@ -8,33 +8,43 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr double first_window = 10;           // chunks, before anything is known: PROTOCOL §5.5 suggests 10 to 20
+constexpr double first_window = 10;  // chunks, before anything is known: PROTOCOL §5.5 suggests 10 to 20
 constexpr double smallest_window = 4;
-constexpr double acknowledgement_slack = 3;   // devices acknowledge every second chunk
-constexpr double start_gain = 2.89;           // 2/ln 2: doubles the rate each round trip
+constexpr double acknowledgement_slack = 3;  // devices acknowledge every second chunk
+constexpr double start_gain = 2.89;          // 2/ln 2: doubles the rate each round trip
 constexpr double drain_gain = 1 / start_gain;
 constexpr double window_gain = 2;
 constexpr double full_growth = 1.25;
 constexpr int full_rounds = 3;
 constexpr std::array<double, 8> probe_gains{1.25, 0.75, 1, 1, 1, 1, 1, 1};
-constexpr std::uint64_t rate_rounds = 10;     // a rate counts for so many round trips
-constexpr auto round_trip_time = 10s;         // and a round-trip time for so long
-constexpr std::uint64_t reordering = 3;       // so many sent later and received before it: it is lost
-constexpr auto initial_timeout = 3s;           // before anything is known: a slow link takes its time for ten chunks
+constexpr std::uint64_t rate_rounds = 10;  // a rate counts for so many round trips
+constexpr auto round_trip_time = 10s;      // and a round-trip time for so long
+constexpr std::uint64_t reordering = 3;    // so many sent later and received before it: it is lost
+constexpr auto initial_timeout = 3s;       // before anything is known: a slow link takes its time for ten chunks
 constexpr auto min_timeout = 1s;
 constexpr auto max_timeout = 16s;
 // A device acknowledges the last chunk at once, and any other within 200 ms: after a little more than a round trip and
 // that, the end of a pacer is asked for once before everything under way is given up.
 constexpr auto acknowledgement_delay = 250ms;
-constexpr auto burst = 1ms;                   // timers are no finer than that
+constexpr auto burst = 1ms;  // timers are no finer than that
 
-double seconds(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
-Clock::duration of_seconds(double s) { return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s)); }
+double seconds(Clock::duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+Clock::duration of_seconds(double s) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
+}
 
 }  // namespace
 
 ChunkPacer::ChunkPacer(std::size_t chunks, std::size_t window, Clock::time_point now)
-    : chunks_(chunks), device_window_(std::max<std::size_t>(window, 1)), delivered_at_(now), last_progress_at_(now), last_sent_at_(now), pace_at_(now), probe_gain_since_(now) {}
+    : chunks_(chunks),
+      device_window_(std::max<std::size_t>(window, 1)),
+      delivered_at_(now),
+      last_progress_at_(now),
+      last_sent_at_(now),
+      pace_at_(now),
+      probe_gain_since_(now) {}
 
 double ChunkPacer::highest_rate() const {
   double highest = 0;
@@ -43,7 +53,7 @@ double ChunkPacer::highest_rate() const {
 }
 
 double ChunkPacer::window() const {
-  if (consecutive_timeouts_ > 0) return 1;   // one chunk asks whether anybody is there
+  if (consecutive_timeouts_ > 0) return 1;  // one chunk asks whether anybody is there
   if (measures_round_trip_) return smallest_window;
   const auto rate = highest_rate();
   if (rate == 0 || round_trip_ == Clock::duration{}) return first_window;
@@ -51,7 +61,9 @@ double ChunkPacer::window() const {
   return std::max(smallest_window, gain * rate * seconds(round_trip_) + acknowledgement_slack);
 }
 
-bool ChunkPacer::window_is_open() const { return static_cast<double>(under_way_) < window(); }
+bool ChunkPacer::window_is_open() const {
+  return static_cast<double>(under_way_) < window();
+}
 
 double ChunkPacer::pace_gain() const {
   switch (phase_) {
@@ -75,7 +87,7 @@ std::optional<std::size_t> ChunkPacer::next(Clock::time_point now) {
     ++next_new_;
   }
   auto& chunk = chunks_[index];
-  if (under_way_ == 0) delivered_at_ = now;   // idle time says nothing about the link
+  if (under_way_ == 0) delivered_at_ = now;  // idle time says nothing about the link
   chunk.repeated = chunk.order != 0;
   chunk.state = State::under_way;
   chunk.order = ++order_;
@@ -85,7 +97,8 @@ std::optional<std::size_t> ChunkPacer::next(Clock::time_point now) {
   ++under_way_;
   ++sent_;
   if (chunk.repeated) ++sent_again_;
-  if (const auto rate = highest_rate(); rate > 0) pace_at_ = std::max(pace_at_, now - Clock::duration(burst)) + of_seconds(1 / (rate * pace_gain()));
+  if (const auto rate = highest_rate(); rate > 0)
+    pace_at_ = std::max(pace_at_, now - Clock::duration(burst)) + of_seconds(1 / (rate * pace_gain()));
   return index;
 }
 
@@ -93,7 +106,7 @@ void ChunkPacer::mark_received(std::size_t index, Clock::time_point now) {
   auto& chunk = chunks_[index];
   if (chunk.state == State::received) return;
   if (chunk.state == State::under_way) --under_way_;
-  if (chunk.state == State::waiting) return;   // never sent: the report is wrong
+  if (chunk.state == State::waiting) return;  // never sent: the report is wrong
   chunk.state = State::received;
   ++delivered_;
   highest_order_received_ = std::max(highest_order_received_, chunk.order);
@@ -101,7 +114,9 @@ void ChunkPacer::mark_received(std::size_t index, Clock::time_point now) {
   if (chunk.repeated) return;
   const auto took = now - chunk.sent_at;
   smoothed_round_trip_ = smoothed_round_trip_ == Clock::duration{} ? took : (smoothed_round_trip_ * 7 + took) / 8;
-  if (queue_drained_at_ && chunk.sent_at >= *queue_drained_at_ && (round_trip_sample_ == Clock::duration{} || took < round_trip_sample_)) round_trip_sample_ = took;
+  if (queue_drained_at_ && chunk.sent_at >= *queue_drained_at_ &&
+      (round_trip_sample_ == Clock::duration{} || took < round_trip_sample_))
+    round_trip_sample_ = took;
   if (round_trip_ == Clock::duration{} || took <= round_trip_) {
     round_trip_ = std::max(took, Clock::duration(1us));
     round_trip_at_ = now;
@@ -140,11 +155,12 @@ void ChunkPacer::missed(const std::vector<std::uint16_t>& indices, Clock::time_p
   probed_ = false;
   const auto round_trip = smoothed_round_trip_ + smoothed_round_trip_ / 4;
   for (const auto index : indices)
-    if (index < next_new_ && chunks_[index].state == State::under_way && chunks_[index].sent_at + round_trip <= now) mark_lost(index);
+    if (index < next_new_ && chunks_[index].state == State::under_way && chunks_[index].sent_at + round_trip <= now)
+      mark_lost(index);
 }
 
-// The smallest round trip is known only while no queue stands in front of the link: when it has not been seen for a while,
-// the window is closed until the queue must be gone.
+// The smallest round trip is known only while no queue stands in front of the link: when it has not been seen for a
+// while, the window is closed until the queue must be gone.
 void ChunkPacer::measure_round_trip(Clock::time_point now) {
   if (now - round_trip_at_ <= round_trip_time) {
     measures_round_trip_ = false;
@@ -170,7 +186,8 @@ void ChunkPacer::learn_rate(const Chunk& newest, Clock::time_point now) {
   rates_.push_back({round_, static_cast<double>(delivered_ - newest.delivered_before) / seconds(took)});
   while (!rates_.empty() && rates_.front().round + rate_rounds < round_) rates_.pop_front();
   // Only what may become the highest needs to be kept.
-  while (rates_.size() > 1 && rates_[rates_.size() - 2].chunks_per_second <= rates_.back().chunks_per_second) rates_.erase(rates_.end() - 2);
+  while (rates_.size() > 1 && rates_[rates_.size() - 2].chunks_per_second <= rates_.back().chunks_per_second)
+    rates_.erase(rates_.end() - 2);
 }
 
 void ChunkPacer::find_losses() {
@@ -210,10 +227,12 @@ void ChunkPacer::change_phase(Clock::time_point now) {
 Clock::duration ChunkPacer::retransmission_timeout() const {
   if (may_probe()) {
     const auto rate = highest_rate();
-    const auto two_chunks = rate > 0 ? of_seconds(2 / rate) : Clock::duration{};   // every second one is acknowledged
+    const auto two_chunks = rate > 0 ? of_seconds(2 / rate) : Clock::duration{};  // every second one is acknowledged
     return smoothed_round_trip_ + smoothed_round_trip_ / 4 + acknowledgement_delay + two_chunks;
   }
-  const Clock::duration usual = smoothed_round_trip_ == Clock::duration{} ? Clock::duration(initial_timeout) : std::max<Clock::duration>(min_timeout, smoothed_round_trip_ * 3);
+  const Clock::duration usual = smoothed_round_trip_ == Clock::duration{}
+      ? Clock::duration(initial_timeout)
+      : std::max<Clock::duration>(min_timeout, smoothed_round_trip_ * 3);
   return std::min<Clock::duration>(usual * (1 << std::min(consecutive_timeouts_, 5)), max_timeout);
 }
 
@@ -230,8 +249,10 @@ void ChunkPacer::on_timer(Clock::time_point now) {
   if (may_probe()) {
     probed_ = true;
     // A repeated chunk is acknowledged at once, with all that is missing in front of it.
-    const auto last = std::max_element(chunks_.begin() + static_cast<std::ptrdiff_t>(in_order_), chunks_.begin() + static_cast<std::ptrdiff_t>(next_new_),
-                                       [](const Chunk& a, const Chunk& b) { return (a.state == State::under_way ? a.order : 0) < (b.state == State::under_way ? b.order : 0); });
+    const auto last = std::max_element(chunks_.begin() + static_cast<std::ptrdiff_t>(in_order_),
+        chunks_.begin() + static_cast<std::ptrdiff_t>(next_new_), [](const Chunk& a, const Chunk& b) {
+          return (a.state == State::under_way ? a.order : 0) < (b.state == State::under_way ? b.order : 0);
+        });
     mark_lost(static_cast<std::size_t>(last - chunks_.begin()));
     pace_at_ = now;
     return;

@@ -20,15 +20,18 @@ public:
   /// `window`: how many chunks the device takes out_of_order the first it misses.
   ChunkPacer(std::size_t chunks, std::size_t window, Clock::time_point now);
 
-  /// The chunk to send now (from 0), which counts as sent with that; nothing when there is none, or its time has not come.
+  /// The chunk to send now (from 0), which counts as sent with that; nothing when there is none, or its time has not
+  /// come.
   std::optional<std::size_t> next(Clock::time_point now);
 
   void received(const ChunksReceived& report, Clock::time_point now);
 
-  /// The device, heard at `now`, names chunks that it has not got: those sent so long ago that they should be there are lost.
+  /// The device, heard at `now`, names chunks that it has not got: those sent so long ago that they should be there are
+  /// lost.
   void missed(const std::vector<std::uint16_t>& indices, Clock::time_point now);
 
-  /// When to send_request next() again if nothing is received before. A chunk that was not acknowledged in time is lost.
+  /// When to send_request next() again if nothing is received before. A chunk that was not acknowledged in time is
+  /// lost.
   Clock::time_point next_wakeup() const;
   void on_timer(Clock::time_point now);
   /// Nothing can be sent until more is known of what is under way.
@@ -36,18 +39,18 @@ public:
 
   bool complete() const { return in_order_ == chunks_.size(); }
   std::size_t in_order() const { return in_order_; }
-  std::size_t sent() const { return sent_; }          ///< chunks, each time they are sent
+  std::size_t sent() const { return sent_; }  ///< chunks, each time they are sent
   std::size_t sent_again() const { return sent_again_; }
-  Clock::time_point last_progress_at() const { return last_progress_at_; }   ///< when something new was last received
+  Clock::time_point last_progress_at() const { return last_progress_at_; }  ///< when something new was last received
 
 private:
   enum class State : std::uint8_t { waiting, under_way, lost, received };
   struct Chunk {
     State state = State::waiting;
     bool repeated = false;
-    std::uint64_t order = 0;                  ///< of its last sending among all
+    std::uint64_t order = 0;  ///< of its last sending among all
     Clock::time_point sent_at{};
-    std::size_t delivered_before = 0;         ///< chunks known to have arrived when it was sent
+    std::size_t delivered_before = 0;  ///< chunks known to have arrived when it was sent
     Clock::time_point delivered_before_at{};
   };
   struct Rate {
@@ -57,7 +60,9 @@ private:
   enum class Phase { start, drain, probe };
 
   bool window_is_open() const;
-  bool something_to_send() const { return !lost_.empty() || (next_new_ < chunks_.size() && next_new_ < in_order_ + device_window_); }
+  bool something_to_send() const {
+    return !lost_.empty() || (next_new_ < chunks_.size() && next_new_ < in_order_ + device_window_);
+  }
   double window() const;
   double highest_rate() const;
   void mark_received(std::size_t index, Clock::time_point now);
@@ -84,19 +89,19 @@ private:
   std::size_t sent_again_ = 0;
   Clock::time_point last_progress_at_;
   Clock::time_point last_sent_at_;
-  Clock::time_point pace_at_;                  ///< when the pace allows the next chunk
+  Clock::time_point pace_at_;  ///< when the pace allows the next chunk
 
-  Clock::duration round_trip_{};               ///< smallest lately; 0: not known yet
+  Clock::duration round_trip_{};  ///< smallest lately; 0: not known yet
   Clock::time_point round_trip_at_{};
-  bool measures_round_trip_ = false;           ///< the window is small for a while, so that no queue is measured
+  bool measures_round_trip_ = false;  ///< the window is small for a while, so that no queue is measured
   std::optional<Clock::time_point> queue_drained_at_;
-  Clock::duration round_trip_sample_{};                 ///< smallest since then
+  Clock::duration round_trip_sample_{};  ///< smallest since then
   Clock::duration smoothed_round_trip_{};
-  bool probed_ = false;                        ///< since something was last heard
-  int consecutive_timeouts_ = 0;                           ///< in a row: each doubles the retransmission_timeout
+  bool probed_ = false;           ///< since something was last heard
+  int consecutive_timeouts_ = 0;  ///< in a row: each doubles the retransmission_timeout
   std::deque<Rate> rates_;
   std::uint64_t round_ = 0;
-  std::size_t round_ends_at_ = 0;              ///< delivered: then a round trip is over
+  std::size_t round_ends_at_ = 0;  ///< delivered: then a round trip is over
   Phase phase_ = Phase::start;
   double startup_rate_ = 0;
   int rounds_without_growth_ = 0;

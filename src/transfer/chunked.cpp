@@ -15,25 +15,30 @@ using coap::Code;
 using coap::Message;
 using coap::Type;
 
-constexpr auto chunk_timeout = 60s;           // one answer in normal OTA; the device itself gives up after 30 s or more
-constexpr auto missed_timeout = 10s;          // ChunkMissed follows its 4.00 at once
-constexpr auto stall_timeout = 240s;       // over UDP: nothing new has arrived for so long
-// An UpdateDone over UDP that was not answered, or without a word about what is missing, is said again after about two round trips.
+constexpr auto chunk_timeout = 60s;   // one answer in normal OTA; the device itself gives up after 30 s or more
+constexpr auto missed_timeout = 10s;  // ChunkMissed follows its 4.00 at once
+constexpr auto stall_timeout = 240s;  // over UDP: nothing new has arrived for so long
+// An UpdateDone over UDP that was not answered, or without a word about what is missing, is said again after about two
+// round trips.
 constexpr auto first_probe_time = 3s;
 constexpr auto least_probe_time = 1s;
 constexpr auto most_probe_time = 12s;
-constexpr std::size_t chunks_per_probe = 8;         // the device keeps each answer for 45 s, some 30 bytes
-constexpr std::size_t chunks_per_round = 40;    // what every version can account for in one round
-constexpr int max_stalled_rounds = 5;        // UpdateDone rounds in which nothing new arrived
-constexpr int bad_chunk_tries = 5;         // a chunk whose CRC the device finds wrong again and again
-constexpr std::size_t min_rate = 4 * 1024;  // bytes a second
-constexpr std::size_t most_chunks = 65'534;     // indices have 16 bits
+constexpr std::size_t chunks_per_probe = 8;   // the device keeps each answer for 45 s, some 30 bytes
+constexpr std::size_t chunks_per_round = 40;  // what every version can account for in one round
+constexpr int max_stalled_rounds = 5;         // UpdateDone rounds in which nothing new arrived
+constexpr int bad_chunk_tries = 5;            // a chunk whose CRC the device finds wrong again and again
+constexpr std::size_t min_rate = 4 * 1024;    // bytes a second
+constexpr std::size_t most_chunks = 65'534;   // indices have 16 bits
 
-Clock::duration time_at_min_rate(std::size_t bytes) { return std::chrono::milliseconds(bytes * 1000 / min_rate); }
+Clock::duration time_at_min_rate(std::size_t bytes) {
+  return std::chrono::milliseconds(bytes * 1000 / min_rate);
+}
 
 // Responses to chunks may still be on their way with a token that came round again; UpdateDone is answered in its
 // acknowledgement by every version, so there the id decides.
-bool acknowledges(const Message& message, const Message& request) { return message.type == Type::acknowledgement && message.id == request.id; }
+bool acknowledges(const Message& message, const Message& request) {
+  return message.type == Type::acknowledgement && message.id == request.id;
+}
 
 bool answers(const Message& message, const Message& request) {
   const bool responds = coap::is_response(message.code) && message.token == request.token;
@@ -41,7 +46,9 @@ bool answers(const Message& message, const Message& request) {
 }
 
 Error refusal(const Message& answer) {
-  if (answer.code == Code::service_unavailable) return {ErrorKind::refused, "the device refuses the update: updates are disabled on it, or the file is too large for it"};
+  if (answer.code == Code::service_unavailable)
+    return {ErrorKind::refused,
+        "the device refuses the update: updates are disabled on it, or the file is too large for it"};
   return {ErrorKind::refused, fmt::format("the device refuses the update ({})", coap::to_string(answer.code))};
 }
 
@@ -52,7 +59,8 @@ public:
       : device_(device), image_(image), options_(options), progress_(progress) {}
 
   asio::awaitable<Result<Delivery>> run() {
-    if (options_.chunk_size == 0 || chunk_count() > most_chunks) co_return failure(ErrorKind::refused, "the file has too many chunks for this device");
+    if (options_.chunk_size == 0 || chunk_count() > most_chunks)
+      co_return failure(ErrorKind::refused, "the file has too many chunks for this device");
     const auto fast = co_await begin();
     if (!fast) co_return tl::unexpected(fast.error());
     delivery_.fast = *fast;
@@ -68,7 +76,8 @@ private:
   }
 
   asio::awaitable<Result<void>> send_request(Message& request, bool more_follow = false) {
-    if (Clock::now() > deadline_) co_return failure(ErrorKind::timed_out, "the transfer takes longer than any device needs");
+    if (Clock::now() > deadline_)
+      co_return failure(ErrorKind::timed_out, "the transfer takes longer than any device needs");
     request.id = device_.next_message_id();
     request.token = device_.next_token();
     co_return co_await device_.send(request, more_follow);
@@ -81,7 +90,8 @@ private:
     const auto deadline = Clock::now() + ready_timeout(image_.size());
     for (;;) {
       const auto answer = co_await device_.receive_update_message(deadline);
-      if (!answer && answer.error().kind == ErrorKind::timed_out) co_return failure(ErrorKind::timed_out, "the device did not get ready for the update in time");
+      if (!answer && answer.error().kind == ErrorKind::timed_out)
+        co_return failure(ErrorKind::timed_out, "the device did not get ready for the update in time");
       if (!answer) co_return tl::unexpected(answer.error());
       if (!answers(*answer, request) || answer->code == Code::empty) continue;
       if (!coap::is_success(answer->code)) co_return tl::unexpected(refusal(*answer));
@@ -110,13 +120,14 @@ private:
     co_return co_await finish();
   }
 
-  // True for a chunk that arrived whole. Over TCP an unanswered chunk is never sent again: the device counts chunks, and
-  // would write it twice.
+  // True for a chunk that arrived whole. Over TCP an unanswered chunk is never sent again: the device counts chunks,
+  // and would write it twice.
   asio::awaitable<Result<bool>> chunk_received(const Message& request) {
     const auto deadline = Clock::now() + chunk_timeout;
     for (;;) {
       const auto answer = co_await device_.receive_update_message(deadline);
-      if (!answer && answer.error().kind == ErrorKind::timed_out) co_return failure(ErrorKind::timed_out, "the device stopped answering in the middle of the transfer");
+      if (!answer && answer.error().kind == ErrorKind::timed_out)
+        co_return failure(ErrorKind::timed_out, "the device stopped answering in the middle of the transfer");
       if (!answer) co_return tl::unexpected(answer.error());
       if (!answers(*answer, request) || answer->code == Code::empty) continue;
       if (coap::is_success(answer->code)) co_return true;
@@ -133,10 +144,10 @@ private:
     co_return co_await finish();
   }
 
-  // Over UDP chunks get lost, and a device says which only when it is asked: every UpdateDone that comes too early is answered
-  // 4.00 and with ChunkMissed, the first indices it has not got. So UpdateDone is asked every few chunks, and what it brings
-  // paces the pacer like the acknowledgements of protocol v3. It is not confirmable: each copy would be answered like the first,
-  // and a device before 2.0 is deaf while it waits for the acknowledgement of its ChunkMissed.
+  // Over UDP chunks get lost, and a device says which only when it is asked: every UpdateDone that comes too early is
+  // answered 4.00 and with ChunkMissed, the first indices it has not got. So UpdateDone is asked every few chunks, and
+  // what it brings paces the pacer like the acknowledgements of protocol v3. It is not confirmable: each copy would be
+  // answered like the first, and a device before 2.0 is deaf while it waits for the acknowledgement of its ChunkMissed.
   asio::awaitable<Result<Delivery>> send_fast_over_datagrams() {
     ChunkPacer pacer(chunk_count(), chunk_count(), Clock::now());
     const auto per_probe = options_.waits_for_answers ? chunks_per_round : chunks_per_probe;
@@ -173,12 +184,14 @@ private:
       const auto now = Clock::now();
       delivery_.resent = pacer.sent_again();
       if (!answer && answer.error().kind == ErrorKind::timed_out) {
-        if (now >= stalled) co_return failure(ErrorKind::timed_out, "the device stopped answering in the middle of the transfer");
+        if (now >= stalled)
+          co_return failure(ErrorKind::timed_out, "the device stopped answering in the middle of the transfer");
         awaits_answer &= now < probe_at;
         pacer.on_timer(now);
         continue;
       }
-      // A session that ended is no delivery: over UDP silence is not a reset, and what arrived is for the next Describe to say.
+      // A session that ended is no delivery: over UDP silence is not a reset, and what arrived is for the next Describe
+      // to say.
       if (!answer) co_return tl::unexpected(answer.error());
       if (is_chunk_missed(*answer)) {
         awaits_answer = false;
@@ -189,22 +202,28 @@ private:
         progress_(std::min(pacer.in_order() * options_.chunk_size, image_.size()));
         continue;
       }
-      const auto asked = std::find_if(probes.begin(), probes.end(), [&](const Message& probe) { return answers(*answer, probe) || (answer->type == Type::reset && answer->id == probe.id); });
+      const auto asked = std::find_if(probes.begin(), probes.end(), [&](const Message& probe) {
+        return answers(*answer, probe) || (answer->type == Type::reset && answer->id == probe.id);
+      });
       const bool of_a_probe = asked != probes.end();
       if (!of_a_probe && !is_update_done(*answer)) continue;
-      if (answer->type == Type::reset) co_return failure(ErrorKind::session_restarted, "the device lost the update in the middle of the transfer");
+      if (answer->type == Type::reset)
+        co_return failure(ErrorKind::session_restarted, "the device lost the update in the middle of the transfer");
       if (answer->code == Code::empty) continue;
       if (of_a_probe && answer->id == probes.back().id) round_trip = now - probed_at;
       if (of_a_probe) probes.erase(probes.begin(), asked + 1);
-      if (of_a_probe && answer->code == Code::bad_request) continue;   // which ones it misses comes apart
+      if (of_a_probe && answer->code == Code::bad_request) continue;  // which ones it misses comes apart
       if (of_a_probe && !coap::is_success(answer->code)) co_return tl::unexpected(refusal(*answer));
-      if (const auto concluded = handle_final_result(answer->payload, nothing_missing); !concluded) co_return tl::unexpected(concluded.error());
+      if (const auto concluded = handle_final_result(answer->payload, nothing_missing); !concluded)
+        co_return tl::unexpected(concluded.error());
       co_return delivery_;
     }
   }
 
   static Clock::duration probe_time(Clock::duration round_trip, int unanswered) {
-    const auto usual = round_trip == Clock::duration{} ? Clock::duration(first_probe_time) : std::clamp<Clock::duration>(2 * round_trip, least_probe_time, first_probe_time);
+    const auto usual = round_trip == Clock::duration{}
+        ? Clock::duration(first_probe_time)
+        : std::clamp<Clock::duration>(2 * round_trip, least_probe_time, first_probe_time);
     return std::min<Clock::duration>(usual * (1 << std::min(unanswered, 4)), most_probe_time);
   }
 
@@ -214,7 +233,8 @@ private:
     if (missing.empty()) return report;
     report.in_order = missing.front();
     for (std::size_t i = 1; i < missing.size(); ++i)
-      for (std::uint32_t index = missing[i - 1] + 1U; index < missing[i]; ++index) report.out_of_order.push_back(index + 1);   // counted from 1
+      for (std::uint32_t index = missing[i - 1] + 1U; index < missing[i]; ++index)
+        report.out_of_order.push_back(index + 1);  // counted from 1
     return report;
   }
 
@@ -234,7 +254,8 @@ private:
     progress_(arrived_);
   }
 
-  // UpdateDone, until the device has everything: it answers 4.00 and names what it misses, gets that, and is asked again.
+  // UpdateDone, until the device has everything: it answers 4.00 and names what it misses, gets that, and is asked
+  // again.
   asio::awaitable<Result<Delivery>> finish() {
     std::size_t min_missing = chunk_count() + 1;
     int stalled_rounds = 0;
@@ -244,12 +265,15 @@ private:
       const auto missing = co_await done_answer(request);
       if (!missing) co_return tl::unexpected(missing.error());
       if (finished_) co_return delivery_;
-      if (missing->empty()) co_return failure(ErrorKind::refused, "the device says that chunks are missing and does not say which");
+      if (missing->empty())
+        co_return failure(ErrorKind::refused, "the device says that chunks are missing and does not say which");
 
       const auto still_missing = chunk_count() - std::min<std::size_t>(chunk_count(), missing->front());
       stalled_rounds = still_missing < min_missing ? 0 : stalled_rounds + 1;
       min_missing = std::min(min_missing, still_missing);
-      if (stalled_rounds == max_stalled_rounds) co_return failure(ErrorKind::refused, fmt::format("the device asks for chunk {} again and again", missing->front()));
+      if (stalled_rounds == max_stalled_rounds)
+        co_return failure(
+            ErrorKind::refused, fmt::format("the device asks for chunk {} again and again", missing->front()));
       for (const auto index : *missing) {
         if (index < highest_sent_) ++delivery_.resent;
         highest_sent_ = std::max<std::size_t>(highest_sent_, index + std::size_t{1});
@@ -265,7 +289,8 @@ private:
     auto deadline = Clock::now() + done_timeout(image_.size());
     for (;;) {
       const auto answer = co_await device_.receive_update_message(deadline);
-      const bool went_away = !answer && (answer.error().kind == ErrorKind::closed || answer.error().kind == ErrorKind::session_restarted);
+      const bool went_away =
+          !answer && (answer.error().kind == ErrorKind::closed || answer.error().kind == ErrorKind::session_restarted);
       if (went_away && !incomplete_reported) {
         finished_ = true;  // before 0.8 devices reset without a word; the next Describe tells
         co_return missing;
@@ -277,7 +302,8 @@ private:
       if (!answer) co_return tl::unexpected(answer.error());
 
       if (is_chunk_missed(*answer)) {
-        // Up to 0.7 devices also send_request by themselves; what counts is what they miss in answer to this UpdateDone.
+        // Up to 0.7 devices also send_request by themselves; what counts is what they miss in answer to this
+        // UpdateDone.
         if (!incomplete_reported) continue;
         missing = missed_chunks(*answer, chunk_count());
         co_return missing;
@@ -313,11 +339,18 @@ private:
 
 }  // namespace
 
-Clock::duration ready_timeout(std::size_t image_size) { return 60s + time_at_min_rate(image_size); }
-Clock::duration done_timeout(std::size_t image_size) { return 60s + time_at_min_rate(image_size); }
-Clock::duration transfer_timeout(std::size_t image_size) { return 10min + 8 * time_at_min_rate(image_size); }
+Clock::duration ready_timeout(std::size_t image_size) {
+  return 60s + time_at_min_rate(image_size);
+}
+Clock::duration done_timeout(std::size_t image_size) {
+  return 60s + time_at_min_rate(image_size);
+}
+Clock::duration transfer_timeout(std::size_t image_size) {
+  return 10min + 8 * time_at_min_rate(image_size);
+}
 
-asio::awaitable<Result<Delivery>> send_chunked(UpdateChannel& device, ByteView image, ChunkedOptions options, const Progress& progress) {
+asio::awaitable<Result<Delivery>> send_chunked(
+    UpdateChannel& device, ByteView image, ChunkedOptions options, const Progress& progress) {
   ChunkedTransfer transfer(device, image, options, progress);
   co_return co_await transfer.run();
 }

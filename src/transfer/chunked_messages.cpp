@@ -20,7 +20,9 @@ Message update_begin(bool offer_fast, std::uint16_t chunk_size, std::uint32_t fi
   return message;
 }
 
-bool is_fast(const Message& update_ready) { return !update_ready.payload.empty() && (update_ready.payload[0] & 1) != 0; }
+bool is_fast(const Message& update_ready) {
+  return !update_ready.payload.empty() && (update_ready.payload[0] & 1) != 0;
+}
 
 Message chunk(ByteView data) {
   auto message = coap::request(Type::confirmable, Code::post, "c");
@@ -40,7 +42,9 @@ Message chunk(ByteView data, std::uint16_t index) {
   return message;
 }
 
-Message update_done(Type type) { return coap::request(type, Code::put, "u"); }
+Message update_done(Type type) {
+  return coap::request(type, Code::put, "u");
+}
 
 std::vector<std::uint16_t> missed_chunks(const Message& chunk_missed, std::size_t chunk_count) {
   std::vector<std::uint16_t> indices;
@@ -52,7 +56,9 @@ std::vector<std::uint16_t> missed_chunks(const Message& chunk_missed, std::size_
   return indices;
 }
 
-bool is_chunk_missed(const Message& message) { return message.code == Code::get && message.path() == "c"; }
+bool is_chunk_missed(const Message& message) {
+  return message.code == Code::get && message.path() == "c";
+}
 
 bool is_update_done(const Message& message) {
   return (message.code == Code::put || message.code == Code::post) && message.path() == "u";

@@ -85,10 +85,14 @@ ImageCheck parse_image_check(ByteView payload) {
     if (code >= 0) return {};
     return {false, system_error_words(static_cast<int>(std::max<std::int64_t>(code, -1'000'000)))};
   }
-  if (r->is_string() && r->get<std::string>() == "error") return {false, "the device found no valid module in the image"};
+  if (r->is_string() && r->get<std::string>() == "error")
+    return {false, "the device found no valid module in the image"};
   const auto module = json.find("u");
   if (module == json.end() || !module->is_object()) return {};
-  const auto bits = [&](const char* key) { const auto b = module->find(key); return b != module->end() && b->is_number_unsigned() ? b->get<std::uint32_t>() : 0U; };
+  const auto bits = [&](const char* key) {
+    const auto b = module->find(key);
+    return b != module->end() && b->is_number_unsigned() ? b->get<std::uint32_t>() : 0U;
+  };
   const auto failed = firmware::validity::failed_words(bits("vc"), bits("vv"));
   if (failed.empty()) return {};
   return {false, "the device checked the image and these checks failed: " + failed};

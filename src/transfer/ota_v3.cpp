@@ -18,7 +18,9 @@ using coap::Type;
 // The device itself gives up after 300 s without a chunk.
 constexpr auto stall_timeout = 240s;
 
-Error refusal(const Message& answer) { return {ErrorKind::refused, error_words(answer)}; }
+Error refusal(const Message& answer) {
+  return {ErrorKind::refused, error_words(answer)};
+}
 
 class ResumableTransfer {
 public:
@@ -48,10 +50,12 @@ private:
     const auto digest = crypto::sha256(image_);
     begin.sha256.assign(digest.begin(), digest.end());
     auto request = update_start(begin);
-    const auto response = co_await send_request(request, ready_timeout(image_.size()), "the device did not get ready for the update in time");
+    const auto response = co_await send_request(
+        request, ready_timeout(image_.size()), "the device did not get ready for the update in time");
     if (!response) co_return tl::unexpected(response.error());
     const auto started = parse_started(*response);
-    if (!started || started->offset > image_.size()) co_return failure(ErrorKind::refused, "the device begins the update in a way that cannot be understood");
+    if (!started || started->offset > image_.size())
+      co_return failure(ErrorKind::refused, "the device begins the update in a way that cannot be understood");
     co_return *started;
   }
 
@@ -71,13 +75,15 @@ private:
       delivery_.resent = pacer.sent_again();
       if (now >= deadline_) co_return failure(ErrorKind::timed_out, "the transfer takes longer than any device needs");
       if (!message && message.error().kind == ErrorKind::timed_out) {
-        if (now >= stalled) co_return failure(ErrorKind::timed_out, "the device stopped answering in the middle of the transfer");
+        if (now >= stalled)
+          co_return failure(ErrorKind::timed_out, "the device stopped answering in the middle of the transfer");
         pacer.on_timer(now);
         continue;
       }
       if (!message) co_return tl::unexpected(message.error());
       // A device that knows of no update refuses its chunks: it was reset, and remembers some of what it got.
-      if (message->type == Type::reset) co_return failure(ErrorKind::session_restarted, "the device lost the update in the middle of the transfer");
+      if (message->type == Type::reset)
+        co_return failure(ErrorKind::session_restarted, "the device lost the update in the middle of the transfer");
       if (const auto report = parse_chunks_received(*message)) {
         pacer.received(*report, now);
         progress_(delivery_.offset + std::min(pacer.in_order() * options_.chunk_size, rest_.size()));
@@ -93,7 +99,8 @@ private:
 
   asio::awaitable<Result<void>> finish() {
     auto request = update_finish();
-    const auto response = co_await send_request(request, done_timeout(image_.size()), "the device did not confirm the image in time");
+    const auto response =
+        co_await send_request(request, done_timeout(image_.size()), "the device did not confirm the image in time");
     if (!response) co_return tl::unexpected(response.error());
     co_return Result<void>{};
   }
@@ -108,8 +115,10 @@ private:
       auto answer = co_await device_.receive_update_message(deadline);
       if (!answer && answer.error().kind == ErrorKind::timed_out) co_return failure(ErrorKind::timed_out, too_late);
       if (!answer) co_return answer;
-      if (answer->type == Type::reset && answer->id == request.id) co_return failure(ErrorKind::refused, "the device does not know this kind of update");
-      const bool responds = coap::is_response(answer->code) && (answer->token == request.token || (answer->type == Type::acknowledgement && answer->id == request.id));
+      if (answer->type == Type::reset && answer->id == request.id)
+        co_return failure(ErrorKind::refused, "the device does not know this kind of update");
+      const bool responds = coap::is_response(answer->code) &&
+          (answer->token == request.token || (answer->type == Type::acknowledgement && answer->id == request.id));
       if (!responds) continue;
       if (!coap::is_success(answer->code)) co_return tl::unexpected(refusal(*answer));
       co_return answer;
@@ -127,7 +136,8 @@ private:
 
 }  // namespace
 
-asio::awaitable<Result<Delivery>> send_ota_v3(UpdateChannel& device, ByteView image, OtaV3Options options, const Progress& progress) {
+asio::awaitable<Result<Delivery>> send_ota_v3(
+    UpdateChannel& device, ByteView image, OtaV3Options options, const Progress& progress) {
   ResumableTransfer transfer(device, image, options, progress);
   co_return co_await transfer.run();
 }

@@ -16,7 +16,7 @@ using coap::Type;
 namespace option {
 constexpr std::uint16_t chunk_index = 2049;
 constexpr std::uint16_t window_size = 2053;
-constexpr std::uint16_t file_size = 2057;   // in the response: the offset
+constexpr std::uint16_t file_size = 2057;  // in the response: the offset
 constexpr std::uint16_t file_sha256 = 2061;
 constexpr std::uint16_t chunk_size = 2065;
 constexpr std::uint16_t module_function = 2077;
@@ -61,12 +61,15 @@ std::optional<ChunksReceived> parse_chunks_received(const Message& message) {
   for (std::size_t word = 0; word < words; ++word) {
     const auto bits = get_le32(message.payload, word * 4);
     for (std::uint32_t bit = 0; bit < 32; ++bit)
-      if (bits >> bit & 1) received.out_of_order.push_back(received.in_order + 1 + static_cast<std::uint32_t>(word) * 32 + bit);
+      if (bits >> bit & 1)
+        received.out_of_order.push_back(received.in_order + 1 + static_cast<std::uint32_t>(word) * 32 + bit);
   }
   return received;
 }
 
-Message update_finish() { return coap::request(Type::confirmable, Code::post, "F"); }
+Message update_finish() {
+  return coap::request(Type::confirmable, Code::post, "F");
+}
 
 std::string error_words(const Message& response) {
   const auto json = nlohmann::json::parse(response.payload.begin(), response.payload.end(), nullptr, false);
@@ -79,9 +82,11 @@ std::string error_words(const Message& response) {
   }
   const auto code = json.find("code");
   const auto message = json.find("message");
-  auto words = code != json.end() && code->is_number_integer() ? system_error_words(static_cast<int>(std::clamp<std::int64_t>(code->get<std::int64_t>(), -1'000'000, 1'000'000)))
-                                                               : fmt::format("the device reports an error ({})", coap::to_string(response.code));
-  if (message != json.end() && message->is_string()) words += ": " + message->get<std::string>().substr(0, longest_words);
+  auto words = code != json.end() && code->is_number_integer()
+      ? system_error_words(static_cast<int>(std::clamp<std::int64_t>(code->get<std::int64_t>(), -1'000'000, 1'000'000)))
+      : fmt::format("the device reports an error ({})", coap::to_string(response.code));
+  if (message != json.end() && message->is_string())
+    words += ": " + message->get<std::string>().substr(0, longest_words);
   return words;
 }
 

@@ -23,8 +23,8 @@ public:
   virtual asio::awaitable<Result<void>> send(const coap::Message& message, bool more_follow) = 0;
 
   /// The next acknowledgement, reset, response, or request about the update (GET c, PUT u, POST u, POST A). Confirmable
-  /// ones are already acknowledged. ErrorKind::timed_out after `deadline`, ErrorKind::session_restarted when the device started anew; never
-  /// ErrorKind::interrupted.
+  /// ones are already acknowledged. ErrorKind::timed_out after `deadline`, ErrorKind::session_restarted when the device
+  /// started anew; never ErrorKind::interrupted.
   virtual asio::awaitable<Result<coap::Message>> receive_update_message(Clock::time_point deadline) = 0;
 
   virtual bool reliable() const = 0;

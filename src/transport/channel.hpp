@@ -18,13 +18,14 @@ public:
   virtual ~Channel() = default;
 
   /// The next message. ErrorKind::timed_out when none has come by `deadline`, ErrorKind::interrupted after interrupt(),
-  /// ErrorKind::session_restarted when the device has resumed its session (UDP): its next message is the first after a reset or a
-  /// sleep; ErrorKind::closed when the peer is gone, ErrorKind::malformed or ErrorKind::too_large when it sends nonsense. After the first
-  /// three the channel is as good as before; after the others it is finished.
+  /// ErrorKind::session_restarted when the device has resumed its session (UDP): its next message is the first after a
+  /// reset or a sleep; ErrorKind::closed when the peer is gone, ErrorKind::malformed or ErrorKind::too_large when it
+  /// sends nonsense. After the first three the channel is as good as before; after the others it is finished.
   virtual asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline) = 0;
 
-  /// Hands the message to the transport; ErrorKind::closed or ErrorKind::timed_out (the peer takes nothing) when it cannot. With
-  /// Flush::later it may be held back to fill a larger write, until the next send without it or the next receive().
+  /// Hands the message to the transport; ErrorKind::closed or ErrorKind::timed_out (the peer takes nothing) when it
+  /// cannot. With Flush::later it may be held back to fill a larger write, until the next send without it or the next
+  /// receive().
   virtual asio::awaitable<Result<void>> send(const coap::Message& message, Flush flush = Flush::now) = 0;
 
   /// The current receive(), or else the next one, returns ErrorKind::interrupted.

@@ -20,12 +20,12 @@ public:
   struct SessionBinding {
     DeviceId device;
     Bytes hello_payload;
-    bool persistent = true;   ///< written down; else it ends with this program
+    bool persistent = true;  ///< written down; else it ends with this program
   };
   virtual const std::optional<SessionBinding>& binding() const = 0;
 
-  /// Keeps the context for this device from now on, durably where the binding says so; an older one of the same device is forgotten.
-  /// ErrorKind::storage.
+  /// Keeps the context for this device from now on, durably where the binding says so; an older one of the same device
+  /// is forgotten. ErrorKind::storage.
   virtual asio::awaitable<Result<void>> bind(SessionBinding binding) = 0;
 
   /// The context is not to be used again. Silent: the device finds out when nobody answers.

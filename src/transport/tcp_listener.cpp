@@ -13,7 +13,8 @@ namespace drydock::transport {
 
 // Counts itself among its address's connections for as long as it lives.
 struct TcpListener::Counted {
-  Counted(std::shared_ptr<ConnectionCounts> c, asio::ip::address a, asio::ip::tcp::socket socket) : counts(std::move(c)), address(std::move(a)), stream(std::move(socket)) {
+  Counted(std::shared_ptr<ConnectionCounts> c, asio::ip::address a, asio::ip::tcp::socket socket)
+      : counts(std::move(c)), address(std::move(a)), stream(std::move(socket)) {
     ++counts->by_address[address];
     ++counts->total;
   }
@@ -29,8 +30,15 @@ struct TcpListener::Counted {
   TcpStream stream;
 };
 
-TcpListener::TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, OnRejected connection_rejected, IsKnownAddress is_known_address)
-    : loop_(loop), acceptor_(loop, at), per_address_(per_address), accept_(std::move(accept)), on_rejected_(std::move(connection_rejected)), is_known_address_(std::move(is_known_address)), counts_(std::make_shared<ConnectionCounts>()) {}
+TcpListener::TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept,
+    OnRejected connection_rejected, IsKnownAddress is_known_address)
+    : loop_(loop),
+      acceptor_(loop, at),
+      per_address_(per_address),
+      accept_(std::move(accept)),
+      on_rejected_(std::move(connection_rejected)),
+      is_known_address_(std::move(is_known_address)),
+      counts_(std::make_shared<ConnectionCounts>()) {}
 
 TcpListener::~TcpListener() = default;
 
@@ -69,11 +77,15 @@ void TcpListener::take(asio::ip::tcp::socket socket) {
   if (gone) return;
   const auto text = fmt::format("{}:{}", address.to_string(), peer.port());
   const auto refuse = [&](std::string words) { on_rejected_({ErrorKind::conflict, std::move(words)}, text); };
-  const bool full = counts_->total >= limits::connections || (counts_->total >= limits::connections_of_unknown && !is_known_address_(text));
+  const bool full = counts_->total >= limits::connections ||
+      (counts_->total >= limits::connections_of_unknown && !is_known_address_(text));
   if (full) return refuse(fmt::format("no more connections: there are {} already", counts_->total));
   const auto known = counts_->by_address.find(address);
   if (known != counts_->by_address.end() && known->second >= per_address_)
-    return refuse(fmt::format("a connection was closed: this address has {} already. If so many devices stand behind it, raise listen.connections_per_address", per_address_));
+    return refuse(
+        fmt::format("a connection was closed: this address has {} already. If so many devices stand behind it, raise "
+                    "listen.connections_per_address",
+            per_address_));
   auto counted = std::make_shared<Counted>(counts_, address, std::move(socket));
   accept_(std::shared_ptr<ByteStream>(counted, &counted->stream));
 }

@@ -24,7 +24,8 @@ public:
   using IsKnownAddress = std::function<bool(const std::string& peer)>;
 
   /// Binds at once; throws std::system_error when the port is taken or may not be used.
-  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept, OnRejected connection_rejected, IsKnownAddress is_known_address);
+  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept,
+      OnRejected connection_rejected, IsKnownAddress is_known_address);
   ~TcpListener();
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }

@@ -18,7 +18,8 @@ constexpr int receive_buffer = 1024 * 1024;
 
 }  // namespace
 
-UdpSocket::UdpSocket(asio::io_context& loop, asio::ip::udp::endpoint at, Receive receive) : loop_(loop), socket_(loop, at), receive_(std::move(receive)) {
+UdpSocket::UdpSocket(asio::io_context& loop, asio::ip::udp::endpoint at, Receive receive)
+    : loop_(loop), socket_(loop, at), receive_(std::move(receive)) {
   socket_.non_blocking(true);
   asio::error_code not_so_large;
   socket_.set_option(asio::socket_base::receive_buffer_size(receive_buffer), not_so_large);

@@ -23,7 +23,8 @@ struct Rsa {
   }
   explicit Rsa(ByteView spki) : Rsa() {
     word32 at = 0;
-    require(wc_RsaPublicKeyDecode(spki.data(), &at, &key, static_cast<word32>(spki.size())) == 0, "virtual device: server key");
+    require(wc_RsaPublicKeyDecode(spki.data(), &at, &key, static_cast<word32>(spki.size())) == 0,
+        "virtual device: server key");
   }
   ~Rsa() {
     wc_FreeRsaKey(&key);
@@ -51,12 +52,14 @@ DeviceKey::DeviceKey() : impl_(std::make_unique<Impl>()) {
 
 DeviceKey::DeviceKey(ByteView der) : impl_(std::make_unique<Impl>()) {
   word32 at = 0;
-  require(wc_RsaPrivateKeyDecode(der.data(), &at, &impl_->key, static_cast<word32>(der.size())) == 0, "virtual device: private key");
+  require(wc_RsaPrivateKeyDecode(der.data(), &at, &impl_->key, static_cast<word32>(der.size())) == 0,
+      "virtual device: private key");
 }
 
 DeviceKey DeviceKey::from_pem(ByteView pem) {
   Bytes der(pem.size());
-  const int size = wc_KeyPemToDer(pem.data(), static_cast<int>(pem.size()), der.data(), static_cast<int>(der.size()), nullptr);
+  const int size =
+      wc_KeyPemToDer(pem.data(), static_cast<int>(pem.size()), der.data(), static_cast<int>(der.size()), nullptr);
   require(size > 0, "virtual device: private key");
   return DeviceKey(ByteView(der).first(static_cast<std::size_t>(size)));
 }
@@ -75,7 +78,8 @@ Bytes DeviceKey::public_key_spki() const {
 
 std::optional<Bytes> DeviceKey::decrypt(ByteView ciphertext) const {
   Bytes out(128);
-  const int size = wc_RsaPrivateDecrypt(ciphertext.data(), static_cast<word32>(ciphertext.size()), out.data(), static_cast<word32>(out.size()), &impl_->key);
+  const int size = wc_RsaPrivateDecrypt(ciphertext.data(), static_cast<word32>(ciphertext.size()), out.data(),
+      static_cast<word32>(out.size()), &impl_->key);
   if (size < 0) return std::nullopt;
   out.resize(static_cast<std::size_t>(size));
   return out;
@@ -84,7 +88,8 @@ std::optional<Bytes> DeviceKey::decrypt(ByteView ciphertext) const {
 Bytes encrypt_for_server(ByteView server_spki, ByteView plaintext) {
   Rsa server(server_spki);
   Bytes out(256);
-  const int size = wc_RsaPublicEncrypt(plaintext.data(), static_cast<word32>(plaintext.size()), out.data(), static_cast<word32>(out.size()), &server.key, &server.rng);
+  const int size = wc_RsaPublicEncrypt(plaintext.data(), static_cast<word32>(plaintext.size()), out.data(),
+      static_cast<word32>(out.size()), &server.key, &server.rng);
   require(size == 256, "virtual device: encryption");
   return out;
 }
@@ -99,7 +104,8 @@ bool server_signed(ByteView server_spki, ByteView signature, ByteView credential
   wc_HmacFinal(&hmac, expected.data());
   wc_HmacFree(&hmac);
   Bytes found(256);
-  const int size = wc_RsaSSL_Verify(signature.data(), static_cast<word32>(signature.size()), found.data(), static_cast<word32>(found.size()), &server.key);
+  const int size = wc_RsaSSL_Verify(signature.data(), static_cast<word32>(signature.size()), found.data(),
+      static_cast<word32>(found.size()), &server.key);
   return size == static_cast<int>(expected.size()) && std::equal(expected.begin(), expected.end(), found.begin());
 }
 
@@ -111,7 +117,9 @@ struct DeviceCipher::Impl {
 
 DeviceCipher::DeviceCipher(ByteView key, ByteView iv) : impl_(std::make_unique<Impl>()) {
   impl_->iv.assign(iv.begin(), iv.end());
-  require(wc_AesInit(&impl_->encrypting, nullptr, INVALID_DEVID) == 0 && wc_AesInit(&impl_->decrypting, nullptr, INVALID_DEVID) == 0, "virtual device: AES");
+  require(wc_AesInit(&impl_->encrypting, nullptr, INVALID_DEVID) == 0 &&
+          wc_AesInit(&impl_->decrypting, nullptr, INVALID_DEVID) == 0,
+      "virtual device: AES");
   require(wc_AesSetKey(&impl_->encrypting, key.data(), 16, nullptr, AES_ENCRYPTION) == 0, "virtual device: AES key");
   require(wc_AesSetKey(&impl_->decrypting, key.data(), 16, nullptr, AES_DECRYPTION) == 0, "virtual device: AES key");
 }
@@ -127,7 +135,8 @@ Bytes DeviceCipher::seal(ByteView message) {
   plain.resize(padded, static_cast<std::uint8_t>(padded - message.size()));
   Bytes cipher(padded);
   wc_AesSetIV(&impl_->encrypting, impl_->iv.data());
-  require(wc_AesCbcEncrypt(&impl_->encrypting, cipher.data(), plain.data(), static_cast<word32>(padded)) == 0, "virtual device: AES");
+  require(wc_AesCbcEncrypt(&impl_->encrypting, cipher.data(), plain.data(), static_cast<word32>(padded)) == 0,
+      "virtual device: AES");
   impl_->iv.assign(cipher.begin(), cipher.begin() + 16);
   Bytes frame;
   put_be16(frame, static_cast<std::uint16_t>(padded));
@@ -139,7 +148,8 @@ std::optional<Bytes> DeviceCipher::open(ByteView cipher) {
   if (cipher.empty() || cipher.size() % 16 != 0) return std::nullopt;
   Bytes plain(cipher.size());
   wc_AesSetIV(&impl_->decrypting, impl_->iv.data());
-  if (wc_AesCbcDecrypt(&impl_->decrypting, plain.data(), cipher.data(), static_cast<word32>(cipher.size())) != 0) return std::nullopt;
+  if (wc_AesCbcDecrypt(&impl_->decrypting, plain.data(), cipher.data(), static_cast<word32>(cipher.size())) != 0)
+    return std::nullopt;
   impl_->iv.assign(cipher.begin(), cipher.begin() + 16);
   const std::size_t padding = plain.back();
   if (padding == 0 || padding > 16) return std::nullopt;

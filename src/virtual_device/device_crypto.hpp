@@ -21,7 +21,7 @@ public:
   DeviceKey& operator=(DeviceKey&&) noexcept;
   ~DeviceKey();
 
-  Bytes public_key_spki() const;                 ///< 162 bytes
+  Bytes public_key_spki() const;  ///< 162 bytes
   std::optional<Bytes> decrypt(ByteView ciphertext) const;
 
 private:
@@ -40,7 +40,7 @@ class DeviceCipher {
 public:
   DeviceCipher(ByteView key, ByteView iv);
   ~DeviceCipher();
-  Bytes seal(ByteView message);                  ///< length ‖ ciphertext
+  Bytes seal(ByteView message);  ///< length ‖ ciphertext
   std::optional<Bytes> open(ByteView ciphertext);
 
 private:

@@ -15,12 +15,17 @@ namespace {
 void require(bool ok, const char* what) {
   if (!ok) throw std::runtime_error(what);
 }
-word32 length(ByteView b) { return static_cast<word32>(b.size()); }
+word32 length(ByteView b) {
+  return static_cast<word32>(b.size());
+}
 
 const Bytes spki_prefix = *from_hex("3059301306072a8648ce3d020106082a8648ce3d030107034200");
 
 struct Ecc {
-  Ecc() { require(wc_ecc_init(&key) == 0 && wc_InitRng(&rng) == 0 && wc_ecc_set_rng(&key, &rng) == 0, "virtual device: EC set-up"); }
+  Ecc() {
+    require(wc_ecc_init(&key) == 0 && wc_InitRng(&rng) == 0 && wc_ecc_set_rng(&key, &rng) == 0,
+        "virtual device: EC set-up");
+  }
   ~Ecc() {
     wc_ecc_free(&key);
     wc_FreeRng(&rng);
@@ -89,11 +94,16 @@ Bytes random_bytes(std::size_t size) {
 
 Bytes ccm(bool encrypt, ByteView key, ByteView nonce, ByteView aad, ByteView in, bool& ok) {
   Aes aes;
-  require(wc_AesInit(&aes, nullptr, INVALID_DEVID) == 0 && wc_AesCcmSetKey(&aes, key.data(), 16) == 0, "virtual device: AES");
+  require(wc_AesInit(&aes, nullptr, INVALID_DEVID) == 0 && wc_AesCcmSetKey(&aes, key.data(), 16) == 0,
+      "virtual device: AES");
   Bytes out(encrypt ? in.size() + 8 : in.size() - 8);
   int status = 0;
-  if (encrypt) status = wc_AesCcmEncrypt(&aes, out.data(), in.data(), length(in), nonce.data(), 12, out.data() + in.size(), 8, aad.data(), length(aad));
-  else status = wc_AesCcmDecrypt(&aes, out.data(), in.data(), length(out), nonce.data(), 12, in.data() + out.size(), 8, aad.data(), length(aad));
+  if (encrypt)
+    status = wc_AesCcmEncrypt(
+        &aes, out.data(), in.data(), length(in), nonce.data(), 12, out.data() + in.size(), 8, aad.data(), length(aad));
+  else
+    status = wc_AesCcmDecrypt(
+        &aes, out.data(), in.data(), length(out), nonce.data(), 12, in.data() + out.size(), 8, aad.data(), length(aad));
   ok = status == 0;
   wc_AesFree(&aes);
   return out;
@@ -107,8 +117,9 @@ DeviceEcKey::DeviceEcKey() : impl_(std::make_unique<Impl>()) {
   require(wc_ecc_make_key_ex(&impl_->rng, 32, &impl_->key, ECC_SECP256R1) == 0, "virtual device: EC key");
 }
 DeviceEcKey::DeviceEcKey(ByteView scalar) : impl_(std::make_unique<Impl>()) {
-  require(wc_ecc_import_private_key_ex(scalar.data(), length(scalar), nullptr, 0, &impl_->key, ECC_SECP256R1) == 0 && wc_ecc_make_pub(&impl_->key, nullptr) == 0,
-          "virtual device: EC key");
+  require(wc_ecc_import_private_key_ex(scalar.data(), length(scalar), nullptr, 0, &impl_->key, ECC_SECP256R1) == 0 &&
+          wc_ecc_make_pub(&impl_->key, nullptr) == 0,
+      "virtual device: EC key");
 }
 DeviceEcKey::DeviceEcKey(DeviceEcKey&&) noexcept = default;
 DeviceEcKey& DeviceEcKey::operator=(DeviceEcKey&&) noexcept = default;
@@ -120,11 +131,14 @@ Bytes DeviceEcKey::point() const {
   require(wc_ecc_export_x963(&impl_->key, p.data(), &size) == 0, "virtual device: EC key");
   return p;
 }
-Bytes DeviceEcKey::spki() const { return concat(spki_prefix, point()); }
+Bytes DeviceEcKey::spki() const {
+  return concat(spki_prefix, point());
+}
 Bytes DeviceEcKey::sign(ByteView digest) const {
   Bytes s(ECC_MAX_SIG_SIZE);
   word32 size = length(s);
-  require(wc_ecc_sign_hash(digest.data(), length(digest), s.data(), &size, &impl_->rng, &impl_->key) == 0, "virtual device: EC signature");
+  require(wc_ecc_sign_hash(digest.data(), length(digest), s.data(), &size, &impl_->rng, &impl_->key) == 0,
+      "virtual device: EC signature");
   s.resize(size);
   return s;
 }
@@ -133,8 +147,8 @@ Bytes DeviceEcKey::agree(ByteView peer_point) const {
   Bytes x(32);
   word32 size = 32;
   require(wc_ecc_import_x963_ex(peer_point.data(), length(peer_point), &peer.key, ECC_SECP256R1) == 0 &&
-              wc_ecc_shared_secret(&impl_->key, &peer.key, x.data(), &size) == 0,
-          "virtual device: ECDH");
+          wc_ecc_shared_secret(&impl_->key, &peer.key, x.data(), &size) == 0,
+      "virtual device: ECDH");
   return x;
 }
 
@@ -148,14 +162,14 @@ struct DeviceDtls::State {
   DeviceEcKey ephemeral;
   Bytes transcript;
   Bytes master;
-  Bytes keys;                      // client key, server key, client iv, server iv
-  std::uint16_t message = 0;       // number of our next handshake message
-  std::uint16_t expected = 0;      // of the server's
+  Bytes keys;                  // client key, server key, client iv, server iv
+  std::uint16_t message = 0;   // number of our next handshake message
+  std::uint16_t expected = 0;  // of the server's
   std::uint64_t plain_sequence = 0;
-  std::uint64_t sequence = 0;      // in epoch 1
+  std::uint64_t sequence = 0;  // in epoch 1
   std::uint64_t next_received = 0;
-  std::uint64_t seen = 0;          // bit k: next_received - 1 - k
-  std::vector<Bytes> messages;     // of our last flight, encoded
+  std::uint64_t seen = 0;       // bit k: next_received - 1 - k
+  std::vector<Bytes> messages;  // of our last flight, encoded
   Bytes finished;
   bool marked = false;
 
@@ -208,7 +222,8 @@ struct DeviceDtls::State {
     append(aad, Bytes{type, 0xfe, 0xfd});
     put_be16(aad, static_cast<std::uint16_t>(fragment.size() - 16));
     bool ok = false;
-    auto plain_text = ccm(false, server_key(), concat(ByteView(keys).subspan(36, 4), fragment.first(8)), aad, fragment.subspan(8), ok);
+    auto plain_text = ccm(
+        false, server_key(), concat(ByteView(keys).subspan(36, 4), fragment.first(8)), aad, fragment.subspan(8), ok);
     if (!ok) return std::nullopt;
     const std::uint64_t n = get_be32(number, 4);
     if (n < next_received) {
@@ -237,14 +252,21 @@ struct DeviceDtls::State {
 DeviceDtls::DeviceDtls(Identity identity) : identity_(std::move(identity)) {}
 DeviceDtls::~DeviceDtls() = default;
 
-void DeviceDtls::forget() { state_.reset(); }
+void DeviceDtls::forget() {
+  state_.reset();
+}
 
-bool DeviceDtls::connected() const { return state_ && state_->step == State::Step::connected; }
+bool DeviceDtls::connected() const {
+  return state_ && state_->step == State::Step::connected;
+}
 
 namespace {
 
 Bytes with_extensions(Bytes hello, bool connection_id) {
-  const auto extensions = *from_hex(std::string("000d000a00080403040103030301000a000400020017000b00020100") + (connection_id ? "00fe000100" : "") + "00130002010200140002" "0102");
+  const auto extensions = *from_hex(std::string("000d000a00080403040103030301000a000400020017000b00020100") +
+      (connection_id ? "00fe000100" : "") +
+      "00130002010200140002"
+      "0102");
   put_be16(hello, static_cast<std::uint16_t>(extensions.size()));
   append(hello, extensions);
   return hello;
@@ -306,21 +328,24 @@ DeviceDtls::Progress DeviceDtls::on_datagram(ByteView datagram) {
     if (kind == 3 && s.step == Step::hello && s.cookie.empty()) {
       s.cookie.assign(body.begin() + 3, body.end());
       s.expected = 1;
-      s.messages = {handshake_message(1, s.message++, with_extensions(s.client_hello(), identity_.mark != MoveMark::device_id))};
+      s.messages = {
+          handshake_message(1, s.message++, with_extensions(s.client_hello(), identity_.mark != MoveMark::device_id))};
       s.transcript = s.messages[0];
       progress.to_send = again();
       continue;
     }
-    if (get_be16(content, 4) != s.expected) continue;   // repeated, or too early
+    if (get_be16(content, 4) != s.expected) continue;  // repeated, or too early
     ++s.expected;
-    if (kind == 11) {   // a Certificate: the real device ends the handshake
+    if (kind == 11) {  // a Certificate: the real device ends the handshake
       progress.ended = true;
       return progress;
     }
     if (kind == 20 && secret && s.step == Step::finished) {
       const auto expected = prf(s.master, "server finished", sha256(s.transcript), 12);
-      if (!std::equal(body.begin(), body.end(), expected.begin(), expected.end())) progress.ended = true;
-      else s.step = Step::connected;
+      if (!std::equal(body.begin(), body.end(), expected.begin(), expected.end()))
+        progress.ended = true;
+      else
+        s.step = Step::connected;
       s.finished.clear();
       s.messages.clear();
       continue;
@@ -334,7 +359,9 @@ DeviceDtls::Progress DeviceDtls::on_datagram(ByteView datagram) {
       while (at + 4 <= body.size()) {
         const auto extension = get_be16(body, at);
         const std::size_t length_of = get_be16(body, at + 2);
-        if (extension == 254 && length_of == 9) s.connection_id.assign(body.begin() + static_cast<std::ptrdiff_t>(at) + 5, body.begin() + static_cast<std::ptrdiff_t>(at) + 13);
+        if (extension == 254 && length_of == 9)
+          s.connection_id.assign(
+              body.begin() + static_cast<std::ptrdiff_t>(at) + 5, body.begin() + static_cast<std::ptrdiff_t>(at) + 13);
         if (extension == 19) raw_key = body[at + 4] == 2;
         at += 4 + length_of;
       }
@@ -345,7 +372,8 @@ DeviceDtls::Progress DeviceDtls::on_datagram(ByteView datagram) {
       const auto signature = body.subspan(73);
       Ecc server;
       const auto point = ByteView(identity_.server_spki).subspan(spki_prefix.size());
-      require(wc_ecc_import_x963_ex(point.data(), length(point), &server.key, ECC_SECP256R1) == 0, "virtual device: server key");
+      require(wc_ecc_import_x963_ex(point.data(), length(point), &server.key, ECC_SECP256R1) == 0,
+          "virtual device: server key");
       int good = 0;
       const auto digest = sha256(said);
       wc_ecc_verify_hash(signature.data(), length(signature), digest.data(), 32, &good, &server.key);
@@ -379,7 +407,9 @@ DeviceDtls::Progress DeviceDtls::on_datagram(ByteView datagram) {
   return progress;
 }
 
-void DeviceDtls::resume() { state_->marked = true; }
+void DeviceDtls::resume() {
+  state_->marked = true;
+}
 
 Bytes DeviceDtls::seal(ByteView message, std::uint8_t type) {
   auto datagram = state_->sealed(type, message);

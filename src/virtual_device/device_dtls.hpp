@@ -21,9 +21,9 @@ public:
   ~DeviceEcKey();
 
   Bytes point() const;
-  Bytes spki() const;                       ///< 91 bytes
+  Bytes spki() const;  ///< 91 bytes
   Bytes sign(ByteView digest) const;
-  Bytes agree(ByteView peer_point) const;   ///< the x coordinate; throws for a point that is none
+  Bytes agree(ByteView peer_point) const;  ///< the x coordinate; throws for a point that is none
 
 private:
   struct Impl;
@@ -32,9 +32,9 @@ private:
 
 /// How a device marks the records of a resumed session (PROTOCOL §3.5).
 enum class MoveMark {
-  none,        ///< 3.1 to 3.3: by nothing but the connection id
-  type_253,    ///< from 4.0
-  device_id,   ///< up to 3.0, which know no connection ids: type 254 and the device id behind the record
+  none,       ///< 3.1 to 3.3: by nothing but the connection id
+  type_253,   ///< from 4.0
+  device_id,  ///< up to 3.0, which know no connection ids: type 254 and the device id behind the record
 };
 
 class DeviceDtls {
@@ -44,7 +44,7 @@ public:
     const DeviceEcKey* key = nullptr;
     Bytes server_spki;
     MoveMark mark = MoveMark::type_253;
-    bool wrong_finished = false;   ///< for tests: its Finished does not fit what was said
+    bool wrong_finished = false;  ///< for tests: its Finished does not fit what was said
   };
   explicit DeviceDtls(Identity identity);
   ~DeviceDtls();
@@ -56,8 +56,8 @@ public:
 
   struct Progress {
     std::vector<Bytes> to_send;
-    std::vector<Bytes> messages;   ///< CoAP, decrypted
-    bool ended = false;            ///< the server sent an alert, or something that must not be
+    std::vector<Bytes> messages;  ///< CoAP, decrypted
+    bool ended = false;           ///< the server sent an alert, or something that must not be
   };
   Progress on_datagram(ByteView datagram);
 

@@ -19,7 +19,9 @@ std::uint32_t photon_slot_size(std::uint8_t function) {
 }
 
 // A vector table begins with a stack pointer into RAM.
-std::size_t prefix_at(ByteView image) { return (get_le32(image, 0) & 0x2FFC0000U) == 0x20000000U && image.size() >= 0x184 + 64 ? 0x184 : 0; }
+std::size_t prefix_at(ByteView image) {
+  return (get_le32(image, 0) & 0x2FFC0000U) == 0x20000000U && image.size() >= 0x184 + 64 ? 0x184 : 0;
+}
 
 char letter(std::uint8_t function) {
   switch (function) {
@@ -67,7 +69,8 @@ std::optional<FlashModule> read_image(ByteView image) {
   if (image[at + 16] == 0) m.needs.clear();
   m.slot_size = photon_slot_size(m.function);
   m.suffix_hash = to_hex(image.subspan(length - 34, 32));
-  std::transform(m.suffix_hash.begin(), m.suffix_hash.end(), m.suffix_hash.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(m.suffix_hash.begin(), m.suffix_hash.end(), m.suffix_hash.begin(),
+      [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   m.crc_ok = get_be32(image, length) == ::crc32(0, image.data(), static_cast<uInt>(length));
   return m;
 }
@@ -105,7 +108,9 @@ std::vector<Bytes> unpack_image(ByteView image) {
   return modules;
 }
 
-void Flash::put(const FlashModule& module) { modules_[{module.function, module.index}] = module; }
+void Flash::put(const FlashModule& module) {
+  modules_[{module.function, module.index}] = module;
+}
 
 void Flash::put(ByteView image) {
   for (const auto& one : unpack_image(image))
@@ -137,17 +142,21 @@ int Flash::check_module(const FlashModule& module) const {
   if (module.function == system_part)
     for (const auto& [key, other] : modules_)
       for (const auto& need : other.needs)
-        if (other.function == system_part && key.second != module.index && need.function == module.function && need.index == module.index && need.version > module.version)
+        if (other.function == system_part && key.second != module.index && need.function == module.function &&
+            need.index == module.index && need.version > module.version)
           return -1340;
   if (module.platform != platform_) return -1360;
   return 0;
 }
 
 bool Flash::safe_mode() const {
-  const auto user = std::find_if(modules_.begin(), modules_.end(), [](const auto& m) { return m.first.first == user_part; });
+  const auto user =
+      std::find_if(modules_.begin(), modules_.end(), [](const auto& m) { return m.first.first == user_part; });
   if (user == modules_.end()) return true;
   for (const auto& [key, module] : modules_)
-    if (!module.crc_ok || !std::all_of(module.needs.begin(), module.needs.end(), [this](const Need& n) { return meets(n); })) return true;
+    if (!module.crc_ok ||
+        !std::all_of(module.needs.begin(), module.needs.end(), [this](const Need& n) { return meets(n); }))
+      return true;
   return false;
 }
 
@@ -169,8 +178,8 @@ std::string Flash::describe_json(bool first_need_only) const {
     text += fmt::format(",\"f\":\"{}\",\"n\":\"{}\",\"v\":{},\"d\":[", letter(m.function), m.index, m.version);
     const std::size_t count = first_need_only ? std::min<std::size_t>(1, m.needs.size()) : m.needs.size();
     for (std::size_t i = 0; i < count; ++i)
-      text += fmt::format("{}{{\"f\":\"{}\",\"n\":\"{}\",\"v\":{}{}}}", i ? "," : "", letter(m.needs[i].function), m.needs[i].index, m.needs[i].version,
-                          first_need_only ? ",\"_\":\"\"" : "");
+      text += fmt::format("{}{{\"f\":\"{}\",\"n\":\"{}\",\"v\":{}{}}}", i ? "," : "", letter(m.needs[i].function),
+          m.needs[i].index, m.needs[i].version, first_need_only ? ",\"_\":\"\"" : "");
     text += "]}";
   }
   return text + "]}";

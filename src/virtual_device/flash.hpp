@@ -22,15 +22,15 @@ struct FlashModule {
   std::uint16_t platform = 0;
   std::uint32_t slot_size = 0;
   std::vector<Need> needs;
-  std::string suffix_hash;   ///< upper-case hex
+  std::string suffix_hash;  ///< upper-case hex
   bool crc_ok = true;
 };
 
 /// Reads an image as a device does; nothing when it finds no module.
 std::optional<FlashModule> read_image(ByteView image);
 
-/// The modules an image brings: each on its own of a combined one, each unpacked (PROTOCOL §6.5, §6.6); nothing when it is
-/// damaged.
+/// The modules an image brings: each on its own of a combined one, each unpacked (PROTOCOL §6.5, §6.6); nothing when it
+/// is damaged.
 std::vector<Bytes> unpack_image(ByteView image);
 
 class Flash {

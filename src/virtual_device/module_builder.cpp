@@ -39,7 +39,8 @@ std::uint32_t photon_address(const ModuleSpec& r) {
 
 std::size_t prefix_offset(ByteView module) {
   for (const std::size_t at : {std::size_t{0}, std::size_t{0x200}, vector_table})
-    if (module.size() >= at + prefix_size && get_le32(module, at + 4) - get_le32(module, at) + 4 == module.size()) return at;
+    if (module.size() >= at + prefix_size && get_le32(module, at + 4) - get_le32(module, at) + 4 == module.size())
+      return at;
   throw std::logic_error("no module");
 }
 

@@ -18,10 +18,10 @@ struct ModuleSpec {
   };
   Needs needs1{};
   Needs needs2{};
-  std::size_t size = 4096;          ///< of the whole file
+  std::size_t size = 4096;  ///< of the whole file
   std::uint8_t flags = 0;
-  std::uint32_t start = 0;          ///< 0: the Photon's slot for this module
-  std::uint8_t fill_byte = 0;         ///< so that files of one version can differ
+  std::uint32_t start = 0;     ///< 0: the Photon's slot for this module
+  std::uint8_t fill_byte = 0;  ///< so that files of one version can differ
 };
 
 /// With a vector table in front where real modules of this function have one.

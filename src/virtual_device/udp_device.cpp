@@ -25,10 +25,17 @@ UdpProfile UdpProfile::v3_3() {
   h.protobuf_describe = false;
   return h;
 }
-UdpProfile UdpProfile::v6_2() { return {}; }
+UdpProfile UdpProfile::v6_2() {
+  return {};
+}
 
 UdpDevice::UdpDevice(asio::any_io_executor executor, UdpOptions options, DeviceEcKey key, Flash flash, Send send)
-    : executor_(std::move(executor)), options_(std::move(options)), key_(std::move(key)), flash_(std::move(flash)), send_(std::move(send)), random_(options_.seed),
+    : executor_(std::move(executor)),
+      options_(std::move(options)),
+      key_(std::move(key)),
+      flash_(std::move(flash)),
+      send_(std::move(send)),
+      random_(options_.seed),
       dtls_(DeviceDtls::Identity{options_.id, &key_, options_.server_key, options_.profile.mark}) {}
 
 UdpDevice::~UdpDevice() = default;
@@ -91,7 +98,8 @@ asio::awaitable<void> UdpDevice::run() {
         const auto module = read_image(one);
         if (!module) continue;
         const char letters[] = "nrbmsu_ca";
-        applied.push_back(std::string(1, letters[module->function % 9]) + std::to_string(module->index) + "@" + std::to_string(module->version));
+        applied.push_back(std::string(1, letters[module->function % 9]) + std::to_string(module->index) + "@" +
+            std::to_string(module->version));
       }
     }
     to_apply_.clear();
@@ -161,7 +169,8 @@ Bytes UdpDevice::hello_payload() const {
   return p;
 }
 
-// Everything at once, as far as a device does not wait for answers; a resumed session begins with a ping when nothing changed.
+// Everything at once, as far as a device does not wait for answers; a resumed session begins with a ping when nothing
+// changed.
 void UdpDevice::greet() {
   const auto hello = hello_payload();
   const auto describe = options_.profile.protobuf_describe ? flash_.describe_protobuf() : Bytes();
@@ -220,14 +229,16 @@ void UdpDevice::handle(const Message& message) {
   if (!incoming.answer_again.empty()) send_(dtls_.seal(incoming.answer_again));
   if (!incoming.handle) return;
   if (message.type == Type::reset) {
-    leave_wanted_ = true;   // it throws its session away (PROTOCOL §3.7)
+    leave_wanted_ = true;  // it throws its session away (PROTOCOL §3.7)
     return;
   }
   if (message.type == Type::acknowledgement) {
     if (awaited_ && message.id == *awaited_) {
       awaited_.reset();
-      if (to_apply_.empty()) leave_wanted_ = true;   // on purpose: the update failed
-      else reset_wanted_ = true;
+      if (to_apply_.empty())
+        leave_wanted_ = true;  // on purpose: the update failed
+      else
+        reset_wanted_ = true;
     }
     if (message.code == Code::content && message.payload.size() == 4) time_received = get_be32(message.payload, 0);
     return;
@@ -287,7 +298,7 @@ void UdpDevice::on_time() {
   if (update_) {
     if (update_->unacknowledged > 0 && now >= update_->last_chunk + 200ms) acknowledge_chunks();
     if (now >= update_->last_chunk + 300s) update_.reset();
-    return;   // no pings during an update
+    return;  // no pings during an update
   }
   if (!pinged_ && now >= last_heard_ + options_.ping_every) {
     pinged_ = true;

@@ -1,5 +1,6 @@
 // A UDP device made of software: handshake, Hello, Describe, pings, resumption of its session after a reset, and OTA
-// protocol v3 (or the chunked one of older releases), with the profile PROTOCOL §3 to §5 tells of and faults on request.
+// protocol v3 (or the chunked one of older releases), with the profile PROTOCOL §3 to §5 tells of and faults on
+// request.
 #pragma once
 
 #include "base/clock.hpp"
@@ -20,32 +21,32 @@ struct UdpProfile {
   bool ota_v3 = true;
   bool protobuf_describe = true;
   std::uint16_t max_message = 1152;
-  static UdpProfile v2_3();   ///< no connection id, legacy OTA
-  static UdpProfile v3_3();   ///< connection id without a mark, JSON
+  static UdpProfile v2_3();  ///< no connection id, legacy OTA
+  static UdpProfile v3_3();  ///< connection id without a mark, JSON
   static UdpProfile v6_2();
 };
 
 struct UdpOptions {
   std::array<std::uint8_t, 12> id{};
-  Bytes server_key;                       ///< SubjectPublicKeyInfo it trusts
+  Bytes server_key;  ///< SubjectPublicKeyInfo it trusts
   std::uint16_t platform = 13;
   UdpProfile profile = UdpProfile::v6_2();
-  bool updates_enabled = true;            ///< what its application allows
+  bool updates_enabled = true;  ///< what its application allows
   unsigned seed = 1;
   Clock::duration erase_time{};
   Clock::duration reset_time = std::chrono::milliseconds(500);
   Clock::duration ping_every = std::chrono::seconds(25);
-  Clock::duration state_saved_every = std::chrono::seconds(30);   ///< of a transfer; what came later is lost by a reset
+  Clock::duration state_saved_every = std::chrono::seconds(30);  ///< of a transfer; what came later is lost by a reset
 };
 
 struct UdpFaults {
-  std::optional<std::size_t> reset_at;      ///< bytes of the image received: then it resets, once
-  std::optional<std::size_t> call_at;       ///< bytes of the image received: then `called` is called, once
+  std::optional<std::size_t> reset_at;  ///< bytes of the image received: then it resets, once
+  std::optional<std::size_t> call_at;   ///< bytes of the image received: then `called` is called, once
   std::function<void()> called;
-  bool resets_when_asked = false;           ///< for its application's Describe, once
-  bool forgets_session = false;             ///< at a reset
-  bool forgets_updates = false;             ///< accepts images and never applies them
-  bool says_incomplete = false;             ///< refuses every Finish
+  bool resets_when_asked = false;  ///< for its application's Describe, once
+  bool forgets_session = false;    ///< at a reset
+  bool forgets_updates = false;    ///< accepts images and never applies them
+  bool says_incomplete = false;    ///< refuses every Finish
 };
 
 class UdpDevice {
@@ -69,9 +70,9 @@ public:
   int resumptions = 0;
   int resets = 0;
   bool connected = false;
-  std::vector<std::string> applied;          ///< "s1@3", in order
-  std::vector<std::size_t> offsets;          ///< what it answered to each UpdateStart
-  std::size_t chunk_bytes = 0;               ///< received, repeated ones included
+  std::vector<std::string> applied;  ///< "s1@3", in order
+  std::vector<std::size_t> offsets;  ///< what it answered to each UpdateStart
+  std::size_t chunk_bytes = 0;       ///< received, repeated ones included
   std::vector<int> verdicts;
   std::uint32_t time_received = 0;
   Clock::duration last_update_time{};
@@ -79,7 +80,7 @@ public:
 private:
   enum class After { reconnect, reset };
   struct Update;
-  struct Kept {                              ///< of an update, in flash memory
+  struct Kept {  ///< of an update, in flash memory
     Bytes sha256;
     std::size_t size = 0;
     Bytes bytes;
@@ -121,9 +122,9 @@ private:
   std::shared_ptr<Timer> timer_;
   std::unique_ptr<Update> update_;
   Kept kept_;
-  Bytes said_hello_;                         ///< of the last Hello, to know whether anything changed
+  Bytes said_hello_;  ///< of the last Hello, to know whether anything changed
   Bytes said_describe_;
-  std::optional<std::uint16_t> awaited_;     ///< id of the message behind whose acknowledgement the device resets
+  std::optional<std::uint16_t> awaited_;  ///< id of the message behind whose acknowledgement the device resets
   Bytes to_apply_;
   std::uint16_t message_id_ = 0;
   std::uint8_t token_ = 0;

@@ -62,7 +62,8 @@ void UdpDevice::start_update(const Message& request) {
 
 void UdpDevice::take_chunk(const Message& request) {
   const auto index = request.find_uint(2049);
-  const bool good = update_ && !update_->legacy && index && *index >= 1 && *index <= update_->count() && request.type == Type::non_confirmable && request.token.empty();
+  const bool good = update_ && !update_->legacy && index && *index >= 1 && *index <= update_->count() &&
+      request.type == Type::non_confirmable && request.token.empty();
   const std::size_t at = good ? update_->offset + (*index - 1) * update_->chunk_size : 0;
   if (!good || request.payload.size() != std::min(update_->chunk_size, update_->size - at)) {
     Message reset;
@@ -77,16 +78,19 @@ void UdpDevice::take_chunk(const Message& request) {
   chunk_bytes += request.payload.size();
   const auto now = Clock::now();
   const bool duplicate = u.have[*index - 1];
-  const bool gap_before = u.in_order < u.count() && std::find(u.have.begin() + static_cast<std::ptrdiff_t>(u.in_order), u.have.end(), true) != u.have.end();
+  const bool gap_before = u.in_order < u.count() &&
+      std::find(u.have.begin() + static_cast<std::ptrdiff_t>(u.in_order), u.have.end(), true) != u.have.end();
   u.have[*index - 1] = true;
   std::copy(request.payload.begin(), request.payload.end(), u.image.begin() + static_cast<std::ptrdiff_t>(at));
   while (u.in_order < u.count() && u.have[u.in_order]) ++u.in_order;
-  const bool gap_after = std::find(u.have.begin() + static_cast<std::ptrdiff_t>(u.in_order), u.have.end(), true) != u.have.end();
+  const bool gap_after =
+      std::find(u.have.begin() + static_cast<std::ptrdiff_t>(u.in_order), u.have.end(), true) != u.have.end();
   ++u.unacknowledged;
   const bool late = now - u.last_chunk >= 200ms;
   u.last_chunk = now;
   if (now - u.saved_at >= options_.state_saved_every) keep_state();
-  if (duplicate || gap_before || gap_after || late || u.unacknowledged >= 2 || *index == u.count()) acknowledge_chunks();
+  if (duplicate || gap_before || gap_after || late || u.unacknowledged >= 2 || *index == u.count())
+    acknowledge_chunks();
   received_so_far();
 }
 
@@ -98,7 +102,7 @@ void UdpDevice::received_so_far() {
   }
   if (faults.call_at && bytes >= *faults.call_at) {
     faults.call_at.reset();
-    const auto call = faults.called;   // it may set the next one
+    const auto call = faults.called;  // it may set the next one
     call();
   }
 }
@@ -209,7 +213,8 @@ void UdpDevice::take_legacy_chunk(const Message& request) {
   const std::size_t index = fast ? get_be16(queries[1], 0) : u.in_order;
   if (index >= u.count()) return;
   u.have[index] = true;
-  std::copy(request.payload.begin(), request.payload.end(), u.image.begin() + static_cast<std::ptrdiff_t>(index * u.chunk_size));
+  std::copy(request.payload.begin(), request.payload.end(),
+      u.image.begin() + static_cast<std::ptrdiff_t>(index * u.chunk_size));
   while (u.in_order < u.count() && u.have[u.in_order]) ++u.in_order;
   if (fast) return received_so_far();
   send(coap::empty_acknowledgement(request.id));

@@ -6,16 +6,16 @@
 namespace drydock::virtual_device {
 
 struct UdpDevice::Update {
-  Bytes sha256;                     // empty: not resumable, or chunked
+  Bytes sha256;  // empty: not resumable, or chunked
   std::size_t size = 0;
-  std::size_t offset = 0;           // where chunk 1 begins
+  std::size_t offset = 0;  // where chunk 1 begins
   std::size_t chunk_size = 0;
   bool legacy = false;
   Bytes image;
   std::vector<bool> have;
   std::size_t in_order = 0;
   std::size_t unacknowledged = 0;
-  std::size_t since_done = 0;       // legacy: chunks since the last UpdateDone
+  std::size_t since_done = 0;  // legacy: chunks since the last UpdateDone
   Clock::time_point last_chunk{};
   Clock::time_point saved_at{};
   Clock::time_point began{};

@@ -21,7 +21,8 @@ constexpr std::size_t ota_region = 262144;
 asio::awaitable<bool> VirtualDevice::begin_update(const Message& request) {
   const ByteView p = request.payload;
   const std::size_t size = p.size() >= 12 ? get_be32(p, 3) : 0;
-  if (p.size() < 12 || size == 0 || size > ota_region || (faults.updates_disabled && !forced) || faults.refuses_updates) {
+  if (p.size() < 12 || size == 0 || size > ota_region || (faults.updates_disabled && !forced) ||
+      faults.refuses_updates) {
     const auto refusal = coap::piggybacked(request, Code::service_unavailable);
     co_return co_await send(refusal);
   }
@@ -95,7 +96,8 @@ asio::awaitable<bool> VirtualDevice::report_missing() {
     co_return true;
   }
   update_->highest_asked = missing.back();
-  auto request = coap::request(options_.release.asks_by_itself ? Type::confirmable : Type::non_confirmable, Code::get, "c");
+  auto request =
+      coap::request(options_.release.asks_by_itself ? Type::confirmable : Type::non_confirmable, Code::get, "c");
   for (const auto index : missing) put_be16(request.payload, index);
   co_return co_await send(request);
 }
@@ -103,7 +105,11 @@ asio::awaitable<bool> VirtualDevice::report_missing() {
 std::string VirtualDevice::name_of_image() const {
   const auto module = read_image(update_->image);
   if (!module) return "";
-  return fmt::format("{}{}@{}", module->function == 4 ? 's' : module->function == 5 ? 'u' : 'b', module->index, module->version);
+  return fmt::format("{}{}@{}",
+      module->function == 4       ? 's'
+          : module->function == 5 ? 'u'
+                                  : 'b',
+      module->index, module->version);
 }
 
 void VirtualDevice::count_received() {

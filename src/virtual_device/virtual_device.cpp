@@ -21,7 +21,9 @@ Release Release::v0_6() {
   r.piggybacked_describe = r.first_need_only = r.bare_verdict = r.asks_by_itself = true;
   return r;
 }
-Release Release::v2_3() { return {}; }
+Release Release::v2_3() {
+  return {};
+}
 Release Release::v3_3() {
   Release r;
   r.extended_hello = r.describe_needs_query = true;
@@ -35,7 +37,8 @@ Release Release::v6_2() {
   return r;
 }
 
-VirtualDevice::VirtualDevice(Options options, DeviceKey key, Flash flash) : options_(std::move(options)), key_(std::move(key)), flash_(std::move(flash)) {}
+VirtualDevice::VirtualDevice(Options options, DeviceKey key, Flash flash)
+    : options_(std::move(options)), key_(std::move(key)), flash_(std::move(flash)) {}
 
 VirtualDevice::~VirtualDevice() = default;
 
@@ -138,7 +141,8 @@ asio::awaitable<bool> VirtualDevice::handshake(transport::ByteStream& stream) {
   if (!co_await read_exactly(reply, deadline)) co_return false;
   const auto ciphertext = ByteView(reply).first(128);
   const auto credentials = key_.decrypt(ciphertext);
-  if (!credentials || credentials->size() != 40 || !server_signed(options_.server_key, ByteView(reply).subspan(128), *credentials, ciphertext)) {
+  if (!credentials || credentials->size() != 40 ||
+      !server_signed(options_.server_key, ByteView(reply).subspan(128), *credentials, ciphertext)) {
     last_failure = "handshake: the reply is not this device's server's";
     co_return false;
   }
@@ -181,7 +185,8 @@ asio::awaitable<bool> VirtualDevice::greet() {
   }
   if (flash_.safe_mode() && !co_await send_event("spark/device/safemode", "")) co_return false;
   if (options_.release.says_updates_enabled) {
-    if (!co_await send_event("particle/device/updates/enabled", faults.updates_disabled ? "false" : "true")) co_return false;
+    if (!co_await send_event("particle/device/updates/enabled", faults.updates_disabled ? "false" : "true"))
+      co_return false;
     if (!co_await send_event("particle/device/updates/forced", "false")) co_return false;
   }
   if (options_.release.posts_describe && !co_await post_describe(2)) co_return false;
@@ -220,7 +225,8 @@ asio::awaitable<bool> VirtualDevice::post_describe(std::uint8_t part) {
     message.add(coap::option::uri_query, {&part, 1});
     const bool more = at + size < body.size();
     if (block && (more || number > 0)) message.add_uint(coap::option::block1, number << 4 | (more ? 8U : 0U) | 5U);
-    message.payload.assign(body.begin() + static_cast<std::ptrdiff_t>(at), body.begin() + static_cast<std::ptrdiff_t>(at + size));
+    message.payload.assign(
+        body.begin() + static_cast<std::ptrdiff_t>(at), body.begin() + static_cast<std::ptrdiff_t>(at + size));
     if (!co_await send(message)) co_return false;
     at += size;
     // The next block is sent only after the last one is acknowledged.

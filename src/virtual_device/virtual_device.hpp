@@ -19,29 +19,29 @@ namespace drydock::virtual_device {
 /// What differs between releases (PROTOCOL §2.6, §4.2, §5).
 struct Release {
   std::uint16_t hello_flags = 0x36;
-  bool extended_hello = false;          ///< 3.0+
-  bool posts_describe = true;           ///< 2.0+: unasked
-  bool protobuf_describe = false;       ///< 5.5+
-  bool describe_needs_query = false;    ///< 3.3+
-  bool piggybacked_describe = false;    ///< up to 1.5: inside the acknowledgement
-  bool first_need_only = false;         ///< up to 0.6
-  bool bare_verdict = false;            ///< up to 0.6: UpdateDone is answered without payload, even for a bad image
-  bool asks_by_itself = false;          ///< up to 0.7: after the first round asks for more and sends its own UpdateDone
-  bool says_updates_enabled = true;     ///< 1.2+
-  std::size_t describe_block = 0;       ///< 3.3+: bytes of a block when posting; 0: whole
+  bool extended_hello = false;        ///< 3.0+
+  bool posts_describe = true;         ///< 2.0+: unasked
+  bool protobuf_describe = false;     ///< 5.5+
+  bool describe_needs_query = false;  ///< 3.3+
+  bool piggybacked_describe = false;  ///< up to 1.5: inside the acknowledgement
+  bool first_need_only = false;       ///< up to 0.6
+  bool bare_verdict = false;          ///< up to 0.6: UpdateDone is answered without payload, even for a bad image
+  bool asks_by_itself = false;        ///< up to 0.7: after the first round asks for more and sends its own UpdateDone
+  bool says_updates_enabled = true;   ///< 1.2+
+  std::size_t describe_block = 0;     ///< 3.3+: bytes of a block when posting; 0: whole
   static Release v0_6();
   static Release v2_3();
   static Release v3_3();
-  static Release v6_2();                ///< as the host build speaks it over TCP
+  static Release v6_2();  ///< as the host build speaks it over TCP
 };
 
 struct Faults {
-  std::set<std::size_t> drop_chunks;      ///< each index lost once
-  std::set<std::size_t> corrupt_chunks;   ///< each index arrives damaged once
-  std::optional<std::size_t> silent_at;   ///< stops answering at the n-th message received on a connection, once
-  std::optional<std::size_t> reset_at;    ///< resets at the n-th message received on a connection
-  int resets = 1;                         ///< how often reset_at strikes
-  bool forgets_updates = false;           ///< accepts images and never applies them
+  std::set<std::size_t> drop_chunks;     ///< each index lost once
+  std::set<std::size_t> corrupt_chunks;  ///< each index arrives damaged once
+  std::optional<std::size_t> silent_at;  ///< stops answering at the n-th message received on a connection, once
+  std::optional<std::size_t> reset_at;   ///< resets at the n-th message received on a connection
+  int resets = 1;                        ///< how often reset_at strikes
+  bool forgets_updates = false;          ///< accepts images and never applies them
   bool updates_disabled = false;
   bool refuses_updates = false;           ///< answers UpdateBegin with 5.03 though updates are not disabled
   bool damages_image = false;             ///< finds every image's CRC wrong
@@ -49,20 +49,20 @@ struct Faults {
   std::function<Bytes(int n)> describes;  ///< what its n-th Describe says instead, counted from 1
   int describe_flood = 0;                 ///< how many more Describes it posts right after the first
   int closes_at_done = 0;                 ///< how often it closes the connection instead of hearing UpdateDone
-  int reverts = 0;                        ///< how often it goes back to what it had, some time after it applied an image
-  int lies = 0;                           ///< how many Describes tell of `pretended` instead of what there is
+  int reverts = 0;  ///< how often it goes back to what it had, some time after it applied an image
+  int lies = 0;     ///< how many Describes tell of `pretended` instead of what there is
   std::shared_ptr<const Flash> pretended;
 };
 
 struct Options {
   std::array<std::uint8_t, 12> id{};
-  Bytes server_key;                       ///< SubjectPublicKeyInfo it trusts
+  Bytes server_key;  ///< SubjectPublicKeyInfo it trusts
   std::uint16_t platform = 6;
   Release release = Release::v2_3();
   bool takes_fast_ota = true;
-  bool plain = false;                     ///< frames without handshake and cipher, for simulating many devices quickly
-  Clock::duration erase_time{};           ///< before UpdateReady
-  Clock::duration chunk_timeout{};           ///< flash writing time of one chunk
+  bool plain = false;               ///< frames without handshake and cipher, for simulating many devices quickly
+  Clock::duration erase_time{};     ///< before UpdateReady
+  Clock::duration chunk_timeout{};  ///< flash writing time of one chunk
   Clock::duration reset_time = std::chrono::milliseconds(500);
   Clock::duration reconnect_time = std::chrono::seconds(1);
 };
@@ -88,16 +88,16 @@ public:
   int connections = 0;
   int resets = 0;
   int images_received = 0;
-  std::vector<std::string> applied;       ///< "s1@3", in order
-  std::map<std::string, int> received_files;   ///< how often each module came whole: "s1@3"
-  std::vector<int> verdicts;              ///< system error of each whole image, 0 for good ones
+  std::vector<std::string> applied;           ///< "s1@3", in order
+  std::map<std::string, int> received_files;  ///< how often each module came whole: "s1@3"
+  std::vector<int> verdicts;                  ///< system error of each whole image, 0 for good ones
   std::size_t chunks_received = 0;
   std::uint32_t time_received = 0;
-  Clock::duration last_update_time{};     ///< from UpdateBegin to the answer to UpdateDone
-  bool connected = false;                 ///< Hello was answered and the connection lives
-  bool ever_reverts = false;              ///< for tests to note
-  bool forced = false;                    ///< was told to take updates though they are disabled
-  std::string last_failure;               ///< why the last connection ended
+  Clock::duration last_update_time{};  ///< from UpdateBegin to the answer to UpdateDone
+  bool connected = false;              ///< Hello was answered and the connection lives
+  bool ever_reverts = false;           ///< for tests to note
+  bool forced = false;                 ///< was told to take updates though they are disabled
+  std::string last_failure;            ///< why the last connection ended
 
 private:
   enum class After { reconnect, reset };
@@ -119,7 +119,7 @@ private:
   asio::awaitable<bool> read_exactly(std::span<std::uint8_t> into, Clock::time_point deadline);
   asio::awaitable<void> sleep(Clock::duration time);
   Bytes describe_body(std::uint8_t part);
-  std::string name_of_image() const;   ///< of the update, "s1@3"; empty when it is no module
+  std::string name_of_image() const;  ///< of the update, "s1@3"; empty when it is no module
   void count_received();
 
   Options options_;
@@ -135,7 +135,7 @@ private:
   std::uint8_t token_ = 0;
   std::size_t messages_received_ = 0;
   int described_ = 0;
-  std::optional<Flash> before_;           ///< to revert to
+  std::optional<Flash> before_;  ///< to revert to
   bool reset_wanted_ = false;
   bool stopped_ = false;
 };

@@ -20,12 +20,16 @@ std::vector<std::string> split(std::string_view path) {
   return parts;
 }
 
-bool changes_something(const Request& request) { return request.method != "GET" && request.method != "HEAD"; }
+bool changes_something(const Request& request) {
+  return request.method != "GET" && request.method != "HEAD";
+}
 
-bool is_open_to_all(const Request& request) { return request.path == "/api/v1/setup" || request.path == "/api/v1/login"; }
+bool is_open_to_all(const Request& request) {
+  return request.path == "/api/v1/setup" || request.path == "/api/v1/login";
+}
 
-// A page from elsewhere can make a browser send a form with our cookie where SameSite is not known, but it cannot add this
-// header without being asked first, and we never answer that question with yes.
+// A page from elsewhere can make a browser send a form with our cookie where SameSite is not known, but it cannot add
+// this header without being asked first, and we never answer that question with yes.
 bool comes_from_our_page(const Request& request) {
   if (request.header("x-drydock") != "1") return false;
   const auto& origin = request.header("origin");
@@ -38,7 +42,8 @@ bool comes_from_our_page(const Request& request) {
 
 Api::Access Api::access(const Request& request) const {
   const auto& authorization = request.header("authorization");
-  if (authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size()))) return Access::full;
+  if (authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size())))
+    return Access::full;
   if (authentication_.knows_session(request.cookie("drydock"), options_.running())) return Access::full;
   return options_.guest_read_access ? Access::read : Access::none;
 }
@@ -46,9 +51,11 @@ Api::Access Api::access(const Request& request) const {
 std::optional<Response> Api::refuse(const Request& request) const {
   const auto& authorization = request.header("authorization");
   // Words in a header are no token: a browser's page can be made to send them beside the cookie.
-  const bool by_token = authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size()));
+  const bool by_token =
+      authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size()));
   if (changes_something(request) && !by_token && !comes_from_our_page(request))
-    return problem(403, "Not allowed", "a change needs the header 'X-Drydock: 1' and must come from this page, or an API token");
+    return problem(
+        403, "Not allowed", "a change needs the header 'X-Drydock: 1' and must come from this page, or an API token");
   if (!changes_something(request) || is_open_to_all(request)) return std::nullopt;
   const auto may = access(request);
   if (may == Access::none) return problem(401, "Log in first");
@@ -69,7 +76,8 @@ Response Api::handle(const Request& request) {
 Response Api::route(const Request& request, Access access) {
   if (!request.path.starts_with(prefix)) return problem(404, "Not found");
   const auto parts = split(std::string_view(request.path).substr(prefix.size()));
-  const std::string_view asked = request.method == "HEAD" ? "GET" : std::string_view(request.method);   // the server leaves the body out
+  const std::string_view asked =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);  // the server leaves the body out
   const auto is = [&](std::string_view method, std::initializer_list<std::string_view> path) {
     if (asked != method || parts.size() != path.size()) return false;
     std::size_t i = 0;
@@ -88,7 +96,8 @@ Response Api::route(const Request& request, Access access) {
   if (is("GET", {"devices"})) return devices();
   if (is("GET", {"devices", "*"})) return device(parts[1]);
   if (is("GET", {"firmware"})) return firmware();
-  if (access != Access::full) return problem(asked == "GET" ? 404 : 403, "Not allowed", "guests may look at the fleet only: log in");
+  if (access != Access::full)
+    return problem(asked == "GET" ? 404 : 403, "Not allowed", "guests may look at the fleet only: log in");
 
   if (is("POST", {"logout"})) return log_out(request);
   if (is("POST", {"password"})) return password(request);
@@ -102,7 +111,8 @@ Response Api::route(const Request& request, Access access) {
   if (is("POST", {"firmware"})) return upload(request);
   if (is("DELETE", {"firmware", "*"})) return remove(parts[1]);
 
-  static constexpr std::string_view known[] = {"session", "setup", "login", "logout", "password", "tokens", "status", "devices", "fleet", "firmware", "events", "openapi.json"};
+  static constexpr std::string_view known[] = {"session", "setup", "login", "logout", "password", "tokens", "status",
+      "devices", "fleet", "firmware", "events", "openapi.json"};
   const bool path_known = !parts.empty() && std::find(std::begin(known), std::end(known), parts[0]) != std::end(known);
   if (path_known && parts.size() <= 1) return problem(405, "Wrong method", request.method + " means nothing here");
   return problem(404, "Not found");

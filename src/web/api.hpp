@@ -13,10 +13,12 @@
 namespace drydock::web {
 
 struct ApiOptions {
-  bool guest_read_access = false;      ///< the fleet, without logging in
-  bool secure_cookie = false;        ///< the page is served over TLS
-  std::string server_key;            ///< fingerprint, for people
-  std::function<std::int64_t()> running = [] { return std::int64_t{0}; };   ///< milliseconds of running time, from any thread
+  bool guest_read_access = false;  ///< the fleet, without logging in
+  bool secure_cookie = false;      ///< the page is served over TLS
+  std::string server_key;          ///< fingerprint, for people
+  std::function<std::int64_t()> running = [] {
+    return std::int64_t{0};
+  };  ///< milliseconds of running time, from any thread
 };
 
 class Api {
@@ -29,7 +31,9 @@ public:
   /// Why the body of this request need not be read; nothing when it may be.
   std::optional<Response> refuse(const Request& request) const;
   /// Whether its body is a file, which goes to a file.
-  static bool is_upload(const Request& request) { return request.method == "POST" && request.path == "/api/v1/firmware"; }
+  static bool is_upload(const Request& request) {
+    return request.method == "POST" && request.path == "/api/v1/firmware";
+  }
 
   /// How much of what a request may do; decided by its cookie or token.
   enum class Access { none, read, full };
@@ -65,7 +69,7 @@ private:
   Authentication& authentication_;
   state::StateFolder folder_;
   ApiOptions options_;
-  std::mutex validation_mutex_;   ///< one upload in memory at a time
+  std::mutex validation_mutex_;  ///< one upload in memory at a time
 };
 
 }  // namespace drydock::web

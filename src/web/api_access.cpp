@@ -23,12 +23,15 @@ Response Api::login_response(const Request& request, const Result<std::string>& 
     if (session.error().kind == ErrorKind::refused) return problem(401, "Not let in", session.error().message);
     if (session.error().kind != ErrorKind::interrupted) return problem(session.error());
     auto response = problem(429, "Too many tries", session.error().message);
-    response.headers.emplace_back("Retry-After", std::to_string((authentication_.locked_for(who(request), options_.running()) + 999) / 1000));
+    response.headers.emplace_back(
+        "Retry-After", std::to_string((authentication_.locked_for(who(request), options_.running()) + 999) / 1000));
     return response;
   }
   auto response = done();
   const auto set = [&](const char* name, const std::string& value, std::int64_t seconds) {
-    response.headers.emplace_back("Set-Cookie", fmt::format("{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}", name, value, seconds, options_.secure_cookie ? "; Secure" : ""));
+    response.headers.emplace_back("Set-Cookie",
+        fmt::format("{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}", name, value, seconds,
+            options_.secure_cookie ? "; Secure" : ""));
   };
   set("drydock", *session, Authentication::session_milliseconds / 1000);
   const bool known = who(request) != request.peer;
@@ -38,7 +41,9 @@ Response Api::login_response(const Request& request, const Result<std::string>& 
   return response;
 }
 
-std::string Api::who(const Request& request) const { return authentication_.who(request.cookie("drydock_browser"), request.peer); }
+std::string Api::who(const Request& request) const {
+  return authentication_.who(request.cookie("drydock_browser"), request.peer);
+}
 
 Response Api::set_up(const Request& request) {
   const auto body = json_body(request);
@@ -59,7 +64,10 @@ Response Api::log_in(const Request& request) {
 
 Response Api::log_out(const Request& request) {
   const auto out = authentication_.log_out(request.cookie("drydock"));
-  auto response = out ? done() : problem(500, "Logged out for now", "it could not be written down, and after a restart this login would be good again: " + out.error().message);
+  auto response = out
+      ? done()
+      : problem(500, "Logged out for now",
+            "it could not be written down, and after a restart this login would be good again: " + out.error().message);
   response.headers.emplace_back("Set-Cookie", "drydock=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
   return response;
 }
@@ -70,14 +78,17 @@ Response Api::password(const Request& request) {
   const auto old_one = text_in(*body, "old");
   const auto new_one = text_in(*body, "new");
   if (!old_one || !new_one) return problem(old_one ? new_one.error() : old_one.error());
-  const auto changed = authentication_.change_password(*old_one, *new_one, request.cookie("drydock"), who(request), options_.running());
-  if (!changed && changed.error().kind == ErrorKind::interrupted) return problem(429, "Too many tries", changed.error().message);
+  const auto changed =
+      authentication_.change_password(*old_one, *new_one, request.cookie("drydock"), who(request), options_.running());
+  if (!changed && changed.error().kind == ErrorKind::interrupted)
+    return problem(429, "Too many tries", changed.error().message);
   return changed ? done() : problem(changed.error());
 }
 
 Response Api::tokens() const {
   auto list = json::array();
-  for (const auto& token : authentication_.tokens()) list.push_back({{"id", token.id}, {"name", token.name}, {"created", token.created}});
+  for (const auto& token : authentication_.tokens())
+    list.push_back({{"id", token.id}, {"name", token.name}, {"created", token.created}});
   return {200, "application/json", json{{"tokens", list}}.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 

@@ -19,7 +19,8 @@ constexpr int steps_shown = 50;
 constexpr int refusals_shown = 20;
 
 // A change of one device, which must be there.
-LoopBridge::Work on_device(const std::string& id, std::function<Result<void>(store::Database&, const store::DeviceRow&)> work) {
+LoopBridge::Work on_device(
+    const std::string& id, std::function<Result<void>(store::Database&, const store::DeviceRow&)> work) {
   return [id, work = std::move(work)](store::Database& db) -> Result<void> {
     const auto row = store::load_device(db, id);
     if (!row) return failure(ErrorKind::not_found, "there is no device " + id);
@@ -33,15 +34,18 @@ Response Api::status() const {
   const auto snapshot = bridge_.snapshot();
   auto db = store::Database::open(folder_.database(), store::Access::read_only);
   auto refusals = json::parse(server::history_as_json(store::recent_history_of_kind(db, "refused", refusals_shown)));
-  const auto wrong_keys = json::parse(server::history_as_json(store::recent_history_of_kind(db, "wrong_server_key", refusals_shown)));
+  const auto wrong_keys =
+      json::parse(server::history_as_json(store::recent_history_of_kind(db, "wrong_server_key", refusals_shown)));
   refusals.insert(refusals.end(), wrong_keys.begin(), wrong_keys.end());
-  const json body{{"version", version}, {"devices", snapshot->devices.size()}, {"paused", snapshot->paused}, {"server_key", options_.server_key}, {"refusals", refusals}};
+  const json body{{"version", version}, {"devices", snapshot->devices.size()}, {"paused", snapshot->paused},
+      {"server_key", options_.server_key}, {"refusals", refusals}};
   return {200, "application/json", body.dump()};
 }
 
 Response Api::devices() const {
   const auto snapshot = bridge_.snapshot();
-  std::string body = "{\"revision\":" + std::to_string(snapshot->revision) + ",\"paused\":" + (snapshot->paused ? "true" : "false") + ",\"devices\":[";
+  std::string body = "{\"revision\":" + std::to_string(snapshot->revision) +
+      ",\"paused\":" + (snapshot->paused ? "true" : "false") + ",\"devices\":[";
   for (const auto& [id, device] : snapshot->devices) {
     if (body.back() != '[') body += ',';
     body += device->json;
@@ -66,10 +70,11 @@ Response Api::rename(const Request& request, const std::string& id) {
   if (!body) return problem(body.error());
   const auto name = text_in(*body, "name");
   if (!name) return problem(name.error());
-  const auto changed = bridge_.change(on_device(id, [name = *name](store::Database& db, const store::DeviceRow& row) -> Result<void> {
-    commands::rename(db, row.id, name);
-    return {};
-  }));
+  const auto changed =
+      bridge_.change(on_device(id, [name = *name](store::Database& db, const store::DeviceRow& row) -> Result<void> {
+        commands::rename(db, row.id, name);
+        return {};
+      }));
   return changed ? done() : problem(changed.error());
 }
 
@@ -77,18 +82,20 @@ Response Api::targets(const Request& request, const std::string& id) {
   const auto body = json_body(request);
   if (!body) return problem(body.error());
   const auto given = body->find("modules");
-  if (given == body->end() || !given->is_array()) return problem(422, "This cannot be used", "'modules' must be a list of SHA-256 sums");
+  if (given == body->end() || !given->is_array())
+    return problem(422, "This cannot be used", "'modules' must be a list of SHA-256 sums");
   std::vector<std::string> modules;
   for (const auto& module : *given) {
     if (!module.is_string()) return problem(422, "This cannot be used", "'modules' must be a list of SHA-256 sums");
     modules.push_back(module.get<std::string>());
   }
-  const auto changed = bridge_.change(on_device(id, [modules](store::Database& db, const store::DeviceRow& row) -> Result<void> {
-    commands::clear_targets(db, row.id);
-    for (const auto& module : modules)
-      if (const auto added = commands::add_target(db, row, module); !added) return tl::unexpected(added.error());
-    return {};
-  }));
+  const auto changed =
+      bridge_.change(on_device(id, [modules](store::Database& db, const store::DeviceRow& row) -> Result<void> {
+        commands::clear_targets(db, row.id);
+        for (const auto& module : modules)
+          if (const auto added = commands::add_target(db, row, module); !added) return tl::unexpected(added.error());
+        return {};
+      }));
   return changed ? done() : problem(changed.error());
 }
 
@@ -97,7 +104,8 @@ Response Api::act(const Request& request, const std::string& id, const std::stri
   const auto body = json::parse(request.body, nullptr, false);
   std::string new_key;
   if (body.is_object() && body.contains("new_key")) {
-    if (!body["new_key"].is_string()) return problem(422, "This cannot be used", "'new_key' must be the fingerprint of the key to trust from now on");
+    if (!body["new_key"].is_string())
+      return problem(422, "This cannot be used", "'new_key' must be the fingerprint of the key to trust from now on");
     new_key = body["new_key"].get<std::string>();
   }
   const auto plainly = [](auto command) -> Act {
@@ -107,7 +115,9 @@ Response Api::act(const Request& request, const std::string& id, const std::stri
     };
   };
   const std::map<std::string, Act, std::less<>> acts{
-      {"approve", [new_key](store::Database& db, const store::DeviceRow& row) { return commands::approve(db, row.id, new_key); }},
+      {"approve",
+          [new_key](
+              store::Database& db, const store::DeviceRow& row) { return commands::approve(db, row.id, new_key); }},
       {"refuse", plainly(commands::refuse)},
       {"retry", plainly(commands::retry)},
       {"hold", plainly([](store::Database& db, const std::string& device) { commands::hold(db, device, true); })},

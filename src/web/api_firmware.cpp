@@ -14,7 +14,9 @@ namespace drydock::web {
 
 using nlohmann::json;
 
-Response Api::firmware() const { return {200, "application/json", "{\"modules\":" + server::catalogue_as_json(*bridge_.snapshot()->library) + "}"}; }
+Response Api::firmware() const {
+  return {200, "application/json", "{\"modules\":" + server::catalogue_as_json(*bridge_.snapshot()->library) + "}"};
+}
 
 Response Api::upload(const Request& request) {
   constexpr std::size_t longest_name = 128;
@@ -30,12 +32,13 @@ Response Api::upload(const Request& request) {
   const auto validated = std::async(std::launch::async, validate).get();
   if (!validated) return problem(validated.error());
   auto added = std::make_shared<server::Added>();
-  const auto changed = bridge_.change([module = *validated, folder = folder_, added](store::Database& db) -> Result<void> {
-    const auto outcome = server::add_to_library(db, folder, module);
-    if (!outcome) return tl::unexpected(outcome.error());
-    *added = *outcome;
-    return {};
-  });
+  const auto changed =
+      bridge_.change([module = *validated, folder = folder_, added](store::Database& db) -> Result<void> {
+        const auto outcome = server::add_to_library(db, folder, module);
+        if (!outcome) return tl::unexpected(outcome.error());
+        *added = *outcome;
+        return {};
+      });
   if (!changed) return problem(changed.error());
   const bool known = *added == server::Added::already_present;
   auto body = json::parse(server::module_as_json(validated->module));
@@ -53,7 +56,8 @@ Response Api::remove(const std::string& sha256) {
         return {};
       },
       [sha256](const server::DeviceServer& server) -> Result<void> {
-        if (server.needs(sha256)) return failure(ErrorKind::conflict, "a device needs this file: its plan or its target firmware has it");
+        if (server.needs(sha256))
+          return failure(ErrorKind::conflict, "a device needs this file: its plan or its target firmware has it");
         return {};
       });
   if (!removed) return problem(removed.error());

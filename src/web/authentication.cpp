@@ -17,7 +17,9 @@ constexpr std::size_t peers_remembered = 1000;
 constexpr int free_attempts = 3;
 constexpr std::int64_t max_lockout = 15 * 60 * 1000;
 
-std::string digest(const std::string& token) { return to_hex(crypto::sha256(view_of(token))); }
+std::string digest(const std::string& token) {
+  return to_hex(crypto::sha256(view_of(token)));
+}
 
 // For people to type: no letters that look like others.
 std::string readable_code(crypto::Random& random) {
@@ -42,14 +44,16 @@ bool equal_in_constant_time(const std::string& a, const std::string& b) {
 
 Result<void> check_new_password(const std::string& password) {
   if (password.size() < Authentication::shortest_password)
-    return failure(ErrorKind::malformed, fmt::format("the password needs {} characters or more", Authentication::shortest_password));
+    return failure(ErrorKind::malformed,
+        fmt::format("the password needs {} characters or more", Authentication::shortest_password));
   if (password.size() > longest_password) return failure(ErrorKind::malformed, "the password is too long");
   return {};
 }
 
 }  // namespace
 
-Authentication::Authentication(store::Database& db, crypto::Random& random, Persist persist, std::int64_t now) : random_(random), persist_(std::move(persist)) {
+Authentication::Authentication(store::Database& db, crypto::Random& random, Persist persist, std::int64_t now)
+    : random_(random), persist_(std::move(persist)) {
   reload(db, now);
   if (!password_.empty() || !setup_code_.empty()) return;
   setup_code_ = readable_code(random_);
@@ -83,7 +87,9 @@ std::string Authentication::who(const std::string& browser, const std::string& a
 Result<std::string> Authentication::trust_browser(std::int64_t now) {
   const auto token = random_text(24);
   const auto sha = digest(token);
-  const auto kept = persist_([sha, now](store::Database& db) { store::save_known_browser(db, sha, now, static_cast<int>(limits::known_browsers)); });
+  const auto kept = persist_([sha, now](store::Database& db) {
+    store::save_known_browser(db, sha, now, static_cast<int>(limits::known_browsers));
+  });
   if (!kept) return tl::unexpected(kept.error());
   const std::lock_guard lock(mutex_);
   browsers_.insert(sha);
@@ -100,10 +106,12 @@ std::string Authentication::setup_code() const {
   return setup_code_;
 }
 
-Result<std::string> Authentication::set_up(const std::string& code, const std::string& password, const std::string& who, std::int64_t now) {
+Result<std::string> Authentication::set_up(
+    const std::string& code, const std::string& password, const std::string& who, std::int64_t now) {
   if (!needs_setup()) return failure(ErrorKind::conflict, "a password was set already: log in with it");
   if (auto may = register_attempt(who, now); !may) return tl::unexpected(may.error());
-  if (!equal_in_constant_time(code, setup_code())) return failure(ErrorKind::refused, "this is not the set-up code: 'drydock status' shows it, and so does the log");
+  if (!equal_in_constant_time(code, setup_code()))
+    return failure(ErrorKind::refused, "this is not the set-up code: 'drydock status' shows it, and so does the log");
   succeeded(who);
   if (auto good = check_new_password(password); !good) return tl::unexpected(good.error());
   const auto hash = hash_password(password, salt());
@@ -128,12 +136,14 @@ Result<std::string> Authentication::log_in(const std::string& password, const st
   }
   if (hash.empty()) return failure(ErrorKind::conflict, "no password was set yet");
   if (auto may = register_attempt(who, now); !may) return tl::unexpected(may.error());
-  if (password.size() > longest_password || !is_password(password, hash)) return failure(ErrorKind::refused, "this is not the password");
+  if (password.size() > longest_password || !is_password(password, hash))
+    return failure(ErrorKind::refused, "this is not the password");
   succeeded(who);
   return begin_session(now);
 }
 
-Result<void> Authentication::change_password(const std::string& old_one, const std::string& new_one, const std::string& session, const std::string& who, std::int64_t now) {
+Result<void> Authentication::change_password(const std::string& old_one, const std::string& new_one,
+    const std::string& session, const std::string& who, std::int64_t now) {
   if (auto may = register_attempt(who, now); !may) return may;
   std::string hash;
   {
@@ -195,7 +205,8 @@ Result<std::string> Authentication::make_token(const std::string& name, std::int
 Result<void> Authentication::remove_token(std::int64_t id) {
   {
     const std::lock_guard lock(mutex_);
-    if (std::erase_if(tokens_, [&](const auto& token) { return token.id == id; }) == 0) return failure(ErrorKind::not_found, "there is no such token");
+    if (std::erase_if(tokens_, [&](const auto& token) { return token.id == id; }) == 0)
+      return failure(ErrorKind::not_found, "there is no such token");
   }
   return persist_([id](store::Database& db) { store::remove_api_token(db, id); });
 }
@@ -211,16 +222,19 @@ std::int64_t Authentication::locked_for(const std::string& who, std::int64_t now
   return found == failures_.end() ? 0 : std::max<std::int64_t>(0, found->second.locked_until - now);
 }
 
-// Counts as failed until it has succeeded: many that tries at the same time is stopped before its passwords are looked at, each of
-// which costs a slow hash.
+// Counts as failed until it has succeeded: many that tries at the same time is stopped before its passwords are looked
+// at, each of which costs a slow hash.
 Result<void> Authentication::register_attempt(const std::string& who, std::int64_t now) {
   const std::lock_guard lock(mutex_);
   if (failures_.size() >= peers_remembered && !failures_.contains(who)) {
     // The one that has waited longest is forgotten first.
-    failures_.erase(std::min_element(failures_.begin(), failures_.end(), [](const auto& a, const auto& b) { return a.second.locked_until < b.second.locked_until; }));
+    failures_.erase(std::min_element(failures_.begin(), failures_.end(),
+        [](const auto& a, const auto& b) { return a.second.locked_until < b.second.locked_until; }));
   }
   auto& known = failures_[who];
-  if (known.locked_until > now) return failure(ErrorKind::interrupted, fmt::format("too many wrong tries: wait {} s", (known.locked_until - now + 999) / 1000));
+  if (known.locked_until > now)
+    return failure(ErrorKind::interrupted,
+        fmt::format("too many wrong tries: wait {} s", (known.locked_until - now + 999) / 1000));
   ++known.count;
   if (known.count < free_attempts) return {};
   const auto doublings = std::min(known.count - free_attempts, 20);

@@ -1,5 +1,5 @@
-// Who may use the page: a password that the first visitor sets with a code from the log, sessions in cookies, tokens for
-// programs, and a lockout that grows.
+// Who may use the page: a password that the first visitor sets with a code from the log, sessions in cookies, tokens
+// for programs, and a lockout that grows.
 #pragma once
 
 #include "base/result.hpp"
@@ -24,23 +24,26 @@ public:
   /// Somebody else changed who may come in: 'drydock password reset' did.
   void reload(store::Database& db, std::int64_t now);
 
-  /// Times are milliseconds of running time, which no clock moves. `who` is what wrong tries are counted for, see who(). All may be
-  /// called from any thread.
+  /// Times are milliseconds of running time, which no clock moves. `who` is what wrong tries are counted for, see
+  /// who(). All may be called from any thread.
   bool needs_setup() const;
   /// For the log and `drydock status`; empty once there is a password.
   std::string setup_code() const;
 
-  /// A new session's token, for the cookie. ErrorKind::refused; ErrorKind::interrupted while the peer is locked out (see locked_for);
-  /// ErrorKind::malformed for a password that is too short; ErrorKind::conflict when there is a password already.
-  Result<std::string> set_up(const std::string& code, const std::string& password, const std::string& who, std::int64_t now);
+  /// A new session's token, for the cookie. ErrorKind::refused; ErrorKind::interrupted while the peer is locked out
+  /// (see locked_for); ErrorKind::malformed for a password that is too short; ErrorKind::conflict when there is a
+  /// password already.
+  Result<std::string> set_up(
+      const std::string& code, const std::string& password, const std::string& who, std::int64_t now);
   Result<std::string> log_in(const std::string& password, const std::string& who, std::int64_t now);
   /// Every other session ends.
-  Result<void> change_password(const std::string& old_one, const std::string& new_one, const std::string& session, const std::string& who, std::int64_t now);
+  Result<void> change_password(const std::string& old_one, const std::string& new_one, const std::string& session,
+      const std::string& who, std::int64_t now);
   /// It is out at once; a failure says that it could not be written down.
   Result<void> log_out(const std::string& session);
 
-  /// Whom wrong tries are counted for: the browser, by the cookie it got when it logged in before, else its IP address. Strangers behind
-  /// the same address, or the same proxy, lock out each other only.
+  /// Whom wrong tries are counted for: the browser, by the cookie it got when it logged in before, else its IP address.
+  /// Strangers behind the same address, or the same proxy, lock out each other only.
   std::string who(const std::string& browser, const std::string& address) const;
   /// The cookie for a browser that has logged in.
   Result<std::string> trust_browser(std::int64_t now);
@@ -74,11 +77,11 @@ private:
   crypto::Random& random_;
   Persist persist_;
   std::string setup_code_;
-  std::string password_;                             ///< hash; empty: none yet
-  std::map<std::string, std::int64_t> sessions_;     ///< SHA-256 of the token → when it expires
+  std::string password_;                          ///< hash; empty: none yet
+  std::map<std::string, std::int64_t> sessions_;  ///< SHA-256 of the token → when it expires
   std::vector<store::ApiToken> tokens_;
-  std::set<std::string> browsers_;                   ///< SHA-256 of what known ones have
-  std::map<std::string, Failures> failures_;         ///< by who()
+  std::set<std::string> browsers_;            ///< SHA-256 of what known ones have
+  std::map<std::string, Failures> failures_;  ///< by who()
 };
 
 /// Forgets the password and everybody who was let in; the new set-up code.

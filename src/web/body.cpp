@@ -18,11 +18,14 @@ namespace drydock::web {
 Result<UploadFile> UploadFile::create(const std::filesystem::path& folder) {
   auto name = (folder / ".upload.XXXXXX").string();
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);
-  if (fd < 0) return failure(ErrorKind::storage, fmt::format("an upload cannot be written to {}: {}", folder.string(), std::strerror(errno)));
+  if (fd < 0)
+    return failure(ErrorKind::storage,
+        fmt::format("an upload cannot be written to {}: {}", folder.string(), std::strerror(errno)));
   return UploadFile(name, fd);
 }
 
-UploadFile::UploadFile(UploadFile&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+UploadFile::UploadFile(UploadFile&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
 
 UploadFile::~UploadFile() {
   if (fd_ < 0) return;
@@ -36,22 +39,25 @@ Result<void> UploadFile::write(ByteView content) {
 }
 
 bool discard_body(mg_connection* connection) {
-  constexpr long long short_body = 2'048;   // one segment, which is here already
+  constexpr long long short_body = 2'048;  // one segment, which is here already
   const auto length = mg_get_request_info(connection)->content_length;
   if (length > short_body) return false;
   return !read_body(connection, limits::page_body, [](ByteView) { return Result<void>{}; });
 }
 
-std::optional<Response> read_body(mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take) {
+std::optional<Response> read_body(
+    mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take) {
   const auto* info = mg_get_request_info(connection);
   if (info->content_length < 0) {
     for (int i = 0; i < info->num_headers; ++i)
-      if (mg_strcasecmp(info->http_headers[i].name, "Transfer-Encoding") == 0) return problem(411, "Say how long the body is", "chunked bodies are not taken");
+      if (mg_strcasecmp(info->http_headers[i].name, "Transfer-Encoding") == 0)
+        return problem(411, "Say how long the body is", "chunked bodies are not taken");
     return std::nullopt;
   }
   const auto length = static_cast<std::size_t>(info->content_length);
   if (length > limit) return problem(413, "Too large", fmt::format("at most {} bytes are taken here", limit));
-  const auto deadline = std::chrono::steady_clock::now() + limits::page_body_time + std::chrono::seconds(length / limits::min_upload_rate);
+  const auto deadline = std::chrono::steady_clock::now() + limits::page_body_time +
+      std::chrono::seconds(length / limits::min_upload_rate);
   std::uint8_t piece[16 * 1024];
   for (std::size_t have = 0; have < length;) {
     const int got = mg_read(connection, piece, std::min(sizeof piece, length - have));

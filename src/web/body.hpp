@@ -28,12 +28,13 @@ private:
   int fd_;
 };
 
-/// Reads what is still to come of a short body, so that the client hears the answer instead of a reset; a long one it hears as it may. Whether
-/// nothing is left.
+/// Reads what is still to come of a short body, so that the client hears the answer instead of a reset; a long one it
+/// hears as it may. Whether nothing is left.
 bool discard_body(mg_connection* connection);
 
-/// Hands the body on piece by piece. The answer to one that will not do: no length, longer than `limit`, cut off, or slower than
-/// limits::page_body_time and limits::min_upload_rate allow.
-std::optional<Response> read_body(mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take);
+/// Hands the body on piece by piece. The answer to one that will not do: no length, longer than `limit`, cut off, or
+/// slower than limits::page_body_time and limits::min_upload_rate allow.
+std::optional<Response> read_body(
+    mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take);
 
 }  // namespace drydock::web

@@ -33,7 +33,8 @@ std::pair<std::string, int> end_of(int fd, Name name) {
 std::vector<int> connections_to(std::uint16_t local_port) {
   std::vector<int> list;
   std::error_code error;
-  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end; entry.increment(error)) {
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end;
+       entry.increment(error)) {
     const int fd = std::atoi(entry->path().filename().c_str());
     if (end_of(fd, ::getsockname).second == local_port && !end_of(fd, ::getpeername).first.empty()) list.push_back(fd);
   }
@@ -60,7 +61,8 @@ void ConnectionLimiter::opened(std::uint16_t local_port) {
   std::vector<std::pair<Peer, int>> connections;
   for (const int fd : connections_to(local_port)) connections.emplace_back(end_of(fd, ::getpeername), fd);
   // Those that were here before keep their places.
-  std::stable_sort(connections.begin(), connections.end(), [&](const auto& a, const auto& b) { return seen_.contains(a.first) && !seen_.contains(b.first); });
+  std::stable_sort(connections.begin(), connections.end(),
+      [&](const auto& a, const auto& b) { return seen_.contains(a.first) && !seen_.contains(b.first); });
   std::set<Peer> remain;
   std::map<std::string, int> of_address;
   int unknown_addresses = 0;
@@ -69,7 +71,9 @@ void ConnectionLimiter::opened(std::uint16_t local_port) {
     const bool exempt = std::find(exempt_.begin(), exempt_.end(), address) != exempt_.end();
     const bool known = exempt || known_.contains(address);
     const int count = ++of_address[address];
-    const bool stays = exempt || (known ? count <= limits_.per_known : count <= limits_.per_unknown_address && unknown_addresses < limits_.unknown_addresses);
+    const bool stays = exempt ||
+        (known ? count <= limits_.per_known
+               : count <= limits_.per_unknown_address && unknown_addresses < limits_.unknown_addresses);
     if (stays) {
       unknown_addresses += !known;
       remain.insert(peer);

@@ -1,4 +1,5 @@
-// Keeps unknown addresses from taking all threads of the page's server: each connection holds one, from before its first byte on.
+// Keeps unknown addresses from taking all threads of the page's server: each connection holds one, from before its
+// first byte on.
 #pragma once
 
 #include <atomic>
@@ -12,18 +13,20 @@
 namespace drydock::web {
 
 struct ConnectionLimits {
-  int per_known = 0;      ///< of an address from which somebody has logged in
-  int per_unknown_address = 0;   ///< of any other
-  int unknown_addresses = 0;      ///< of all the others together
+  int per_known = 0;            ///< of an address from which somebody has logged in
+  int per_unknown_address = 0;  ///< of any other
+  int unknown_addresses = 0;    ///< of all the others together
 };
 
 class ConnectionLimiter {
 public:
   /// Of addresses in `exempt` any number may come.
-  ConnectionLimiter(ConnectionLimits limits, std::vector<std::string> exempt) : limits_(limits), exempt_(std::move(exempt)) {}
+  ConnectionLimiter(ConnectionLimits limits, std::vector<std::string> exempt)
+      : limits_(limits), exempt_(std::move(exempt)) {}
 
-  /// A connection to this local port has come. When there are too many of its kind, the newest are ended. They are found among this process's
-  /// descriptors: when CivetWeb tells of a new connection it tells neither its descriptor nor its address, and takes no for no answer.
+  /// A connection to this local port has come. When there are too many of its kind, the newest are ended. They are
+  /// found among this process's descriptors: when CivetWeb tells of a new connection it tells neither its descriptor
+  /// nor its address, and takes no for no answer.
   void opened(std::uint16_t local_port);
   void closed() { --open_; }
 
@@ -34,7 +37,7 @@ public:
   static void stop_reading(const std::string& address, int port, std::uint16_t local_port);
 
 private:
-  using Peer = std::pair<std::string, int>;   // address and port
+  using Peer = std::pair<std::string, int>;  // address and port
   ConnectionLimits limits_;
   std::vector<std::string> exempt_;
   std::atomic<int> open_{0};

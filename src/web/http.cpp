@@ -27,7 +27,9 @@ std::string Request::parameter(const std::string& name) const {
 }
 
 std::string client_address(const Request& request, const std::vector<std::string>& trusted_proxies) {
-  const auto trusted = [&](const std::string& address) { return std::find(trusted_proxies.begin(), trusted_proxies.end(), address) != trusted_proxies.end(); };
+  const auto trusted = [&](const std::string& address) {
+    return std::find(trusted_proxies.begin(), trusted_proxies.end(), address) != trusted_proxies.end();
+  };
   auto address = request.peer;
   std::string chain = request.header("x-forwarded-for");
   while (trusted(address) && !chain.empty()) {
@@ -38,7 +40,7 @@ std::string client_address(const Request& request, const std::vector<std::string
     last.erase(last.find_last_not_of(" \t") + 1);
     asio::error_code no_address;
     (void)asio::ip::make_address(last, no_address);
-    if (no_address) break;   // what cannot be read is not believed
+    if (no_address) break;  // what cannot be read is not believed
     address = last;
   }
   return address;
@@ -51,7 +53,8 @@ bool is_own_host(const std::string& host, const std::vector<std::string>& more) 
   } else if (const auto colon = name.rfind(':'); colon != std::string::npos && name.find(':') == colon) {
     name.erase(colon);
   }
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(
+      name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (name.ends_with('.')) name.pop_back();
   if (name.empty()) return false;
   asio::error_code no_address;
@@ -86,6 +89,8 @@ Response problem(const Error& error) {
   return problem(500, "It did not work", error.message);
 }
 
-Response done() { return {204, "", ""}; }
+Response done() {
+  return {204, "", ""};
+}
 
 }  // namespace drydock::web

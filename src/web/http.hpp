@@ -20,9 +20,9 @@ struct Request {
   std::filesystem::path upload;                ///< the file in which its body is; empty: none
   std::string peer;                            ///< IP address, as trusted proxies say it
 
-  const std::string& header(const std::string& name) const;   ///< empty when there is none
+  const std::string& header(const std::string& name) const;  ///< empty when there is none
   std::string cookie(const std::string& name) const;
-  std::string parameter(const std::string& name) const;       ///< from the query, decoded
+  std::string parameter(const std::string& name) const;  ///< from the query, decoded
 };
 
 struct Response {
@@ -32,12 +32,12 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
-/// The IP address that asks: `peer`, or what trusted proxies in front of us say about whom they speak for (X-Forwarded-For, read from
-/// the right as far as the proxies are trusted).
+/// The IP address that asks: `peer`, or what trusted proxies in front of us say about whom they speak for
+/// (X-Forwarded-For, read from the right as far as the proxies are trusted).
 std::string client_address(const Request& request, const std::vector<std::string>& trusted_proxies);
 
-/// Whether a browser may know this server by this Host header: an address, a name that public DNS cannot give to anybody, or one of `more`.
-/// A page from elsewhere that points a name of its own at us (DNS rebinding) has another.
+/// Whether a browser may know this server by this Host header: an address, a name that public DNS cannot give to
+/// anybody, or one of `more`. A page from elsewhere that points a name of its own at us (DNS rebinding) has another.
 bool is_own_host(const std::string& host, const std::vector<std::string>& more);
 
 /// An error as RFC 9457 has it: application/problem+json.

@@ -17,7 +17,8 @@ inline Result<nlohmann::json> json_body(const Request& request) {
 /// A text entry; ErrorKind::malformed when it is not there.
 inline Result<std::string> text_in(const nlohmann::json& body, const char* name) {
   const auto found = body.find(name);
-  if (found == body.end() || !found->is_string()) return failure(ErrorKind::malformed, std::string("'") + name + "' is missing, or no text");
+  if (found == body.end() || !found->is_string())
+    return failure(ErrorKind::malformed, std::string("'") + name + "' is missing, or no text");
   return found->get<std::string>();
 }
 

@@ -23,7 +23,7 @@ struct LoopBridge::Change {
   Work work;
   Precondition precondition;
   bool reload_after = true;
-  std::optional<Result<void>> outcome;   ///< guarded by the bridge's mutex
+  std::optional<Result<void>> outcome;  ///< guarded by the bridge's mutex
 };
 
 LoopBridge::LoopBridge(asio::io_context& loop, server::DeviceServer& server, store::Writer& writer)
@@ -32,14 +32,17 @@ LoopBridge::LoopBridge(asio::io_context& loop, server::DeviceServer& server, sto
   publish();
 }
 
-LoopBridge::~LoopBridge() { server_.on_change({}); }
+LoopBridge::~LoopBridge() {
+  server_.on_change({});
+}
 
 std::shared_ptr<const Snapshot> LoopBridge::snapshot() const {
   const std::lock_guard lock(mutex_);
   return snapshot_;
 }
 
-std::shared_ptr<const Snapshot> LoopBridge::wait_newer(std::uint64_t revision, std::chrono::milliseconds patience) const {
+std::shared_ptr<const Snapshot> LoopBridge::wait_newer(
+    std::uint64_t revision, std::chrono::milliseconds patience) const {
   std::unique_lock lock(mutex_);
   published_.wait_for(lock, patience, [&] { return closed_ || snapshot_->revision > revision; });
   return closed_ ? nullptr : snapshot_;

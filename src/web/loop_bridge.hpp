@@ -16,11 +16,11 @@ namespace drydock::web {
 struct Snapshot {
   struct Device {
     std::uint64_t revision = 0;
-    std::string json;                       ///< server::device_as_json
+    std::string json;  ///< server::device_as_json
   };
   std::uint64_t revision = 0;
-  std::uint64_t membership_revision = 0;              ///< DeviceServer::membership_revision()
-  std::map<std::string, std::shared_ptr<const Device>> devices;   ///< by id
+  std::uint64_t membership_revision = 0;                         ///< DeviceServer::membership_revision()
+  std::map<std::string, std::shared_ptr<const Device>> devices;  ///< by id
   std::shared_ptr<const firmware::Library> library = std::make_shared<firmware::Library>();
   bool paused = false;
 };
@@ -36,8 +36,9 @@ public:
   /// Any thread: one newer than `revision`, or the same again after `patience`, or nothing once closed.
   std::shared_ptr<const Snapshot> wait_newer(std::uint64_t revision, std::chrono::milliseconds patience) const;
 
-  /// Any thread but the loop's: asks `precondition` on the loop, makes the change in the store, lets the server look again,
-  /// and comes back when it has. ErrorKind::timed_out after a few seconds (the change may still be made), ErrorKind::closed.
+  /// Any thread but the loop's: asks `precondition` on the loop, makes the change in the store, lets the server look
+  /// again, and comes back when it has. ErrorKind::timed_out after a few seconds (the change may still be made),
+  /// ErrorKind::closed.
   using Precondition = std::function<Result<void>(const server::DeviceServer&)>;
   using Work = std::function<Result<void>(store::Database&)>;
   Result<void> change(Work work, Precondition precondition = {});
@@ -60,7 +61,7 @@ private:
   store::Writer& writer_;
   Timer pause_;
   bool publishing_ = false;
-  std::uint64_t turn_ = 0;   ///< of the timer: grows when one is cancelled
+  std::uint64_t turn_ = 0;  ///< of the timer: grows when one is cancelled
 
   mutable std::mutex mutex_;
   mutable std::condition_variable published_;

@@ -21,8 +21,10 @@ std::mutex one_at_a_time;
 std::string hash_password(const std::string& password, const Bytes& salt) {
   const std::lock_guard lock(one_at_a_time);
   std::array<char, 256> encoded{};
-  const int failed = argon2id_hash_encoded(passes, kibibytes, lanes, password.data(), password.size(), salt.data(), salt.size(), hash_size, encoded.data(), encoded.size());
-  if (failed != ARGON2_OK) throw std::runtime_error(std::string("the password could not be hashed: ") + argon2_error_message(failed));
+  const int failed = argon2id_hash_encoded(passes, kibibytes, lanes, password.data(), password.size(), salt.data(),
+      salt.size(), hash_size, encoded.data(), encoded.size());
+  if (failed != ARGON2_OK)
+    throw std::runtime_error(std::string("the password could not be hashed: ") + argon2_error_message(failed));
   return encoded.data();
 }
 

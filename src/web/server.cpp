@@ -16,7 +16,9 @@
 
 namespace drydock::web {
 
-const char* library_version() { return mg_version(); }
+const char* library_version() {
+  return mg_version();
+}
 
 namespace {
 
@@ -27,7 +29,8 @@ constexpr auto heartbeat = 15s;
 
 // Nothing is loaded from elsewhere, nothing runs that is not a file of ours, nobody frames the page.
 constexpr const char* security_headers =
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "
+    "'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n";
@@ -68,10 +71,13 @@ Request read_head(const mg_connection* connection) {
   return request;
 }
 
-bool is_head(const mg_connection* connection) { return std::string_view(mg_get_request_info(connection)->request_method) == "HEAD"; }
+bool is_head(const mg_connection* connection) {
+  return std::string_view(mg_get_request_info(connection)->request_method) == "HEAD";
+}
 
 void send(mg_connection* connection, const Response& response, bool keep_alive) {
-  auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status), security_headers, keep_alive ? "keep-alive" : "close");
+  auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status),
+      security_headers, keep_alive ? "keep-alive" : "close");
   if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", response.body.size());
   if (!response.type.empty()) head += "Content-Type: " + response.type + "\r\n";
   bool cached = false;
@@ -96,9 +102,12 @@ Response page_file(const Request& request) {
   return response;
 }
 
-std::string event(const char* name, std::uint64_t revision, const std::string& data) { return fmt::format("event: {}\nid: {}\ndata: {}\n\n", name, revision, data); }
+std::string event(const char* name, std::uint64_t revision, const std::string& data) {
+  return fmt::format("event: {}\nid: {}\ndata: {}\n\n", name, revision, data);
+}
 
-// What changed from one snapshot to the next; everything when devices came or went, or for a page that has seen nothing.
+// What changed from one snapshot to the next; everything when devices came or went, or for a page that has seen
+// nothing.
 std::string events_between(const Snapshot& before, const Snapshot& now) {
   const bool all = before.membership_revision != now.membership_revision;
   std::string devices;
@@ -117,33 +126,49 @@ void check_tls(const std::filesystem::path& certificate) {
   if (!pem) throw std::runtime_error(fmt::format("the page's certificate (web.certificate): {}", pem.error().message));
   const auto text = text_of(*pem);
   if (text.find("BEGIN CERTIFICATE") == std::string_view::npos || text.find("PRIVATE KEY") == std::string_view::npos)
-    throw std::runtime_error(fmt::format("the page's certificate {} must hold a certificate and its private key, both as PEM", certificate.string()));
+    throw std::runtime_error(fmt::format(
+        "the page's certificate {} must hold a certificate and its private key, both as PEM", certificate.string()));
   constexpr const char* instead = "Let a reverse proxy add TLS, and take web.certificate out of the configuration";
   for (const char* library : {"libcrypto.so", "libssl.so"}) {
     void* loaded = ::dlopen(library, RTLD_LAZY);
-    if (loaded == nullptr) throw std::runtime_error(fmt::format("the page cannot be served over TLS: {} is not there under this name (libssl-dev has it). {}", library, instead));
-    // CivetWeb looks this one up by its name of OpenSSL 1.1. OpenSSL 3 has only a macro of that name, and with the first visitor
-    // CivetWeb 1.15 and 1.16 would call a null pointer.
-    const bool usable = library != std::string_view("libssl.so") || ::dlsym(loaded, "SSL_get_peer_certificate") != nullptr;
+    if (loaded == nullptr)
+      throw std::runtime_error(
+          fmt::format("the page cannot be served over TLS: {} is not there under this name (libssl-dev has it). {}",
+              library, instead));
+    // CivetWeb looks this one up by its name of OpenSSL 1.1. OpenSSL 3 has only a macro of that name, and with the
+    // first visitor CivetWeb 1.15 and 1.16 would call a null pointer.
+    const bool usable =
+        library != std::string_view("libssl.so") || ::dlsym(loaded, "SSL_get_peer_certificate") != nullptr;
     ::dlclose(loaded);
-    if (!usable) throw std::runtime_error(fmt::format("the page cannot be served over TLS: this system's CivetWeb was made for OpenSSL 1.1 and would crash with its OpenSSL. {}", instead));
+    if (!usable)
+      throw std::runtime_error(
+          fmt::format("the page cannot be served over TLS: this system's CivetWeb was made for OpenSSL 1.1 and would "
+                      "crash with its OpenSSL. {}",
+              instead));
   }
 }
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, Api& api, LoopBridge& bridge) : options_(options), connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address, limits::page_connections_of_unknown}, options.trusted_proxies), api_(api), bridge_(bridge) {
+Server::Server(const ServerOptions& options, Api& api, LoopBridge& bridge)
+    : options_(options),
+      connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address,
+                       limits::page_connections_of_unknown},
+          options.trusted_proxies),
+      api_(api),
+      bridge_(bridge) {
   const bool secure = !options.certificate.empty();
   if (secure) check_tls(options.certificate);
   const bool v6 = options.address.find(':') != std::string::npos;
-  const auto port = fmt::format("{}{}{}:{}{}", v6 ? "[" : "", options.address, v6 ? "]" : "", options.port, secure ? "s" : "");
+  const auto port =
+      fmt::format("{}{}{}:{}{}", v6 ? "[" : "", options.address, v6 ? "]" : "", options.port, secure ? "s" : "");
   const auto threads = std::to_string(limits::page_threads);
   const auto certificate = options.certificate.string();
   // The defaults list folders, run CGI and let every page of the world read the answers.
-  std::vector<const char*> settings{
-      "listening_ports", port.c_str(), "num_threads", threads.c_str(), "request_timeout_ms", "5000", "keep_alive_timeout_ms", "5000", "enable_keep_alive", "yes",
-      "max_request_size", "16384", "enable_directory_listing", "no", "cgi_pattern", "", "access_control_allow_origin", "", "enable_auth_domain_check", "no",
-      "tcp_nodelay", "1"};
+  std::vector<const char*> settings{"listening_ports", port.c_str(), "num_threads", threads.c_str(),
+      "request_timeout_ms", "5000", "keep_alive_timeout_ms", "5000", "enable_keep_alive", "yes", "max_request_size",
+      "16384", "enable_directory_listing", "no", "cgi_pattern", "", "access_control_allow_origin", "",
+      "enable_auth_domain_check", "no", "tcp_nodelay", "1"};
   if (secure) settings.insert(settings.end(), {"ssl_certificate", certificate.c_str(), "ssl_protocol_version", "4"});
   settings.push_back(nullptr);
 
@@ -159,11 +184,15 @@ Server::Server(const ServerOptions& options, Api& api, LoopBridge& bridge) : opt
   };
   context_ = mg_start(&callbacks, this, settings.data());
   if (context_ == nullptr && v6)
-    throw std::runtime_error(fmt::format("cannot listen on {} port {} for the page: the CivetWeb of Debian 12 knows no IPv6 addresses. Give the page an IPv4 address with web.address, or turn it off with --no-web",
-                                         options.address, options.port));
+    throw std::runtime_error(
+        fmt::format("cannot listen on {} port {} for the page: the CivetWeb of Debian 12 knows no IPv6 addresses. Give "
+                    "the page an IPv4 address with web.address, or turn it off with --no-web",
+            options.address, options.port));
   if (context_ == nullptr)
-    throw std::runtime_error(fmt::format("cannot listen on {} port {} for the page: it is taken, or may not be used. Choose another with --web-port or web.port, or turn the page off with --no-web",
-                                         options.address, options.port));
+    throw std::runtime_error(
+        fmt::format("cannot listen on {} port {} for the page: it is taken, or may not be used. Choose another with "
+                    "--web-port or web.port, or turn the page off with --no-web",
+            options.address, options.port));
   mg_server_port ports[4]{};
   if (mg_get_server_ports(context_, 4, ports) > 0) port_ = static_cast<std::uint16_t>(ports[0].port);
 }
@@ -178,7 +207,9 @@ int Server::on_connection(const mg_connection* connection, void**) {
   return 0;
 }
 
-void Server::on_close(const mg_connection* connection) { static_cast<Server*>(mg_get_user_data(mg_get_context(connection)))->connections_.closed(); }
+void Server::on_close(const mg_connection* connection) {
+  static_cast<Server*>(mg_get_user_data(mg_get_context(connection)))->connections_.closed();
+}
 
 int Server::on_request(mg_connection* connection) {
   auto& server = *static_cast<Server*>(mg_get_request_info(connection)->user_data);
@@ -206,13 +237,16 @@ Server::Body Server::answer(mg_connection* connection) {
     return heard ? Body::read : left;
   };
   if (!is_own_host(request.header("host"), options_.hosts))
-    return refuse(problem(421, "Another server", fmt::format("this page is not reached by the name '{}': open it by its address, or add the name to web.hosts", log::printable(shorten(request.header("host"), limits::text)))));
+    return refuse(problem(421, "Another server",
+        fmt::format("this page is not reached by the name '{}': open it by its address, or add the name to web.hosts",
+            log::printable(shorten(request.header("host"), limits::text)))));
   if (!request.path.starts_with("/api/")) return send(connection, page_file(request), !announced), left;
   // Decided before a byte of the body is read, or kept.
   if (const auto refused = api_.refuse(request)) return refuse(*refused);
   if (api_.access(request) == Api::Access::full) connections_.mark_known(from);
   if (request.method == "GET" && request.path == "/api/v1/events") return stream(connection, request), left;
-  if (request.method == "GET" || request.method == "HEAD") return send(connection, api_.handle(request), !announced), left;
+  if (request.method == "GET" || request.method == "HEAD")
+    return send(connection, api_.handle(request), !announced), left;
 
   std::optional<UploadFile> upload;
   if (Api::is_upload(request)) {
@@ -226,9 +260,11 @@ Server::Body Server::answer(mg_connection* connection) {
     request.body.append(text_of(piece));
     return {};
   };
-  if (const auto unusable = read_body(connection, upload ? limits::module_file : limits::page_body, take)) return send(connection, *unusable, false), left;
+  if (const auto unusable = read_body(connection, upload ? limits::module_file : limits::page_body, take))
+    return send(connection, *unusable, false), left;
   const auto response = api_.handle(request);
-  if (response.status == 204 && (request.path == "/api/v1/login" || request.path == "/api/v1/setup")) connections_.mark_known(from);
+  if (response.status == 204 && (request.path == "/api/v1/login" || request.path == "/api/v1/setup"))
+    connections_.mark_known(from);
   send(connection, response, true);
   return Body::read;
 }
@@ -244,9 +280,15 @@ void Server::stream(mg_connection* connection, const Request& request) {
   };
   const StreamSlot place(streams_);
   const bool guest = api_.access(request) != Api::Access::full;
-  if (place.number > (guest ? limits::page_streams_of_guests : limits::page_streams)) return send(connection, problem(503, "Too many open pages", fmt::format("{} pages are open already: close one", limits::page_streams)), false);
+  if (place.number > (guest ? limits::page_streams_of_guests : limits::page_streams))
+    return send(connection,
+        problem(503, "Too many open pages", fmt::format("{} pages are open already: close one", limits::page_streams)),
+        false);
 
-  const auto head = fmt::format("HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\nretry: 2000\n\n", security_headers);
+  const auto head = fmt::format(
+      "HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: "
+      "close\r\n\r\nretry: 2000\n\n",
+      security_headers);
   bool open = mg_write(connection, head.data(), head.size()) > 0;
   auto seen = std::make_shared<const Snapshot>();
   auto now = bridge_.snapshot();

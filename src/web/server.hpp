@@ -18,11 +18,11 @@ const char* library_version();
 
 struct ServerOptions {
   std::string address;
-  std::uint16_t port = 0;                ///< 0: any free one, see port()
-  std::filesystem::path certificate;     ///< PEM with certificate and private key; empty: no TLS
-  std::filesystem::path upload_folder;   ///< where uploads lie while they are looked into
-  std::vector<std::string> hosts;             ///< names under which it is reached, see is_own_host()
-  std::vector<std::string> trusted_proxies;   ///< addresses, see client_address()
+  std::uint16_t port = 0;                    ///< 0: any free one, see port()
+  std::filesystem::path certificate;         ///< PEM with certificate and private key; empty: no TLS
+  std::filesystem::path upload_folder;       ///< where uploads lie while they are looked into
+  std::vector<std::string> hosts;            ///< names under which it is reached, see is_own_host()
+  std::vector<std::string> trusted_proxies;  ///< addresses, see client_address()
 };
 
 class Server {
@@ -38,7 +38,7 @@ private:
   static int on_connection(const mg_connection* connection, void** data);
   static void on_close(const mg_connection* connection);
   static int on_request(mg_connection* connection);
-  enum class Body { read, left };   ///< left: some of it is still to come, and nobody wants it
+  enum class Body { read, left };  ///< left: some of it is still to come, and nobody wants it
   Body answer(mg_connection* connection);
   void stream(mg_connection* connection, const Request& request);
 

@@ -13,7 +13,8 @@ server::ServiceUptime running_time_of(const state::StateFolder& folder) {
   return running;
 }
 
-Authentication make_authentication(const state::StateFolder& folder, crypto::Random& random, LoopBridge& bridge, std::int64_t running) {
+Authentication make_authentication(
+    const state::StateFolder& folder, crypto::Random& random, LoopBridge& bridge, std::int64_t running) {
   auto db = store::Database::open(folder.database(), store::Access::read_write);
   const auto persist = [&bridge](std::function<void(store::Database&)> work) {
     return bridge.write([work = std::move(work)](store::Database& to) -> Result<void> {
@@ -43,12 +44,15 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
       bridge_(loop, service.server(), service.writer()),
       authentication_(make_authentication(service.folder(), random_, bridge_, uptime_.now())),
       api_(bridge_, authentication_, service.folder(),
-           ApiOptions{configuration.web.guests, !configuration.web.certificate.empty(), state::fingerprint(service.server_key().public_key_spki()), [this] { return uptime_.now(); }}),
+          ApiOptions{configuration.web.guests, !configuration.web.certificate.empty(),
+              state::fingerprint(service.server_key().public_key_spki()), [this] { return uptime_.now(); }}),
       server_(server_options(service.folder(), configuration), api_, bridge_) {
   // On the writer's thread: 'drydock password reset' has changed who may come in.
   service.on_change([this](store::Database& db) { authentication_.reload(db, uptime_.now()); });
 }
 
-WebService::~WebService() { bridge_.close(); }
+WebService::~WebService() {
+  bridge_.close();
+}
 
 }  // namespace drydock::web

@@ -19,7 +19,7 @@ public:
 
 private:
   crypto::SystemRandom random_;
-  server::ServiceUptime uptime_;   ///< begun with what the server begins with; read by all threads, changed by none
+  server::ServiceUptime uptime_;  ///< begun with what the server begins with; read by all threads, changed by none
   LoopBridge bridge_;
   Authentication authentication_;
   Api api_;

@@ -1,6 +1,7 @@
 // How much the server adds to a fast transfer: one module of 248,732 bytes through the whole server, and the same
-// frames from a bare sender that has encrypted them beforehand and only writes them, to the same virtual device on a thread
-// of its own. The device's clock measures both, from UpdateBegin to its answer to UpdateDone. Prints medians and ratio.
+// frames from a bare sender that has encrypted them beforehand and only writes them, to the same virtual device on a
+// thread of its own. The device's clock measures both, from UpdateBegin to its answer to UpdateDone. Prints medians and
+// ratio.
 #include "service/service.hpp"
 #include "server/firmware_import.hpp"
 #include "base/asio_tokens.hpp"
@@ -64,7 +65,9 @@ double run_device(int number, const Bytes& server_key, std::uint16_t port) {
     if (std::get<0>(connected)) co_return nullptr;
     co_return std::make_shared<transport::TcpStream>(std::move(socket));
   };
-  asio::co_spawn(loop, device.run(connect), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
+  asio::co_spawn(loop, device.run(connect), [](std::exception_ptr e) {
+    if (e) std::rethrow_exception(e);
+  });
   loop.run();
   return std::chrono::duration<double, std::milli>(device.last_update_time).count();
 }
@@ -106,7 +109,10 @@ private:
 // As little as can send an update: blocking, everything encrypted before the clock starts.
 class BareSender {
 public:
-  explicit BareSender(const Bytes& module) : module_(module), key_(crypto::RsaPrivateKey::generate(2048)), acceptor_(loop_, {asio::ip::address_v4::loopback(), 0}) {}
+  explicit BareSender(const Bytes& module)
+      : module_(module),
+        key_(crypto::RsaPrivateKey::generate(2048)),
+        acceptor_(loop_, {asio::ip::address_v4::loopback(), 0}) {}
 
   double run(int number) {
     std::thread server([this] { serve(); });
@@ -149,7 +155,9 @@ private:
     seal(coap::request(coap::Type::non_confirmable, coap::Code::post, "h"), -1, greeting);
     seal(transfer::update_begin(true, 512, module_size), 1, begin);
     for (std::size_t at = 0, index = 0; at < module_.size(); at += 512, ++index)
-      seal(transfer::chunk(ByteView(module_).subspan(at, std::min<std::size_t>(512, module_.size() - at)), static_cast<std::uint16_t>(index)), 2, chunks);
+      seal(transfer::chunk(ByteView(module_).subspan(at, std::min<std::size_t>(512, module_.size() - at)),
+               static_cast<std::uint16_t>(index)),
+          2, chunks);
     seal(transfer::update_done(), 3, done);
     append(chunks, done);
 
@@ -191,6 +199,8 @@ int main(int argc, char** argv) {
     bare_times.push_back(b);
   }
   fmt::print("fast OTA of {} bytes over loopback TCP, median of {} runs\n", module_size, runs);
-  fmt::print("  through the appliance  {:7.2f} ms\n  bare sender            {:7.2f} ms\n  ratio                  {:7.3f}   (aim: at most 1.10)\n",
-             median(through), median(bare_times), median(through) / median(bare_times));
+  fmt::print(
+      "  through the appliance  {:7.2f} ms\n  bare sender            {:7.2f} ms\n  ratio                  {:7.3f}   "
+      "(aim: at most 1.10)\n",
+      median(through), median(bare_times), median(through) / median(bare_times));
 }

@@ -37,7 +37,8 @@ struct BadInputFixture : TestSystem {
     return client;
   }
   bool said(const std::string& words) const {
-    return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+    return std::any_of(
+        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
   }
   /// A healthy device is brought up to date while all this goes on.
   void check_others_are_served() {
@@ -106,7 +107,8 @@ BOOST_AUTO_TEST_CASE(a_device_that_holds_another_servers_key_is_named_so) {
   BOOST_TEST(said("wrong server key in the device at 10.0.0.7"));
   // It tries again every second; a person reads it once.
   const auto rows = history();
-  BOOST_TEST(std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.kind == "wrong_server_key"; }) == 1);
+  BOOST_TEST(
+      std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.kind == "wrong_server_key"; }) == 1);
   check_others_are_served();
 }
 
@@ -137,7 +139,8 @@ struct AuthenticatedClient {
       Bytes reply(384);
       co_await read(reply);
       const auto credentials = *key.decrypt(ByteView(reply).first(128));
-      cipher = std::make_unique<virtual_device::DeviceCipher>(ByteView(credentials).first(16), ByteView(credentials).subspan(16, 16));
+      cipher = std::make_unique<virtual_device::DeviceCipher>(
+          ByteView(credentials).first(16), ByteView(credentials).subspan(16, 16));
       for (const auto& message : messages) {
         const auto frame = cipher->seal(message);
         (void)co_await stream->write_all(frame);
@@ -182,7 +185,8 @@ BOOST_AUTO_TEST_CASE(a_frame_longer_than_allowed_ends_the_connection_at_once) {
 }
 
 BOOST_AUTO_TEST_CASE(truncated_and_absurd_coap_ends_the_connection) {
-  for (const auto& bad : {Bytes{}, Bytes{0x40}, Bytes{0x4f, 1, 0, 1}, Bytes{0x40, 1, 0, 1, 0xf0}, Bytes{0x40, 1, 0, 1, 0xde, 0xff, 0xff, 0xff}, Bytes(900, 0xee)}) {
+  for (const auto& bad : {Bytes{}, Bytes{0x40}, Bytes{0x4f, 1, 0, 1}, Bytes{0x40, 1, 0, 1, 0xf0},
+           Bytes{0x40, 1, 0, 1, 0xde, 0xff, 0xff, 0xff}, Bytes(900, 0xee)}) {
     AuthenticatedClient first(*this);
     first.send_after_handshake({}, {bad});  // instead of Hello
     BOOST_TEST(first.closed);
@@ -222,7 +226,8 @@ BOOST_AUTO_TEST_CASE(a_flood_of_pings_ends_the_connection_and_a_reasonable_numbe
 }
 
 BOOST_AUTO_TEST_CASE(a_describe_of_a_hundred_kilobytes_or_of_the_wrong_shape) {
-  for (const auto& text : {std::string(100'000, '{'), std::string("[1,2,3]"), std::string("{\"m\":"), std::string("\xff\xff\xff\xff\xff"), std::string("{\"q\":1}")}) {
+  for (const auto& text : {std::string(100'000, '{'), std::string("[1,2,3]"), std::string("{\"m\":"),
+           std::string("\xff\xff\xff\xff\xff"), std::string("{\"q\":1}")}) {
     auto& device = start_device(1, {system_part(1, 1), user_part(1, {4, 1, 3})});
     device.faults.describe_instead.assign(text.begin(), text.end());
     world.advance(60s);

@@ -1,4 +1,5 @@
-// What a device may cost that nobody asked for, or that means no good: bounded, whatever it says and however often it comes.
+// What a device may cost that nobody asked for, or that means no good: bounded, whatever it says and however often it
+// comes.
 #include "server/as_json.hpp"
 #include "server/commands.hpp"
 #include "base/limits.hpp"
@@ -31,16 +32,21 @@ struct HostileSystem : TestSystem {
   }
   // Of everything the store holds about devices, texts and blobs.
   std::int64_t stored_bytes() {
-    return number("SELECT (SELECT coalesce(sum(length(state_words) + length(application) + length(public_key) + 200), 0) FROM devices) + "
-                  "(SELECT coalesce(sum(length(sha256) + length(dependencies) + 60), 0) FROM device_modules)");
+    return number(
+        "SELECT (SELECT coalesce(sum(length(state_words) + length(application) + length(public_key) + 200), 0) FROM "
+        "devices) + "
+        "(SELECT coalesce(sum(length(sha256) + length(dependencies) + 60), 0) FROM device_modules)");
   }
-  const server::DeviceEntry& member(int number) { return server().fleet().at(*transport::DeviceId::parse(id_of(number))); }
+  const server::DeviceEntry& member(int number) {
+    return server().fleet().at(*transport::DeviceId::parse(id_of(number)));
+  }
   void reload() {
     world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().reload(); });
     world.run_until_idle();
   }
   bool said(const std::string& words) const {
-    return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+    return std::any_of(
+        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
   }
 };
 
@@ -72,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_waits_for_approval_costs_little_whatever_it_s
   }
   BOOST_TEST(number("SELECT count(*) FROM history") == rows_before);
   BOOST_TEST(log.size() - log_before < 100u);
-  BOOST_TEST(!row(1).connected);   // in the store it never says otherwise
+  BOOST_TEST(!row(1).connected);  // in the store it never says otherwise
 
   // What it said is planned with once it is let in.
   device.faults.describes = {};
@@ -89,9 +95,12 @@ BOOST_AUTO_TEST_CASE(a_device_is_asked_to_describe_itself_when_it_has_been_appro
   options.release = virtual_device::Release::v0_6();
   auto& device = start_device(1, {system_part(1, 3)}, options);
   int described = 0;
-  device.faults.describes = [&](int n) { described = n; return Bytes{}; };
+  device.faults.describes = [&](int n) {
+    described = n;
+    return Bytes{};
+  };
   world.advance(5min);
-  reload();   // somebody changes something else meanwhile
+  reload();  // somebody changes something else meanwhile
   world.advance(1min);
   BOOST_TEST(member(1).row.state == "awaiting_approval");
   BOOST_TEST(described == 0);
@@ -129,7 +138,8 @@ BOOST_AUTO_TEST_CASE(a_device_that_describes_itself_anew_all_the_time_fills_neit
   BOOST_TEST(number("SELECT count(*) FROM updates") < 60);
   // What was merged is there in the end.
   world.advance(2min);
-  BOOST_TEST(number("SELECT count(*) FROM device_modules WHERE device_id = '" + id_of(1) + "'") == static_cast<std::int64_t>(limits::modules_per_describe));
+  BOOST_TEST(number("SELECT count(*) FROM device_modules WHERE device_id = '" + id_of(1) + "'") ==
+      static_cast<std::int64_t>(limits::modules_per_describe));
 }
 
 BOOST_AUTO_TEST_CASE(coming_again_and_again_does_not_pass_the_budget_by) {
@@ -197,7 +207,8 @@ BOOST_AUTO_TEST_CASE(a_changed_key_is_told_once_and_approved_by_its_fingerprint)
   world.advance(10min);
   BOOST_TEST(other.connections > 100);
   BOOST_TEST(number("SELECT count(*) FROM history WHERE kind = 'changed_key'") == 1);
-  BOOST_TEST(std::count_if(log.begin(), log.end(), [](const auto& line) { return line.find("another key") != std::string::npos; }) == 1);
+  BOOST_TEST(std::count_if(log.begin(), log.end(),
+                 [](const auto& line) { return line.find("another key") != std::string::npos; }) == 1);
   BOOST_TEST(number("SELECT count(*) FROM history WHERE kind IN ('first_seen', 'connected')") >= 1);
   other.stop();
   world.run_until_idle();
@@ -217,7 +228,10 @@ BOOST_AUTO_TEST_CASE(a_device_that_reports_another_version_each_time_is_parked) 
   auto& device = start_device(1, {system_part(1, 1)});
   device.faults.forgets_updates = true;
   device.faults.describes = [](int n) {
-    const auto text = fmt::format("{{\"p\":6,\"m\":[{{\"f\":\"s\",\"n\":\"1\",\"v\":{},\"l\":\"m\",\"d\":[]}},{{\"f\":\"u\",\"n\":\"1\",\"v\":6,\"l\":\"m\",\"d\":[{{\"f\":\"s\",\"n\":\"1\",\"v\":500}}]}}]}}", n % 400 + 1);
+    const auto text = fmt::format(
+        "{{\"p\":6,\"m\":[{{\"f\":\"s\",\"n\":\"1\",\"v\":{},\"l\":\"m\",\"d\":[]}},{{\"f\":\"u\",\"n\":\"1\",\"v\":6,"
+        "\"l\":\"m\",\"d\":[{{\"f\":\"s\",\"n\":\"1\",\"v\":500}}]}}]}}",
+        n % 400 + 1);
     return Bytes(text.begin(), text.end());
   };
   BOOST_REQUIRE(run_until_state(1, "parked", 12h));
@@ -253,7 +267,7 @@ BOOST_AUTO_TEST_CASE(what_was_not_confirmed_is_said_so_and_tried_again_at_once) 
   device.faults.closes_at_done = 2;
   const auto began = Clock::now();
   BOOST_REQUIRE(run_until_state(1, "current", 10min));
-  BOOST_TEST(std::chrono::duration<double>(Clock::now() - began).count() < 60.0);   // no pause of a minute
+  BOOST_TEST(std::chrono::duration<double>(Clock::now() - began).count() < 60.0);  // no pause of a minute
   BOOST_TEST(said("the connection ended before the device confirmed it"));
   BOOST_TEST(!said("and still reports"));
   BOOST_TEST(number("SELECT count(*) FROM attempts") == 0);
@@ -290,7 +304,7 @@ BOOST_AUTO_TEST_CASE(an_update_that_the_application_disabled_can_be_forced) {
   BOOST_REQUIRE(run_until_state(1, "current", 5min));
   BOOST_TEST(device.forced);
   world.advance(10s);
-  BOOST_TEST(!row(1).forced);   // for this update only
+  BOOST_TEST(!row(1).forced);  // for this update only
 }
 
 BOOST_AUTO_TEST_CASE(two_devices_with_one_id_are_told) {
@@ -317,7 +331,8 @@ BOOST_AUTO_TEST_CASE(a_device_that_is_held_or_refused_gets_nothing) {
     (void)server::commands::add_target(db, *store::load_device(db, id_of(1)), "module.bin");
     const auto library = store::load_library(db);
     for (const auto* module : library.all())
-      if (module->version == 5) BOOST_REQUIRE(server::commands::add_target(db, *store::load_device(db, id_of(1)), module->sha256).has_value());
+      if (module->version == 5)
+        BOOST_REQUIRE(server::commands::add_target(db, *store::load_device(db, id_of(1)), module->sha256).has_value());
   }
   reload();
   world.advance(5min);
@@ -341,7 +356,8 @@ BOOST_AUTO_TEST_CASE(what_was_counted_does_not_lie_in_the_future_behind_a_crash)
   world.advance(2min);
   add_firmware(system_part(1, 3, {}, 100'000));
   BOOST_REQUIRE(run_until(1min, [&] { return number("SELECT count(*) FROM attempts") > 0; }));
-  BOOST_TEST(number("SELECT (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM settings WHERE key = 'running_ms') >= (SELECT max(last_started) FROM attempts)") == 1);
+  BOOST_TEST(number("SELECT (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM settings WHERE key = 'running_ms') "
+                    ">= (SELECT max(last_started) FROM attempts)") == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,4 +1,5 @@
-// The chunked transfer over UDP, as Device OS 2.3 takes it: everything may be lost, late or twice, UpdateDone's answers included.
+// The chunked transfer over UDP, as Device OS 2.3 takes it: everything may be lost, late or twice, UpdateDone's answers
+// included.
 #include "support/test_system.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
@@ -8,8 +9,8 @@
 using namespace drydock;
 using namespace drydock::testing;
 using namespace std::chrono_literals;
-using virtual_device::UdpProfile;
 using virtual_device::UdpOptions;
+using virtual_device::UdpProfile;
 
 namespace {
 
@@ -23,7 +24,8 @@ struct LegacySystem : TestSystem {
     return start_udp_device(1, {module_for(boron, 4, 1, 2300), module_for(boron, 5, 2, 6, {4, 1, 2310})}, options);
   }
   bool said(const std::string& words) const {
-    return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+    return std::any_of(
+        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
   }
 };
 
@@ -45,7 +47,8 @@ BOOST_DATA_TEST_CASE(loss_and_disorder_fail_no_transfer, boost::unit_test::data:
     BOOST_REQUIRE_MESSAGE(system.run_until_state(1, "current", 1h), "seed " << seed);
     BOOST_TEST(device.applied.size() == 1u);
     system.world.advance(5s);
-    for (const auto& step : system.steps(1)) BOOST_TEST(step.state == "verified", "seed " << seed << ": " << step.error);
+    for (const auto& step : system.steps(1))
+      BOOST_TEST(step.state == "verified", "seed " << seed << ": " << step.error);
     BOOST_TEST(!system.said("was not sent"), "seed " << seed);
   }
 }
@@ -62,11 +65,13 @@ BOOST_AUTO_TEST_CASE(the_pace_follows_the_link) {
     system.network().options.bits_per_second = 1'000'000;
     auto& device = system.start_old_device(size);
     BOOST_REQUIRE(system.run_until_state(1, "current", 1h));
-    goodputs.push_back(static_cast<double>(size) * 8 / std::chrono::duration<double>(device.last_update_time).count() / 1e6);
+    goodputs.push_back(
+        static_cast<double>(size) * 8 / std::chrono::duration<double>(device.last_update_time).count() / 1e6);
   }
   std::sort(goodputs.begin(), goodputs.end());
-  BOOST_TEST_MESSAGE("goodput of 1 Mbit/s: median " << goodputs[4] << ", " << goodputs.front() << " to " << goodputs.back());
-  BOOST_TEST(goodputs[4] >= 0.75);   // in virtual time; one question a round trip reaches 0.46
+  BOOST_TEST_MESSAGE(
+      "goodput of 1 Mbit/s: median " << goodputs[4] << ", " << goodputs.front() << " to " << goodputs.back());
+  BOOST_TEST(goodputs[4] >= 0.75);  // in virtual time; one question a round trip reaches 0.46
 }
 
 // The session outlives a link that is away for a while: the transfer goes on where it was, and within a few seconds.
@@ -86,11 +91,13 @@ BOOST_FIXTURE_TEST_CASE(a_link_that_comes_back_within_minutes_interrupts_nothing
   network().options.loss = 0;
   const auto back_at = Clock::now();
   BOOST_REQUIRE(run_until_state(1, "current", 1h));
-  BOOST_TEST((Clock::now() - back_at < 40s));   // of which 4 s are 200 kB at that speed, and 12 s the longest pause between two questions
+  BOOST_TEST((Clock::now() - back_at <
+      40s));  // of which 4 s are 200 kB at that speed, and 12 s the longest pause between two questions
   BOOST_TEST(steps(1).size() == 1u);
 }
 
-// The source port changes in the middle: a device of 2.3 that does not say so is not found any more, and that is no delivery.
+// The source port changes in the middle: a device of 2.3 that does not say so is not found any more, and that is no
+// delivery.
 BOOST_FIXTURE_TEST_CASE(a_session_that_vanished_is_no_delivery, LegacySystem) {
   network().options.delay = 50ms;
   network().options.bits_per_second = 500'000;

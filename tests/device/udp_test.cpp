@@ -1,4 +1,5 @@
-// UDP devices, whole: handshake, session and updates, over a network that delays, loses and repeats, on a virtual clock.
+// UDP devices, whole: handshake, session and updates, over a network that delays, loses and repeats, on a virtual
+// clock.
 #include "server/commands.hpp"
 #include "support/test_system.hpp"
 
@@ -11,8 +12,8 @@
 using namespace drydock;
 using namespace drydock::testing;
 using namespace std::chrono_literals;
-using virtual_device::UdpProfile;
 using virtual_device::UdpOptions;
+using virtual_device::UdpProfile;
 
 namespace {
 
@@ -23,13 +24,15 @@ constexpr std::uint16_t boron = 13;
 constexpr std::size_t real_size = 505'230;
 
 struct UdpSystem : TestSystem {
-  const std::vector<Bytes> stuck{module_for(boron, 2, 0, 1100), module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})};
+  const std::vector<Bytes> stuck{
+      module_for(boron, 2, 0, 1100), module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})};
   void add_version_6200(std::size_t size = 60'000) {
     add_firmware(module_for(boron, 4, 1, 6200, {2, 0, 3100}, size), "system-part1.bin");
     add_firmware(module_for(boron, 2, 0, 3100), "bootloader.bin");
   }
   bool said(const std::string& words) const {
-    return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+    return std::any_of(
+        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
   }
 };
 
@@ -37,14 +40,18 @@ struct ReleaseCase {
   const char* name;
   UdpProfile profile;
 };
-std::ostream& operator<<(std::ostream& os, const ReleaseCase& release_case) { return os << release_case.name; }
-const ReleaseCase release_cases[] = {{"2.3", UdpProfile::v2_3()}, {"3.3", UdpProfile::v3_3()}, {"6.2", UdpProfile::v6_2()}};
+std::ostream& operator<<(std::ostream& os, const ReleaseCase& release_case) {
+  return os << release_case.name;
+}
+const ReleaseCase release_cases[] = {
+    {"2.3", UdpProfile::v2_3()}, {"3.3", UdpProfile::v3_3()}, {"6.2", UdpProfile::v6_2()}};
 
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(udp_devices, UdpSystem)
 
-BOOST_DATA_TEST_CASE(every_era_is_brought_up_to_date_in_one_session, boost::unit_test::data::make(release_cases), release_case) {
+BOOST_DATA_TEST_CASE(
+    every_era_is_brought_up_to_date_in_one_session, boost::unit_test::data::make(release_cases), release_case) {
   add_version_6200();
   UdpOptions options;
   options.profile = release_case.profile;
@@ -84,7 +91,9 @@ BOOST_AUTO_TEST_CASE(a_compressed_system_part_and_a_combined_file_are_passed_on_
   BOOST_REQUIRE(run_until_state(1, "current", 10min));
   BOOST_TEST(device.applied == (Applied{"b0@3100", "s1@6200"}), boost::test_tools::per_element());
 
-  add_firmware(virtual_device::combine(module_for(boron, 4, 1, 6300, {2, 0, 3100}), virtual_device::compress(module_for(boron, 5, 2, 7, {4, 1, 6300}))), "both.bin");
+  add_firmware(virtual_device::combine(module_for(boron, 4, 1, 6300, {2, 0, 3100}),
+                   virtual_device::compress(module_for(boron, 5, 2, 7, {4, 1, 6300}))),
+      "both.bin");
   {
     auto db = database();
     BOOST_REQUIRE(server::commands::add_target(db, *store::load_device(db, id_of(1)), "both.bin").has_value());
@@ -130,16 +139,18 @@ BOOST_AUTO_TEST_CASE(a_device_that_falls_silent_is_shown_so_and_goes_on_with_its
   BOOST_TEST(device.handshakes == 1);
 }
 
-// The device's own reset, a kill of the server, another address: each goes on where the device says, in the same session.
+// The device's own reset, a kill of the server, another address: each goes on where the device says, in the same
+// session.
 BOOST_AUTO_TEST_CASE(an_interrupted_update_goes_on_from_the_devices_offset) {
   const auto image = module_for(boron, 4, 1, 6200, {}, real_size);
   add_firmware(image, "system-part1.bin");
   network().options.delay = 50ms;
-  network().options.bits_per_second = 20'000;   // 30 s of the device's memory are some 15 % of the file
+  network().options.bits_per_second = 20'000;  // 30 s of the device's memory are some 15 % of the file
   network().options.queue = 16 * 1024;
   UdpOptions options;
   options.state_saved_every = 5s;
-  auto& device = start_udp_device(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})}, options);
+  auto& device =
+      start_udp_device(1, {module_for(boron, 4, 1, 3103), module_for(boron, 5, 2, 6, {4, 1, 6200})}, options);
   bool kill_now = false;
   device.faults.reset_at = real_size * 3 / 10;
   device.faults.call_at = real_size * 6 / 10;
@@ -155,13 +166,14 @@ BOOST_AUTO_TEST_CASE(an_interrupted_update_goes_on_from_the_devices_offset) {
   BOOST_REQUIRE(run_until_state(1, "current", 1h));
   BOOST_TEST(device.applied == (Applied{"s1@6200"}), boost::test_tools::per_element());
   BOOST_TEST(device.handshakes == 1);
-  BOOST_TEST(device.resumptions == 2);      // behind the reset on request, and behind the update
+  BOOST_TEST(device.resumptions == 2);  // behind the reset on request, and behind the update
   BOOST_REQUIRE(device.offsets.size() == 3u);
   BOOST_TEST(device.offsets[0] == 0u);
   BOOST_TEST(device.offsets[1] > real_size * 25 / 100);
   BOOST_TEST(device.offsets[2] > real_size * 59 / 100);
   const auto ratio = static_cast<double>(network().bytes_to_devices) / real_size;
-  BOOST_TEST_MESSAGE("bytes sent: " << network().bytes_to_devices << ", ratio " << ratio << ", chunks received " << device.chunk_bytes);
+  BOOST_TEST_MESSAGE("bytes sent: " << network().bytes_to_devices << ", ratio " << ratio << ", chunks received "
+                                    << device.chunk_bytes);
   BOOST_TEST(ratio <= 1.15);
 }
 
@@ -187,7 +199,8 @@ BOOST_AUTO_TEST_CASE(no_sequence_number_is_ever_sent_twice) {
   std::set<std::string> numbers;
   std::size_t repeated = 0;
   constexpr std::uint16_t p2 = 32;
-  add_firmware(module_for(p2, 4, 1, 6200, {}, 1'400'000), "system-part1.bin");   // more chunks than one lease has numbers
+  add_firmware(
+      module_for(p2, 4, 1, 6200, {}, 1'400'000), "system-part1.bin");  // more chunks than one lease has numbers
   network().options.delay = 10ms;
   network().options.bits_per_second = 400'000;
   UdpOptions options;
@@ -223,7 +236,7 @@ BOOST_AUTO_TEST_CASE(what_was_recorded_cannot_be_played_again) {
       world.run_until_idle();
     }
   BOOST_TEST(demultiplexer().find(*transport::DeviceId::parse(id_of(1)))->address() != thief);
-  BOOST_TEST(demultiplexer().handshakes() == 0u);   // the old ClientHello's cookie is for another address
+  BOOST_TEST(demultiplexer().handshakes() == 0u);  // the old ClientHello's cookie is for another address
   BOOST_TEST(server().sessions() == sessions);
   BOOST_TEST(network().bytes_to_devices == before);
   world.advance(24h);
@@ -240,7 +253,7 @@ BOOST_AUTO_TEST_CASE(a_flood_of_spoofed_hellos_leaves_no_trace) {
   network().server_sends = [&](ByteView datagram) { sent += datagram.size(); };
   for (int i = 0; i < 5'000; ++i) {
     const transport::UdpEndpoint somebody(asio::ip::address_v4(0x0b000000U + static_cast<unsigned>(i)), 5684);
-    auto hello = recorded[static_cast<std::size_t>(i) % 2];   // the one without and the one with a cookie
+    auto hello = recorded[static_cast<std::size_t>(i) % 2];  // the one without and the one with a cookie
     received += hello.size();
     demultiplexer().on_datagram(hello, somebody);
   }
@@ -265,7 +278,7 @@ BOOST_AUTO_TEST_CASE(a_changed_key_is_refused_and_the_session_forgotten) {
   BOOST_TEST((row(1).public_key == key));
   BOOST_TEST((row(1).changed_key == thief.key().spki()));
   BOOST_TEST(said("came from elsewhere with another key than the one on file"));
-  BOOST_TEST(server().sessions() == 1u);   // the real one is still there
+  BOOST_TEST(server().sessions() == 1u);  // the real one is still there
 }
 
 BOOST_AUTO_TEST_CASE(a_device_with_another_servers_key_is_told_apart) {
@@ -384,7 +397,7 @@ BOOST_AUTO_TEST_CASE(a_reset_in_the_middle_of_a_question_begins_again_from_the_s
   auto& device = start_udp_device(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   kill();
-  device.faults.resets_when_asked = true;   // asked only in a session that goes on without a Hello
+  device.faults.resets_when_asked = true;  // asked only in a session that goes on without a Hello
   restart();
   world.advance(1h);
   BOOST_TEST(!device.faults.resets_when_asked);
@@ -394,7 +407,8 @@ BOOST_AUTO_TEST_CASE(a_reset_in_the_middle_of_a_question_begins_again_from_the_s
   BOOST_TEST(device.handshakes == 1);
 }
 
-// A Pi without a battery clock wakes in 1970, hears the right time later, and corrections may go back: sessions have no age.
+// A Pi without a battery clock wakes in 1970, hears the right time later, and corrections may go back: sessions have no
+// age.
 BOOST_AUTO_TEST_CASE(sessions_outlive_every_jump_of_the_clock) {
   constexpr std::int64_t day = 24 * 3'600'000;
   Clock::manual_wall_jump = -19'675 * day;
@@ -413,7 +427,8 @@ BOOST_AUTO_TEST_CASE(sessions_outlive_every_jump_of_the_clock) {
   BOOST_TEST(device.handshakes == 1);
 }
 
-// Of a device that nobody approved nothing is written but its first row, its session neither; from its approval on it is kept.
+// Of a device that nobody approved nothing is written but its first row, its session neither; from its approval on it
+// is kept.
 BOOST_AUTO_TEST_CASE(a_session_is_written_down_from_its_approval_on) {
   configuration.policy = state::Policy::approve;
   UdpOptions options;
@@ -421,7 +436,10 @@ BOOST_AUTO_TEST_CASE(a_session_is_written_down_from_its_approval_on) {
   auto& device = start_udp_device(1, {module_for(12, 4, 1, 6200), module_for(12, 5, 2, 6, {4, 1, 6200})}, options);
   BOOST_REQUIRE(run_until_state(1, "awaiting_approval", 1min));
   world.advance(5min);
-  const auto sessions = [this] { auto db = database(); return db.sql().execAndGet("SELECT count(*) FROM dtls_sessions").getInt(); };
+  const auto sessions = [this] {
+    auto db = database();
+    return db.sql().execAndGet("SELECT count(*) FROM dtls_sessions").getInt();
+  };
   BOOST_TEST(sessions() == 0);
   approve(id_of(1));
   BOOST_REQUIRE(run_until_state(1, "current", 1min));

@@ -19,13 +19,15 @@ using Applied = std::vector<std::string>;
 
 struct PhotonSystem : TestSystem {
   // The stuck Photon of the README: parts of version 1, an application that needs version 3.
-  const std::vector<Bytes> stuck{bootloader(3), system_part(1, 1), system_part(2, 1, {4, 1, 1}), user_part(6, {4, 2, 3})};
+  const std::vector<Bytes> stuck{
+      bootloader(3), system_part(1, 1), system_part(2, 1, {4, 1, 1}), user_part(6, {4, 2, 3})};
   void add_version_3() {
     add_firmware(system_part(1, 3, {}, 24'873), "part1.bin");
     add_firmware(system_part(2, 3, {4, 1, 3}, 15'050), "part2.bin");
   }
   bool said(const std::string& words) const {
-    return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+    return std::any_of(
+        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
   }
 };
 
@@ -34,11 +36,18 @@ struct ReleaseCase {
   Release release;
   bool fast;
 };
-std::ostream& operator<<(std::ostream& os, const ReleaseCase& release_case) { return os << release_case.name; }
+std::ostream& operator<<(std::ostream& os, const ReleaseCase& release_case) {
+  return os << release_case.name;
+}
 
 const ReleaseCase release_cases[] = {
-    {"0.6, normal", Release::v0_6(), false}, {"0.6, fast", Release::v0_6(), true},   {"2.3, normal", Release::v2_3(), false}, {"2.3, fast", Release::v2_3(), true},
-    {"3.3, fast", Release::v3_3(), true},    {"3.3, normal", Release::v3_3(), false}, {"6.2, fast", Release::v6_2(), true},
+    {"0.6, normal", Release::v0_6(), false},
+    {"0.6, fast", Release::v0_6(), true},
+    {"2.3, normal", Release::v2_3(), false},
+    {"2.3, fast", Release::v2_3(), true},
+    {"3.3, fast", Release::v3_3(), true},
+    {"3.3, normal", Release::v3_3(), false},
+    {"6.2, fast", Release::v6_2(), true},
 };
 
 }  // namespace
@@ -79,7 +88,8 @@ BOOST_DATA_TEST_CASE(every_era_of_device_os_is_served, boost::unit_test::data::m
 }
 
 // Small pieces, long delays: nothing may depend on how the network cuts the stream.
-BOOST_DATA_TEST_CASE(a_network_that_delays_and_fragments_changes_nothing, boost::unit_test::data::xrange(1u, 6u), seed) {
+BOOST_DATA_TEST_CASE(
+    a_network_that_delays_and_fragments_changes_nothing, boost::unit_test::data::xrange(1u, 6u), seed) {
   world.random.engine().seed(seed);
   link.delay_max = 40ms;
   link.piece_max = 200;
@@ -111,8 +121,10 @@ BOOST_AUTO_TEST_CASE(progress_is_written_rarely) {
   add_firmware(system_part(1, 3, {}, 200'000));
   {
     auto db = database();
-    db.sql().exec("CREATE TABLE seen (bytes INTEGER); CREATE TRIGGER watch AFTER UPDATE OF bytes_acknowledged ON update_steps "
-                  "WHEN NEW.state = 'sending' AND NEW.bytes_acknowledged > 0 BEGIN INSERT INTO seen VALUES (NEW.bytes_acknowledged); END");
+    db.sql().exec(
+        "CREATE TABLE seen (bytes INTEGER); CREATE TRIGGER watch AFTER UPDATE OF bytes_acknowledged ON update_steps "
+        "WHEN NEW.state = 'sending' AND NEW.bytes_acknowledged > 0 BEGIN INSERT INTO seen VALUES "
+        "(NEW.bytes_acknowledged); END");
   }
   Options options;
   options.takes_fast_ota = false;
@@ -163,7 +175,8 @@ BOOST_AUTO_TEST_CASE(a_device_that_forgets_what_it_took_is_parked_with_the_reaso
   device.faults.forgets_updates = true;
   BOOST_REQUIRE(run_until_state(1, "parked", 1h));
   BOOST_TEST(device.images_received == 3);
-  BOOST_TEST(row(1).state_words.find("system part 1 version 3 was tried 3 times: the device took system part 1 version 3 and still reports version 1") != std::string::npos);
+  BOOST_TEST(row(1).state_words.find("system part 1 version 3 was tried 3 times: the device took system part 1 version "
+                                     "3 and still reports version 1") != std::string::npos);
   world.advance(24h);
   BOOST_TEST(device.images_received == 3);
   // A person says retry; the device has come to its senses.
@@ -180,7 +193,8 @@ BOOST_AUTO_TEST_CASE(a_missing_file_blocks_by_name_and_adding_it_goes_on_at_once
   add_firmware(system_part(2, 3, {4, 1, 3}), "part2.bin");
   auto& device = start_device(1, stuck);
   BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
-  BOOST_TEST(row(1).state_words == "missing in the library: Photon system part 1, version 3 or later: needed by system part 2 version 3");
+  BOOST_TEST(row(1).state_words ==
+      "missing in the library: Photon system part 1, version 3 or later: needed by system part 2 version 3");
   world.advance(10min);
   BOOST_TEST(device.images_received == 0);
   add_firmware(system_part(1, 3), "part1.bin");
@@ -331,10 +345,13 @@ BOOST_AUTO_TEST_CASE(the_real_photon_modules_lead_out_of_safe_mode) {
     BOOST_TEST_MESSAGE("DRYDOCK_FIRMWARE_DIR is not set: no real modules to try");
     return;
   }
-  const auto real = [&](const char* name) { return *firmware::read_file(std::filesystem::path(folder_name) / name, 1 << 20); };
+  const auto real = [&](const char* name) {
+    return *firmware::read_file(std::filesystem::path(folder_name) / name, 1 << 20);
+  };
   add_firmware(real("043_system-part1.bin"), "043_system-part1.bin");
   add_firmware(real("043_system-part2.bin"), "043_system-part2.bin");
-  auto& device = start_device(1, {real("040_system-part1.bin"), real("040_system-part2.bin"), real("043_user-part.bin")});
+  auto& device =
+      start_device(1, {real("040_system-part1.bin"), real("040_system-part2.bin"), real("043_user-part.bin")});
   BOOST_REQUIRE(device.flash().safe_mode());
   BOOST_REQUIRE(run_until_state(1, "current", 10min));
   BOOST_TEST(device.applied == (Applied{"s1@3", "s2@3"}), boost::test_tools::per_element());

@@ -1,6 +1,7 @@
 // Loaded into the real binary (LD_PRELOAD): counts SQLite's commits and kills the process before or after a chosen one.
-// A commit is a frame in the write-ahead log whose header tells the database's size (https://www.sqlite.org/fileformat2.html#walformat).
-// KILLED_AT = "before N" | "after N" | "never"; COMMITS_TO = a file that gets the count so far.
+// A commit is a frame in the write-ahead log whose header tells the database's size
+// (https://www.sqlite.org/fileformat2.html#walformat). KILLED_AT = "before N" | "after N" | "never"; COMMITS_TO = a
+// file that gets the count so far.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -35,17 +36,20 @@ void note(long commits) {
   ::close(fd);
 }
 
-void die() { ::kill(::getpid(), SIGKILL); }
+void die() {
+  ::kill(::getpid(), SIGKILL);
+}
 
 }  // namespace
 
 extern "C" ssize_t pwrite64(int fd, const void* bytes, std::size_t size, off64_t at) {
-  static const auto real = reinterpret_cast<ssize_t (*)(int, const void*, std::size_t, off64_t)>(::dlsym(RTLD_NEXT, "pwrite64"));
+  static const auto real =
+      reinterpret_cast<ssize_t (*)(int, const void*, std::size_t, off64_t)>(::dlsym(RTLD_NEXT, "pwrite64"));
   static const char* when = std::getenv("KILLED_AT");
   static const bool before = when != nullptr && std::strncmp(when, "before", 6) == 0;
   static const long at_commit = when != nullptr && std::strchr(when, ' ') ? std::atol(std::strchr(when, ' ')) : 0;
   static long commits = 0;
-  static bool page_follows = false;   // the frame's page is written by the next call
+  static bool page_follows = false;  // the frame's page is written by the next call
 
   if (is_commit(bytes, size) && is_log(fd)) {
     note(++commits);

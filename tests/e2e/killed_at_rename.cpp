@@ -1,5 +1,5 @@
-// Loaded into the real binary (LD_PRELOAD): counts renames and syncs and kills the process before or after a chosen one, or makes it
-// fail. KILLED_AT = "before N" | "after N" | "fail N"; COUNT_TO = a file that gets the count so far.
+// Loaded into the real binary (LD_PRELOAD): counts renames and syncs and kills the process before or after a chosen
+// one, or makes it fail. KILLED_AT = "before N" | "after N" | "fail N"; COUNT_TO = a file that gets the count so far.
 #include <cerrno>
 #include <csignal>
 #include <cstdio>

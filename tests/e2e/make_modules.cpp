@@ -27,8 +27,8 @@ int main(int argc, char** argv) {
   boron.start = 0x30000;
   if (argc > 2) boron.size = static_cast<std::size_t>(std::atoi(argv[2]));
   const bool good = firmware::write_file(folder / "part1.bin", virtual_device::make_module(part1)) &&
-                    firmware::write_file(folder / "part2.bin", virtual_device::make_module(part2)) &&
-                    firmware::write_file(folder / "application.bin", virtual_device::make_module(application)) &&
-                    firmware::write_file(folder / "boron-part1.bin", virtual_device::make_module(boron));
+      firmware::write_file(folder / "part2.bin", virtual_device::make_module(part2)) &&
+      firmware::write_file(folder / "application.bin", virtual_device::make_module(application)) &&
+      firmware::write_file(folder / "boron-part1.bin", virtual_device::make_module(boron));
   return good ? 0 : 1;
 }

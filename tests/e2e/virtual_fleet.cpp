@@ -1,5 +1,5 @@
-// virtual_fleet: stuck virtual Photons on loopback, until all run what they should. Prints how many images each received
-// and, last, the seconds it took; status 1 when they are not done in time.
+// virtual_fleet: stuck virtual Photons on loopback, until all run what they should. Prints how many images each
+// received and, last, the seconds it took; status 1 when they are not done in time.
 #include "base/asio_tokens.hpp"
 #include "crypto/rsa.hpp"
 #include "firmware/files.hpp"
@@ -23,16 +23,18 @@ struct Order {
   std::uint16_t port = 0;
   std::string key;
   int count = 1;
-  int patience = 60;    ///< seconds
-  int peace = 1000;     ///< milliseconds for which all must be up to date at the end, so that the server has heard it too
-  int chunk = 20;       ///< milliseconds for writing one chunk
-  int pause = 100;      ///< milliseconds for erasing, resetting and reconnecting each
-  bool fast = false;    ///< all of them, not every second one
-  bool hostile = false; ///< each with a Describe as costly as 11 kB can be, posted again and again; they run_session until patience ends
-  int sources = 1;      ///< loopback addresses that they come from in turn
+  int patience = 60;  ///< seconds
+  int peace = 1000;   ///< milliseconds for which all must be up to date at the end, so that the server has heard it too
+  int chunk = 20;     ///< milliseconds for writing one chunk
+  int pause = 100;    ///< milliseconds for erasing, resetting and reconnecting each
+  bool fast = false;  ///< all of them, not every second one
+  bool hostile = false;  ///< each with a Describe as costly as 11 kB can be, posted again and again; they run_session
+                         ///< until patience ends
+  int sources = 1;       ///< loopback addresses that they come from in turn
 };
 
-Bytes module(std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleSpec::Needs needs) {
+Bytes module(
+    std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleSpec::Needs needs) {
   virtual_device::ModuleSpec recipe;
   recipe.function = function;
   recipe.index = index;
@@ -73,13 +75,18 @@ private:
     flash.put(module(4, 1, 1, {}));
     flash.put(module(4, 2, 1, {4, 1, 1}));
     flash.put(module(5, 1, 6, {4, 2, 3}));
-    devices_.push_back(std::make_unique<virtual_device::VirtualDevice>(std::move(options), key_of(number), std::move(flash)));
+    devices_.push_back(
+        std::make_unique<virtual_device::VirtualDevice>(std::move(options), key_of(number), std::move(flash)));
     if (order_.hostile) {
       devices_.back()->faults.describes = [](int n) { return testing::worst_describe(n, 16, 12, 10); };
       devices_.back()->faults.describe_flood = 3;
     }
-    virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> { return connect(number); };
-    asio::co_spawn(loop_, devices_.back()->run(dial), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
+    virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
+      return connect(number);
+    };
+    asio::co_spawn(loop_, devices_.back()->run(dial), [](std::exception_ptr e) {
+      if (e) std::rethrow_exception(e);
+    });
   }
   // Many has one key for every four of them: making a thousand takes minutes.
   virtual_device::DeviceKey key_of(int number) {
@@ -102,11 +109,12 @@ private:
 
   bool done() const {
     if (order_.hostile) return false;
-    return std::all_of(devices_.begin(), devices_.end(), [](const auto& d) { return d->connected && !d->flash().safe_mode(); });
+    return std::all_of(
+        devices_.begin(), devices_.end(), [](const auto& d) { return d->connected && !d->flash().safe_mode(); });
   }
   asio::awaitable<void> watch() {
     Timer pause(loop_);
-    done_since_ = Clock::now();   // making the keys took its time
+    done_since_ = Clock::now();  // making the keys took its time
     const auto deadline = done_since_ + std::chrono::seconds(order_.patience);
     while (Clock::now() - done_since_ < std::chrono::milliseconds(order_.peace) && Clock::now() < deadline) {
       pause.expires_after(10ms);

@@ -1,6 +1,6 @@
-// virtual_udp_fleet: virtual Borons over real UDP sockets, until all run what they should, or for a while when idle. Prints
-// for each device the seconds its last update took and the bytes of chunks it received, and last the seconds in total;
-// status 1 when they are not done in time.
+// virtual_udp_fleet: virtual Borons over real UDP sockets, until all run what they should, or for a while when idle.
+// Prints for each device the seconds its last update took and the bytes of chunks it received, and last the seconds in
+// total; status 1 when they are not done in time.
 #include "base/asio_tokens.hpp"
 #include "firmware/files.hpp"
 #include "transport/udp_socket.hpp"
@@ -23,14 +23,14 @@ struct Order {
   std::uint16_t port = 5684;
   std::string key;
   int count = 1;
-  int first = 0;        ///< number of the first, for its id
-  int patience = 60;    ///< seconds
-  int every = 0;        ///< milliseconds between one and the next
-  int idle = 0;         ///< seconds for which they only run_session connected, when all are
-  int needs = 6200;     ///< system part 1 that the application needs
-  int has = 3103;       ///< and what there is
-  int speed = 0;        ///< kB/s of each device's link towards it; 0: as fast as it comes
-  bool chunked = false; ///< as 2.3 did, instead of protocol v3
+  int first = 0;         ///< number of the first, for its id
+  int patience = 60;     ///< seconds
+  int every = 0;         ///< milliseconds between one and the next
+  int idle = 0;          ///< seconds for which they only run_session connected, when all are
+  int needs = 6200;      ///< system part 1 that the application needs
+  int has = 3103;        ///< and what there is
+  int speed = 0;         ///< kB/s of each device's link towards it; 0: as fast as it comes
+  bool chunked = false;  ///< as 2.3 did, instead of protocol v3
 };
 
 Bytes module(std::uint8_t function, std::uint8_t index, int version, virtual_device::ModuleSpec::Needs needs) {
@@ -47,7 +47,7 @@ Bytes module(std::uint8_t function, std::uint8_t index, int version, virtual_dev
 struct Boron {
   std::unique_ptr<virtual_device::UdpDevice> device;
   std::unique_ptr<transport::UdpSocket> socket;
-  std::deque<Bytes> arriving;   ///< over a link that takes its time
+  std::deque<Bytes> arriving;  ///< over a link that takes its time
 };
 
 class Fleet {
@@ -63,7 +63,8 @@ public:
     loop_.run();
     if (order_.idle == 0)
       for (const auto& boron : fleet_)
-        fmt::print("{:.3f} {}\n", std::chrono::duration<double>(boron.device->last_update_time).count(), boron.device->chunk_bytes);
+        fmt::print("{:.3f} {}\n", std::chrono::duration<double>(boron.device->last_update_time).count(),
+            boron.device->chunk_bytes);
     fmt::print("{:.2f}\n", std::chrono::duration<double>(done_at_ - began_).count());
     std::fflush(stdout);
     return done();
@@ -83,12 +84,19 @@ private:
     auto& boron = fleet_.emplace_back();
     const auto at = fleet_.size() - 1;
     const asio::ip::udp::endpoint server(asio::ip::make_address(order_.host), order_.port);
-    transport::UdpSocket::Receive receive = [this, at](ByteView datagram, const asio::ip::udp::endpoint&) { arrive(at, datagram); };
-    boron.socket = std::make_unique<transport::UdpSocket>(loop_, asio::ip::udp::endpoint(server.protocol(), 0), std::move(receive));
-    virtual_device::UdpDevice::Send send = [this, at, server](ByteView datagram) { fleet_[at].socket->send(datagram, server); };
-    boron.device = std::make_unique<virtual_device::UdpDevice>(loop_.get_executor(), std::move(options), virtual_device::DeviceEcKey(), std::move(flash), std::move(send));
+    transport::UdpSocket::Receive receive = [this, at](ByteView datagram, const asio::ip::udp::endpoint&) {
+      arrive(at, datagram);
+    };
+    boron.socket = std::make_unique<transport::UdpSocket>(
+        loop_, asio::ip::udp::endpoint(server.protocol(), 0), std::move(receive));
+    virtual_device::UdpDevice::Send send = [this, at, server](
+                                               ByteView datagram) { fleet_[at].socket->send(datagram, server); };
+    boron.device = std::make_unique<virtual_device::UdpDevice>(
+        loop_.get_executor(), std::move(options), virtual_device::DeviceEcKey(), std::move(flash), std::move(send));
     boron.socket->start();
-    asio::co_spawn(loop_, boron.device->run(), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
+    asio::co_spawn(loop_, boron.device->run(), [](std::exception_ptr e) {
+      if (e) std::rethrow_exception(e);
+    });
   }
 
   void arrive(std::size_t at, ByteView datagram) {
@@ -102,14 +110,16 @@ private:
     Timer link(loop_);
     auto& boron = fleet_[at];
     for (link.expires_at(Clock::now()); !boron.arriving.empty(); boron.arriving.pop_front()) {
-      link.expires_at(link.expiry() + std::chrono::microseconds(boron.arriving.front().size() * 1000 / static_cast<std::size_t>(order_.speed)));
+      link.expires_at(link.expiry() +
+          std::chrono::microseconds(boron.arriving.front().size() * 1000 / static_cast<std::size_t>(order_.speed)));
       (void)co_await link.async_wait(as_result);
       boron.device->on_datagram(boron.arriving.front());
     }
   }
 
   bool done() const {
-    return std::all_of(fleet_.begin(), fleet_.end(), [](const auto& b) { return b.device->connected && !b.device->flash().safe_mode(); });
+    return std::all_of(fleet_.begin(), fleet_.end(),
+        [](const auto& b) { return b.device->connected && !b.device->flash().safe_mode(); });
   }
   asio::awaitable<void> watch(Bytes server_key) {
     Timer pause(loop_);

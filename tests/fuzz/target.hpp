@@ -32,8 +32,8 @@ private:
 };
 }  // namespace
 
-#define FUZZ_ENTRY                                                                       \
-  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {    \
-    FUZZ_TARGET({data, size});                                                           \
-    return 0;                                                                            \
+#define FUZZ_ENTRY                                                                    \
+  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) { \
+    FUZZ_TARGET({data, size});                                                        \
+    return 0;                                                                         \
   }

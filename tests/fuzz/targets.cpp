@@ -52,7 +52,8 @@ using namespace drydock;
 }
 
 [[maybe_unused]] void fuzz_claim(ByteView input) {
-  const auto identity = transport::lightssl::parse_handshake(input, input.first(std::min<std::size_t>(input.size(), 40)));
+  const auto identity =
+      transport::lightssl::parse_handshake(input, input.first(std::min<std::size_t>(input.size(), 40)));
   if (!identity) return;
   const auto key = crypto::RsaPublicKey::from_spki(identity->public_key);
   if (key) (void)key->modulus();
@@ -80,7 +81,9 @@ using namespace drydock;
   (void)firmware::check(*module);
 }
 
-[[maybe_unused]] void fuzz_configuration(ByteView input) { (void)state::parse_configuration(text_of(input), "fuzz"); }
+[[maybe_unused]] void fuzz_configuration(ByteView input) {
+  (void)state::parse_configuration(text_of(input), "fuzz");
+}
 
 }  // namespace
 

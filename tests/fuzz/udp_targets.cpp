@@ -30,8 +30,10 @@ dtls::SessionState known_session(bool with_id) {
   return state;
 }
 
-/// A record as a device from 3.1 on makes it: the server only ever opens such, so the server's code has no words for it.
-Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, ByteView content, dtls::ContentType inner, std::size_t zeros) {
+/// A record as a device from 3.1 on makes it: the server only ever opens such, so the server's code has no words for
+/// it.
+Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, ByteView content, dtls::ContentType inner,
+    std::size_t zeros) {
   const auto keys = known_keys();
   Bytes plain(content.begin(), content.end());
   plain.push_back(static_cast<std::uint8_t>(inner));
@@ -78,7 +80,8 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
       }
       (void)dtls::parse_certificate(message->body);
       (void)dtls::parse_certificate_verify(message->body);
-      if (const auto point = dtls::parse_client_key_exchange(message->body)) (void)crypto::EcPublicKey::from_point(*point);
+      if (const auto point = dtls::parse_client_key_exchange(message->body))
+        (void)crypto::EcPublicKey::from_point(*point);
     }
   }
 }
@@ -109,8 +112,8 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
   (void)server.retransmit_flight();
 }
 
-// Who holds the keys says anything, in any order and as often as it likes. Each record counts at most once, and what is in
-// it goes where a device's messages go.
+// Who holds the keys says anything, in any order and as often as it likes. Each record counts at most once, and what is
+// in it goes where a device's messages go.
 [[maybe_unused]] void fuzz_dtls_session(ByteView bytes) {
   Input input(bytes);
   const bool with_id = (input.byte() & 1) != 0;
@@ -129,20 +132,24 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
     const auto number = dtls::in_epoch(epoch, sequence);
     const auto keys = known_keys();
     const bool uses_id = (how & 4) == 0;
-    auto datagram = uses_id ? record_with_id((how & 8) != 0 ? dtls::ContentType::resumed : dtls::ContentType::connection_id, number, content, inner, how >> 4)
-                            : dtls::sealed_record(inner, number, content, {keys.client, keys.client_iv});
+    auto datagram = uses_id
+        ? record_with_id((how & 8) != 0 ? dtls::ContentType::resumed : dtls::ContentType::connection_id, number,
+              content, inner, how >> 4)
+        : dtls::sealed_record(inner, number, content, {keys.client, keys.client_iv});
     const bool forged = (how & 0x30) == 0x30;
     if (forged) datagram[static_cast<std::uint8_t>(step) % datagram.size()] ^= how & 1 ? 0x80 : 0x01;
     ByteView rest = datagram;
     const auto record = dtls::take_record(rest);
-    const bool looks_like_one_with_id = !uses_id && (inner == dtls::ContentType::connection_id || inner == dtls::ContentType::resumed);
+    const bool looks_like_one_with_id =
+        !uses_id && (inner == dtls::ContentType::connection_id || inner == dtls::ContentType::resumed);
     if (!record) {
       require(forged || looks_like_one_with_id);
       continue;
     }
     const auto received = session.receive(*record);
     const bool in_window = accepted.empty() || sequence + 64 > *accepted.rbegin();
-    const bool good = !forged && !looks_like_one_with_id && epoch == 1 && uses_id == with_id && in_window && !accepted.contains(sequence);
+    const bool good = !forged && !looks_like_one_with_id && epoch == 1 && uses_id == with_id && in_window &&
+        !accepted.contains(sequence);
     const bool says_nothing = uses_id && static_cast<std::uint8_t>(inner) == 0;
     if (!says_nothing) require(received.has_value() == good);
     if (!received) continue;

@@ -10,10 +10,10 @@ struct Disk::File {
   struct Change {
     std::size_t at = 0;
     Bytes bytes;
-    bool truncates = false;   ///< to `at`
+    bool truncates = false;  ///< to `at`
   };
-  Bytes content;                 ///< as a process sees it
-  Bytes synced;                  ///< as it is certain to be after a power cut
+  Bytes content;  ///< as a process sees it
+  Bytes synced;   ///< as it is certain to be after a power cut
   std::vector<Change> unsynced;
   std::vector<std::unique_ptr<std::uint64_t[]>> shared_memory;
 
@@ -41,12 +41,14 @@ struct OpenFile {
   std::shared_ptr<Disk::File>* file;
 };
 
-Disk::File& of(sqlite3_file* f) { return **reinterpret_cast<OpenFile*>(f)->file; }
+Disk::File& of(sqlite3_file* f) {
+  return **reinterpret_cast<OpenFile*>(f)->file;
+}
 
 }  // namespace
 
-// SQLite's interface to a file system (https://www.sqlite.org/vfs.html): one process, one connection, so locks have nothing
-// to do.
+// SQLite's interface to a file system (https://www.sqlite.org/vfs.html): one process, one connection, so locks have
+// nothing to do.
 struct Vfs {
   static int close(sqlite3_file* f) {
     delete reinterpret_cast<OpenFile*>(f)->file;
@@ -112,11 +114,13 @@ struct Vfs {
   }
 
   static int open(sqlite3_vfs*, const char* name, sqlite3_file* f, int flags, int* given) {
-    static const sqlite3_io_methods methods{2, close, read, write, truncate, sync, file_size, lock, lock, check_reserved_lock, file_control, sector_size,
-                                            characteristics, shm_map, shm_lock, shm_barrier, shm_unmap, nullptr, nullptr};
+    static const sqlite3_io_methods methods{2, close, read, write, truncate, sync, file_size, lock, lock,
+        check_reserved_lock, file_control, sector_size, characteristics, shm_map, shm_lock, shm_barrier, shm_unmap,
+        nullptr, nullptr};
     auto* file = reinterpret_cast<OpenFile*>(f);
     file->base.pMethods = nullptr;
-    if (name != nullptr && (flags & SQLITE_OPEN_CREATE) == 0 && !inserted->files_.contains(name)) return SQLITE_CANTOPEN;
+    if (name != nullptr && (flags & SQLITE_OPEN_CREATE) == 0 && !inserted->files_.contains(name))
+      return SQLITE_CANTOPEN;
     file->file = new std::shared_ptr<Disk::File>(name ? inserted->open(name) : std::make_shared<Disk::File>());
     file->base.pMethods = &methods;
     if (given) *given = flags;
@@ -139,7 +143,7 @@ struct Vfs {
 
   static void register_once() {
     static sqlite3_vfs vfs = [] {
-      sqlite3_vfs v = *sqlite3_vfs_find(nullptr);   // randomness, sleep and time as they are
+      sqlite3_vfs v = *sqlite3_vfs_find(nullptr);  // randomness, sleep and time as they are
       v.szOsFile = sizeof(OpenFile);
       v.zName = Disk::vfs_name;
       v.pNext = nullptr;

@@ -1,5 +1,5 @@
-// A disk in memory that SQLite writes to through a VFS of its own. It can fail or lose its power at a chosen write or sync,
-// be full for a while, and it forgets what was not synced when the power goes.
+// A disk in memory that SQLite writes to through a VFS of its own. It can fail or lose its power at a chosen write or
+// sync, be full for a while, and it forgets what was not synced when the power goes.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -47,7 +47,7 @@ public:
 
 private:
   friend struct Vfs;
-  bool allowed(int& code);   ///< counts an operation
+  bool allowed(int& code);  ///< counts an operation
   std::shared_ptr<File> open(const std::string& name);
 
   std::map<std::string, std::shared_ptr<File>> files_;

@@ -23,7 +23,8 @@ public:
     devices_ = store::load_devices(db).size();
   }
 
-  /// After the database was opened again, before anything else is done with it: the first violation in words, or nothing.
+  /// After the database was opened again, before anything else is done with it: the first violation in words, or
+  /// nothing.
   std::string open(store::Database& db, After after) const {
     const auto devices = store::load_devices(db);
     if (devices.size() < devices_) return "a device's row is lost";
@@ -33,15 +34,19 @@ public:
     for (const auto& [id, before] : steps_) {
       const auto found = now.find(id);
       if (found == now.end()) return "a step's row is lost";
-      if (rank(found->second.state) < rank(before.state)) return "a step went back from " + before.state + " to " + found->second.state;
-      if (after == After::kill && found->second.bytes_acknowledged < before.bytes_acknowledged) return "acknowledged progress went back";
+      if (rank(found->second.state) < rank(before.state))
+        return "a step went back from " + before.state + " to " + found->second.state;
+      if (after == After::kill && found->second.bytes_acknowledged < before.bytes_acknowledged)
+        return "acknowledged progress went back";
       if (found->second.bytes_acknowledged > found->second.bytes_total) return "more was acknowledged than there is";
     }
     return {};
   }
 
 private:
-  static int rank(const std::string& state) { return state == "planned" ? 0 : state == "sending" ? 1 : state == "sent" ? 2 : 3; }
+  static int rank(const std::string& state) {
+    return state == "planned" ? 0 : state == "sending" ? 1 : state == "sent" ? 2 : 3;
+  }
 
   std::map<std::int64_t, store::StepRow> steps_;
   std::size_t devices_ = 0;

@@ -64,7 +64,8 @@ const Bytes& fresh_database() {
 
 class History {
 public:
-  History(std::uint32_t seed, const sim::Plan& plan) : world_(seed), dice_(seed * 2654435761U + 1), disk_(seed), plan_(plan) {
+  History(std::uint32_t seed, const sim::Plan& plan)
+      : world_(seed), dice_(seed * 2654435761U + 1), disk_(seed), plan_(plan) {
     configuration_.policy = state::Policy::open;
     configuration_.concurrent_updates = 1 + static_cast<int>(roll(3));
     link_.delay_max = std::chrono::milliseconds(roll(3) == 0 ? roll(300) : 0);
@@ -73,7 +74,8 @@ public:
     disk_.put("drydock.db", fresh_database());
     open_database();
     for (const auto& module : shared_modules().modules)
-      if (module.key.function == firmware::Function::bootloader || module.version < 4 || roll(2) == 0) store::add_module(*db_, module, 0);
+      if (module.key.function == firmware::Function::bootloader || module.version < 4 || roll(2) == 0)
+        store::add_module(*db_, module, 0);
     modules_stocked_ = store::load_library(*db_).size();
     if (plan.forget_attempts) plant_forgotten_attempts();
   }
@@ -84,8 +86,10 @@ public:
     const auto count = 1 + roll(3);
     for (std::size_t i = 0; i < count; ++i) start_device(static_cast<int>(i) + 1);
     for (std::size_t i = roll(5); i > 0 && violation_.empty(); --i) {
-      if (roll(3) == 0) disk_fault();
-      else power_cut();
+      if (roll(3) == 0)
+        disk_fault();
+      else
+        power_cut();
       if (roll(2) == 0) jump_the_clock();
     }
     world_.advance_until(horizon, [this] { return settled() || !violation_.empty(); });
@@ -102,15 +106,21 @@ private:
 
   // With this trigger the store says "counted" and keeps nothing: what losing that one write would do.
   void plant_forgotten_attempts() {
-    db_->sql().exec("CREATE TRIGGER plant_insert AFTER INSERT ON attempts BEGIN UPDATE attempts SET count = 0 WHERE sha256 = NEW.sha256; END;"
-                    "CREATE TRIGGER plant_update AFTER UPDATE OF count ON attempts WHEN NEW.count > 0 BEGIN UPDATE attempts SET count = 0 WHERE sha256 = NEW.sha256; END;"
-                    "CREATE TRIGGER plant_sends AFTER INSERT ON sends BEGIN UPDATE sends SET count = 0 WHERE sha256 = NEW.sha256; END;"
-                    "CREATE TRIGGER plant_sends_again AFTER UPDATE OF count ON sends WHEN NEW.count > 0 BEGIN UPDATE sends SET count = 0 WHERE sha256 = NEW.sha256; END;");
+    db_->sql().exec(
+        "CREATE TRIGGER plant_insert AFTER INSERT ON attempts BEGIN UPDATE attempts SET count = 0 WHERE sha256 = "
+        "NEW.sha256; END;"
+        "CREATE TRIGGER plant_update AFTER UPDATE OF count ON attempts WHEN NEW.count > 0 BEGIN UPDATE attempts SET "
+        "count = 0 WHERE sha256 = NEW.sha256; END;"
+        "CREATE TRIGGER plant_sends AFTER INSERT ON sends BEGIN UPDATE sends SET count = 0 WHERE sha256 = NEW.sha256; "
+        "END;"
+        "CREATE TRIGGER plant_sends_again AFTER UPDATE OF count ON sends WHEN NEW.count > 0 BEGIN UPDATE sends SET "
+        "count = 0 WHERE sha256 = NEW.sha256; END;");
   }
 
   void open_database() {
     db_.reset();
-    db_ = std::make_shared<store::Database>(store::Database::open("drydock.db", store::Access::read_write, Disk::vfs_name));
+    db_ = std::make_shared<store::Database>(
+        store::Database::open("drydock.db", store::Access::read_write, Disk::vfs_name));
     const auto whole = db_->sql().execAndGet("PRAGMA integrity_check").getString();
     if (whole != "ok") print_error("the database is damaged: " + whole);
   }
@@ -132,7 +142,8 @@ private:
     }
     if (const auto lost = ledger_.open(*db_, last_end_); !lost.empty()) print_error(lost);
     writer_ = store::Writer::on_loop(db_, world_.loop.get_executor());
-    server::Services services{world_.loop, *writer_, shared_modules().files, testing::server_key(), world_.random, crypto::Workers()};
+    server::Services services{
+        world_.loop, *writer_, shared_modules().files, testing::server_key(), world_.random, crypto::Workers()};
     server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
     bool started = false;
     world_.spawn([this, &started]() -> asio::awaitable<void> { started = (co_await server_->start()).has_value(); });
@@ -162,8 +173,10 @@ private:
     ledger_.close(*db_);
     stop();
     last_end_ = roll(2) == 0 ? DurabilityCheck::After::kill : DurabilityCheck::After::power_cut;
-    if (last_end_ == DurabilityCheck::After::kill) disk_.restart_process();
-    else disk_.restart_machine();
+    if (last_end_ == DurabilityCheck::After::kill)
+      disk_.restart_process();
+    else
+      disk_.restart_machine();
     switch_on();
   }
 
@@ -205,7 +218,8 @@ private:
     devices_.push_back(std::make_unique<VirtualDevice>(std::move(options), testing::device_key(1), std::move(flash)));
     auto& device = *devices_.back();
     auto& faults = device.faults;
-    for (std::size_t i = roll(4); i > 0; --i) (device.flash().safe_mode() ? faults.drop_chunks : faults.corrupt_chunks).insert(roll(20));
+    for (std::size_t i = roll(4); i > 0; --i)
+      (device.flash().safe_mode() ? faults.drop_chunks : faults.corrupt_chunks).insert(roll(20));
     if (roll(3) == 0) faults.reset_at = 3 + roll(60);
     faults.resets = 1 + static_cast<int>(roll(2));
     if (roll(6) == 0) faults.silent_at = 2 + roll(60);
@@ -223,15 +237,18 @@ private:
       faults.pretended = std::make_shared<const virtual_device::Flash>(std::move(pretended));
       faults.lies = 1 + static_cast<int>(roll(20));
     }
-    virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> { co_return connect(number); };
+    virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
+      co_return connect(number);
+    };
     world_.spawn([&device, dial]() -> asio::awaitable<void> { co_await device.run(dial); });
   }
 
   // Needs something, and says each time that it has another version of it.
   static std::function<Bytes(int)> changing_describe() {
     return [](int n) {
-      const auto text = "{\"p\":6,\"m\":[{\"f\":\"s\",\"n\":\"1\",\"v\":" + std::to_string(1 + n % 2) + ",\"l\":\"m\",\"d\":[]},{\"f\":\"u\",\"n\":\"1\",\"v\":" + std::to_string(n % 5'000) +
-                        ",\"l\":\"m\",\"d\":[{\"f\":\"s\",\"n\":\"1\",\"v\":3}]}]}";
+      const auto text = "{\"p\":6,\"m\":[{\"f\":\"s\",\"n\":\"1\",\"v\":" + std::to_string(1 + n % 2) +
+          ",\"l\":\"m\",\"d\":[]},{\"f\":\"u\",\"n\":\"1\",\"v\":" + std::to_string(n % 5'000) +
+          ",\"l\":\"m\",\"d\":[{\"f\":\"s\",\"n\":\"1\",\"v\":3}]}]}";
       return Bytes(text.begin(), text.end());
     };
   }
@@ -289,15 +306,21 @@ private:
       const auto& device = *devices_[i];
       const auto* m = member(i);
       const std::string name = "device " + std::to_string(i + 1);
-      if (!at_rest(i)) print_error(name + " is neither current nor parked: " + (m ? m->row.state + ", " + m->row.state_words : "unknown"));
-      else if (m->row.state != "current" && m->row.state_words.empty()) print_error(name + " is parked without a reason");
+      if (!at_rest(i))
+        print_error(
+            name + " is neither current nor parked: " + (m ? m->row.state + ", " + m->row.state_words : "unknown"));
+      else if (m->row.state != "current" && m->row.state_words.empty())
+        print_error(name + " is parked without a reason");
       // Of a device that lies nobody knows what it needs.
       if (device.faults.pretended || device.faults.describes) continue;
       for (const auto& [file, count] : device.received_files)
-        if (count > planning::max_sends) print_error(name + " was sent a file " + std::to_string(count) + " times within a day");
-      if (std::find(device.verdicts.begin(), device.verdicts.end(), -1340) != device.verdicts.end()) print_error(name + " was sent a module whose dependencies it did not meet");
+        if (count > planning::max_sends)
+          print_error(name + " was sent a file " + std::to_string(count) + " times within a day");
+      if (std::find(device.verdicts.begin(), device.verdicts.end(), -1340) != device.verdicts.end())
+        print_error(name + " was sent a module whose dependencies it did not meet");
       // One that reverts may have done so just now.
-      if (at_rest(i) && m->row.state == "current" && device.flash().safe_mode() && !device.ever_reverts) print_error(name + " is called current and is in safe mode");
+      if (at_rest(i) && m->row.state == "current" && device.flash().safe_mode() && !device.ever_reverts)
+        print_error(name + " is called current and is in safe mode");
     }
     if (store::load_devices(*db_).size() != devices_.size()) print_error("a device's row is lost");
     if (store::load_library(*db_).size() != modules_stocked_) print_error("a module's row is lost");
@@ -338,7 +361,9 @@ private:
 
 Outcome run_history(std::uint32_t seed, const Plan& plan) {
   log::set_sink([tell = plan.tell](log::Level, std::string_view line) {
-    if (tell) std::printf("  %8.1f  %.*s\n", std::chrono::duration<double>(Clock::now().time_since_epoch()).count() - 3600, static_cast<int>(line.size()), line.data());
+    if (tell)
+      std::printf("  %8.1f  %.*s\n", std::chrono::duration<double>(Clock::now().time_since_epoch()).count() - 3600,
+          static_cast<int>(line.size()), line.data());
   });
   (void)shared_modules();
   (void)fresh_database();

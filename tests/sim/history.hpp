@@ -8,17 +8,17 @@
 namespace drydock::sim {
 
 struct Outcome {
-  std::string violation;                  ///< of an invariant, in words; empty: all held
+  std::string violation;  ///< of an invariant, in words; empty: all held
   std::chrono::milliseconds virtual_time{};
-  std::size_t images = 0;                 ///< received by devices
-  std::size_t power_cuts = 0;             ///< of the machine, or kills of the process
-  std::size_t clock_jumps = 0;            ///< of the wall clock, to 1970 and elsewhere
-  std::size_t disk_faults = 0;            ///< times when the disk was full or broken
+  std::size_t images = 0;       ///< received by devices
+  std::size_t power_cuts = 0;   ///< of the machine, or kills of the process
+  std::size_t clock_jumps = 0;  ///< of the wall clock, to 1970 and elsewhere
+  std::size_t disk_faults = 0;  ///< times when the disk was full or broken
 };
 
 struct Plan {
-  bool forget_attempts = false;           ///< a bug planted on purpose: the store keeps no count of attempts
-  bool tell = false;                      ///< print the log
+  bool forget_attempts = false;  ///< a bug planted on purpose: the store keeps no count of attempts
+  bool tell = false;             ///< print the log
 };
 
 /// The same seed gives the same history.

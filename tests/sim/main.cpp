@@ -86,10 +86,12 @@ int main(int argc, char** argv) {
     all.clock_jumps += totals.clock_jumps;
     all.failed |= totals.failed;
   }
-  while (::wait(nullptr) > 0) {
-  }
+  while (::wait(nullptr) > 0) {}
   const double real = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  fmt::print("{} histories, {} images received, {} power cuts and kills, {} disk faults, {} clock jumps, {:.0f} hours of virtual time in {:.1f} s: {:.0f} histories/s, virtual to real {:.0f}\n",
-             all.histories, all.images, all.power_cuts, all.disk_faults, all.clock_jumps, all.virtual_seconds / 3600, real, all.histories / real, all.virtual_seconds / real);
+  fmt::print(
+      "{} histories, {} images received, {} power cuts and kills, {} disk faults, {} clock jumps, {:.0f} hours of "
+      "virtual time in {:.1f} s: {:.0f} histories/s, virtual to real {:.0f}\n",
+      all.histories, all.images, all.power_cuts, all.disk_faults, all.clock_jumps, all.virtual_seconds / 3600, real,
+      all.histories / real, all.virtual_seconds / real);
   return all.failed ? 1 : 0;
 }

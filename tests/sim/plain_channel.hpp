@@ -13,7 +13,9 @@ namespace drydock::sim {
 class PlainChannel final : public transport::Channel {
 public:
   PlainChannel(asio::any_io_executor executor, transport::ByteStream& stream)
-      : stream_(stream), watchdog_(executor, [this] { if (reading_) stream_.cancel(); }) {}
+      : stream_(stream), watchdog_(executor, [this] {
+          if (reading_) stream_.cancel();
+        }) {}
 
   asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline) override {
     std::array<std::uint8_t, 4096> chunk;

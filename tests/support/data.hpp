@@ -22,7 +22,9 @@ inline nlohmann::json load_json(const std::string& name) {
 }
 
 /// A list inside a file, by value: what a range-for may go over.
-inline nlohmann::json load_list(const std::string& name, const std::string& key) { return load_json(name).at(key); }
+inline nlohmann::json load_list(const std::string& name, const std::string& key) {
+  return load_json(name).at(key);
+}
 
 /// One JSON value a line.
 inline std::vector<nlohmann::json> load_json_lines(const std::string& name) {
@@ -38,9 +40,15 @@ inline Bytes hex(const std::string& text) {
   if (!bytes) throw std::runtime_error("not hexadecimal: " + text);
   return *bytes;
 }
-inline Bytes hex(const char* text) { return hex(std::string(text)); }
-inline Bytes hex(const nlohmann::json& text) { return hex(text.get<std::string>()); }
+inline Bytes hex(const char* text) {
+  return hex(std::string(text));
+}
+inline Bytes hex(const nlohmann::json& text) {
+  return hex(text.get<std::string>());
+}
 
-inline std::string text_in(const nlohmann::json& value) { return value.get<std::string>(); }
+inline std::string text_in(const nlohmann::json& value) {
+  return value.get<std::string>();
+}
 
 }  // namespace drydock::testing

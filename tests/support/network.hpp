@@ -1,5 +1,5 @@
-// A network in memory for datagrams: delay, loss, a rate with a queue in front of it, per device and direction. Same seed,
-// same run.
+// A network in memory for datagrams: delay, loss, a rate with a queue in front of it, per device and direction. Same
+// seed, same run.
 #pragma once
 
 #include "support/world.hpp"
@@ -17,9 +17,9 @@ struct NetworkOptions {
   std::chrono::milliseconds delay{0};
   std::chrono::milliseconds jitter{0};
   double loss = 0;
-  double repeat = 0;                     ///< how often a datagram comes twice
-  double bits_per_second = 0;            ///< 0: no limit
-  std::size_t queue = 64 * 1024;         ///< bytes that may wait for the link; more are lost
+  double repeat = 0;              ///< how often a datagram comes twice
+  double bits_per_second = 0;     ///< 0: no limit
+  std::size_t queue = 64 * 1024;  ///< bytes that may wait for the link; more are lost
 };
 
 class Network {
@@ -28,12 +28,13 @@ public:
 
   NetworkOptions options;
   bool server_is_down = false;
-  std::size_t bytes_to_devices = 0;      ///< of datagrams, with 28 bytes of IP and UDP headers each
-  std::function<void(ByteView)> seen_by_server = [](ByteView) {};   ///< before it gets there
-  std::function<void(ByteView)> server_sends = [](ByteView) {};     ///< to whomever
+  std::size_t bytes_to_devices = 0;  ///< of datagrams, with 28 bytes of IP and UDP headers each
+  std::function<void(ByteView)> seen_by_server = [](ByteView) {};  ///< before it gets there
+  std::function<void(ByteView)> server_sends = [](ByteView) {};    ///< to whomever
 
   using Address = std::function<transport::UdpEndpoint()>;
-  void attach(int device, std::function<void(ByteView)> device_gets, std::function<void(ByteView, const transport::UdpEndpoint&)> server_gets, Address address) {
+  void attach(int device, std::function<void(ByteView)> device_gets,
+      std::function<void(ByteView, const transport::UdpEndpoint&)> server_gets, Address address) {
     ends_[device] = End{std::move(device_gets), std::move(server_gets), std::move(address), {}, {}};
   }
   void to_device(int device, ByteView datagram) {
@@ -75,7 +76,9 @@ private:
     const int copies = options.repeat > 0 && chance() < options.repeat ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
       auto arrival = at + options.delay;
-      if (options.jitter.count() > 0) arrival += std::chrono::microseconds(static_cast<int>(chance() * 1000.0 * static_cast<double>(options.jitter.count())));
+      if (options.jitter.count() > 0)
+        arrival += std::chrono::microseconds(
+            static_cast<int>(chance() * 1000.0 * static_cast<double>(options.jitter.count())));
       // Timers of one moment go off in any order; without jitter a network keeps it.
       if (options.jitter.count() == 0 && arrival <= last_ && arrival + 1us > last_) arrival = last_ + 1ns;
       last_ = arrival;

@@ -27,7 +27,8 @@ virtual_device::DeviceKey device_key(int number) {
   return virtual_device::DeviceKey::from_pem(der);
 }
 
-Bytes module_for(std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint16_t version, ModuleSpec::Needs needs, std::size_t size) {
+Bytes module_for(std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint16_t version,
+    ModuleSpec::Needs needs, std::size_t size) {
   ModuleSpec r;
   r.platform = platform;
   r.function = function;
@@ -35,7 +36,8 @@ Bytes module_for(std::uint16_t platform, std::uint8_t function, std::uint8_t ind
   r.version = version;
   r.needs1 = needs;
   r.size = size;
-  if (const auto slot = firmware::find_slot(platform, static_cast<firmware::Function>(function), index)) r.start = slot->begin;
+  if (const auto slot = firmware::find_slot(platform, static_cast<firmware::Function>(function), index))
+    r.start = slot->begin;
   return virtual_device::make_module(r);
 }
 
@@ -71,9 +73,13 @@ Bytes bootloader(std::uint16_t version) {
 struct TestSystem::Running {
   Running(SimulatedWorld& world, const state::StateFolder& folder, const state::Configuration& configuration)
       : files(folder.firmware()),
-        writer(store::Writer::on_loop(std::make_shared<store::Database>(store::Database::open(folder.database(), store::Access::read_write)), world.loop.get_executor())),
-        server(server::Services{world.loop, *writer, files, server_key(), world.random, crypto::Workers()}, configuration),
-        udp(server::UdpFrontend::Services{world.loop, *writer, udp_server_key(), world.random, crypto::Workers(), server}) {}
+        writer(store::Writer::on_loop(
+            std::make_shared<store::Database>(store::Database::open(folder.database(), store::Access::read_write)),
+            world.loop.get_executor())),
+        server(
+            server::Services{world.loop, *writer, files, server_key(), world.random, crypto::Workers()}, configuration),
+        udp(server::UdpFrontend::Services{
+            world.loop, *writer, udp_server_key(), world.random, crypto::Workers(), server}) {}
   firmware::ModuleFiles files;
   std::unique_ptr<store::Writer> writer;
   server::DeviceServer server;
@@ -145,13 +151,15 @@ std::string TestSystem::id_of(int number) {
   return id.text();
 }
 
-virtual_device::VirtualDevice& TestSystem::start_device(int number, const std::vector<Bytes>& modules, virtual_device::Options options) {
+virtual_device::VirtualDevice& TestSystem::start_device(
+    int number, const std::vector<Bytes>& modules, virtual_device::Options options) {
   (void)server();
   options.id[11] = static_cast<std::uint8_t>(number);
   if (options.server_key.empty()) options.server_key = server_key().public_key_spki();
   virtual_device::Flash flash(options.platform);
   for (const auto& module : modules) flash.put(module);
-  devices_.push_back(std::make_unique<virtual_device::VirtualDevice>(std::move(options), device_key(number), std::move(flash)));
+  devices_.push_back(
+      std::make_unique<virtual_device::VirtualDevice>(std::move(options), device_key(number), std::move(flash)));
   auto& device = *devices_.back();
   virtual_device::Connect dial = [this]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
     auto pair = testing::connect(world, link);
@@ -162,7 +170,8 @@ virtual_device::VirtualDevice& TestSystem::start_device(int number, const std::v
   return device;
 }
 
-virtual_device::UdpDevice& TestSystem::start_udp_device(int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options, ByteView scalar) {
+virtual_device::UdpDevice& TestSystem::start_udp_device(
+    int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options, ByteView scalar) {
   (void)server();
   if (options.id[11] == 0) options.id[11] = static_cast<std::uint8_t>(number);
   options.seed = static_cast<unsigned>(number);
@@ -178,7 +187,9 @@ virtual_device::UdpDevice& TestSystem::start_udp_device(int number, const std::v
       [this, number] { return addresses_.at(number); });
   virtual_device::UdpDevice::Send send = [this, number](ByteView datagram) { network_.to_server(number, datagram); };
   auto& device = udp_devices_[number];
-  device = std::make_unique<virtual_device::UdpDevice>(world.loop.get_executor(), std::move(options), scalar.empty() ? virtual_device::DeviceEcKey() : virtual_device::DeviceEcKey(scalar), std::move(flash), std::move(send));
+  device = std::make_unique<virtual_device::UdpDevice>(world.loop.get_executor(), std::move(options),
+      scalar.empty() ? virtual_device::DeviceEcKey() : virtual_device::DeviceEcKey(scalar), std::move(flash),
+      std::move(send));
   world.spawn([&d = *device]() -> asio::awaitable<void> { co_await d.run(); });
   return *device;
 }
@@ -188,7 +199,9 @@ void TestSystem::move(int number) {
   at.port(static_cast<std::uint16_t>(at.port() + 1));
 }
 
-transport::DtlsDemultiplexer& TestSystem::demultiplexer() { return running_->udp.demultiplexer(); }
+transport::DtlsDemultiplexer& TestSystem::demultiplexer() {
+  return running_->udp.demultiplexer();
+}
 
 void TestSystem::kill() {
   network_.server_is_down = true;
@@ -197,13 +210,15 @@ void TestSystem::kill() {
   const TemporaryFolder before;
   namespace fs = std::filesystem;
   for (const char* part : {"", "-wal"})
-    if (fs::exists(database.string() + part)) fs::copy_file(database.string() + part, before.path() / (std::string("db") + part));
+    if (fs::exists(database.string() + part))
+      fs::copy_file(database.string() + part, before.path() / (std::string("db") + part));
   running_->server.stop();
   world.run_until_idle();
   running_.reset();
   for (const char* part : {"", "-wal", "-shm"}) fs::remove(database.string() + part);
   for (const char* part : {"", "-wal"})
-    if (fs::exists(before.path() / (std::string("db") + part))) fs::copy_file(before.path() / (std::string("db") + part), database.string() + part);
+    if (fs::exists(before.path() / (std::string("db") + part)))
+      fs::copy_file(before.path() / (std::string("db") + part), database.string() + part);
 }
 
 void TestSystem::restart() {
@@ -211,7 +226,9 @@ void TestSystem::restart() {
   network_.server_is_down = false;
 }
 
-store::Database TestSystem::database() { return store::Database::open(state::StateFolder{folder.path()}.database(), store::Access::read_write); }
+store::Database TestSystem::database() {
+  return store::Database::open(state::StateFolder{folder.path()}.database(), store::Access::read_write);
+}
 
 store::DeviceRow TestSystem::row(int number) {
   auto db = database();

@@ -23,10 +23,12 @@ const crypto::EcPrivateKey& udp_server_key();
 virtual_device::DeviceKey device_key(int number);
 
 /// A well-formed module of any platform.
-Bytes module_for(std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleSpec::Needs needs = {}, std::size_t size = 6000);
+Bytes module_for(std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint16_t version,
+    virtual_device::ModuleSpec::Needs needs = {}, std::size_t size = 6000);
 
 /// Well-formed Photon modules (function, index, version, dependency).
-Bytes system_part(std::uint8_t index, std::uint16_t version, virtual_device::ModuleSpec::Needs needs = {}, std::size_t size = 6000);
+Bytes system_part(
+    std::uint8_t index, std::uint16_t version, virtual_device::ModuleSpec::Needs needs = {}, std::size_t size = 6000);
 Bytes user_part(std::uint16_t version, virtual_device::ModuleSpec::Needs needs = {}, std::uint8_t fill_byte = 0);
 Bytes bootloader(std::uint16_t version);
 
@@ -45,12 +47,14 @@ public:
   void approve(const std::string& id);
 
   /// A Photon with these modules, connecting from now on.
-  virtual_device::VirtualDevice& start_device(int number, const std::vector<Bytes>& modules, virtual_device::Options options = {});
+  virtual_device::VirtualDevice& start_device(
+      int number, const std::vector<Bytes>& modules, virtual_device::Options options = {});
   static std::string id_of(int number);
 
   /// A UDP device with these modules, on the network below, connecting from now on.
   /// `scalar`: its private key, 32 bytes; a new one when empty.
-  virtual_device::UdpDevice& start_udp_device(int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options = {}, ByteView scalar = {});
+  virtual_device::UdpDevice& start_udp_device(
+      int number, const std::vector<Bytes>& modules, virtual_device::UdpOptions options = {}, ByteView scalar = {});
   Network& network() { return network_; }
   /// Where the device is from now on.
   void move(int number);

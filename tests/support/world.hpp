@@ -51,7 +51,9 @@ public:
     do {
       loop.restart();
       while (loop.poll_one() > 0)
-        if (++done > most_at_once) throw std::runtime_error("the world does not come to rest: something goes round and round without time passing");
+        if (++done > most_at_once)
+          throw std::runtime_error(
+              "the world does not come to rest: something goes round and round without time passing");
       loop.restart();
     } while (ask_for_next_timer() > 0);
     if (failure_) std::rethrow_exception(std::exchange(failure_, {}));
@@ -77,8 +79,9 @@ public:
 private:
   static constexpr std::size_t most_at_once = 3'000'000;
 
-  // Only a reactor about to sleep asks when the next timer is due; base/clock.hpp notes the answer. A reactor that has no
-  // microsecond left does not sleep, so it is given more and more of them, in the end for the case that there is no timer.
+  // Only a reactor about to sleep asks when the next timer is due; base/clock.hpp notes the answer. A reactor that has
+  // no microsecond left does not sleep, so it is given more and more of them, in the end for the case that there is no
+  // timer.
   std::size_t ask_for_next_timer() {
     Clock::manual_next = Clock::time_point::max();
     for (const auto patience : {3, 300, 10'000}) {
@@ -100,8 +103,8 @@ struct Pipe {
   };
   std::deque<Piece> pieces;
   Timer wake;
-  bool closed = false;      ///< by its writer: what is under way still arrives
-  bool abandoned = false;   ///< by its reader
+  bool closed = false;     ///< by its writer: what is under way still arrives
+  bool abandoned = false;  ///< by its reader
   bool cancelled = false;
 };
 
@@ -115,12 +118,13 @@ struct LinkOptions {
   LinkOptions() = default;
   std::chrono::milliseconds delay_max{0};
   std::size_t piece_max = 100'000;
-  std::size_t severed_after = SIZE_MAX;   ///< bytes, both directions together
+  std::size_t severed_after = SIZE_MAX;  ///< bytes, both directions together
 };
 
 class MemoryStream final : public transport::ByteStream {
 public:
-  MemoryStream(SimulatedWorld& world, std::shared_ptr<Wire> wire, std::shared_ptr<Pipe> in, std::shared_ptr<Pipe> out, LinkOptions options)
+  MemoryStream(SimulatedWorld& world, std::shared_ptr<Wire> wire, std::shared_ptr<Pipe> in, std::shared_ptr<Pipe> out,
+      LinkOptions options)
       : world_(world), wire_(std::move(wire)), in_(std::move(in)), out_(std::move(out)), options_(options) {}
   ~MemoryStream() override { close(); }
 
@@ -152,7 +156,9 @@ public:
     if (!out_->pieces.empty()) at = std::max(at, out_->pieces.back().at);  // a stream keeps its order
     while (!bytes.empty()) {
       const auto n = std::min<std::size_t>(bytes.size(), 1 + world_.random.engine()() % options_.piece_max);
-      if (options_.delay_max.count()) at += std::chrono::milliseconds(world_.random.engine()() % static_cast<unsigned>(options_.delay_max.count() + 1));
+      if (options_.delay_max.count())
+        at +=
+            std::chrono::milliseconds(world_.random.engine()() % static_cast<unsigned>(options_.delay_max.count() + 1));
       out_->pieces.push_back(Pipe::Piece{at, Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n))});
       bytes = bytes.subspan(n);
     }
@@ -188,7 +194,8 @@ inline Link connect(SimulatedWorld& world, LinkOptions options = {}) {
   wire->bytes_until_severed = options.severed_after;
   auto up = std::make_shared<Pipe>(world.loop);
   auto down = std::make_shared<Pipe>(world.loop);
-  return Link{std::make_shared<MemoryStream>(world, wire, down, up, options), std::make_shared<MemoryStream>(world, wire, up, down, options)};
+  return Link{std::make_shared<MemoryStream>(world, wire, down, up, options),
+      std::make_shared<MemoryStream>(world, wire, up, down, options)};
 }
 
 }  // namespace drydock::testing

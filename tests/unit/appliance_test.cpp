@@ -55,7 +55,9 @@ BOOST_AUTO_TEST_CASE(the_printed_default_configuration_is_the_default) {
   // Also with every option switched on.
   std::string all;
   std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) all += (line.starts_with("#") && line.find(" = ") != std::string::npos && line[1] != ' ' ? line.substr(1) : line) + "\n";
+  for (std::string line; std::getline(lines, line);)
+    all += (line.starts_with("#") && line.find(" = ") != std::string::npos && line[1] != ' ' ? line.substr(1) : line) +
+        "\n";
   const auto parsed = state::parse_configuration(all, "drydock.toml");
   BOOST_REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message));
   const state::Configuration usual;
@@ -70,8 +72,10 @@ BOOST_AUTO_TEST_CASE(the_printed_default_configuration_is_the_default) {
 
 BOOST_AUTO_TEST_CASE(a_wrong_configuration_says_where_and_what) {
   BOOST_TEST(problem("[listen]\ntcp_prot = 1\n") == "drydock.toml, line 2: there is no option 'listen.tcp_prot'");
-  BOOST_TEST(problem("[listen]\ntcp_port = 70000\n") == "drydock.toml, line 2: 'listen.tcp_port' must be a port number, 0 to 65535");
-  BOOST_TEST(problem("[devices]\npolicy = \"opne\"\n") == "drydock.toml, line 2: 'devices.policy' must be \"approve\", \"open\" or \"closed\"");
+  BOOST_TEST(problem("[listen]\ntcp_port = 70000\n") ==
+      "drydock.toml, line 2: 'listen.tcp_port' must be a port number, 0 to 65535");
+  BOOST_TEST(problem("[devices]\npolicy = \"opne\"\n") ==
+      "drydock.toml, line 2: 'devices.policy' must be \"approve\", \"open\" or \"closed\"");
   BOOST_TEST(problem("[devices\n").starts_with("drydock.toml, line 1: "));
   BOOST_TEST(problem("surprise = 1\n") == "drydock.toml, line 1: there is no option 'surprise'");
   BOOST_TEST((state::load_configuration("/nowhere/drydock.toml").error().kind == ErrorKind::not_found));
@@ -85,7 +89,7 @@ BOOST_AUTO_TEST_CASE(the_server_keys_are_made_once_readable_by_nobody_else_and_n
   const auto second = state::load_or_create_server_keys(folder);
   BOOST_TEST(to_hex(first->tcp.public_key_spki()) == to_hex(second->tcp.public_key_spki()));
   BOOST_TEST(to_hex(first->udp.public_key_spki()) == to_hex(second->udp.public_key_spki()));
-  struct stat status{};
+  struct stat status {};
   BOOST_REQUIRE(::stat(folder.server_key().c_str(), &status) == 0);
   BOOST_TEST((status.st_mode & 0777) == 0600u);
   BOOST_TEST((state::create_server_key(folder).error().kind == ErrorKind::conflict));
@@ -103,11 +107,16 @@ BOOST_AUTO_TEST_CASE(no_key_is_made_where_something_shows_that_there_was_one) {
     prepare(folder);
     return state::load_or_create_server_keys(folder);
   };
-  const auto refused = [](const auto& keys) { return !keys && keys.error().kind == ErrorKind::conflict && keys.error().message.find("is missing") != std::string::npos; };
+  const auto refused = [](const auto& keys) {
+    return !keys && keys.error().kind == ErrorKind::conflict &&
+        keys.error().message.find("is missing") != std::string::npos;
+  };
   BOOST_TEST(refused(try_with([](const auto& folder) { (void)state::create_udp_server_key(folder); })));
   BOOST_TEST(refused(try_with([](const auto& folder) { (void)state::create_server_key(folder); })));
-  BOOST_TEST(refused(try_with([](const auto& folder) { (void)store::Database::open(folder.database(), store::Access::read_write); })));
-  BOOST_TEST(refused(try_with([](const auto& folder) { std::ofstream(folder.firmware() / (std::string(64, 'a') + ".bin")) << "module"; })));
+  BOOST_TEST(refused(
+      try_with([](const auto& folder) { (void)store::Database::open(folder.database(), store::Access::read_write); })));
+  BOOST_TEST(refused(try_with(
+      [](const auto& folder) { std::ofstream(folder.firmware() / (std::string(64, 'a') + ".bin")) << "module"; })));
   BOOST_TEST(try_with([](const auto&) {}).has_value());
   // Killed between the two renames of the first start.
   BOOST_TEST(try_with([](const auto& folder) {
@@ -124,7 +133,8 @@ BOOST_AUTO_TEST_CASE(server_key_files_are_those_of_the_vectors) {
     ++compared;
     std::optional<std::uint16_t> port;
     if (!file["port"].is_null()) port = file["port"].get<std::uint16_t>();
-    const auto made = state::server_key_file(tcp ? state::tcp_key_file : state::udp_key_file, hex(v[tcp ? "server_rsa_pub_der" : "server_ec_pub_der"]), file["host"], port);
+    const auto made = state::server_key_file(tcp ? state::tcp_key_file : state::udp_key_file,
+        hex(v[tcp ? "server_rsa_pub_der" : "server_ec_pub_der"]), file["host"], port);
     BOOST_REQUIRE(made.has_value());
     BOOST_TEST(to_hex(*made) == text_in(file["file"]));
   }
@@ -142,9 +152,12 @@ BOOST_AUTO_TEST_CASE(strangers_come_in_as_the_policy_says) {
 }
 
 BOOST_AUTO_TEST_CASE(a_known_device_is_known_by_its_key_only) {
-  BOOST_TEST((server::evaluate(identity_of(1, 1), fleet_with(1, 1), Policy::closed).answer == Admission::Answer::known));
-  BOOST_TEST((server::evaluate(identity_of(1, 2), fleet_with(1, 1), Policy::open).answer == Admission::Answer::changed_key));
-  BOOST_TEST((server::evaluate(identity_of(1, 1), fleet_with(1, 1, "refused"), Policy::open).answer == Admission::Answer::rejected));
+  BOOST_TEST(
+      (server::evaluate(identity_of(1, 1), fleet_with(1, 1), Policy::closed).answer == Admission::Answer::known));
+  BOOST_TEST(
+      (server::evaluate(identity_of(1, 2), fleet_with(1, 1), Policy::open).answer == Admission::Answer::changed_key));
+  BOOST_TEST((server::evaluate(identity_of(1, 1), fleet_with(1, 1, "refused"), Policy::open).answer ==
+      Admission::Answer::rejected));
 }
 
 BOOST_AUTO_TEST_CASE(an_old_core_that_sends_no_key_is_held_to_the_one_on_file) {
@@ -161,7 +174,7 @@ BOOST_AUTO_TEST_CASE(an_old_core_that_sends_no_key_is_held_to_the_one_on_file) {
 // Many from one address, or with one key, leaves room for everybody else; who is not connected evicted first.
 BOOST_AUTO_TEST_CASE(no_crowd_of_strangers_keeps_a_device_from_waiting_for_approval) {
   server::Fleet fleet;
-  transport::Channel* connected = reinterpret_cast<transport::Channel*>(1);   // never looked into
+  transport::Channel* connected = reinterpret_cast<transport::Channel*>(1);  // never looked into
   const auto add = [&](std::size_t number, const std::string& address) -> server::DeviceEntry& {
     transport::DeviceId id;
     id.bytes[0] = 1;
@@ -176,23 +189,27 @@ BOOST_AUTO_TEST_CASE(no_crowd_of_strangers_keeps_a_device_from_waiting_for_appro
     return member;
   };
   const Bytes own_key{9, 9, 9};
-  for (std::size_t i = 0; i < limits::pending_devices_per_address; ++i) add(i, "10.0.0.66").channel = i < 10 ? connected : nullptr;
+  for (std::size_t i = 0; i < limits::pending_devices_per_address; ++i)
+    add(i, "10.0.0.66").channel = i < 10 ? connected : nullptr;
   BOOST_TEST(server::find_pending_slot(fleet, "10.0.0.1", own_key).refusal == "");
   BOOST_TEST(!server::find_pending_slot(fleet, "10.0.0.1", own_key).evicted.has_value());
   const auto same_address = server::find_pending_slot(fleet, "10.0.0.66", own_key);
   BOOST_REQUIRE(same_address.evicted.has_value());
   BOOST_TEST(fleet.at(*same_address.evicted).row.first_seen == 10);
   for (auto& [id, member] : fleet) member.channel = connected;
-  BOOST_TEST(server::find_pending_slot(fleet, "10.0.0.66", own_key).refusal.find("wait for approval already") != std::string::npos);
+  BOOST_TEST(server::find_pending_slot(fleet, "10.0.0.66", own_key).refusal.find("wait for approval already") !=
+      std::string::npos);
 
   // Everything taken, by several addresses, and everybody connected: the largest many gives up its oldest.
-  for (std::size_t i = limits::pending_devices_per_address; i < limits::pending_devices; ++i) add(i, "10.0.1." + std::to_string(i % 5)).channel = connected;
+  for (std::size_t i = limits::pending_devices_per_address; i < limits::pending_devices; ++i)
+    add(i, "10.0.1." + std::to_string(i % 5)).channel = connected;
   const auto full = server::find_pending_slot(fleet, "10.0.0.1", own_key);
   BOOST_REQUIRE(full.evicted.has_value());
   BOOST_TEST(fleet.at(*full.evicted).row.address == "10.0.0.66");
   BOOST_TEST(fleet.at(*full.evicted).row.first_seen == 0);
 
-  for (std::size_t i = 0; i < limits::pending_devices_per_key; ++i) add(5000 + i, "10.0.2." + std::to_string(i)).row.public_key = own_key;
+  for (std::size_t i = 0; i < limits::pending_devices_per_key; ++i)
+    add(5000 + i, "10.0.2." + std::to_string(i)).row.public_key = own_key;
   BOOST_TEST(server::find_pending_slot(fleet, "10.0.0.1", own_key).evicted.has_value());
   for (auto& [id, member] : fleet) member.channel = connected;
   BOOST_TEST(server::find_pending_slot(fleet, "10.0.0.1", own_key).refusal.find("same key") != std::string::npos);
@@ -207,7 +224,7 @@ BOOST_AUTO_TEST_CASE(who_waits_for_approval_and_is_not_seen_for_a_week_is_forgot
   constexpr std::int64_t hour = 3'600'000;
   constexpr std::int64_t week = 7 * 24 * hour;
   BOOST_TEST(server::expired(fleet, 1'000 + week - 1, 2 * hour).empty());
-  BOOST_TEST(server::expired(fleet, 1'000 + week, hour - 1).empty());   // it has time to come back behind a start
+  BOOST_TEST(server::expired(fleet, 1'000 + week, hour - 1).empty());  // it has time to come back behind a start
   BOOST_TEST(server::expired(fleet, 1'000 + week, 2 * hour).size() == 1u);
   member.last_seen = 5'000;
   BOOST_TEST(server::expired(fleet, 1'000 + week, 2 * hour).empty());
@@ -233,7 +250,9 @@ BOOST_AUTO_TEST_CASE(three_attempts_with_growing_pauses_then_parked) {
   planning::Step step;
   step.module.version = 3;
   const std::int64_t started = 1'000'000;
-  const auto ask = [&](int count, std::int64_t after) { return planning::check_attempt(step, {count, started, "it failed"}, started + after); };
+  const auto ask = [&](int count, std::int64_t after) {
+    return planning::check_attempt(step, {count, started, "it failed"}, started + after);
+  };
   BOOST_TEST((ask(0, 0).answer == Permission::Answer::go));
   BOOST_TEST((ask(1, 59'999).answer == Permission::Answer::wait));
   BOOST_TEST(ask(1, 59'999).not_before == started + 60'000);
@@ -252,10 +271,12 @@ BOOST_AUTO_TEST_CASE(only_a_describe_says_what_became_of_a_step) {
   part.version = 1;
   reported.modules = {part};
   planning::InFlight step{part.key, 3, "", 1, true};
-  BOOST_TEST(planning::reconcile(step, reported).words == "the device took system part 2 version 3 and still reports version 1");
+  BOOST_TEST(planning::reconcile(step, reported).words ==
+      "the device took system part 2 version 3 and still reports version 1");
   step.completely_sent = false;
-  BOOST_TEST(planning::reconcile(step, reported).words == "the connection ended before system part 2 version 3 was sent completely");
-  BOOST_TEST(!planning::reconcile(step, reported).counts);   // nor is the bad link
+  BOOST_TEST(planning::reconcile(step, reported).words ==
+      "the connection ended before system part 2 version 3 was sent completely");
+  BOOST_TEST(!planning::reconcile(step, reported).counts);  // nor is the bad link
   BOOST_TEST(planning::reconcile(step, {}).words == planning::reconcile(step, reported).words);
   BOOST_TEST(!planning::reconcile(step, {}).counts);
   // Behind a connection that ended before the device could confirm, the old version is nobody's fault.
@@ -295,7 +316,8 @@ BOOST_AUTO_TEST_CASE(a_known_device_waits_for_no_crowd_of_strangers) {
     if (waits) (void)co_await first_leaves.async_wait(as_result);
   };
   world.spawn([&] { return enter("first", AsyncSemaphore::Priority::low, true); });
-  for (int i = 0; i < 3; ++i) world.spawn([&, i] { return enter("stranger " + std::to_string(i), AsyncSemaphore::Priority::low, false); });
+  for (int i = 0; i < 3; ++i)
+    world.spawn([&, i] { return enter("stranger " + std::to_string(i), AsyncSemaphore::Priority::low, false); });
   world.spawn([&] { return enter("known", AsyncSemaphore::Priority::high, false); });
   world.advance(2s);
   const std::vector<std::string> expected{"first", "known", "stranger 0", "stranger 1", "stranger 2"};
@@ -320,10 +342,11 @@ BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
   step.module.sha256 = std::string(64, 'a');
   store::record_plan(*db, row.id, {step}, 1);
   const auto first = store::begin_step(*db, row.id, step, 1, 1);
-  store::mark_failed(*db, *store::step_in_flight(*db, row.id), "judged", 2);   // by another connection
+  store::mark_failed(*db, *store::step_in_flight(*db, row.id), "judged", 2);  // by another connection
   store::record_plan(*db, row.id, {step}, 3);
   const auto second = store::begin_step(*db, row.id, step, 3, 3);
-  world.spawn([&]() -> asio::awaitable<void> { (void)co_await repository.failed(row.id, first, "of the old connection"); });
+  world.spawn(
+      [&]() -> asio::awaitable<void> { (void)co_await repository.failed(row.id, first, "of the old connection"); });
   world.run_until_idle();
   BOOST_REQUIRE(store::step_in_flight(*db, row.id).has_value());
   BOOST_TEST(store::step_in_flight(*db, row.id)->id == second);
@@ -355,7 +378,8 @@ BOOST_AUTO_TEST_CASE(a_session_taken_up_uses_no_more_numbers_than_were_written_d
   BOOST_REQUIRE(taken.size() == 1u);
   BOOST_TEST(taken[0].state.next_to_send == 5000u);
   BOOST_TEST(taken[0].reserved > 5000u);
-  BOOST_TEST(static_cast<std::int64_t>(taken[0].reserved) <= db->sql().execAndGet("SELECT leased FROM dtls_sessions").getInt64());
+  BOOST_TEST(static_cast<std::int64_t>(taken[0].reserved) <=
+      db->sql().execAndGet("SELECT leased FROM dtls_sessions").getInt64());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

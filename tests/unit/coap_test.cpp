@@ -52,8 +52,9 @@ BOOST_AUTO_TEST_CASE(tokens_of_every_length_survive_and_nine_bytes_are_refused) 
 }
 
 BOOST_AUTO_TEST_CASE(nonsense_is_an_error_and_never_a_crash) {
-  for (const auto* bad : {"", "40", "400100", "00010001", "80010001", "41010001", "4001000141", "400100010d", "40010001e1", "40010001f0", "400100010f", "4000000100", "410000017f",
-                          "40010001deffffff00", "40010001d0ffe0ffff"})
+  for (const auto* bad :
+      {"", "40", "400100", "00010001", "80010001", "41010001", "4001000141", "400100010d", "40010001e1", "40010001f0",
+          "400100010f", "4000000100", "410000017f", "40010001deffffff00", "40010001d0ffe0ffff"})
     BOOST_TEST(!coap::decode(hex(std::string(bad))).has_value(), bad);
   std::mt19937 random(1);
   for (int i = 0; i < 200'000; ++i) {
@@ -107,8 +108,7 @@ BOOST_AUTO_TEST_CASE(hello_of_every_era) {
     BOOST_TEST((hello->device_id ? hello->device_id->text() : "") == fields.value("device_id", ""));
   }
   BOOST_TEST(device::parse_hello({}).has_value());
-  for (std::size_t cut : {1, 7, 9, 11, 19})
-    BOOST_TEST(!device::parse_hello(Bytes(cut, 12)).has_value(), cut);
+  for (std::size_t cut : {1, 7, 9, 11, 19}) BOOST_TEST(!device::parse_hello(Bytes(cut, 12)).has_value(), cut);
 }
 
 // What we send must be byte for byte what devices of every release_case parse at fixed offsets.
@@ -125,30 +125,37 @@ BOOST_AUTO_TEST_CASE(our_messages_are_those_of_the_vectors) {
   const ByteView all(file);
   using namespace transfer;
   BOOST_TEST(sent(device::server_hello(), 0x8001, -1) == known["server hello (TCP)"]);
-  BOOST_TEST(sent(device::describe_request(1, std::nullopt), 0x8002, 0x0a) == known["describe request flags=1 (system)"]);
-  BOOST_TEST(sent(device::describe_request(std::nullopt, std::nullopt), 0x8002, 0x0a) == known["describe request, no query (<=3.2 only)"]);
-  BOOST_TEST(sent(device::describe_request(1, coap::Block{1, false, 6}), 0x8003, 0x0a) == known["describe request flags=1 with Block2 NUM=1 SZX=6"]);
+  BOOST_TEST(
+      sent(device::describe_request(1, std::nullopt), 0x8002, 0x0a) == known["describe request flags=1 (system)"]);
+  BOOST_TEST(sent(device::describe_request(std::nullopt, std::nullopt), 0x8002, 0x0a) ==
+      known["describe request, no query (<=3.2 only)"]);
+  BOOST_TEST(sent(device::describe_request(1, coap::Block{1, false, 6}), 0x8003, 0x0a) ==
+      known["describe request flags=1 with Block2 NUM=1 SZX=6"]);
   BOOST_TEST(sent(update_begin(true, 512, 1300), 0x8100, 0x21) == known["UpdateBegin fast ota"]);
   BOOST_TEST(sent(chunk(all.first(512), 0), 0x8101, 0x30) == known["Chunk 0 fast (CRC query + index query)"]);
   BOOST_TEST(sent(chunk(all.subspan(512, 512), 1), 0x8102, 0x30) == known["Chunk 1 fast (CRC query + index query)"]);
-  BOOST_TEST(sent(chunk(all.subspan(1024), 2), 0x8103, 0x30) == known["Chunk 2 fast (CRC query + index query), short last chunk"]);
+  BOOST_TEST(sent(chunk(all.subspan(1024), 2), 0x8103, 0x30) ==
+      known["Chunk 2 fast (CRC query + index query), short last chunk"]);
   BOOST_TEST(sent(chunk(all.first(512)), 0x8110, 0x31) == known["Chunk slow (CRC query only)"]);
   BOOST_TEST(sent(update_done(), 0x8120, 0x22) == known["UpdateDone (server)"]);
   const auto request = *coap::decode(hex(known["time request (device)"]));
-  BOOST_TEST(to_hex(coap::encode(device::time_response(request, 1'700'000'000))) == known["time response (server) 1700000000"]);
+  BOOST_TEST(to_hex(coap::encode(device::time_response(request, 1'700'000'000))) ==
+      known["time response (server) 1700000000"]);
   BOOST_TEST(to_hex(coap::encode(coap::empty_acknowledgement(0x41))) == known["ping ack"]);
 }
 
 BOOST_AUTO_TEST_CASE(missed_chunks_beyond_the_file_are_ignored) {
   Message message;
   message.payload = hex(std::string("000100020fff0003aa"));
-  BOOST_TEST(transfer::missed_chunks(message, 4) == (std::vector<std::uint16_t>{1, 2, 3}), boost::test_tools::per_element());
+  BOOST_TEST(
+      transfer::missed_chunks(message, 4) == (std::vector<std::uint16_t>{1, 2, 3}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(events_and_subscriptions_are_read_however_their_name_is_split) {
   const auto one = *coap::decode(hex(std::string("50020042b1450d08737061726b2f6465766963652f736166656d6f6465")));
   BOOST_TEST(device::parse_event(one).name == "spark/device/safemode");
-  const auto split = *coap::decode(hex(std::string("50028010b165087061727469636c650664657669636507757064617465730770656e64696e67ff74727565")));
+  const auto split = *coap::decode(
+      hex(std::string("50028010b165087061727469636c650664657669636507757064617465730770656e64696e67ff74727565")));
   BOOST_TEST(device::parse_event(split).name == "particle/device/updates/pending");
   BOOST_TEST(device::parse_event(split).data == "true");
   BOOST_TEST(device::subscription_filter(*coap::decode(hex(std::string("40010044b16505737061726b4175")))) == "spark");

@@ -71,7 +71,8 @@ BOOST_AUTO_TEST_CASE(validity_flags_are_put_into_words) {
   for (const auto& v : load_list("14_validity_flags.json", "vectors")) {
     std::string expected;
     for (const auto& word : v["failed"]) {
-      const std::map<std::string, std::string> ours{{"range", "address range"}, {"dependencies_full", "dependencies of others"}};
+      const std::map<std::string, std::string> ours{
+          {"range", "address range"}, {"dependencies_full", "dependencies of others"}};
       const auto found = ours.find(word);
       expected += (expected.empty() ? "" : ", ") + (found == ours.end() ? word.get<std::string>() : found->second);
     }
@@ -145,7 +146,8 @@ BOOST_AUTO_TEST_CASE(verdicts_of_every_era) {
   BOOST_TEST(verdict("{\"r\":-4}").words == "the device reports an error (-4)");
   BOOST_TEST(!verdict("{\"r\":\"error\"}").accepted);
   BOOST_TEST(verdict("{\"r\":\"ok\",\"u\":{\"vc\":94,\"vv\":94}}").accepted);
-  BOOST_TEST(verdict("{\"r\":\"ok\",\"u\":{\"vc\":94,\"vv\":26}}").words == "the device checked the image and these checks failed: dependencies, dependencies of others");
+  BOOST_TEST(verdict("{\"r\":\"ok\",\"u\":{\"vc\":94,\"vv\":26}}").words ==
+      "the device checked the image and these checks failed: dependencies, dependencies of others");
   BOOST_TEST(verdict("{\"r\":\"ok\",\"u\":{\"s\":1310").accepted);  // cut at 254 bytes: the next Describe decides
   BOOST_TEST(verdict("[1]").accepted);
   BOOST_TEST(transfer::protocol_error_words(9) == "the device reached its bandwidth limit (9)");

@@ -29,7 +29,9 @@ struct FakeSessionStore final : SessionStore {
   void forget(const dtls::ConnectionId& id) override { forgotten.push_back(id); }
 };
 
-UdpEndpoint at(int host, std::uint16_t port = 5684) { return {asio::ip::make_address("10.0.0." + std::to_string(host)), port}; }
+UdpEndpoint at(int host, std::uint16_t port = 5684) {
+  return {asio::ip::make_address("10.0.0." + std::to_string(host)), port};
+}
 
 struct DemultiplexerFixture {
   SimulatedWorld world;
@@ -40,14 +42,17 @@ struct DemultiplexerFixture {
   std::vector<std::string> connection_rejected;
   AsyncSemaphore handshakes{16};
   std::string known_address = "nowhere";
-  DtlsDemultiplexer demultiplexer{DtlsDemultiplexer::Services{world.loop.get_executor(), key, world.random, crypto::Workers(), session_store,
-                              [this](ByteView datagram, const UdpEndpoint& to) { sent.emplace_back(Bytes(datagram.begin(), datagram.end()), to); },
-                              [this](std::shared_ptr<DtlsChannel> channel) {
-                                channel->attach();
-                                arrivals.push_back(std::move(channel));
-                              },
-                              [this](const Error& why, const std::string&) { connection_rejected.push_back(why.message); },
-                              handshakes, [this](const std::string& peer) { return peer.starts_with(known_address); }}};
+  DtlsDemultiplexer demultiplexer{
+      DtlsDemultiplexer::Services{world.loop.get_executor(), key, world.random, crypto::Workers(), session_store,
+          [this](ByteView datagram, const UdpEndpoint& to) {
+            sent.emplace_back(Bytes(datagram.begin(), datagram.end()), to);
+          },
+          [this](std::shared_ptr<DtlsChannel> channel) {
+            channel->attach();
+            arrivals.push_back(std::move(channel));
+          },
+          [this](const Error& why, const std::string&) { connection_rejected.push_back(why.message); }, handshakes,
+          [this](const std::string& peer) { return peer.starts_with(known_address); }}};
   DeviceEcKey device_key;
 
   DeviceDtls device(MoveMark mark, std::uint8_t number = 1) {
@@ -179,7 +184,7 @@ BOOST_AUTO_TEST_CASE(sessions_without_a_connection_id_share_an_address_in_peace)
   BOOST_REQUIRE(demultiplexer.sessions() == 2u);
   BOOST_REQUIRE(bind(*others, 2));
   other.resume();
-  give(message(other), at(1));   // as if from where the victim is
+  give(message(other), at(1));  // as if from where the victim is
   BOOST_TEST((others->address() == at(1)));
   give(message(victim), at(1));
   BOOST_TEST(hears(*channel));
@@ -205,7 +210,7 @@ BOOST_AUTO_TEST_CASE(a_late_record_of_before_does_not_begin_anew) {
   give(plain, at(1));
   BOOST_TEST(hears(*channel));
   give(marked, at(1));
-  BOOST_TEST(hears(*channel));   // a message, and no interruption
+  BOOST_TEST(hears(*channel));  // a message, and no interruption
 }
 
 BOOST_AUTO_TEST_CASE(hellos_that_change_their_mind_are_no_extra_work) {
@@ -215,14 +220,16 @@ BOOST_AUTO_TEST_CASE(hellos_that_change_their_mind_are_no_extra_work) {
     hellos.push_back(second_hello(device, at(1)));
   }
   sent.clear();
-  for (int i = 0; i < 100; ++i) demultiplexer.on_datagram(hellos[static_cast<std::size_t>(i) % 2], at(1));   // while the first is worked on
+  for (int i = 0; i < 100; ++i)
+    demultiplexer.on_datagram(hellos[static_cast<std::size_t>(i) % 2], at(1));  // while the first is worked on
   BOOST_TEST(demultiplexer.handshakes() == 1u);
   BOOST_TEST(connection_rejected.empty());
   world.run_until_idle();
   BOOST_TEST(sent.size() <= 8u);
 }
 
-// Each handshake that begins costs a signature: one address may begin so many, from whatever port, and is heard again later.
+// Each handshake that begins costs a signature: one address may begin so many, from whatever port, and is heard again
+// later.
 BOOST_AUTO_TEST_CASE(one_unknown_address_does_not_keep_us_signing) {
   auto client = device(MoveMark::type_253);
   for (std::uint16_t port = 1; port <= 400; ++port) give(second_hello(client, at(1, port)), at(1, port));
@@ -245,7 +252,7 @@ BOOST_AUTO_TEST_CASE(a_full_house_lets_the_oldest_go_and_unfinished_handshakes_e
   BOOST_TEST(connection_rejected.empty());
   world.advance(4s);
   auto device = this->device(MoveMark::type_253);
-  (void)connect(device, at(1, 600));   // of the same address, and yet
+  (void)connect(device, at(1, 600));  // of the same address, and yet
   BOOST_TEST(demultiplexer.sessions() == 1u);
   // Somebody who begins again and again does not keep the others from ending.
   for (int i = 0; i < 45; ++i) {
@@ -285,7 +292,7 @@ BOOST_AUTO_TEST_CASE(a_late_record_moves_nobody) {
   give(late, at(3));
   BOOST_TEST(channel->address() == at(2));
   BOOST_TEST(hears(*channel));
-  BOOST_TEST(hears(*channel));   // both were taken
+  BOOST_TEST(hears(*channel));  // both were taken
 }
 
 // What cannot be reserved is not sent, also not once more: no nonce is used that was not written down.
@@ -298,7 +305,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_sent_beyond_what_was_leased) {
   world.spawn([&]() -> asio::awaitable<void> {
     coap::Message ping;
     ping.id = 1;
-    (void)co_await channel->send(ping, Flush::now);   // confirmable: to be sent again
+    (void)co_await channel->send(ping, Flush::now);  // confirmable: to be sent again
     auto event = coap::request(coap::Type::non_confirmable, coap::Code::post, "e");
     for (int i = 0; i < 5'000; ++i) {
       event.id = static_cast<std::uint16_t>(100 + i);
@@ -331,14 +338,14 @@ BOOST_AUTO_TEST_CASE(how_far_a_session_was_read_is_written_down_on_the_way) {
   const auto before = session_store.kept.back().state.received.next();
   for (int i = 0; i < 40; ++i) give(message(device), at(1));
   BOOST_TEST(session_store.kept.back().state.received.next() >= before + 32);
-  demultiplexer.save_positions();   // and all of it at an orderly end
+  demultiplexer.save_positions();  // and all of it at an orderly end
   BOOST_TEST(session_store.kept.back().state.received.next() == before + 40);
 }
 
 BOOST_AUTO_TEST_CASE(a_warning_ends_no_session) {
   auto device = this->device(MoveMark::type_253);
   const auto channel = connect(device, at(1));
-  give(device.seal(Bytes{1, 90}, alert), at(1));   // user_canceled, say
+  give(device.seal(Bytes{1, 90}, alert), at(1));  // user_canceled, say
   BOOST_TEST(demultiplexer.sessions() == 1u);
   give(device.seal(Bytes{2, 80}, alert), at(1));
   BOOST_TEST(demultiplexer.sessions() == 0u);

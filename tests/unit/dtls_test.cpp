@@ -25,7 +25,9 @@ struct Recording {
       if (line.at("ev") == event && (direction.empty() || line.at("dir") == direction) && nth-- == 0) return line;
     throw std::runtime_error("not in the recording: " + event);
   }
-  Bytes datagram(const std::string& direction, std::size_t nth) const { return hex(find("datagram", direction, nth).at("hex")); }
+  Bytes datagram(const std::string& direction, std::size_t nth) const {
+    return hex(find("datagram", direction, nth).at("hex"));
+  }
   Bytes to_server(std::size_t nth) const { return datagram("device_to_server", nth); }
   Bytes to_device(std::size_t nth) const { return datagram("server_to_device", nth); }
 
@@ -37,7 +39,9 @@ struct Recording {
     std::ranges::copy(hex(secrets.at("cid")), draw.connection_id.begin());
     return draw;
   }
-  crypto::EcPrivateKey server_key() const { return std::move(*crypto::EcPrivateKey::parse(hex(keys.at("server_private_key_sec1_der")))); }
+  crypto::EcPrivateKey server_key() const {
+    return std::move(*crypto::EcPrivateKey::parse(hex(keys.at("server_private_key_sec1_der"))));
+  }
   // The signature of the recorded ServerKeyExchange: ECDSA draws a number for each, so it cannot be made again.
   Bytes recorded_signature() const {
     const auto flight = to_device(1);
@@ -53,7 +57,7 @@ struct Recording {
               BOOST_TEST(spki->verify(digest, signature));
               return signature;
             },
-            draw()};
+        draw()};
   }
   dtls::ServerHandshake finished_handshake() const {
     auto server = handshake();
@@ -71,7 +75,11 @@ dtls::Record only_record(ByteView datagram) {
   return *record;
 }
 
-crypto::AesKey key_of(const Bytes& b) { crypto::AesKey k; std::copy_n(b.begin(), 16, k.begin()); return k; }
+crypto::AesKey key_of(const Bytes& b) {
+  crypto::AesKey k;
+  std::copy_n(b.begin(), 16, k.begin());
+  return k;
+}
 
 }  // namespace
 
@@ -84,7 +92,8 @@ BOOST_AUTO_TEST_CASE(the_computed_records_are_reproduced) {
   std::ranges::copy(hex(v["fixed_iv_4"]), iv.begin());
   const auto plaintext = hex(v["coap_plaintext"]);
   const auto number = dtls::in_epoch(1, 5);
-  BOOST_TEST(to_hex(dtls::sealed_record(dtls::ContentType::application_data, number, plaintext, {key, iv})) == text_in(v["plain_record_server_to_device"]["record_type_23"]));
+  BOOST_TEST(to_hex(dtls::sealed_record(dtls::ContentType::application_data, number, plaintext, {key, iv})) ==
+      text_in(v["plain_record_server_to_device"]["record_type_23"]));
 
   for (const char* form : {"record_type_25", "same_record_after_session_move_type_253 (>=4.0)"}) {
     const auto datagram = hex(v["cid_record_device_to_server"][form]);
@@ -117,17 +126,20 @@ BOOST_AUTO_TEST_CASE(key_schedule_and_both_finished_values_are_the_recorded_ones
   const auto server_random = hex(find("server_secrets").at("server_random"));
   const auto master = dtls::master_secret(premaster, client_random, server_random);
   BOOST_TEST(to_hex(master) == text_in(find("keys").at("master")));
-  BOOST_TEST(to_hex(dtls::expand_keys(master, client_random, server_random).key_block()) == text_in(find("keys").at("key_block")));
+  BOOST_TEST(to_hex(dtls::expand_keys(master, client_random, server_random).key_block()) ==
+      text_in(find("keys").at("key_block")));
 
   const auto transcript = find("transcript_before_client_finished");
   auto so_far = hex(transcript.at("hex"));
-  BOOST_TEST(to_hex(dtls::verify_data(dtls::Side::client, master, so_far)) == text_in(transcript.at("client_verify_data")));
+  BOOST_TEST(
+      to_hex(dtls::verify_data(dtls::Side::client, master, so_far)) == text_in(transcript.at("client_verify_data")));
   dtls::HandshakeMessage finished;
   finished.type = dtls::HandshakeType::finished;
   finished.sequence = 5;
   finished.body = hex(transcript.at("client_verify_data"));
   append(so_far, finished.encoded());
-  BOOST_TEST(to_hex(dtls::verify_data(dtls::Side::server, master, so_far)) == text_in(find("server_finished").at("verify_data")));
+  BOOST_TEST(to_hex(dtls::verify_data(dtls::Side::server, master, so_far)) ==
+      text_in(find("server_finished").at("verify_data")));
 
   const auto scalar = hex(find("server_secrets").at("ecdhe_private_scalar"));
   const auto ours = crypto::EcPrivateKey::from_scalar(scalar);
@@ -158,11 +170,12 @@ BOOST_AUTO_TEST_CASE(every_recorded_record_is_reproduced) {
       inner.resize((inner.size() + 15) / 16 * 16);
       BOOST_TEST(to_hex(inner) == text_in(line["inner_plaintext"]));
       BOOST_TEST(received->newest);
-      BOOST_TEST(!session.receive(record).has_value());   // a second time
+      BOOST_TEST(!session.receive(record).has_value());  // a second time
       ++opened;
     }
     if (line["ev"] == "record_to_device") {
-      BOOST_TEST(to_hex(session.seal(dtls::ContentType::application_data, hex(line["plaintext"]))) == text_in(lines[i + 1].at("hex")));
+      BOOST_TEST(to_hex(session.seal(dtls::ContentType::application_data, hex(line["plaintext"]))) ==
+          text_in(lines[i + 1].at("hex")));
       ++encrypted;
     }
   }
@@ -179,8 +192,8 @@ BOOST_AUTO_TEST_CASE(no_bit_of_a_record_can_be_changed) {
     forged[bit / 8] = static_cast<std::uint8_t>(forged[bit / 8] ^ 1 << bit % 8);
     ByteView rest = forged;
     while (const auto record = dtls::take_record(rest)) BOOST_TEST(!server.session().receive(*record).has_value());
-    BOOST_TEST(server.session().receive(only_record(datagram)).has_value());   // and the real one is still welcome
-    if (bit > 64 && bit % 8 == 0) bit += 32;   // each handshake costs; the header is tried in full
+    BOOST_TEST(server.session().receive(only_record(datagram)).has_value());  // and the real one is still welcome
+    if (bit > 64 && bit % 8 == 0) bit += 32;  // each handshake costs; the header is tried in full
   }
 }
 
@@ -188,7 +201,8 @@ BOOST_AUTO_TEST_CASE(no_bit_of_a_record_can_be_changed) {
 BOOST_AUTO_TEST_CASE(a_record_without_the_connection_id_is_not_taken) {
   auto server = finished_handshake();
   const auto& keys_of_client = server.session().state().keys;
-  const auto without = dtls::sealed_record(dtls::ContentType::application_data, dtls::in_epoch(1, 50), Bytes{1, 2, 3, 4, 5}, {keys_of_client.client, keys_of_client.client_iv});
+  const auto without = dtls::sealed_record(dtls::ContentType::application_data, dtls::in_epoch(1, 50),
+      Bytes{1, 2, 3, 4, 5}, {keys_of_client.client, keys_of_client.client_iv});
   BOOST_TEST(!server.session().receive(only_record(without)).has_value());
 }
 
@@ -224,7 +238,7 @@ BOOST_AUTO_TEST_CASE(records_out_of_order_are_taken_once_and_old_ones_never) {
     BOOST_TEST(!window.is_new(n));
   }
   BOOST_TEST(window.is_new(38));
-  BOOST_TEST(!window.is_new(36));   // 64 behind: nobody knows any more
+  BOOST_TEST(!window.is_new(36));  // 64 behind: nobody knows any more
   BOOST_TEST(!window.is_new(2));
   const dtls::ReplayWindow again(window.next(), window.seen());
   BOOST_TEST(!again.is_new(100));
@@ -233,7 +247,8 @@ BOOST_AUTO_TEST_CASE(records_out_of_order_are_taken_once_and_old_ones_never) {
 }
 
 // The recorded flight of the device, cut into fragments of a few bytes that come in any order and more than once.
-BOOST_DATA_TEST_CASE(a_flight_in_pieces_and_out_of_order_is_put_together, boost::unit_test::data::xrange(1u, 9u), seed) {
+BOOST_DATA_TEST_CASE(
+    a_flight_in_pieces_and_out_of_order_is_put_together, boost::unit_test::data::xrange(1u, 9u), seed) {
   std::mt19937 random(seed);
   auto server = handshake();
   (void)server.on_datagram(to_server(1));
@@ -243,13 +258,14 @@ BOOST_DATA_TEST_CASE(a_flight_in_pieces_and_out_of_order_is_put_together, boost:
   ByteView rest = datagram;
   std::uint64_t number = 2;
   while (const auto record = dtls::take_record(rest)) {
-    if (record->epoch() == 1) finished.assign(datagram.end() - static_cast<std::ptrdiff_t>(record->fragment.size() + 21), datagram.end());
+    if (record->epoch() == 1)
+      finished.assign(datagram.end() - static_cast<std::ptrdiff_t>(record->fragment.size() + 21), datagram.end());
     if (record->epoch() == 1 || record->type != dtls::ContentType::handshake) continue;
     ByteView content = record->fragment;
     const auto whole = *dtls::take_fragment(content);
     for (std::size_t at = 0; at < whole.length;) {
       const auto size = std::min<std::size_t>(whole.length - at, 1 + random() % 40);
-      Bytes piece(record->fragment.begin(), record->fragment.begin() + 6);   // type, length, message number
+      Bytes piece(record->fragment.begin(), record->fragment.begin() + 6);  // type, length, message number
       for (const auto part : {at, size})
         for (const int shift : {16, 8, 0}) piece.push_back(static_cast<std::uint8_t>(part >> shift));
       append(piece, whole.bytes.subspan(at, size));
@@ -263,7 +279,8 @@ BOOST_DATA_TEST_CASE(a_flight_in_pieces_and_out_of_order_is_put_together, boost:
   BOOST_TEST(!server.established());
   const auto answer = server.on_datagram(finished);
   BOOST_REQUIRE(server.established());
-  BOOST_TEST(to_hex(answer->at(0)).ends_with(to_hex(to_device(2)).substr(28)));   // the records' numbers may differ, the content not
+  BOOST_TEST(to_hex(answer->at(0))
+                 .ends_with(to_hex(to_device(2)).substr(28)));  // the records' numbers may differ, the content not
 }
 
 BOOST_AUTO_TEST_CASE(a_lost_flight_is_sent_again_with_fresh_numbers_whoever_notices_first) {
@@ -273,7 +290,7 @@ BOOST_AUTO_TEST_CASE(a_lost_flight_is_sent_again_with_fresh_numbers_whoever_noti
   BOOST_REQUIRE(again.size() == 1u);
   BOOST_TEST(to_hex(again[0]).substr(26, 100) == to_hex(to_device(1)).substr(26, 100));
   BOOST_TEST(again[0] != to_device(1));
-  const auto repeated = server.on_datagram(to_server(1));   // the device says ClientHello once more
+  const auto repeated = server.on_datagram(to_server(1));  // the device says ClientHello once more
   BOOST_TEST(repeated->size() == 1u);
 
   // The last flight is lost: the device repeats its own, with a new number for Finished, which only it can make.
@@ -281,13 +298,13 @@ BOOST_AUTO_TEST_CASE(a_lost_flight_is_sent_again_with_fresh_numbers_whoever_noti
   BOOST_REQUIRE(server.established());
   const auto replayed = server.on_datagram(to_server(2));
   BOOST_REQUIRE(replayed.has_value());
-  BOOST_TEST(replayed->size() == 1u);   // its Certificate is old news, and asks for the flight
+  BOOST_TEST(replayed->size() == 1u);  // its Certificate is old news, and asks for the flight
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_believed_out_of_order_or_unprotected) {
   {
     auto server = handshake();
-    BOOST_TEST(server.on_datagram(to_server(2))->empty());   // before any ClientHello
+    BOOST_TEST(server.on_datagram(to_server(2))->empty());  // before any ClientHello
     BOOST_TEST(!server.established());
   }
   {
@@ -297,7 +314,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_believed_out_of_order_or_unprotected) {
     auto flight = to_server(2);
     flight.resize(flight.size() - 69);
     BOOST_REQUIRE(server.on_datagram(flight).has_value());
-    const auto finished = hex("1400000c000500000000000c" + text_in(find("transcript_before_client_finished").at("client_verify_data")));
+    const auto finished =
+        hex("1400000c000500000000000c" + text_in(find("transcript_before_client_finished").at("client_verify_data")));
     (void)server.on_datagram(dtls::plain_record(dtls::ContentType::handshake, dtls::in_epoch(0, 9), finished));
     BOOST_TEST(!server.established());
   }

@@ -40,8 +40,16 @@ lightssl::Credentials credentials_of(const Bytes& bytes) {
   return credentials;
 }
 
-crypto::AesKey key_of(const Bytes& b) { crypto::AesKey k; std::copy_n(b.begin(), 16, k.begin()); return k; }
-crypto::AesBlock block_of(const Bytes& b) { crypto::AesBlock k; std::copy_n(b.begin(), 16, k.begin()); return k; }
+crypto::AesKey key_of(const Bytes& b) {
+  crypto::AesKey k;
+  std::copy_n(b.begin(), 16, k.begin());
+  return k;
+}
+crypto::AesBlock block_of(const Bytes& b) {
+  crypto::AesBlock k;
+  std::copy_n(b.begin(), 16, k.begin());
+  return k;
+}
 
 // Its window stays shut: nothing that is written gets anywhere.
 struct Stuck final : ByteStream {
@@ -55,7 +63,10 @@ struct Stuck final : ByteStream {
     co_return asio::error::operation_aborted;
   }
   void cancel() override { timer.cancel(); }
-  void close() override { closed = true; timer.cancel(); }
+  void close() override {
+    closed = true;
+    timer.cancel();
+  }
   std::string peer() const override { return "10.0.0.1:1"; }
 };
 
@@ -116,7 +127,7 @@ BOOST_AUTO_TEST_CASE(the_computed_frames_are_reproduced_both_ways) {
 }
 
 BOOST_DATA_TEST_CASE(a_recorded_session_decodes_and_encodes_identically,
-                     boost::unit_test::data::make({"tcp-2.3.1-normal.jsonl", "tcp-photon-6.2.0-fast.jsonl"}), file) {
+    boost::unit_test::data::make({"tcp-2.3.1-normal.jsonl", "tcp-photon-6.2.0-fast.jsonl"}), file) {
   const auto keys = load_json("tcp-keys.json");
   const auto server = crypto::RsaPrivateKey::parse(hex(keys["server_private_key_pkcs8_der"]));
   BOOST_REQUIRE(server.has_value());
@@ -258,14 +269,18 @@ BOOST_AUTO_TEST_CASE(so_many_connections_of_one_address) {
   asio::io_context loop;
   std::vector<std::shared_ptr<ByteStream>> in;
   int connection_rejected = 0;
-  TcpListener listener(loop, {asio::ip::make_address("127.0.0.1"), 0}, 2, [&](std::shared_ptr<ByteStream> s) { in.push_back(std::move(s)); }, [&](const Error&, const std::string&) { ++connection_rejected; }, [](const std::string&) { return false; });
+  TcpListener listener(
+      loop, {asio::ip::make_address("127.0.0.1"), 0}, 2,
+      [&](std::shared_ptr<ByteStream> s) { in.push_back(std::move(s)); },
+      [&](const Error&, const std::string&) { ++connection_rejected; }, [](const std::string&) { return false; });
   listener.start();
   std::vector<asio::ip::tcp::socket> clients;
-  for (int i = 0; i < 3; ++i) clients.emplace_back(loop).connect({asio::ip::make_address("127.0.0.1"), listener.port()});
+  for (int i = 0; i < 3; ++i)
+    clients.emplace_back(loop).connect({asio::ip::make_address("127.0.0.1"), listener.port()});
   loop.run_for(std::chrono::milliseconds(200));
   BOOST_TEST(in.size() == 2u);
   BOOST_TEST(connection_rejected == 1);
-  in.pop_back();   // one goes, and another may come
+  in.pop_back();  // one goes, and another may come
   clients.emplace_back(loop).connect({asio::ip::make_address("127.0.0.1"), listener.port()});
   loop.restart();
   loop.run_for(std::chrono::milliseconds(200));

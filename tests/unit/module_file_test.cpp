@@ -21,7 +21,9 @@ std::string complaint_about(ByteView file) {
   const auto validated = server::validate_module(file, "x.bin");
   return validated ? "" : validated.error().message;
 }
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -54,7 +56,9 @@ BOOST_AUTO_TEST_CASE(real_modules_combined_by_particles_own_tools) {
   }
   const auto v = load_json("15_compressed_combined.json")["combined"];
   Bytes parts[2];
-  for (int i = 0; i < 2; ++i) parts[i] = *firmware::read_file(std::filesystem::path(folder) / v["order"][static_cast<std::size_t>(i)].get<std::string>(), 8 << 20);
+  for (int i = 0; i < 2; ++i)
+    parts[i] = *firmware::read_file(
+        std::filesystem::path(folder) / v["order"][static_cast<std::size_t>(i)].get<std::string>(), 8 << 20);
   const auto file = combine(parts[0], parts[1]);
   BOOST_TEST(to_hex(crypto::sha256(file)) == text_in(v["sha256"]));
   const auto imported = server::validate_module(file, "both.bin");
@@ -96,7 +100,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_compressed_module_is_said) {
   BOOST_TEST(contains(changed(200, 0), "damaged"));
   BOOST_TEST(contains(changed(26, 9), "in a way devices do not know (method 9)"));
   BOOST_TEST(contains(changed(31, 0x7f), "claims to unpack to"));
-  BOOST_TEST(contains(changed(28, 0), "is damaged, or not the"));   // not as long as it says
+  BOOST_TEST(contains(changed(28, 0), "is damaged, or not the"));  // not as long as it says
   BOOST_TEST(contains(changed(10, 0), "what is compressed in it is system part 1 version 6200"));
 }
 
@@ -106,7 +110,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_combined_file_is_said) {
   const auto both = combine(system, application);
   BOOST_TEST(complaint_about(both) == "");
   BOOST_TEST(contains(complaint_about(ByteView(both).first(system.size())), "the second is not there"));
-  BOOST_TEST(contains(complaint_about(ByteView(both).first(system.size() + 3000)), "its second module: the file is cut"));
+  BOOST_TEST(
+      contains(complaint_about(ByteView(both).first(system.size() + 3000)), "its second module: the file is cut"));
   BOOST_TEST(contains(complaint_about(combine(system, combine(application, application))), "more than 2 modules"));
   BOOST_TEST(contains(complaint_about(combine(system, module_for(12, 5, 2, 7))), "of different platforms"));
   auto damaged = both;
@@ -115,7 +120,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_combined_file_is_said) {
 }
 
 BOOST_AUTO_TEST_CASE(every_cut_and_many_flipped_bytes_are_an_answer) {
-  const auto file = combine(compress(module_for(boron, 4, 1, 6200, {}, 700)), compress(module_for(boron, 5, 2, 7, {}, 300)));
+  const auto file =
+      combine(compress(module_for(boron, 4, 1, 6200, {}, 700)), compress(module_for(boron, 5, 2, 7, {}, 300)));
   for (std::size_t size = 0; size < file.size(); ++size) BOOST_TEST(complaint_about(ByteView(file).first(size)) != "");
   for (std::size_t at = 0; at < file.size(); ++at) {
     auto flipped = file;
@@ -136,7 +142,7 @@ BOOST_AUTO_TEST_CASE(modules_stay_within_the_slots_of_their_platform) {
   };
   BOOST_TEST(moved(boron, 5, 2, 0xB4000) == "");
   BOOST_TEST(contains(moved(boron, 5, 2, 0xF3800), "outside the user part 2's 0xb4000–0xf4000"));
-  BOOST_TEST(moved(boron, 4, 1, 0x28000) == "");   // where 6.2 has it
+  BOOST_TEST(moved(boron, 4, 1, 0x28000) == "");  // where 6.2 has it
   BOOST_TEST(contains(moved(boron, 2, 0, 0x30000), "outside the bootloader's"));
   BOOST_TEST(moved(32, 5, 1, 0x085FFFFC - 4092) == "");
   BOOST_TEST(contains(moved(32, 5, 1, 0x08600000), "outside the user part's"));

@@ -21,7 +21,9 @@ std::string refusal(const Bytes& file) {
   return checked ? "" : checked.error().message;
 }
 
-Bytes made(virtual_device::ModuleSpec recipe = {}) { return virtual_device::make_module(recipe); }
+Bytes made(virtual_device::ModuleSpec recipe = {}) {
+  return virtual_device::make_module(recipe);
+}
 
 }  // namespace
 
@@ -89,7 +91,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_file_is_said) {
 
 BOOST_AUTO_TEST_CASE(every_cut_and_every_flipped_byte_is_an_answer_not_a_crash) {
   const auto whole = made({5, 1, 3, 6, {4, 2, 3}, {}, 400});
-  for (std::size_t size = 0; size < whole.size(); ++size) BOOST_TEST(refusal(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size))) != "");
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    BOOST_TEST(refusal(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size))) != "");
   for (std::size_t at = 0; at < whole.size(); ++at) {
     auto flipped = whole;
     flipped[at] ^= 0x55;
@@ -140,7 +143,9 @@ BOOST_AUTO_TEST_CASE(real_files_are_read_as_an_independent_parser_reads_them) {
     BOOST_TEST_MESSAGE("DRYDOCK_FIRMWARE_DIR is not set: no real files to compare with");
     return;
   }
-  const auto number = [](const nlohmann::json& hex_text) { return static_cast<std::uint32_t>(std::stoul(hex_text.get<std::string>(), nullptr, 16)); };
+  const auto number = [](const nlohmann::json& hex_text) {
+    return static_cast<std::uint32_t>(std::stoul(hex_text.get<std::string>(), nullptr, 16));
+  };
   int compared = 0;
   for (const auto& line : load_json_lines("modules.jsonl")) {
     const auto name = line["filename"].get<std::string>();
@@ -172,7 +177,8 @@ BOOST_AUTO_TEST_CASE(real_files_are_read_as_an_independent_parser_reads_them) {
       BOOST_TEST(ours.dependency2.key.index == p["dep2ModuleIndex"].get<int>());
       BOOST_TEST(ours.dependency2.version == p["dep2ModuleVersion"].get<int>());
       BOOST_TEST(module->crc_ok() == line["crc"]["ok"].get<bool>());
-      const auto compare_extensions = [&](const nlohmann::json& theirs, const std::vector<firmware::Extension>& extensions) {
+      const auto compare_extensions = [&](const nlohmann::json& theirs,
+                                          const std::vector<firmware::Extension>& extensions) {
         BOOST_REQUIRE(extensions.size() == theirs.size());
         for (std::size_t i = 0; i < extensions.size(); ++i) {
           BOOST_TEST(extensions[i].type == theirs[i]["type"].get<int>());
@@ -187,8 +193,10 @@ BOOST_AUTO_TEST_CASE(real_files_are_read_as_an_independent_parser_reads_them) {
       BOOST_TEST(to_hex(module->suffix.sha256) == s["fwUniqueId"].get<std::string>());
       BOOST_TEST(module->suffix.size == s["suffixSize"].get<int>());
       BOOST_TEST(module->suffix.reserved == s["reserved"].get<int>());
-      BOOST_TEST((module->suffix.product_id ? static_cast<int>(*module->suffix.product_id) : -1) == s["productId"].get<int>());
-      BOOST_TEST((module->suffix.product_version ? static_cast<int>(*module->suffix.product_version) : -1) == s["productVersion"].get<int>());
+      BOOST_TEST(
+          (module->suffix.product_id ? static_cast<int>(*module->suffix.product_id) : -1) == s["productId"].get<int>());
+      BOOST_TEST((module->suffix.product_version ? static_cast<int>(*module->suffix.product_version) : -1) ==
+          s["productVersion"].get<int>());
       compare_extensions(s.value("extensions", nlohmann::json::array()), module->suffix.extensions);
     }
   }
@@ -202,7 +210,8 @@ BOOST_AUTO_TEST_CASE(what_a_killed_import_left_is_swept_away_and_one_under_way_i
   const auto under_way = folder.path() / ".now.bin.d4e5f6";
   const auto kept = folder.path() / "kept.bin";
   for (const auto& file : {left, under_way, kept}) BOOST_REQUIRE(firmware::write_file(file, Bytes{1}).has_value());
-  for (const auto& file : {left, kept}) std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  for (const auto& file : {left, kept})
+    std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
   files.sweep();
   BOOST_TEST(!std::filesystem::exists(left));
   BOOST_TEST(std::filesystem::exists(under_way));

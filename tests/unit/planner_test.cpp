@@ -10,9 +10,9 @@
 
 using namespace drydock;
 using namespace drydock::testing;
-using firmware::Library;
 using firmware::Dependency;
 using firmware::Inventory;
+using firmware::Library;
 using firmware::ModuleKey;
 
 namespace {
@@ -27,8 +27,12 @@ struct Shorthand {
   std::string hash;
 };
 
-ModuleKey key_of(const std::string& text) { return {*firmware::function_of_letter(text[0]), static_cast<std::uint8_t>(text[1] - '0')}; }
-Dependency dependency_of(const std::string& text) { return {key_of(text), static_cast<std::uint16_t>(std::stoi(text.substr(3)))}; }
+ModuleKey key_of(const std::string& text) {
+  return {*firmware::function_of_letter(text[0]), static_cast<std::uint8_t>(text[1] - '0')};
+}
+Dependency dependency_of(const std::string& text) {
+  return {key_of(text), static_cast<std::uint16_t>(std::stoi(text.substr(3)))};
+}
 
 Shorthand read(std::string text) {
   Shorthand s;
@@ -83,7 +87,8 @@ Library library(const std::string& text, std::uint16_t platform = 6) {
     m.version = s.version;
     m.dependencies = s.needs;
     m.suffix_sha256 = s.hash;
-    m.sha256 = std::to_string(static_cast<int>(s.key.function)) + "/" + std::to_string(s.key.index) + "@" + std::to_string(s.version) + s.hash;
+    m.sha256 = std::to_string(static_cast<int>(s.key.function)) + "/" + std::to_string(s.key.index) + "@" +
+        std::to_string(s.version) + s.hash;
     m.size = 1000;
     result.add(m);
   }
@@ -99,9 +104,11 @@ planning::Targets target(const std::string& text) {
 std::string words(const planning::Plan& plan) {
   std::string text;
   for (const auto& step : plan.steps)
-    text += (text.empty() ? "" : " ") + std::string(1, *firmware::describe_letter(step.module.key.function)) + std::to_string(step.module.key.index) + "@" + std::to_string(step.module.version);
+    text += (text.empty() ? "" : " ") + std::string(1, *firmware::describe_letter(step.module.key.function)) +
+        std::to_string(step.module.key.index) + "@" + std::to_string(step.module.version);
   for (const auto& m : plan.missing)
-    text += (text.empty() ? "" : " ") + std::string("missing:") + *firmware::describe_letter(m.need.key.function) + std::to_string(m.need.key.index) + "@" + std::to_string(m.need.version);
+    text += (text.empty() ? "" : " ") + std::string("missing:") + *firmware::describe_letter(m.need.key.function) +
+        std::to_string(m.need.key.index) + "@" + std::to_string(m.need.version);
   return text;
 }
 
@@ -113,7 +120,9 @@ struct Example {
   const char* expected;
   std::uint16_t platform = 6;
 };
-std::ostream& operator<<(std::ostream& os, const Example& e) { return os << e.name; }
+std::ostream& operator<<(std::ostream& os, const Example& e) {
+  return os << e.name;
+}
 
 const Example worked_examples[] = {
     {"E1", "b0@4 s1@6 s2@7>s1@7!26 s1@6", "s1@7", "", "s1@7"},
@@ -123,24 +132,31 @@ const Example worked_examples[] = {
     {"E4", "b0@2!28 s1@0!0 s2@0>s1@1 u1@2>s2@1#old", "s1@1 s2@1>s1@1 u1@2>s2@1#new", "u1@2", "s1@1 s2@1 u1@2"},
     {"E5", "b0@3 s1@2 s2@2>s1@2 u1@2>s2@1#old", "s1@3 s2@3>s1@3 u1@2>s2@3#new", "u1@2", "s1@3 s2@3 u1@2"},
     {"E6", "b0@12 s1@107>s3@107 s2@107>s1@107,b0@13!26 s3@107 u1@4>s2@107", "b0@13", "", "b0@13", 10},
-    {"E7", "b0@12 s1@107>s3@107 s2@107>s1@107,b0@13!26 s3@107 u1@4>s2@107", "b0@13 s1@108>s3@108 s2@108>s1@108,b0@13 s3@108 u1@5>s2@108",
-     "s1@108 s2@108 s3@108 u1@5", "s3@108 s1@108 s2@108 b0@13 u1@5", 10},
+    {"E7", "b0@12 s1@107>s3@107 s2@107>s1@107,b0@13!26 s3@107 u1@4>s2@107",
+        "b0@13 s1@108>s3@108 s2@108>s1@108,b0@13 s3@108 u1@5>s2@108", "s1@108 s2@108 s3@108 u1@5",
+        "s3@108 s1@108 s2@108 b0@13 u1@5", 10},
     {"E8", "b0@3 s1@2 s2@2>s1@3", "s1@3", "", "s1@3"},
-    // The lowest version that would do needs something else first, and then something that nobody has: nothing of that way is left.
+    // The lowest version that would do needs something else first, and then something that nobody has: nothing of that
+    // way is left.
     {"a dead end leaves no step", "b0@3 s1@1 s2@1 u1@5>s1@2", "s1@2>s2@2,s3@9 s2@2 s1@3", "", "s1@3"},
-    {"a dead end brings nothing that another counts on", "b0@3 s1@1 s2@1 u1@5>s1@2,s2@2", "s1@2>s2@2,s3@9 s2@2 s1@3", "", "s1@3 s2@2"},
+    {"a dead end brings nothing that another counts on", "b0@3 s1@1 s2@1 u1@5>s1@2,s2@2", "s1@2>s2@2,s3@9 s2@2 s1@3",
+        "", "s1@3 s2@2"},
     {"E9", "b0@300 s1@403>b0@101 u1@5>s1@403", "s1@6200 b0@3100", "", "", 13},
     {"E10", "b0@300 s1@403>b0@101 u1@5>s1@9999", "s1@6200", "", "missing:s1@9999", 13},
     {"E11", "b0@7 s1@19 s2@19>s1@19 s3@100 u1@3>s2@10", "s1@20 s2@20>s1@20", "", "", 10},
-    {"E12", "b0@7 s1@109 s2@109>s1@109 u1@1>s2@109", "s1@207 s2@207>s1@207 s1@1512>s2@207 s2@1512>s1@1512,b0@400 b0@401 u1@2>s2@1512", "u1@2",
-     "s1@207 s2@207 s1@1512 s2@1512 b0@401 u1@2"},
+    {"E12", "b0@7 s1@109 s2@109>s1@109 u1@1>s2@109",
+        "s1@207 s2@207>s1@207 s1@1512>s2@207 s2@1512>s1@1512,b0@400 b0@401 u1@2>s2@1512", "u1@2",
+        "s1@207 s2@207 s1@1512 s2@1512 b0@401 u1@2"},
     {"E13", "s1@108 s2@108>s1@108", "s1@102 s2@102>s1@102", "s1@102 s2@102", "s2@102 s1@102"},
     // A radio stack and a bootloader under the system part, in either order; the NCP of an Argon; two user parts.
-    {"Boron 1.3 to 6.2", "b0@400 a0@182 s1@1321>b0@311 u1@5>s1@1321", "a0@202>s1@1300,b0@311 b0@3100 s1@6200>b0@3100,a0@202 u2@6>s1@6200", "u2@6",
-     "b0@3100 a0@202 s1@6200 u2@6", 13},
-    {"Argon with a new NCP", "b0@2210 a0@202 c0@5 s1@5410>a0@202,b0@2002 u2@5>s1@5410", "c0@7 b0@3100 s1@6200>c0@7,b0@3100", "s1@6200", "c0@7 s1@6200 b0@3100", 12},
-    {"Tracker whose application is older than its system", "b0@3100 a0@202 s1@6200>b0@3100,a0@202 u1@5>s1@1511 u2@6>s1@5300", "s1@6300", "", "", 26},
-    {"E14", "b0@2400>b2@7 b2@7 s1@5600>b0@2400 u1@5>s1@5600", "b2@9 b0@3100>b2@9 s1@6200>b0@3100 u1@6>s1@6200", "u1@6", "b2@9 b0@3100 s1@6200 u1@6", 32},
+    {"Boron 1.3 to 6.2", "b0@400 a0@182 s1@1321>b0@311 u1@5>s1@1321",
+        "a0@202>s1@1300,b0@311 b0@3100 s1@6200>b0@3100,a0@202 u2@6>s1@6200", "u2@6", "b0@3100 a0@202 s1@6200 u2@6", 13},
+    {"Argon with a new NCP", "b0@2210 a0@202 c0@5 s1@5410>a0@202,b0@2002 u2@5>s1@5410",
+        "c0@7 b0@3100 s1@6200>c0@7,b0@3100", "s1@6200", "c0@7 s1@6200 b0@3100", 12},
+    {"Tracker whose application is older than its system",
+        "b0@3100 a0@202 s1@6200>b0@3100,a0@202 u1@5>s1@1511 u2@6>s1@5300", "s1@6300", "", "", 26},
+    {"E14", "b0@2400>b2@7 b2@7 s1@5600>b0@2400 u1@5>s1@5600", "b2@9 b0@3100>b2@9 s1@6200>b0@3100 u1@6>s1@6200", "u1@6",
+        "b2@9 b0@3100 s1@6200 u1@6", 32},
 };
 
 // Every step is held against the device's own rules, as of the moment it would arrive (PROTOCOL §6.8).
@@ -151,7 +167,8 @@ void check_each_step_is_acceptable(Inventory device, const planning::Plan& plan)
       const auto& need = m.dependencies[i];
       if (i == 1 && need.key.function == firmware::Function::bootloader) continue;
       const auto* have = device.find(need.key);
-      BOOST_TEST((have != nullptr && have->version >= need.version), m.title() << " arrives before " << need.key.name());
+      BOOST_TEST(
+          (have != nullptr && have->version >= need.version), m.title() << " arrives before " << need.key.name());
     }
     if (m.key.function == firmware::Function::system_part)
       for (const auto* other : device.effective())
@@ -209,7 +226,8 @@ BOOST_AUTO_TEST_CASE(a_file_larger_than_the_device_takes_is_not_planned) {
   const auto plan = planning::plan(device, library("s1@3"));
   BOOST_TEST(words(plan) == "missing:s1@3");
   // Nobody who looks into the library would understand that it is missing there.
-  BOOST_TEST(planning::missing_words(plan).find("the file that is there has 1000 bytes: this device takes 999 at most") != std::string::npos);
+  BOOST_TEST(planning::missing_words(plan).find(
+                 "the file that is there has 1000 bytes: this device takes 999 at most") != std::string::npos);
 }
 
 // A combined file is written "s1@6200+u2@6": what one of them needs, the other may bring only if it is a user part.
@@ -239,7 +257,8 @@ BOOST_AUTO_TEST_CASE(a_combined_file_is_one_step_for_two_modules) {
   BOOST_TEST(add_firmware.plan(inventory("s1@6200 u2@7>s1@6200#new", 13)).current());
   // The same version of another build is another application.
   BOOST_TEST(add_firmware.plan(inventory("s1@6200 u2@7>s1@6200#old", 13)).steps.size() == 1u);
-  BOOST_TEST(planning::plan(device, add_firmware.add_firmware, {planning::targets_of(add_firmware.file)}).blocked());   // it takes none
+  BOOST_TEST(planning::plan(device, add_firmware.add_firmware, {planning::targets_of(add_firmware.file)})
+                 .blocked());  // it takes none
 }
 
 BOOST_AUTO_TEST_CASE(a_combined_file_does_not_bring_what_its_own_system_part_needs) {
@@ -272,7 +291,8 @@ BOOST_AUTO_TEST_CASE(files_that_need_each_other_end_in_words_not_in_a_loop) {
 BOOST_AUTO_TEST_CASE(a_tangle_of_versions_ends) {
   std::string add_firmware;
   for (int v = 2; v < 60; ++v)
-    add_firmware += "s1@" + std::to_string(v) + ">s2@" + std::to_string(v + 1) + " s2@" + std::to_string(v) + ">s1@" + std::to_string(v + 1) + " ";
+    add_firmware += "s1@" + std::to_string(v) + ">s2@" + std::to_string(v + 1) + " s2@" + std::to_string(v) + ">s1@" +
+        std::to_string(v + 1) + " ";
   BOOST_TEST(planning::plan(inventory("s1@1 s2@1 u1@1>s2@2"), library(add_firmware)).blocked());
 }
 
@@ -312,10 +332,13 @@ BOOST_AUTO_TEST_CASE(needs_found_in_recorded_describes_agree_with_the_reference_
     device.platform = describe->system->platform.value_or(6);
     device.modules = describe->system->modules;
     std::string expected;
-    for (const auto& need : sample["findAnyMissingDependencies"]) expected += need["f"].get<std::string>() + need["n"].get<std::string>() + "@" + std::to_string(need["v"].get<int>()) + " ";
+    for (const auto& need : sample["findAnyMissingDependencies"])
+      expected += need["f"].get<std::string>() + need["n"].get<std::string>() + "@" +
+          std::to_string(need["v"].get<int>()) + " ";
     std::string found;
     for (const auto& need : planning::unmet_dependencies(device))
-      found += std::string(1, *firmware::describe_letter(need.key.function)) + std::to_string(need.key.index) + "@" + std::to_string(need.version) + " ";
+      found += std::string(1, *firmware::describe_letter(need.key.function)) + std::to_string(need.key.index) + "@" +
+          std::to_string(need.version) + " ";
     BOOST_TEST(found == expected, sample["describe_file"]);
   }
 }
@@ -331,7 +354,10 @@ firmware::LibraryModule stocked_from_listing(const std::string& name) {
     m.platform = p["platformID"];
     m.key = {static_cast<firmware::Function>(p["moduleFunction"].get<int>()), p["moduleIndex"]};
     m.version = p["moduleVersion"];
-    if (p["depModuleFunction"] != 0) m.dependencies.push_back({{static_cast<firmware::Function>(p["depModuleFunction"].get<int>()), p["depModuleIndex"]}, p["depModuleVersion"]});
+    if (p["depModuleFunction"] != 0)
+      m.dependencies.push_back(
+          {{static_cast<firmware::Function>(p["depModuleFunction"].get<int>()), p["depModuleIndex"]},
+              p["depModuleVersion"]});
     m.suffix_sha256 = line["suffixInfo"]["fwUniqueId"];
     return m;
   }
@@ -346,7 +372,8 @@ BOOST_AUTO_TEST_CASE(full_resolutions_agree_with_the_reference_resolver) {
     Inventory device;
     device.platform = 6;
     for (const auto& sample : vectors["describes"])
-      if (sample["describe_file"] == c["describe"]) device.modules = device::parse_describe_json(view_of(sample["describe"].dump()))->system->modules;
+      if (sample["describe_file"] == c["describe"])
+        device.modules = device::parse_describe_json(view_of(sample["describe"].dump()))->system->modules;
     Library add_firmware;
     for (const auto& file : c["catalog"]) add_firmware.add(stocked_from_listing(file));
     const auto user = stocked_from_listing(c["new_user_firmware"]);

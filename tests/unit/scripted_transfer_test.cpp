@@ -59,7 +59,8 @@ public:
     inbox.push_back(message);
   }
   std::size_t count(Code code, const std::string& path) const {
-    return static_cast<std::size_t>(std::count_if(sent.begin(), sent.end(), [&](const Message& m) { return m.code == code && m.path() == path; }));
+    return static_cast<std::size_t>(
+        std::count_if(sent.begin(), sent.end(), [&](const Message& m) { return m.code == code && m.path() == path; }));
   }
 
 private:
@@ -67,8 +68,12 @@ private:
   std::uint8_t token_ = 0;
 };
 
-bool is_begin(const Message& m) { return m.code == Code::post && m.path() == "u"; }
-bool is_done(const Message& m) { return m.code == Code::put && m.path() == "u"; }
+bool is_begin(const Message& m) {
+  return m.code == Code::post && m.path() == "u";
+}
+bool is_done(const Message& m) {
+  return m.code == Code::put && m.path() == "u";
+}
 
 std::uint16_t index_of(const Message& chunk) {
   std::vector<Bytes> queries;
@@ -107,7 +112,9 @@ struct Scripted {
     response.add_uint(2057, offset);
     s.inbox.push_back(response);
   }
-  bool failed(ErrorKind kind, const std::string& words) const { return !outcome && outcome.error().kind == kind && outcome.error().message.find(words) != std::string::npos; }
+  bool failed(ErrorKind kind, const std::string& words) const {
+    return !outcome && outcome.error().kind == kind && outcome.error().message.find(words) != std::string::npos;
+  }
 };
 
 }  // namespace
@@ -175,14 +182,14 @@ BOOST_AUTO_TEST_CASE(over_udp_what_is_missed_counts_before_and_without_the_answe
     if (is_begin(m)) return s.reply(m, Code::changed, {1});
     if (m.path() == "c") {
       const auto index = index_of(m);
-      if (index != 2 || s.count(Code::put, "u") > 0) have.insert(index);   // the third is lost the first time
+      if (index != 2 || s.count(Code::put, "u") > 0) have.insert(index);  // the third is lost the first time
       return;
     }
     std::vector<std::uint16_t> missing;
     for (std::uint16_t i = 0; i < 10; ++i)
       if (!have.contains(i)) missing.push_back(i);
     if (missing.empty()) return s.reply(m, Code::changed, {'{', '"', 'r', '"', ':', '0', '}'});
-    s.misses(missing);   // its 4.00 is lost every time
+    s.misses(missing);  // its 4.00 is lost every time
   };
   chunked();
   BOOST_REQUIRE(outcome.has_value());

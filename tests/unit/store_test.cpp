@@ -63,7 +63,10 @@ BOOST_AUTO_TEST_SUITE(store_unit)
 BOOST_AUTO_TEST_CASE(a_database_is_made_once_and_opened_again) {
   TemporaryFolder folder;
   const auto file = folder.path() / "drydock.db";
-  { auto db = Database::open(file, Access::read_write); store::add_device(db, photon()); }
+  {
+    auto db = Database::open(file, Access::read_write);
+    store::add_device(db, photon());
+  }
   auto db = Database::open(file, Access::read_only);
   const auto row = store::load_device(db, id);
   BOOST_REQUIRE(row.has_value());
@@ -95,9 +98,13 @@ BOOST_AUTO_TEST_CASE(every_older_schema_is_brought_up_to_date) {
       SQLite::Database old(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
       store::migrate(old, version);
       old.exec("PRAGMA application_id = 1146247492");
-      old.exec("INSERT INTO devices (id, platform, public_key, first_seen, last_seen, name, approval) VALUES ('" + id + "', 6, x'010203', 1, 2, 'greenhouse', 'approved')");
-      old.exec("INSERT INTO modules (sha256, file_name, size, platform, function, module_index, version, flags, dependencies, suffix_sha256, added) "
-               "VALUES ('" + std::string(64, 'a') + "', 'part1.bin', 5, 6, 4, 1, 3, 0, '[]', '', 1)");
+      old.exec("INSERT INTO devices (id, platform, public_key, first_seen, last_seen, name, approval) VALUES ('" + id +
+          "', 6, x'010203', 1, 2, 'greenhouse', 'approved')");
+      old.exec(
+          "INSERT INTO modules (sha256, file_name, size, platform, function, module_index, version, flags, "
+          "dependencies, suffix_sha256, added) "
+          "VALUES ('" +
+          std::string(64, 'a') + "', 'part1.bin', 5, 6, 4, 1, 3, 0, '[]', '', 1)");
       BOOST_TEST(old.execAndGet("PRAGMA user_version").getInt() == version);
     }
     auto db = Database::open(file, Access::read_write);
@@ -116,9 +123,13 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_and_a_strange_database_are_refused_and_left_
   BOOST_TEST(content_of(file) == std::string(5000, 'x'));
 
   const auto strange = folder.path() / "strange.db";
-  { SQLite::Database other(strange.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE); other.exec("CREATE TABLE diary (entry TEXT)"); }
+  {
+    SQLite::Database other(strange.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    other.exec("CREATE TABLE diary (entry TEXT)");
+  }
   BOOST_TEST(message_of(strange, Access::read_write).find("database of another program") != std::string::npos);
-  BOOST_TEST(message_of(folder.path() / "nowhere" / "drydock.db", Access::read_write).find("cannot be opened") != std::string::npos);
+  BOOST_TEST(message_of(folder.path() / "nowhere" / "drydock.db", Access::read_write).find("cannot be opened") !=
+      std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(what_people_decide_is_not_overwritten_by_the_appliance) {
@@ -227,7 +238,10 @@ BOOST_AUTO_TEST_CASE(years_of_updates_do_not_fill_the_card) {
   BOOST_TEST(steps.size() == static_cast<std::size_t>(limits::steps_per_device));
   BOOST_TEST(steps.front().state == "planned");
   BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM updates").getInt() < updates);
-  BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM updates WHERE update_number = " + std::to_string(steps.back().update_number)).getInt() == 1);
+  BOOST_TEST(db.sql()
+                 .execAndGet(
+                     "SELECT count(*) FROM updates WHERE update_number = " + std::to_string(steps.back().update_number))
+                 .getInt() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(history_keeps_its_newest_rows_only) {
@@ -313,9 +327,9 @@ BOOST_AUTO_TEST_CASE(sendings_of_the_last_day_are_counted_whatever_came_of_them)
   BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).recent_sends == 0);
   send(24 * hour);
   BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour).recent_sends == 1);
-  send(23 * hour);   // a crash took an hour of running time back
+  send(23 * hour);  // a crash took an hour of running time back
   BOOST_TEST(store::load_attempts(db, id, step(3), 24 * hour).recent_sends == 2);
-  send(hour);        // and much more
+  send(hour);  // and much more
   BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour - 1).recent_sends == 3);
   BOOST_TEST(store::load_attempts(db, id, step(3), 25 * hour).recent_sends == 0);
   store::allow_again(db, id);
@@ -338,7 +352,8 @@ BOOST_AUTO_TEST_CASE(a_database_is_for_its_owner_alone_and_none_of_the_next_prog
   { std::ofstream made(file); }
   std::filesystem::permissions(file, std::filesystem::perms::owner_all | std::filesystem::perms::others_read);
   { auto db = Database::open(file, Access::read_write); }
-  BOOST_TEST((std::filesystem::status(file).permissions() == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)));
+  BOOST_TEST((std::filesystem::status(file).permissions() ==
+      (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)));
   {
     auto db = Database::open(file, Access::read_write);
     db.sql().exec("PRAGMA user_version = " + std::to_string(store::newest_migration() + 1));

@@ -31,17 +31,19 @@ struct V3 {
   }
 };
 
-using transfer::ChunksReceived;
 using transfer::ChunkPacer;
+using transfer::ChunksReceived;
 
-Clock::time_point at(Clock::duration d) { return Clock::time_point{1h} + d; }
+Clock::time_point at(Clock::duration d) {
+  return Clock::time_point{1h} + d;
+}
 
 // A device at the end of a pipe of so many chunks a second and a delay each way; some chunks are lost on the way.
 struct Pipe {
   double rate = 100;
   Clock::duration delay = 100ms;
   double loss = 0;
-  std::size_t dead_after = SIZE_MAX;     // chunks, then nothing gets through any more
+  std::size_t dead_after = SIZE_MAX;  // chunks, then nothing gets through any more
   unsigned seed = 1;
 
   std::size_t chunks = 400;
@@ -56,7 +58,8 @@ struct Pipe {
     std::multimap<Clock::time_point, std::function<void()>> agenda;
     while (!pacer.complete() && now < at(limit)) {
       while (const auto index = pacer.next(now)) {
-        link_free = std::max(link_free, now) + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / rate));
+        link_free = std::max(link_free, now) +
+            std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / rate));
         if (++sent > dead_after || std::uniform_real_distribution<double>(0, 1)(random) < loss) continue;
         agenda.emplace(link_free + delay, [this, &pacer, &agenda, &now, i = *index] {
           have[i] = true;
@@ -121,7 +124,8 @@ BOOST_AUTO_TEST_CASE(what_a_device_says_is_read) {
   BOOST_TEST(gaps->in_order == 10u);
   BOOST_TEST(gaps->out_of_order == (Indices{12, 13, 15, 44}), boost::test_tools::per_element());
   BOOST_TEST(transfer::parse_chunks_received(message("UpdateAck cumulative 70000"))->in_order == 70'000u);
-  BOOST_TEST(transfer::error_words(message("UpdateStart error as separate CON response")) == "updates are disabled on the device (-1380): Firmware updates are disabled");
+  BOOST_TEST(transfer::error_words(message("UpdateStart error as separate CON response")) ==
+      "updates are disabled on the device (-1380): Firmware updates are disabled");
   auto cut = message("UpdateStart error as separate CON response");
   cut.payload.resize(30);
   BOOST_TEST(transfer::error_words(cut) == "updates are disabled on the device (-1380)");
@@ -155,7 +159,7 @@ BOOST_AUTO_TEST_CASE(into_a_dead_link_only_single_chunks_are_sent) {
   ChunkPacer pacer(pipe.chunks, 256, at(0s));
   pipe.run(pacer, 4min);
   BOOST_TEST(!pacer.complete());
-  BOOST_TEST(pacer.sent() < 100u + 80u + 30u);   // what was under way, and one every 16 s in the end
+  BOOST_TEST(pacer.sent() < 100u + 80u + 30u);  // what was under way, and one every 16 s in the end
   BOOST_TEST((pacer.last_progress_at() < at(10s)));
 }
 
@@ -224,13 +228,13 @@ BOOST_AUTO_TEST_CASE(what_comes_twice_is_handled_once_and_answered_twice_for_45_
   auto request = coap::request(coap::Type::confirmable, coap::Code::get, "t");
   request.id = 5;
   BOOST_TEST(reliability.received(request, at(0s)).handle);
-  BOOST_TEST(reliability.received(request, at(1s)).answer_again.empty());   // not answered yet: it will be
+  BOOST_TEST(reliability.received(request, at(1s)).answer_again.empty());  // not answered yet: it will be
   const auto answer = coap::piggybacked(request, coap::Code::content);
   reliability.sent(answer, coap::encode(answer), at(2s), 0);
   const auto again = reliability.received(request, at(44s));
   BOOST_TEST(!again.handle);
   BOOST_TEST(again.answer_again == coap::encode(answer));
-  BOOST_TEST(reliability.received(request, at(46s)).handle);   // another message by now
+  BOOST_TEST(reliability.received(request, at(46s)).handle);  // another message by now
 }
 
 BOOST_AUTO_TEST_CASE(who_answers_quickly_is_asked_again_sooner) {
@@ -255,7 +259,7 @@ BOOST_AUTO_TEST_CASE(what_was_not_handled_is_new_when_it_comes_again) {
   BOOST_TEST(reliability.received(message, at(2s)).handle);
   const auto answer = coap::empty_acknowledgement(7);
   reliability.sent(answer, coap::encode(answer), at(2s), 0);
-  reliability.not_handled(message);   // it was
+  reliability.not_handled(message);  // it was
   BOOST_TEST(!reliability.received(message, at(3s)).handle);
 }
 

@@ -18,7 +18,11 @@ namespace {
 const std::string good_password = "correct horse";
 
 struct Access : TestSystem {
-  Access() : writer(store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor())), bridge(world.loop, server(), *writer), db(database()), authentication(make()) {
+  Access()
+      : writer(store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor())),
+        bridge(world.loop, server(), *writer),
+        db(database()),
+        authentication(make()) {
     session = *authentication.set_up(authentication.setup_code(), good_password, "10.0.0.1", 0);
   }
   web::Authentication make() {
@@ -71,8 +75,9 @@ BOOST_AUTO_TEST_CASE(a_change_comes_from_our_page_or_with_a_token) {
       {{{"authorization", "Bearer " + token + "0"}, {"x-drydock", "1"}}, 401},
       {{{"x-drydock", "1"}}, 401},
   };
-  for (const auto& [headers, expected] : cases) BOOST_TEST(status(page.refuse(request("POST", "fleet/pause", headers))) == expected);
-  BOOST_TEST(status(page.refuse(request("GET", "devices"))) == 0);   // looking is for handle() to decide
+  for (const auto& [headers, expected] : cases)
+    BOOST_TEST(status(page.refuse(request("POST", "fleet/pause", headers))) == expected);
+  BOOST_TEST(status(page.refuse(request("GET", "devices"))) == 0);  // looking is for handle() to decide
   BOOST_TEST(page.handle(request("GET", "devices")).status == 401);
   BOOST_TEST(page.handle(request("HEAD", "devices", {{"cookie", cookie()}})).status == 200);
 }
@@ -88,7 +93,8 @@ BOOST_AUTO_TEST_CASE(guests_look_and_touch_nothing) {
 
 BOOST_AUTO_TEST_CASE(logins_end_in_memory_and_in_the_store) {
   const auto second = *authentication.log_in(good_password, "10.0.0.1", 0);
-  BOOST_TEST((authentication.change_password("wrong one", "another one", second, "10.0.0.1", 0).error().kind == ErrorKind::refused));
+  BOOST_TEST((authentication.change_password("wrong one", "another one", second, "10.0.0.1", 0).error().kind ==
+      ErrorKind::refused));
   BOOST_TEST(authentication.knows_session(session, 0));
   BOOST_TEST(authentication.change_password(good_password, "another one", second, "10.0.0.1", 0).has_value());
   BOOST_TEST(!authentication.knows_session(session, 0));
@@ -151,7 +157,9 @@ BOOST_AUTO_TEST_CASE(a_crowd_of_addresses_does_not_make_a_locked_one_forgotten) 
   // The set-up code of one that is set up costs no hash, and counts the same way.
   const auto code = web::reset_password(db, world.random);
   authentication.reload(db, 0);
-  for (int i = 0; i < 1'200; ++i) (void)authentication.set_up("aaaa", good_password, "10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250), 700'000);
+  for (int i = 0; i < 1'200; ++i)
+    (void)authentication.set_up(
+        "aaaa", good_password, "10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250), 700'000);
   BOOST_TEST(authentication.locked_for("10.0.0.9", 700'000) == locked);
   (void)code;
 }
@@ -176,7 +184,8 @@ BOOST_AUTO_TEST_CASE(who_asks_is_what_trusted_proxies_say_and_nobody_else) {
 
 // People's decisions, as the store keeps them.
 BOOST_AUTO_TEST_CASE(forgetting_those_who_wait_leaves_the_others) {
-  for (const auto& [id, approval] : {std::pair("000000000000000000000001", "approved"), std::pair("000000000000000000000002", "pending"), std::pair("000000000000000000000003", "refused")}) {
+  for (const auto& [id, approval] : {std::pair("000000000000000000000001", "approved"),
+           std::pair("000000000000000000000002", "pending"), std::pair("000000000000000000000003", "refused")}) {
     store::DeviceRow row;
     row.id = id;
     row.approval = approval;

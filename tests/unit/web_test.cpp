@@ -69,11 +69,13 @@ BOOST_FIXTURE_TEST_CASE(a_session_ends_after_thirty_days_and_outlives_the_progra
   BOOST_TEST(!later.knows_session(*session, end - 1));
 }
 
-BOOST_FIXTURE_TEST_CASE(the_set_up_code_stays_the_same_until_it_is_used_and_guessing_it_is_slowed, AuthenticationFixture) {
+BOOST_FIXTURE_TEST_CASE(
+    the_set_up_code_stays_the_same_until_it_is_used_and_guessing_it_is_slowed, AuthenticationFixture) {
   const auto code = authentication.setup_code();
   auto again = make(0);
   BOOST_TEST(again.setup_code() == code);
-  for (int i = 0; i < 3; ++i) BOOST_TEST((again.set_up("aaaa-aaaa-aaaa", good_password, "10.0.0.9", 0).error().kind == ErrorKind::refused));
+  for (int i = 0; i < 3; ++i)
+    BOOST_TEST((again.set_up("aaaa-aaaa-aaaa", good_password, "10.0.0.9", 0).error().kind == ErrorKind::refused));
   BOOST_TEST((again.set_up(code, good_password, "10.0.0.9", 0).error().kind == ErrorKind::interrupted));
   BOOST_TEST(again.needs_setup());
 }
@@ -89,7 +91,8 @@ BOOST_AUTO_TEST_CASE(passwords_are_salted_and_hashed_with_argon2id) {
   BOOST_TEST(!web::is_password(good_password, "no hash"));
 }
 
-// A device that makes progress many times a second is published four times a second, and shares the snapshot of the others.
+// A device that makes progress many times a second is published four times a second, and shares the snapshot of the
+// others.
 BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, TestSystem) {
   add_firmware(system_part(1, 3, {}, 100'000));
   auto writer = store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor());
@@ -107,7 +110,8 @@ BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, TestSyste
   BOOST_REQUIRE(run_until(5min, [&] {
     published.insert(bridge.snapshot()->revision);
     const auto row1 = bridge.snapshot()->devices.find(id_of(1));
-    return row1 != bridge.snapshot()->devices.end() && row1->second->json.find("\"state\":\"current\"") != std::string::npos;
+    return row1 != bridge.snapshot()->devices.end() &&
+        row1->second->json.find("\"state\":\"current\"") != std::string::npos;
   }));
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
   BOOST_TEST(published.size() > 5u);
@@ -120,7 +124,8 @@ BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, TestSyste
   BOOST_TEST((bridge.snapshot() == last));
 }
 
-// A change made through the page publishes at once; what was about to be published before must not stop all that comes after.
+// A change made through the page publishes at once; what was about to be published before must not stop all that comes
+// after.
 BOOST_FIXTURE_TEST_CASE(the_page_goes_on_behind_a_change_while_devices_change_all_the_time, TestSystem) {
   add_firmware(system_part(1, 3, {}, 200'000));
   auto writer = store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor());
@@ -131,7 +136,7 @@ BOOST_FIXTURE_TEST_CASE(the_page_goes_on_behind_a_change_while_devices_change_al
   (void)start_device(1, {system_part(1, 1), user_part(1, {4, 1, 3})}, options);
   BOOST_REQUIRE(run_until_state(1, "updating", 1min));
   for (int round = 0; round < 5; ++round) {
-    world.advance(100ms);   // a publication is due and has not come
+    world.advance(100ms);  // a publication is due and has not come
     std::atomic<bool> done = false;
     std::thread browser([&] {
       BOOST_TEST(bridge.change([](store::Database&) -> Result<void> { return {}; }).has_value());
@@ -154,7 +159,8 @@ BOOST_AUTO_TEST_CASE(a_change_from_another_thread_is_made_on_the_loop_and_refuse
   const state::StateFolder state{folder.path()};
   BOOST_REQUIRE(state.create().has_value());
   asio::io_context loop(1);
-  auto writer = store::Writer::on_thread(store::Database::open(state.database(), store::Access::read_write), loop.get_executor());
+  auto writer =
+      store::Writer::on_thread(store::Database::open(state.database(), store::Access::read_write), loop.get_executor());
   const firmware::ModuleFiles files(state.firmware());
   SeededRandom random(1);
   server::DeviceServer server(server::Services{loop, *writer, files, server_key(), random, crypto::Workers()}, {});
@@ -166,9 +172,11 @@ BOOST_AUTO_TEST_CASE(a_change_from_another_thread_is_made_on_the_loop_and_refuse
     });
     BOOST_TEST(paused.has_value());
     BOOST_TEST(bridge.snapshot()->paused);
-    const auto forbidden = bridge.change([](store::Database&) -> Result<void> { return {}; }, [](const server::DeviceServer&) -> Result<void> { return failure(ErrorKind::conflict, "no"); });
+    const auto forbidden = bridge.change([](store::Database&) -> Result<void> { return {}; },
+        [](const server::DeviceServer&) -> Result<void> { return failure(ErrorKind::conflict, "no"); });
     BOOST_TEST((forbidden.error().kind == ErrorKind::conflict));
-    const auto broken = bridge.change([](store::Database&) -> Result<void> { throw std::runtime_error("the disk is full"); });
+    const auto broken =
+        bridge.change([](store::Database&) -> Result<void> { throw std::runtime_error("the disk is full"); });
     BOOST_TEST((broken.error().kind == ErrorKind::storage));
     bridge.close();
     const auto late = bridge.change([](store::Database&) -> Result<void> { return {}; });

@@ -13,10 +13,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto first_patience = 1s;         // RFC 6347 §4.2.4.1; doubled at each try
-constexpr auto handshake_patience = 30s;    // devices wait up to 24 s between two tries of their own
-constexpr auto least_chance = 3s;           // in a full house too: a device needs a second or two for its signature
-constexpr std::size_t datagrams_kept = 8;   // of one pending, while the workers is busy with it
+constexpr auto first_patience = 1s;        // RFC 6347 §4.2.4.1; doubled at each try
+constexpr auto handshake_patience = 30s;   // devices wait up to 24 s between two tries of their own
+constexpr auto least_chance = 3s;          // in a full house too: a device needs a second or two for its signature
+constexpr std::size_t datagrams_kept = 8;  // of one pending, while the workers is busy with it
 
 Error explain(const std::optional<std::uint8_t>& alert, const char* otherwise) {
   if (!alert) return {ErrorKind::refused, otherwise};
@@ -26,10 +26,15 @@ Error explain(const std::optional<std::uint8_t>& alert, const char* otherwise) {
 }  // namespace
 
 struct DtlsAcceptor::PendingHandshake {
-  PendingHandshake(dtls::Sign sign, const dtls::HandshakeRandom& draw, UdpEndpoint from, AsyncSemaphore::Priority in_line) : priority(in_line), id(draw.connection_id), handshake(std::make_unique<dtls::ServerHandshake>(std::move(sign), draw)), address(std::move(from)) {}
+  PendingHandshake(
+      dtls::Sign sign, const dtls::HandshakeRandom& draw, UdpEndpoint from, AsyncSemaphore::Priority in_line)
+      : priority(in_line),
+        id(draw.connection_id),
+        handshake(std::make_unique<dtls::ServerHandshake>(std::move(sign), draw)),
+        address(std::move(from)) {}
   AsyncSemaphore::Priority priority;
   dtls::ConnectionId id;
-  std::unique_ptr<dtls::ServerHandshake> handshake;   // in the workers's hands while busy
+  std::unique_ptr<dtls::ServerHandshake> handshake;  // in the workers's hands while busy
   UdpEndpoint address;
   Bytes client_random;
   std::deque<Bytes> waiting;
@@ -39,7 +44,10 @@ struct DtlsAcceptor::PendingHandshake {
   Clock::time_point again_at = Clock::now() + first_patience;
 };
 
-DtlsAcceptor::DtlsAcceptor(Services services) : services_(std::move(services)), cookies_(services_.random), timer_(std::in_place, services_.executor, [this] { on_timer(); }) {}
+DtlsAcceptor::DtlsAcceptor(Services services)
+    : services_(std::move(services)),
+      cookies_(services_.random),
+      timer_(std::in_place, services_.executor, [this] { on_timer(); }) {}
 
 DtlsAcceptor::~DtlsAcceptor() = default;
 
@@ -79,11 +87,12 @@ void DtlsAcceptor::on_client_hello(ByteView datagram, const dtls::Record& record
   }
   auto known = pending_.find(from);
   if (known != pending_.end() && known->second->client_random != hello->random) {
-    if (known->second->busy) return;   // or each such hello would be more process for the workers: it comes again
+    if (known->second->busy) return;  // or each such hello would be more process for the workers: it comes again
     const auto gave_up = known->second;
     drop(from);
     known = pending_.end();
-    services_.connection_rejected(explain(gave_up->handshake->alert(), "it begins a handshake again and again and never finishes it"), from);
+    services_.connection_rejected(
+        explain(gave_up->handshake->alert(), "it begins a handshake again and again and never finishes it"), from);
   }
   if (known != pending_.end()) return enqueue(known->second, datagram);
   const auto pending = add_pending(from);
@@ -94,11 +103,13 @@ void DtlsAcceptor::on_client_hello(ByteView datagram, const dtls::Record& record
 
 std::shared_ptr<DtlsAcceptor::PendingHandshake> DtlsAcceptor::add_pending(const UdpEndpoint& from) {
   const bool known = services_.is_known_address(to_text(from));
-  if (!(known ? known_address_budget_ : unknown_address_budget_).take(from.address(), Clock::now())) return nullptr;   // it comes again
+  if (!(known ? known_address_budget_ : unknown_address_budget_).take(from.address(), Clock::now()))
+    return nullptr;  // it comes again
   if (!evict_handshake(from, known)) return nullptr;
   const dtls::HandshakeRandom draw(services_.random);
   dtls::Sign sign = [&key = services_.key](ByteView digest) { return key.sign(digest); };
-  auto pending = std::make_shared<PendingHandshake>(std::move(sign), draw, from, known ? AsyncSemaphore::Priority::high : AsyncSemaphore::Priority::low);
+  auto pending = std::make_shared<PendingHandshake>(
+      std::move(sign), draw, from, known ? AsyncSemaphore::Priority::high : AsyncSemaphore::Priority::low);
   pending_.emplace(from, pending);
   schedule_timer(Clock::now() + first_patience);
   return pending;
@@ -109,7 +120,8 @@ bool DtlsAcceptor::evict_handshake(const UdpEndpoint& for_whom, bool known) {
   const auto same_address = [&](const auto& entry) { return entry.first.address() == for_whom.address(); };
   const auto of_address = static_cast<std::size_t>(std::count_if(pending_.begin(), pending_.end(), same_address));
   const bool only_of_address = of_address >= limits::dtls_handshakes_per_address;
-  const auto of_unknown = static_cast<std::size_t>(std::count_if(pending_.begin(), pending_.end(), [](const auto& entry) { return entry.second->priority == AsyncSemaphore::Priority::low; }));
+  const auto of_unknown = static_cast<std::size_t>(std::count_if(pending_.begin(), pending_.end(),
+      [](const auto& entry) { return entry.second->priority == AsyncSemaphore::Priority::low; }));
   const bool unknown_full = !known && of_unknown >= limits::dtls_handshakes_of_unknown;
   if (pending_.size() < limits::dtls_handshakes && !only_of_address && !unknown_full) return true;
   auto oldest = pending_.end();
@@ -149,9 +161,11 @@ asio::awaitable<void> DtlsAcceptor::process(std::shared_ptr<PendingHandshake> pe
     const auto datagram = std::move(pending->waiting.front());
     pending->waiting.pop_front();
     const auto permit = co_await services_.handshakes.acquire(pending->priority);
-    std::function<Result<dtls::Datagrams>()> step = [&pending, &datagram] { return pending->handshake->on_datagram(datagram); };
+    std::function<Result<dtls::Datagrams>()> step = [&pending, &datagram] {
+      return pending->handshake->on_datagram(datagram);
+    };
     answer = co_await crypto::offload(services_.workers, std::move(step));
-    if (!pending_.contains(pending->address) || pending_[pending->address] != pending) co_return;   // dropped meanwhile
+    if (!pending_.contains(pending->address) || pending_[pending->address] != pending) co_return;  // dropped meanwhile
     if (!answer) break;
     for (const auto& out : *answer) services_.send(out, pending->address);
     pending->patience = first_patience;
@@ -159,7 +173,8 @@ asio::awaitable<void> DtlsAcceptor::process(std::shared_ptr<PendingHandshake> pe
   }
   pending->busy = false;
   if (!answer) {
-    services_.send(dtls::plain_record(dtls::ContentType::alert, 0, dtls::fatal_alert(dtls::alert_handshake_failure)), pending->address);
+    services_.send(dtls::plain_record(dtls::ContentType::alert, 0, dtls::fatal_alert(dtls::alert_handshake_failure)),
+        pending->address);
     services_.connection_rejected(answer.error(), pending->address);
     drop(pending->address);
   } else if (pending->handshake->established()) {
@@ -169,11 +184,13 @@ asio::awaitable<void> DtlsAcceptor::process(std::shared_ptr<PendingHandshake> pe
 }
 
 void DtlsAcceptor::release_tables() {
-  if (!services_.workers.pool()) return;   // a test's own thread
+  if (!services_.workers.pool()) return;  // a test's own thread
   asio::post(*services_.workers.pool(), [] { crypto::release_ec_tables(); });
 }
 
-void DtlsAcceptor::drop(const UdpEndpoint& address) { pending_.erase(address); }
+void DtlsAcceptor::drop(const UdpEndpoint& address) {
+  pending_.erase(address);
+}
 
 // Flights that were not answered go out again; who never answers is let go.
 void DtlsAcceptor::on_timer() {
@@ -185,7 +202,8 @@ void DtlsAcceptor::on_timer() {
     const auto pending = entry->second;
     if (now - pending->began >= handshake_patience && !pending->busy) {
       entry = pending_.erase(entry);
-      services_.connection_rejected(explain(pending->handshake->alert(), "it began a handshake and did not finish it"), pending->address);
+      services_.connection_rejected(
+          explain(pending->handshake->alert(), "it began a handshake and did not finish it"), pending->address);
       continue;
     }
     if (pending->again_at <= now && !pending->busy) {
@@ -193,7 +211,8 @@ void DtlsAcceptor::on_timer() {
       pending->patience *= 2;
       pending->again_at = now + pending->patience;
     }
-    next = std::min({next, std::max(pending->again_at, now + 100ms), std::max(pending->began + handshake_patience, now + 100ms)});
+    next = std::min(
+        {next, std::max(pending->again_at, now + 100ms), std::max(pending->began + handshake_patience, now + 100ms)});
     ++entry;
   }
   schedule_timer(pending_.empty() ? now + first_patience : next);

@@ -22,7 +22,8 @@ public:
     crypto::Workers workers;
     std::function<void(ByteView, const UdpEndpoint&)> send;
     /// A handshake is complete. `id` names the session, and is the connection id if the device knows such.
-    std::function<void(const dtls::ConnectionId& id, std::unique_ptr<dtls::ServerHandshake>, const UdpEndpoint&)> received;
+    std::function<void(const dtls::ConnectionId& id, std::unique_ptr<dtls::ServerHandshake>, const UdpEndpoint&)>
+        received;
     std::function<void(const Error&, const UdpEndpoint&)> connection_rejected;
     /// Shared with the handshakes over TCP: bounds how many keep the workers busy.
     AsyncSemaphore& handshakes;
@@ -56,10 +57,13 @@ private:
   Services services_;
   dtls::CookieMaker cookies_;
   std::map<UdpEndpoint, std::shared_ptr<PendingHandshake>> pending_;
-  // A cookie costs an unknown device nothing, and each handshake that begins costs us a signature: so many for each address.
-  TokenBuckets<asio::ip::address> unknown_address_budget_{limits::dtls_handshakes_of_unknown_address, limits::addresses_remembered};
-  TokenBuckets<asio::ip::address> known_address_budget_{limits::dtls_handshakes_of_known_address, limits::addresses_remembered};
-  std::optional<DeadlineTimer> timer_;                      ///< until stop()
+  // A cookie costs an unknown device nothing, and each handshake that begins costs us a signature: so many for each
+  // address.
+  TokenBuckets<asio::ip::address> unknown_address_budget_{
+      limits::dtls_handshakes_of_unknown_address, limits::addresses_remembered};
+  TokenBuckets<asio::ip::address> known_address_budget_{
+      limits::dtls_handshakes_of_known_address, limits::addresses_remembered};
+  std::optional<DeadlineTimer> timer_;  ///< until stop()
   Clock::time_point timer_at_ = Clock::time_point::max();
 };
 

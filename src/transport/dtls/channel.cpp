@@ -9,30 +9,47 @@
 namespace drydock::transport {
 namespace {
 
-// Sequence numbers are written down ahead in ranges, so that none is used twice whatever crashes, and few writes are needed.
+// Sequence numbers are written down ahead in ranges, so that none is used twice whatever crashes, and few writes are
+// needed.
 constexpr std::uint64_t reservation_size = 1024;
 constexpr std::uint64_t reserve_again_below = 512;
-// So many records may be taken before the window is written down again. After a crash, and only then, somebody who recorded
-// them could have them taken once more.
+// So many records may be taken before the window is written down again. After a crash, and only then, somebody who
+// recorded them could have them taken once more.
 constexpr std::uint64_t records_between_saves = 16;
 
-constexpr std::size_t smallest_message = 4;   // shorter ones keep a NAT's door open and say nothing (PROTOCOL §3.5)
+constexpr std::size_t smallest_message = 4;  // shorter ones keep a NAT's door open and say nothing (PROTOCOL §3.5)
 
 }  // namespace
 
-std::string to_text(const UdpEndpoint& endpoint) { return fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port()); }
+std::string to_text(const UdpEndpoint& endpoint) {
+  return fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
+}
 
-DtlsChannel::DtlsChannel(DtlsChannelOwner& owner, asio::any_io_executor executor, dtls::ConnectionId id, std::unique_ptr<dtls::ServerHandshake> handshake, UdpEndpoint address)
-    : owner_(owner), id_(id), handshake_(std::move(handshake)), address_(std::move(address)), executor_(std::move(executor)) {}
+DtlsChannel::DtlsChannel(DtlsChannelOwner& owner, asio::any_io_executor executor, dtls::ConnectionId id,
+    std::unique_ptr<dtls::ServerHandshake> handshake, UdpEndpoint address)
+    : owner_(owner),
+      id_(id),
+      handshake_(std::move(handshake)),
+      address_(std::move(address)),
+      executor_(std::move(executor)) {}
 
-DtlsChannel::DtlsChannel(DtlsChannelOwner& owner, asio::any_io_executor executor, const PersistedSession& kept, UdpEndpoint address)
-    : owner_(owner), id_(kept.id), session_(kept.state), address_(std::move(address)), binding_(SessionBinding{kept.device, kept.hello_payload}), reserved_(kept.reserved), reservation_under_way_(kept.reserved),
-      persisted_(true), persisted_position_(kept.state.received.next()), executor_(std::move(executor)) {}
+DtlsChannel::DtlsChannel(
+    DtlsChannelOwner& owner, asio::any_io_executor executor, const PersistedSession& kept, UdpEndpoint address)
+    : owner_(owner),
+      id_(kept.id),
+      session_(kept.state),
+      address_(std::move(address)),
+      binding_(SessionBinding{kept.device, kept.hello_payload}),
+      reserved_(kept.reserved),
+      reservation_under_way_(kept.reserved),
+      persisted_(true),
+      persisted_position_(kept.state.received.next()),
+      executor_(std::move(executor)) {}
 
 DtlsChannel::~DtlsChannel() = default;
 
 bool DtlsChannel::on_datagram(ByteView datagram, const UdpEndpoint& from, bool resumed) {
-  const auto self = shared_from_this();   // an alert makes the host let go of it
+  const auto self = shared_from_this();  // an alert makes the host let go of it
   bool authentic = false;
   while (const auto record = dtls::take_record(datagram)) {
     auto received = session().receive(*record);
@@ -50,7 +67,9 @@ bool DtlsChannel::on_datagram(ByteView datagram, const UdpEndpoint& from, bool r
     }
     on_received(std::move(*received));
     if (forgotten_) break;
-    if (session().state().received.next() >= persisted_position_ + records_between_saves && position_budget_.take(Clock::now())) save_position();
+    if (session().state().received.next() >= persisted_position_ + records_between_saves &&
+        position_budget_.take(Clock::now()))
+      save_position();
   }
   return authentic;
 }
@@ -70,7 +89,9 @@ void DtlsChannel::on_received(dtls::Session::Received received) {
       return;
     case dtls::ContentType::alert: {
       constexpr std::uint8_t fatal = 2;
-      if (received.content.size() != 2 || (received.content[0] != fatal && received.content[1] != dtls::alert_close_notify)) return;
+      if (received.content.size() != 2 ||
+          (received.content[0] != fatal && received.content[1] != dtls::alert_close_notify))
+        return;
       close_reason_ = "the device ended its session: " + dtls::alert_name(received.content[1]);
       return forget();
     }
@@ -117,7 +138,8 @@ void DtlsChannel::wake() {
 
 asio::awaitable<Result<coap::Message>> DtlsChannel::receive(Clock::time_point deadline) {
   for (;;) {
-    if (std::exchange(restarted_, false)) co_return failure(ErrorKind::session_restarted, "the device was reset, or slept");
+    if (std::exchange(restarted_, false))
+      co_return failure(ErrorKind::session_restarted, "the device was reset, or slept");
     if (inbox_position_ < inbox_.size()) {
       auto message = std::move(inbox_[inbox_position_++]);
       if (inbox_position_ == inbox_.size()) {
@@ -126,7 +148,8 @@ asio::awaitable<Result<coap::Message>> DtlsChannel::receive(Clock::time_point de
       }
       co_return message;
     }
-    if (closed_) co_return failure(ErrorKind::closed, close_reason_.empty() ? "the connection was closed" : close_reason_);
+    if (closed_)
+      co_return failure(ErrorKind::closed, close_reason_.empty() ? "the connection was closed" : close_reason_);
     if (std::exchange(interrupted_, false)) co_return failure(ErrorKind::interrupted, "interrupted");
     if (Clock::now() >= deadline) co_return failure(ErrorKind::timed_out, "nothing came in time");
     const auto timer = wake_;
@@ -136,9 +159,12 @@ asio::awaitable<Result<coap::Message>> DtlsChannel::receive(Clock::time_point de
 }
 
 asio::awaitable<Result<void>> DtlsChannel::send(const coap::Message& message, Flush) {
-  if (closed_) co_return failure(ErrorKind::closed, close_reason_.empty() ? "the connection was closed" : close_reason_);
+  if (closed_)
+    co_return failure(ErrorKind::closed, close_reason_.empty() ? "the connection was closed" : close_reason_);
   if (reserved_ < session().state().next_to_send + reserve_again_below)
-    if (const auto reserved = co_await reserve_sequence_numbers(); !reserved && session().state().next_to_send >= reserved_) co_return reserved;
+    if (const auto reserved = co_await reserve_sequence_numbers();
+        !reserved && session().state().next_to_send >= reserved_)
+      co_return reserved;
   const auto encoded = coap::encode(message);
   const double chance = owner_.random().bytes(1)[0] / 255.0;
   reliability_.sent(message, encoded, Clock::now(), chance);
@@ -148,7 +174,7 @@ asio::awaitable<Result<void>> DtlsChannel::send(const coap::Message& message, Fl
 }
 
 void DtlsChannel::transmit(ByteView message) {
-  if (session().state().next_to_send >= reserved_) return;   // as if the network had lost it
+  if (session().state().next_to_send >= reserved_) return;  // as if the network had lost it
   owner_.send_datagram(session().seal(dtls::ContentType::application_data, message), address_);
 }
 
@@ -174,7 +200,8 @@ void DtlsChannel::close() {
 }
 
 asio::awaitable<Result<void>> DtlsChannel::bind(SessionBinding binding) {
-  if (persisted_ && binding_->device == binding.device && binding_->hello_payload == binding.hello_payload) co_return Result<void>{};
+  if (persisted_ && binding_->device == binding.device && binding_->hello_payload == binding.hello_payload)
+    co_return Result<void>{};
   binding_ = std::move(binding);
   owner_.on_bound(shared_from_this());
   co_return co_await reserve_sequence_numbers();
@@ -191,7 +218,8 @@ asio::awaitable<Result<void>> DtlsChannel::reserve_sequence_numbers() {
   if (!is_persistent()) co_return Result<void>{};
   const auto wanted = session().state().next_to_send + reservation_size;
   if (reservation_under_way_ == dtls::last_sequence || reservation_under_way_ < wanted) reservation_under_way_ = wanted;
-  // From the first reserve_sequence_numbers on, no number is used that is not promised: it may be written down by others than this.
+  // From the first reserve_sequence_numbers on, no number is used that is not promised: it may be written down by
+  // others than this.
   reserved_ = std::min(reserved_, reservation_under_way_);
   persisted_position_ = session().state().received.next();
   auto kept = co_await owner_.session_store().save(snapshot());

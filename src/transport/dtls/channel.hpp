@@ -39,9 +39,11 @@ public:
 class DtlsChannel final : public ResumableChannel, public std::enable_shared_from_this<DtlsChannel> {
 public:
   /// Fresh from its handshake. `id` names it.
-  DtlsChannel(DtlsChannelOwner& owner, asio::any_io_executor executor, dtls::ConnectionId id, std::unique_ptr<dtls::ServerHandshake> handshake, UdpEndpoint address);
+  DtlsChannel(DtlsChannelOwner& owner, asio::any_io_executor executor, dtls::ConnectionId id,
+      std::unique_ptr<dtls::ServerHandshake> handshake, UdpEndpoint address);
   /// As it was kept.
-  DtlsChannel(DtlsChannelOwner& owner, asio::any_io_executor executor, const PersistedSession& kept, UdpEndpoint address);
+  DtlsChannel(
+      DtlsChannelOwner& owner, asio::any_io_executor executor, const PersistedSession& kept, UdpEndpoint address);
   ~DtlsChannel() override;
 
   /// A datagram that is for this session by its connection id or its address; whether any of it proved to be.
@@ -90,27 +92,27 @@ private:
 
   DtlsChannelOwner& owner_;
   dtls::ConnectionId id_;
-  std::unique_ptr<dtls::ServerHandshake> handshake_;   // until the device shows that it got the last flight
+  std::unique_ptr<dtls::ServerHandshake> handshake_;  // until the device shows that it got the last flight
   std::optional<dtls::Session> session_;
   UdpEndpoint address_;
   std::optional<SessionBinding> binding_;
-  std::uint64_t reserved_ = dtls::last_sequence;         // numbers below it may be used: so much is written down
-  std::uint64_t reservation_under_way_ = dtls::last_sequence;       // or is on its way to be
-  bool persisted_ = false;                                  // durably, at least once
-  bool forgotten_ = false;                             // for good: nothing is to be written about it any more
+  std::uint64_t reserved_ = dtls::last_sequence;               // numbers below it may be used: so much is written down
+  std::uint64_t reservation_under_way_ = dtls::last_sequence;  // or is on its way to be
+  bool persisted_ = false;                                     // durably, at least once
+  bool forgotten_ = false;                                     // for good: nothing is to be written about it any more
   std::uint64_t persisted_position_ = 0;
   TokenBucket position_budget_{limits::dtls_position_rate};
   coap::Reliability reliability_{true};
   std::vector<coap::Message> inbox_;
-  std::size_t inbox_position_ = 0;                              // of inbox_, from its front
+  std::size_t inbox_position_ = 0;  // of inbox_, from its front
   std::shared_ptr<Timer> wake_;
   std::unique_ptr<DeadlineTimer> retransmission_;
   asio::any_io_executor executor_;
   bool attached_ = false;
   bool interrupted_ = false;
   bool closed_ = false;
-  bool resuming_ = false;                              // the device marks its records as those of a resumed session
-  bool restarted_ = false;                             // and nobody was told yet
+  bool resuming_ = false;   // the device marks its records as those of a resumed session
+  bool restarted_ = false;  // and nobody was told yet
   std::string close_reason_;
 };
 

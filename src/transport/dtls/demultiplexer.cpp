@@ -13,7 +13,8 @@ constexpr std::size_t device_id_tail = 13;
 constexpr std::uint8_t device_id_length = 12;
 
 std::optional<DeviceId> device_in_tail(ByteView datagram) {
-  if (datagram.size() < dtls::record_header_size + device_id_tail || datagram.back() != device_id_length) return std::nullopt;
+  if (datagram.size() < dtls::record_header_size + device_id_tail || datagram.back() != device_id_length)
+    return std::nullopt;
   DeviceId id;
   const auto tail = datagram.last(device_id_tail);
   std::copy_n(tail.begin(), id.bytes.size(), id.bytes.begin());
@@ -24,13 +25,15 @@ std::optional<DeviceId> device_in_tail(ByteView datagram) {
 
 DtlsDemultiplexer::DtlsDemultiplexer(Services services)
     : services_(std::move(services)),
-      acceptor_(DtlsAcceptor::Services{
-          services_.executor, services_.key, services_.random, services_.workers, services_.send,
-          [this](const dtls::ConnectionId& id, std::unique_ptr<dtls::ServerHandshake> handshake, const UdpEndpoint& from) {
-            auto channel = std::make_shared<DtlsChannel>(*this, services_.executor, id, std::move(handshake), from);
-            if (add(channel)) services_.arrived(channel);   // it says Hello next
-          },
-          [this](const Error& why, const UdpEndpoint& from) { services_.connection_rejected(why, to_text(from)); }, services_.handshakes, services_.is_known_address}) {}
+      acceptor_(
+          DtlsAcceptor::Services{services_.executor, services_.key, services_.random, services_.workers, services_.send,
+              [this](const dtls::ConnectionId& id, std::unique_ptr<dtls::ServerHandshake> handshake,
+                  const UdpEndpoint& from) {
+                auto channel = std::make_shared<DtlsChannel>(*this, services_.executor, id, std::move(handshake), from);
+                if (add(channel)) services_.arrived(channel);  // it says Hello next
+              },
+              [this](const Error& why, const UdpEndpoint& from) { services_.connection_rejected(why, to_text(from)); },
+              services_.handshakes, services_.is_known_address}) {}
 
 DtlsDemultiplexer::~DtlsDemultiplexer() = default;
 
@@ -55,8 +58,11 @@ bool DtlsDemultiplexer::add(const std::shared_ptr<DtlsChannel>& channel) {
 
 // Of somebody who never said which device it is, or else of one that is not here: it makes a new one when it comes.
 bool DtlsDemultiplexer::evict_session() {
-  auto of_nobody = std::find_if(channels_.begin(), channels_.end(), [](const auto& entry) { return !entry.second->binding(); });
-  if (of_nobody == channels_.end()) of_nobody = std::find_if(channels_.begin(), channels_.end(), [](const auto& entry) { return !entry.second->attached(); });
+  auto of_nobody =
+      std::find_if(channels_.begin(), channels_.end(), [](const auto& entry) { return !entry.second->binding(); });
+  if (of_nobody == channels_.end())
+    of_nobody =
+        std::find_if(channels_.begin(), channels_.end(), [](const auto& entry) { return !entry.second->attached(); });
   if (of_nobody == channels_.end()) return false;
   std::shared_ptr<DtlsChannel>(of_nobody->second)->forget();
   return true;
@@ -86,14 +92,17 @@ void DtlsDemultiplexer::on_datagram(ByteView datagram, const UdpEndpoint& from) 
     (void)channel->on_datagram(restored, from, true);
     return;
   }
-  if (!stopped_ && datagram[0] == static_cast<std::uint8_t>(dtls::ContentType::handshake) && acceptor_.on_datagram(datagram, from)) return;
+  if (!stopped_ && datagram[0] == static_cast<std::uint8_t>(dtls::ContentType::handshake) &&
+      acceptor_.on_datagram(datagram, from))
+    return;
   for (const auto& channel : recipients(datagram, from))
     if (channel->on_datagram(datagram, from)) return;
   // Finished may come in a datagram of its own, and an alert while there is a handshake.
   if (!stopped_) (void)acceptor_.on_datagram(datagram, from);
 }
 
-std::vector<std::shared_ptr<DtlsChannel>> DtlsDemultiplexer::recipients(ByteView datagram, const UdpEndpoint& from) const {
+std::vector<std::shared_ptr<DtlsChannel>> DtlsDemultiplexer::recipients(
+    ByteView datagram, const UdpEndpoint& from) const {
   constexpr std::size_t most_tries = 8;
   std::vector<std::shared_ptr<DtlsChannel>> list;
   const auto record = dtls::take_record(datagram);
@@ -102,7 +111,8 @@ std::vector<std::shared_ptr<DtlsChannel>> DtlsDemultiplexer::recipients(ByteView
     if (found != channels_.end()) list.push_back(found->second);
   } else if (record) {
     const auto [begin, end] = by_address_.equal_range(from);
-    for (auto at = end; at != begin && list.size() < most_tries;) list.push_back((--at)->second->shared_from_this());   // the latest first
+    for (auto at = end; at != begin && list.size() < most_tries;)
+      list.push_back((--at)->second->shared_from_this());  // the latest first
   }
   return list;
 }

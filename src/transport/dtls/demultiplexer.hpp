@@ -20,7 +20,7 @@ public:
     /// Has a message, and nobody who attends to it. Called on the loop.
     std::function<void(std::shared_ptr<DtlsChannel>)> arrived;
     std::function<void(const Error&, const std::string& peer)> connection_rejected;
-    AsyncSemaphore& handshakes;                                          ///< see DtlsAcceptor
+    AsyncSemaphore& handshakes;  ///< see DtlsAcceptor
     std::function<bool(const std::string& peer)> is_known_address;
   };
 

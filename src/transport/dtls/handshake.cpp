@@ -12,7 +12,9 @@ constexpr std::uint16_t protected_epoch = 1;
 // A whole flight has 369 bytes; this is for whoever adds to it one day.
 constexpr std::size_t datagram_size = 1200;
 
-Error refused(std::string words) { return {ErrorKind::refused, std::move(words)}; }
+Error refused(std::string words) {
+  return {ErrorKind::refused, std::move(words)};
+}
 
 }  // namespace
 
@@ -24,7 +26,9 @@ HandshakeRandom::HandshakeRandom(crypto::Random& from) {
 
 ServerHandshake::ServerHandshake(Sign sign, HandshakeRandom draw) : sign_(std::move(sign)), random_(std::move(draw)) {}
 
-ServerHandshake::~ServerHandshake() { crypto::wipe(master_); }
+ServerHandshake::~ServerHandshake() {
+  crypto::wipe(master_);
+}
 
 Result<Datagrams> ServerHandshake::on_datagram(ByteView datagram) {
   flight_is_due_ = false;
@@ -38,7 +42,7 @@ Result<void> ServerHandshake::on_record(const Record& record) {
   if (record.epoch() != plain_epoch) return {};
   if (record.type == ContentType::alert && record.fragment.size() == 2) alert_ = record.fragment[1];
   if (record.type == ContentType::handshake) return on_plain(record.fragment, record.sequence());
-  return {};   // ChangeCipherSpec says nothing that the epoch of the next record does not
+  return {};  // ChangeCipherSpec says nothing that the epoch of the next record does not
 }
 
 Result<void> ServerHandshake::on_plain(ByteView content, std::uint64_t record_sequence) {
@@ -46,7 +50,8 @@ Result<void> ServerHandshake::on_plain(ByteView content, std::uint64_t record_se
     // Finished is believed only under the new keys.
     if (fragment->type == HandshakeType::finished) continue;
     if (await_ == Await::client_hello) {
-      // The cookie exchange leaves no state behind: numbers go on from those of this second ClientHello (RFC 6347 §4.2.1).
+      // The cookie exchange leaves no state behind: numbers go on from those of this second ClientHello (RFC 6347
+      // §4.2.1).
       if (fragment->type != HandshakeType::client_hello || !fragment->whole()) continue;
       incoming_ = Reassembly(fragment->sequence);
       next_message_ = fragment->sequence;
@@ -60,7 +65,7 @@ Result<void> ServerHandshake::on_plain(ByteView content, std::uint64_t record_se
 }
 
 Result<void> ServerHandshake::on_protected(const Record& record) {
-  if (!session_) return {};   // out of order: the device will repeat its flight
+  if (!session_) return {};  // out of order: the device will repeat its flight
   const auto received = session_->receive(record);
   if (!received || received->type != ContentType::handshake) return {};
   ByteView content = received->content;
@@ -124,9 +129,12 @@ Bytes ServerHandshake::say(HandshakeType type, Bytes body) {
 Result<void> ServerHandshake::on_client_hello(const HandshakeMessage& message) {
   const auto hello = parse_client_hello(message.body);
   if (!hello) return tl::unexpected(hello.error());
-  if (auto unsupported_reason = hello->unsupported_reason(); !unsupported_reason.empty()) return tl::unexpected(refused(std::move(unsupported_reason)));
+  if (auto unsupported_reason = hello->unsupported_reason(); !unsupported_reason.empty())
+    return tl::unexpected(refused(std::move(unsupported_reason)));
   auto ephemeral = crypto::EcPrivateKey::from_scalar(random_.scalar);
-  if (!ephemeral) return tl::unexpected(Error{ErrorKind::internal, "the number drawn for a handshake makes no key; the device will try again"});
+  if (!ephemeral)
+    return tl::unexpected(
+        Error{ErrorKind::internal, "the number drawn for a handshake makes no key; the device will try again"});
   client_random_ = hello->random;
   if (hello->offers_connection_id) connection_id_ = random_.connection_id;
   append(transcript_, message.encoded());
@@ -139,7 +147,9 @@ Result<void> ServerHandshake::on_client_hello(const HandshakeMessage& message) {
   ephemeral_ = std::move(*ephemeral);
 
   flight_.clear();
-  const auto plain = [&](Bytes encoded) { flight_.push_back({ContentType::handshake, plain_epoch, std::move(encoded)}); };
+  const auto plain = [&](Bytes encoded) {
+    flight_.push_back({ContentType::handshake, plain_epoch, std::move(encoded)});
+  };
   plain(say(HandshakeType::server_hello, server_hello(*hello, random_.random, connection_id_)));
   plain(say(HandshakeType::server_key_exchange, server_key_exchange(parameters, signature)));
   plain(say(HandshakeType::certificate_request, certificate_request()));
@@ -175,7 +185,8 @@ Result<void> ServerHandshake::on_certificate_verify(const HandshakeMessage& mess
   if (!key) return tl::unexpected(key.error());
   const auto signature = parse_certificate_verify(message.body);
   if (!signature) return tl::unexpected(signature.error());
-  if (!key->verify(crypto::sha256(transcript_), *signature)) return tl::unexpected(refused("the device does not hold the private key to the public key it shows"));
+  if (!key->verify(crypto::sha256(transcript_), *signature))
+    return tl::unexpected(refused("the device does not hold the private key to the public key it shows"));
   append(transcript_, message.encoded());
   await_ = Await::finished;
   return {};
@@ -199,7 +210,9 @@ Result<void> ServerHandshake::on_finished(const HandshakeMessage& message) {
 Datagrams ServerHandshake::retransmit_flight() {
   Datagrams datagrams;
   for (const auto& part : flight_) {
-    const auto record = part.epoch == plain_epoch ? plain_record(part.type, in_epoch(plain_epoch, next_plain_record_++), part.content) : session_->seal(part.type, part.content);
+    const auto record = part.epoch == plain_epoch
+        ? plain_record(part.type, in_epoch(plain_epoch, next_plain_record_++), part.content)
+        : session_->seal(part.type, part.content);
     if (datagrams.empty() || datagrams.back().size() + record.size() > datagram_size) datagrams.emplace_back();
     append(datagrams.back(), record);
   }

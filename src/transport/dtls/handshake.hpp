@@ -43,8 +43,8 @@ public:
   ~ServerHandshake();
 
   /// What to send in answer to a datagram: nothing, as a rule, until a flight is complete; the last flight again when
-  /// the device repeats its own. ErrorKind::refused or ErrorKind::malformed ends the handshake. Costs up to two private-key
-  /// operations.
+  /// the device repeats its own. ErrorKind::refused or ErrorKind::malformed ends the handshake. Costs up to two
+  /// private-key operations.
   Result<Datagrams> on_datagram(ByteView datagram);
 
   /// The last flight with fresh record numbers, for when nothing came in answer.
@@ -86,7 +86,7 @@ private:
   std::uint16_t next_message_ = 0;
   std::uint64_t next_plain_record_ = 0;
   std::vector<Outgoing> flight_;
-  bool flight_is_due_ = false;   ///< a new one, or the device repeats its own because ours was lost
+  bool flight_is_due_ = false;  ///< a new one, or the device repeats its own because ours was lost
   Bytes transcript_;
   Bytes client_random_;
   Bytes client_key_;
@@ -94,7 +94,7 @@ private:
   std::optional<ConnectionId> connection_id_;
   std::optional<crypto::EcPrivateKey> ephemeral_;
   std::optional<std::uint8_t> alert_;
-  std::optional<Session> session_;   ///< from the moment there are keys
+  std::optional<Session> session_;  ///< from the moment there are keys
   bool established_ = false;
 };
 

@@ -19,7 +19,8 @@ Bytes joined(ByteView a, ByteView b) {
 Keys::Keys(ByteView block) {
   if (block.size() != key_block_size) throw std::logic_error("a key block has 40 bytes");
   auto from = block.begin();
-  for (const auto part : {std::span<std::uint8_t>(client), std::span<std::uint8_t>(server), std::span<std::uint8_t>(client_iv), std::span<std::uint8_t>(server_iv)}) {
+  for (const auto part : {std::span<std::uint8_t>(client), std::span<std::uint8_t>(server),
+           std::span<std::uint8_t>(client_iv), std::span<std::uint8_t>(server_iv)}) {
     std::copy_n(from, part.size(), part.begin());
     from += static_cast<std::ptrdiff_t>(part.size());
   }
@@ -66,7 +67,8 @@ Keys expand_keys(ByteView master, ByteView client_random, ByteView server_random
 }
 
 Bytes verify_data(Side side, ByteView master, ByteView transcript) {
-  return pseudo_random(master, side == Side::client ? "client finished" : "server finished", crypto::sha256(transcript), verify_data_size);
+  return pseudo_random(master, side == Side::client ? "client finished" : "server finished", crypto::sha256(transcript),
+      verify_data_size);
 }
 
 }  // namespace drydock::transport::dtls

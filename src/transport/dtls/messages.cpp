@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t handshake_header_size = 12;
 constexpr std::uint16_t version_1_2 = 0xfefd;
 
-constexpr std::uint16_t suite = 0xc0ae;   // TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8 (RFC 7251)
+constexpr std::uint16_t suite = 0xc0ae;  // TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8 (RFC 7251)
 constexpr std::uint16_t renegotiation_scsv = 0x00ff;
 constexpr std::uint16_t secp256r1 = 23;
 constexpr std::uint16_t ecdsa_sha256 = 0x0403;
@@ -23,7 +23,7 @@ constexpr std::uint16_t point_formats = 11;
 constexpr std::uint16_t signature_algorithms = 13;
 constexpr std::uint16_t client_certificate_type = 19;
 constexpr std::uint16_t server_certificate_type = 20;
-constexpr std::uint16_t connection_id = 254;   // the draft's number, not RFC 9146's 54
+constexpr std::uint16_t connection_id = 254;  // the draft's number, not RFC 9146's 54
 constexpr std::uint16_t renegotiation_info = 0xff01;
 }  // namespace extension
 
@@ -31,7 +31,9 @@ void put_be24(Bytes& to, std::size_t value) {
   to.push_back(static_cast<std::uint8_t>(value >> 16));
   put_be16(to, static_cast<std::uint16_t>(value));
 }
-std::size_t get_be24(ByteView from, std::size_t at) { return std::size_t{from[at]} << 16 | get_be16(from, at + 1); }
+std::size_t get_be24(ByteView from, std::size_t at) {
+  return std::size_t{from[at]} << 16 | get_be16(from, at + 1);
+}
 
 // A field's length stands in front of it; reading past the end turns the reader bad for good.
 class Reader {
@@ -68,7 +70,9 @@ bool lists16(ByteView list, std::uint16_t wanted) {
     if (get_be16(list, at) == wanted) return true;
   return false;
 }
-bool lists8(ByteView list, std::uint8_t wanted) { return std::find(list.begin(), list.end(), wanted) != list.end(); }
+bool lists8(ByteView list, std::uint8_t wanted) {
+  return std::find(list.begin(), list.end(), wanted) != list.end();
+}
 
 void read_extension(ClientHello& hello, std::uint16_t type, ByteView body) {
   Reader in(body);
@@ -77,7 +81,9 @@ void read_extension(ClientHello& hello, std::uint16_t type, ByteView body) {
     case extension::signature_algorithms: hello.offers_ecdsa_sha256 = lists16(in.vector16(), ecdsa_sha256); break;
     case extension::point_formats: hello.knows_point_formats = true; break;
     case extension::client_certificate_type: hello.offers_raw_public_key = lists8(in.vector8(), raw_public_key); break;
-    case extension::server_certificate_type: hello.knows_server_certificate_type = lists8(in.vector8(), raw_public_key); break;
+    case extension::server_certificate_type:
+      hello.knows_server_certificate_type = lists8(in.vector8(), raw_public_key);
+      break;
     case extension::renegotiation_info: hello.knows_renegotiation_info = true; break;
     case extension::connection_id: hello.offers_connection_id = in.vector8().empty() && in.good(); break;
     default: break;
@@ -129,12 +135,12 @@ std::string ClientHello::unsupported_reason() const {
 Result<ClientHello> parse_client_hello(ByteView body) {
   Reader in(body);
   ClientHello hello;
-  (void)in.number16();   // the version is negotiated by the record layer's refusal of all others
+  (void)in.number16();  // the version is negotiated by the record layer's refusal of all others
   const auto random = in.take(random_size);
-  (void)in.vector8();    // a session id: devices resume by themselves
+  (void)in.vector8();  // a session id: devices resume by themselves
   const auto cookie = in.vector8();
   const auto suites = in.vector16();
-  (void)in.vector8();    // compression methods
+  (void)in.vector8();  // compression methods
   const auto extensions = in.empty() ? ByteView() : in.vector16();
   if (!in.good()) return failure(ErrorKind::malformed, "a ClientHello that is cut short");
   hello.random.assign(random.begin(), random.end());
@@ -178,9 +184,9 @@ Bytes server_hello(const ClientHello& client, ByteView random, const std::option
   Bytes body;
   put_be16(body, version_1_2);
   append(body, random);
-  body.push_back(0);   // no session id
+  body.push_back(0);  // no session id
   put_be16(body, suite);
-  body.push_back(0);   // no compression
+  body.push_back(0);  // no compression
   put_be16(body, static_cast<std::uint16_t>(extensions.size()));
   append(body, extensions);
   return body;
@@ -206,12 +212,13 @@ Bytes certificate_request() {
   Bytes body{1, ecdsa_sign};
   put_be16(body, 2);
   put_be16(body, ecdsa_sha256);
-  put_be16(body, 0);   // no authorities
+  put_be16(body, 0);  // no authorities
   return body;
 }
 
 Result<Bytes> parse_certificate(ByteView body) {
-  if (body.size() < 3 || get_be24(body, 0) != body.size() - 3) return failure(ErrorKind::malformed, "a Certificate message whose length is wrong");
+  if (body.size() < 3 || get_be24(body, 0) != body.size() - 3)
+    return failure(ErrorKind::malformed, "a Certificate message whose length is wrong");
   const auto key = body.subspan(3);
   if (key.empty()) return failure(ErrorKind::refused, "the device sends no public key");
   return Bytes(key.begin(), key.end());
@@ -229,7 +236,8 @@ Result<Bytes> parse_certificate_verify(ByteView body) {
   const auto algorithm = in.number16();
   const auto signature = in.vector16();
   if (!in.good() || !in.empty()) return failure(ErrorKind::malformed, "a CertificateVerify whose length is wrong");
-  if (algorithm != ecdsa_sha256) return failure(ErrorKind::refused, "the device signs with another algorithm than ECDSA with SHA-256");
+  if (algorithm != ecdsa_sha256)
+    return failure(ErrorKind::refused, "the device signs with another algorithm than ECDSA with SHA-256");
   return Bytes(signature.begin(), signature.end());
 }
 
@@ -250,7 +258,11 @@ std::string alert_name(std::uint8_t description) {
   return fmt::format("{} ({})", name, description);
 }
 
-Bytes fatal_alert(std::uint8_t description) { return {2, description}; }
-Bytes close_notify() { return {1, alert_close_notify}; }
+Bytes fatal_alert(std::uint8_t description) {
+  return {2, description};
+}
+Bytes close_notify() {
+  return {1, alert_close_notify};
+}
 
 }  // namespace drydock::transport::dtls

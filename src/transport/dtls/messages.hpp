@@ -32,7 +32,7 @@ struct HandshakeMessage {
 struct HandshakeFragment {
   HandshakeType type{};
   std::uint16_t sequence = 0;
-  std::size_t length = 0;   ///< of the whole message
+  std::size_t length = 0;  ///< of the whole message
   std::size_t offset = 0;
   ByteView bytes;
   bool whole() const { return offset == 0 && bytes.size() == length; }
@@ -42,16 +42,16 @@ struct HandshakeFragment {
 std::optional<HandshakeFragment> take_fragment(ByteView& content);
 
 struct ClientHello {
-  Bytes random;                          ///< 32 bytes
+  Bytes random;  ///< 32 bytes
   Bytes cookie;
-  bool offers_suite = false;             ///< TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8
+  bool offers_suite = false;  ///< TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8
   bool offers_p256 = false;
   bool offers_ecdsa_sha256 = false;
-  bool offers_raw_public_key = false;    ///< its own; for the server's see below
+  bool offers_raw_public_key = false;  ///< its own; for the server's see below
   bool knows_server_certificate_type = false;
   bool knows_point_formats = false;
   bool knows_renegotiation_info = false;
-  bool offers_connection_id = false;     ///< extension 254, with an empty id for the way back
+  bool offers_connection_id = false;  ///< extension 254, with an empty id for the way back
 
   /// Why no handshake with it is possible; empty when it is.
   std::string unsupported_reason() const;
@@ -70,8 +70,8 @@ Bytes certificate_request();
 
 /// The SubjectPublicKeyInfo of a raw public key. ErrorKind::malformed; ErrorKind::refused when the device sends none.
 Result<Bytes> parse_certificate(ByteView body);
-Result<Bytes> parse_client_key_exchange(ByteView body);   ///< the point
-Result<Bytes> parse_certificate_verify(ByteView body);    ///< the signature
+Result<Bytes> parse_client_key_exchange(ByteView body);  ///< the point
+Result<Bytes> parse_certificate_verify(ByteView body);   ///< the signature
 
 /// "handshake_failure (40)": an alert's description.
 std::string alert_name(std::uint8_t description);

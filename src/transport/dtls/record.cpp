@@ -21,7 +21,8 @@ Bytes nonce_of(const FixedIv& iv, ByteView explicit_part) {
   return nonce;
 }
 
-Bytes additional_data(ContentType type, EpochAndSequence number, const std::optional<ConnectionId>& id, std::size_t size) {
+Bytes additional_data(
+    ContentType type, EpochAndSequence number, const std::optional<ConnectionId>& id, std::size_t size) {
   Bytes data;
   put_number(data, number);
   data.push_back(static_cast<std::uint8_t>(type));
@@ -69,7 +70,8 @@ std::optional<Record> take_record(ByteView& datagram) {
   std::size_t at = 11;
   if (record.type == ContentType::connection_id || record.type == ContentType::resumed) {
     if (datagram.size() < record_header_size + connection_id_size) return std::nullopt;
-    std::copy_n(datagram.begin() + static_cast<std::ptrdiff_t>(at), connection_id_size, record.connection_id.emplace().begin());
+    std::copy_n(
+        datagram.begin() + static_cast<std::ptrdiff_t>(at), connection_id_size, record.connection_id.emplace().begin());
     at += connection_id_size;
   }
   const std::size_t length = get_be16(datagram, at);
@@ -102,7 +104,8 @@ std::optional<Opened> open(const Record& record, const Protection& with) {
 Bytes sealed_record(ContentType type, EpochAndSequence number, ByteView content, const Protection& with) {
   Bytes explicit_nonce;
   put_number(explicit_nonce, number);
-  const auto ciphertext = crypto::aes_ccm_8_seal(with.key, nonce_of(with.iv, explicit_nonce), additional_data(type, number, std::nullopt, content.size()), content);
+  const auto ciphertext = crypto::aes_ccm_8_seal(with.key, nonce_of(with.iv, explicit_nonce),
+      additional_data(type, number, std::nullopt, content.size()), content);
   auto record = record_header(type, number, explicit_nonce_size + ciphertext.size());
   append(record, explicit_nonce);
   append(record, ciphertext);

@@ -19,11 +19,11 @@ enum class ContentType : std::uint8_t {
   handshake = 22,
   application_data = 23,
   connection_id = 25,
-  resumed = 253,         ///< connection_id with its first byte changed after encryption: a resumed session, from 4.0
+  resumed = 253,  ///< connection_id with its first byte changed after encryption: a resumed session, from 4.0
 };
 
-/// First byte of a datagram of a resumed session up to 3.0: application_data with its first byte changed, and the device
-/// id and 0x0c appended.
+/// First byte of a datagram of a resumed session up to 3.0: application_data with its first byte changed, and the
+/// device id and 0x0c appended.
 inline constexpr std::uint8_t resumed_with_device_id = 254;
 
 inline constexpr std::size_t connection_id_size = 8;
@@ -34,13 +34,15 @@ inline constexpr std::uint64_t last_sequence = (std::uint64_t{1} << 48) - 1;
 
 /// Epoch in the upper 16 bits, sequence number in the lower 48: what a nonce is made of.
 using EpochAndSequence = std::uint64_t;
-constexpr EpochAndSequence in_epoch(std::uint16_t epoch, std::uint64_t sequence) { return std::uint64_t{epoch} << 48 | sequence; }
+constexpr EpochAndSequence in_epoch(std::uint16_t epoch, std::uint64_t sequence) {
+  return std::uint64_t{epoch} << 48 | sequence;
+}
 
 struct Record {
-  ContentType type{};                 ///< as it came; `moved` is kept apart from `connection_id`
+  ContentType type{};  ///< as it came; `moved` is kept apart from `connection_id`
   EpochAndSequence number = 0;
   std::optional<ConnectionId> connection_id;
-  ByteView fragment;                  ///< into the datagram
+  ByteView fragment;  ///< into the datagram
   std::uint16_t epoch() const { return static_cast<std::uint16_t>(number >> 48); }
   std::uint64_t sequence() const { return number & last_sequence; }
 };
@@ -59,7 +61,7 @@ struct Protection {
 };
 
 struct Opened {
-  ContentType type{};   ///< the real one
+  ContentType type{};  ///< the real one
   Bytes content;
 };
 

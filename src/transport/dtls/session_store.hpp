@@ -10,11 +10,11 @@
 namespace drydock::transport {
 
 struct PersistedSession {
-  dtls::ConnectionId id{};       ///< its name; on the wire only for devices that know connection ids
+  dtls::ConnectionId id{};  ///< its name; on the wire only for devices that know connection ids
   DeviceId device;
   dtls::SessionState state;
-  std::uint64_t reserved = 0;      ///< sequence numbers below it may have been used; a restarted server goes on from here
-  std::string address;           ///< where the device was last, as text
+  std::uint64_t reserved = 0;  ///< sequence numbers below it may have been used; a restarted server goes on from here
+  std::string address;         ///< where the device was last, as text
   std::uint16_t port = 0;
   Bytes hello_payload;
 };

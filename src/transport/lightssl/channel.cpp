@@ -12,18 +12,22 @@ namespace {
 // call for many chunks.
 constexpr std::size_t write_batch = 16 * 1024;
 
-Error connection_ended() { return Error{ErrorKind::closed, "the connection was closed"}; }
+Error connection_ended() {
+  return Error{ErrorKind::closed, "the connection was closed"};
+}
 
 // A identity is RSA ciphertext, which looks like noise; a web browser or a port scanner sends text.
 constexpr std::size_t text_seen = 16;
 bool looks_like_text(ByteView bytes) {
   const auto head = bytes.first(std::min(bytes.size(), text_seen));
-  return std::all_of(head.begin(), head.end(), [](std::uint8_t c) { return c == '\r' || c == '\n' || (c >= 0x20 && c < 0x7f); });
+  return std::all_of(
+      head.begin(), head.end(), [](std::uint8_t c) { return c == '\r' || c == '\n' || (c >= 0x20 && c < 0x7f); });
 }
 
 }  // namespace
 
-asio::awaitable<Result<EncryptedHandshake>> receive_handshake(ByteStream& stream, crypto::Random& random, Clock::time_point deadline) {
+asio::awaitable<Result<EncryptedHandshake>> receive_handshake(
+    ByteStream& stream, crypto::Random& random, Clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
   DeadlineTimer timer(executor, [&] { stream.cancel(); });
   timer.set(deadline);
@@ -38,8 +42,10 @@ asio::awaitable<Result<EncryptedHandshake>> receive_handshake(ByteStream& stream
     const auto read = co_await stream.read_some(std::span(encrypted.ciphertext).subspan(have));
     have += read.size;
     // The clock is asked too: the timer may have expired between two reads.
-    if (Clock::now() >= deadline) ended = failure(ErrorKind::timed_out, "no complete handshake within its time");
-    else if (read.error) ended = failure(ErrorKind::closed, have == 0 ? "nothing came" : "the handshake broke off in the middle");
+    if (Clock::now() >= deadline)
+      ended = failure(ErrorKind::timed_out, "no complete handshake within its time");
+    else if (read.error)
+      ended = failure(ErrorKind::closed, have == 0 ? "nothing came" : "the handshake broke off in the middle");
     if (have >= text_seen && looks_like_text(ByteView(encrypted.ciphertext).first(have)))
       ended = failure(ErrorKind::malformed, "this is not a Particle device: its first bytes are text");
   }
@@ -47,17 +53,21 @@ asio::awaitable<Result<EncryptedHandshake>> receive_handshake(ByteStream& stream
   co_return encrypted;
 }
 
-asio::awaitable<Result<DeviceIdentity>> decrypt_handshake(const EncryptedHandshake& encrypted, const crypto::RsaPrivateKey& server_key, const crypto::Workers& workers) {
-  std::function<Result<Bytes>()> decrypt = [&server_key, &encrypted] { return server_key.decrypt(encrypted.ciphertext); };
+asio::awaitable<Result<DeviceIdentity>> decrypt_handshake(
+    const EncryptedHandshake& encrypted, const crypto::RsaPrivateKey& server_key, const crypto::Workers& workers) {
+  std::function<Result<Bytes>()> decrypt = [&server_key, &encrypted] {
+    return server_key.decrypt(encrypted.ciphertext);
+  };
   const auto plaintext = co_await crypto::offload(workers, std::move(decrypt));
-  Result<DeviceIdentity> identity = plaintext ? parse_handshake(*plaintext, encrypted.nonce) : failure(ErrorKind::refused, plaintext.error().message);
+  Result<DeviceIdentity> identity =
+      plaintext ? parse_handshake(*plaintext, encrypted.nonce) : failure(ErrorKind::refused, plaintext.error().message);
   if (!identity) identity.error().kind = ErrorKind::refused;
   co_return identity;
 }
 
 asio::awaitable<Result<Credentials>> answer_handshake(ByteStream& stream, const crypto::RsaPublicKey& device_key,
-                                                  const crypto::RsaPrivateKey& server_key, crypto::Random& random,
-                                                  const crypto::Workers& workers, Clock::time_point deadline) {
+    const crypto::RsaPrivateKey& server_key, crypto::Random& random, const crypto::Workers& workers,
+    Clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
   DeadlineTimer timer(executor, [&] { stream.cancel(); });
   timer.set(deadline);
@@ -66,7 +76,9 @@ asio::awaitable<Result<Credentials>> answer_handshake(ByteStream& stream, const 
   // The padding is drawn before the work leaves this thread: the generator belongs to the loop.
   auto encrypted_for_device = device_key.encrypt(credentials.bytes, random);
   if (!encrypted_for_device) co_return tl::unexpected(encrypted_for_device.error());
-  std::function<Result<Bytes>()> sign = [&] { return sign_reply(credentials, std::move(*encrypted_for_device), server_key); };
+  std::function<Result<Bytes>()> sign = [&] {
+    return sign_reply(credentials, std::move(*encrypted_for_device), server_key);
+  };
   const auto reply = co_await crypto::offload(workers, std::move(sign));
   if (!reply) co_return tl::unexpected(reply.error());
   if (const auto error = co_await stream.write_all(*reply)) co_return tl::unexpected(connection_ended());
@@ -77,7 +89,10 @@ LightsslChannel::LightsslChannel(asio::any_io_executor executor, ByteStream& str
     : stream_(stream),
       reader_(credentials.key(), credentials.initial_vector()),
       writer_(credentials.key(), credentials.initial_vector()),
-      read_timer_(executor, [this] { if (reading_) stream_.cancel(); }),
+      read_timer_(executor,
+          [this] {
+            if (reading_) stream_.cancel();
+          }),
       write_timer_(executor, [this] {
         write_stalled_ = true;
         stream_.close();
@@ -113,7 +128,8 @@ asio::awaitable<Result<void>> LightsslChannel::send(const coap::Message& message
 asio::awaitable<Result<void>> LightsslChannel::flush() {
   if (closed_) co_return tl::unexpected(connection_ended());
   if (pending_.empty()) co_return Result<void>{};
-  write_timer_.set(Clock::now() + limits::write_timeout + std::chrono::milliseconds(pending_.size() * 1000 / limits::min_link_rate));
+  write_timer_.set(
+      Clock::now() + limits::write_timeout + std::chrono::milliseconds(pending_.size() * 1000 / limits::min_link_rate));
   const auto error = co_await stream_.write_all(pending_);
   write_timer_.cancel();
   pending_.clear();

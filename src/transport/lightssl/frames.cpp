@@ -14,7 +14,8 @@ std::optional<std::size_t> size_without_padding(ByteView padded) {
   const std::size_t padding = padded.back();
   if (padding == 0 || padding > crypto::aes_block) return std::nullopt;
   const auto tail = padded.last(padding);
-  if (!std::all_of(tail.begin(), tail.end(), [padding](std::uint8_t byte) { return byte == padding; })) return std::nullopt;
+  if (!std::all_of(tail.begin(), tail.end(), [padding](std::uint8_t byte) { return byte == padding; }))
+    return std::nullopt;
   return padded.size() - padding;
 }
 
@@ -35,9 +36,12 @@ Result<std::optional<Bytes>> FrameReader::next() {
   const auto waiting = ByteView(buffer_).subspan(consumed_);
   if (waiting.size() < length_size) return std::nullopt;
   const std::size_t length = get_be16(waiting, 0);
-  if (length > limits::frame) return failure(ErrorKind::too_large, fmt::format("frame of {} bytes, longer than the {} allowed", length, limits::frame));
+  if (length > limits::frame)
+    return failure(
+        ErrorKind::too_large, fmt::format("frame of {} bytes, longer than the {} allowed", length, limits::frame));
   if (length == 0 || length % crypto::aes_block != 0)
-    return failure(ErrorKind::malformed, fmt::format("frame of {} bytes, not a multiple of {}", length, crypto::aes_block));
+    return failure(
+        ErrorKind::malformed, fmt::format("frame of {} bytes, not a multiple of {}", length, crypto::aes_block));
   if (waiting.size() < length_size + length) return std::nullopt;
 
   const auto ciphertext = waiting.subspan(length_size, length);

@@ -29,8 +29,9 @@ public:
   /// What came from the network. At most one frame's worth is kept beyond what next() has returned.
   void feed(ByteView bytes) { append(buffer_, bytes); }
 
-  /// The next whole message, nothing when more bytes are needed; ErrorKind::too_large for a length beyond limits::frame,
-  /// ErrorKind::malformed for one that is not a multiple of 16, or for wrong padding. After an error the stream is lost.
+  /// The next whole message, nothing when more bytes are needed; ErrorKind::too_large for a length beyond
+  /// limits::frame, ErrorKind::malformed for one that is not a multiple of 16, or for wrong padding. After an error the
+  /// stream is lost.
   Result<std::optional<Bytes>> next();
 
 private:

@@ -36,13 +36,15 @@ Credentials make_credentials(crypto::Random& random) {
   return credentials;
 }
 
-Result<Bytes> sign_reply(const Credentials& credentials, Bytes encrypted_for_device, const crypto::RsaPrivateKey& server_key) {
+Result<Bytes> sign_reply(
+    const Credentials& credentials, Bytes encrypted_for_device, const crypto::RsaPrivateKey& server_key) {
   const auto digest = crypto::hmac_sha1(credentials.bytes, encrypted_for_device);
   const auto signature = server_key.sign_bare(digest);
   if (!signature) return signature;
   Bytes reply = std::move(encrypted_for_device);
   append(reply, *signature);
-  if (reply.size() != reply_size) return failure(ErrorKind::malformed, "the device's or the server's RSA key has the wrong length");
+  if (reply.size() != reply_size)
+    return failure(ErrorKind::malformed, "the device's or the server's RSA key has the wrong length");
   return reply;
 }
 

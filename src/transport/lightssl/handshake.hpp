@@ -19,8 +19,8 @@ inline constexpr std::size_t handshake_cipher_size = 256;
 inline constexpr std::size_t credentials_size = 40;
 inline constexpr std::size_t reply_size = 384;
 
-/// Reads the decrypted first message: ErrorKind::malformed when it is shorter than 52 bytes, ErrorKind::refused when it does not
-/// repeat our nonce, as happens when a wrong key decrypts to noise.
+/// Reads the decrypted first message: ErrorKind::malformed when it is shorter than 52 bytes, ErrorKind::refused when it
+/// does not repeat our nonce, as happens when a wrong key decrypts to noise.
 Result<DeviceIdentity> parse_handshake(ByteView plaintext, ByteView nonce);
 
 /// AES key, initial vector of both directions, and salt.
@@ -33,6 +33,7 @@ Credentials make_credentials(crypto::Random& random);
 
 /// The 384 bytes that answer a identity, from the credentials encrypted under the device's key: a private-key operation
 /// with the server's key.
-Result<Bytes> sign_reply(const Credentials& credentials, Bytes encrypted_for_device, const crypto::RsaPrivateKey& server_key);
+Result<Bytes> sign_reply(
+    const Credentials& credentials, Bytes encrypted_for_device, const crypto::RsaPrivateKey& server_key);
 
 }  // namespace drydock::transport::lightssl
