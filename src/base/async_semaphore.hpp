@@ -17,7 +17,7 @@ class AsyncSemaphore {
 public:
   explicit AsyncSemaphore(std::size_t permits) : free_(permits) {}
 
-  /// A place, given back when the permit is destroyed.
+  /// A permit, given back when this is destroyed.
   class Permit {
   public:
     explicit Permit(AsyncSemaphore& semaphore) : semaphore_(&semaphore) {}

@@ -71,7 +71,7 @@ private:
 };
 
 /// wolfCrypt keeps tables of points it met, some 12 MB in the end; they make operations three times as fast. Gives them
-/// back when many of handshakes is over.
+/// back when many handshakes are over.
 void release_ec_tables();
 
 }  // namespace drydock::crypto

@@ -24,8 +24,8 @@ public:
   std::size_t size() const;  ///< of the modulus, in bytes
   Bytes modulus() const;     ///< big-endian, without leading zeros
 
-  /// RSAES-PKCS1-v1_5: the result has size() bytes. Fails with ErrorKind::too_large when `plaintext` leaves no layer
-  /// for padding.
+  /// RSAES-PKCS1-v1_5: the result has size() bytes. Fails with ErrorKind::too_large when `plaintext` leaves no room for
+  /// padding.
   Result<Bytes> encrypt(ByteView plaintext, Random& padding) const;
 
 private:

@@ -41,8 +41,8 @@ asio::awaitable<Result<transfer::Delivery>> send_module(
   co_return co_await transfer::send_chunked(device, *what.image, options, progress);
 }
 
-// The life of a device at its controller. It ends with the connection, or over UDP with a new Hello: by a reset, as a
-// rule, for that is how a device puts a module into force.
+// The describe, plan and send loop of a connected device. It ends with the connection, or over UDP with a new Hello: by
+// a reset, as a rule, for that is how a device puts a module into force.
 asio::awaitable<Error> run_updates(DeviceProtocol& device, UpdateController& controller, bool offer_fast) {
   for (;;) {
     while (controller.awaits_approval(device.reported())) {
@@ -90,8 +90,8 @@ struct HandshakeResult {
   lightssl::Credentials credentials;
 };
 
-// The two private-key operations of a handshake. What a device waits in priority does not count against its time, and
-// no many of unknown devices keeps a known device waiting.
+// The two private-key operations of a handshake. What a device waits in the queue does not count against its time, and
+// no number of unknown devices keeps a known device waiting.
 asio::awaitable<Result<HandshakeResult>> handshake_within_limit(
     transport::ByteStream& stream, const lightssl::EncryptedHandshake& encrypted, SessionHost& host) {
   const auto priority =
@@ -124,7 +124,7 @@ asio::awaitable<Result<void>> establish_session(transport::ByteStream& stream, S
   co_return co_await run_session(channel, identity, host);
 }
 
-// Over UDP the session may be one that the device disconnected, or this program did: then it need not say Hello.
+// Over UDP the session may be one that the device left, or this program did: then it need not say Hello.
 asio::awaitable<Result<Hello>> await_hello(DeviceProtocol& device, const transport::ResumableChannel& channel) {
   if (!channel.binding()) co_return co_await device.hello(Clock::now() + udp_hello_timeout);
   co_return co_await device.resume(channel.binding()->hello_payload, Clock::now() + limits::describe_timeout);

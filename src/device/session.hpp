@@ -16,7 +16,7 @@ asio::awaitable<void> serve(transport::ByteStream& stream, SessionHost& host);
 asio::awaitable<void> serve(transport::ResumableChannel& channel, SessionHost& host);
 
 /// Over TCP, from Hello on, over a channel whose transport has established who is there. An error means that the device
-/// never came to its controller.
+/// never came that far.
 asio::awaitable<Result<void>> run_session(
     transport::Channel& channel, const transport::DeviceIdentity& identity, SessionHost& host);
 

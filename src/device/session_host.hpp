@@ -1,5 +1,5 @@
 // What a session needs from the server it runs in: who may come in, what a device should get next, and somebody to
-// tell how it went. The server implements it; tests and the fuzzers bring their own.
+// tell how it went. server::DeviceServer implements it; tests and the fuzzers bring their own.
 #pragma once
 
 #include "base/async_semaphore.hpp"
@@ -26,7 +26,7 @@ struct Decision {
   Clock::time_point decide_again_at = Clock::time_point::max();
 };
 
-/// One device's place while it is connected. Destroying it frees the place and records that the device disconnected.
+/// One device's place while it is connected. Destroying it frees the place and records that the device left.
 class UpdateController {
 public:
   virtual ~UpdateController() = default;
@@ -67,14 +67,14 @@ public:
   virtual bool offer_fast_ota() const = 0;
 
   /// The public key to hold the handshake with, as SubjectPublicKeyInfo, or why the device may not come in. Nothing is
-  /// remembered yet: over TCP a identity proves nothing. Whether it is the device's key is for register_connection() to
-  /// say.
+  /// remembered yet: over TCP a claimed identity proves nothing. Whether it is the device's key is for
+  /// register_connection() to say.
   virtual Result<Bytes> admit(const transport::DeviceIdentity& identity, const std::string& peer) = 0;
 
   /// Somebody who got no further than the handshake.
   virtual void connection_rejected(const Error& why, const std::string& peer) = 0;
 
-  /// After Hello has proved the key of the identity, which is compared with the one on file here, at the moment of
+  /// After Hello has proved the key, which is compared with the one on file here, at the moment of
   /// registration. `channel` must outlive the controller; interrupt() and close() may be called on it.
   /// ErrorKind::closed when the device may not come in and that has been told already.
   virtual asio::awaitable<Result<std::unique_ptr<UpdateController>>> register_connection(

@@ -72,7 +72,7 @@ std::optional<Prefix> find_prefix(ByteView file, Likeness likeness, bool scan) {
   return std::nullopt;
 }
 
-// A list of type, total length, body. It ends with END, with PRODUCT_DATA (in a suffix), or where the layer ends.
+// A list of type, total length, body. It ends with END, with PRODUCT_DATA (in a suffix), or where the space ends.
 std::vector<Extension> read_extensions(ByteView file, std::size_t at, std::size_t end) {
   constexpr std::size_t header = 4;
   std::vector<Extension> list;

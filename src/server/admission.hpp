@@ -1,4 +1,4 @@
-// Who may connect: pure decisions about a identity (PROTOCOL §8.5).
+// Who may connect: pure decisions about a claimed identity (PROTOCOL §8.5).
 #pragma once
 
 #include "state/configuration.hpp"

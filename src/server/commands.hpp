@@ -14,9 +14,9 @@ namespace drydock::server::commands {
 /// match.
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name);
 
-/// `new_key` empty: the key on file stays. Else the refused key becomes the one on file, if its state::fingerprint
-/// begins with `new_key` (8 digits or more, blanks count for nothing): ErrorKind::conflict when it does not,
-/// ErrorKind::not_found when there is none.
+/// `new_key` empty: the key on file stays. Else the refused key becomes the one on file, if its fingerprint begins with
+/// `new_key` (8 digits or more, blanks count for nothing): ErrorKind::conflict when it does not, ErrorKind::not_found
+/// when there is none.
 Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key);
 void refuse(store::Database& db, const std::string& device_id);
 /// Forgets failed attempts, so that a parked device tries again.

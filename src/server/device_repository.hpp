@@ -11,7 +11,7 @@
 
 namespace drydock::server {
 
-/// A record, in the log and in the history.
+/// Something that happened, for log and history.
 struct HistoryRecord {
   std::string device_id;  ///< empty: no known device
   std::string kind;

@@ -62,7 +62,7 @@ public:
   const Fleet& fleet() const { return fleet_; }
   const firmware::Library& library() const { return library_; }
   bool paused() const { return paused_; }
-  /// Of the whole house: no entry's is larger. Members whose revision is larger than one seen before have changed
+  /// Of the whole fleet: no entry's is larger. Entries whose revision is larger than one seen before have changed
   /// since.
   std::uint64_t revision() const { return revision_; }
   /// Changes when devices come or go, the library changes, or everything is paused.

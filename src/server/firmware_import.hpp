@@ -1,4 +1,4 @@
-// Puts firmware files into the library and takes them off: file, row and verdict together.
+// Puts firmware files into the library and takes them out: checks the file, stores file and row together.
 #pragma once
 
 #include "state/state_folder.hpp"

@@ -1,4 +1,4 @@
-// Who may join those that wait for approval, and who evicted: pure decisions, so that no number of others keeps the
+// Who may join those that wait for approval, and who is evicted: pure decisions, so that no number of others keeps the
 // owner's device out.
 #pragma once
 
@@ -12,7 +12,7 @@ struct PendingSlot {
 };
 
 /// For a device nobody has seen before, from this address (without port), with this key. Among those of one key or
-/// address the oldest that is not connected evicted; when all places are taken, one of the address that has most of
+/// address the oldest that is not connected is evicted; when all places are taken, one of the address that has most of
 /// them.
 PendingSlot find_pending_slot(const Fleet& fleet, const std::string& address, const Bytes& public_key);
 

@@ -340,7 +340,7 @@ void DeviceUpdateController::release_slot() {
   server_.wake_queued_devices();
 }
 
-// Whoever leaves the line may have been called: the call goes to the next.
+// Whoever leaves the queue may have been woken: the next is woken instead.
 void DeviceUpdateController::leave_queue() {
   server_.update_slots_.dequeue(id_);
   server_.wake_queued_devices();

@@ -13,7 +13,7 @@ class UpdateSlots {
 public:
   explicit UpdateSlots(int at_once) : free_(at_once) {}
 
-  /// Takes a turn when one is free that nobody further ahead is waiting for.
+  /// Takes a slot when one is free that nobody further ahead is waiting for.
   bool try_acquire(const transport::DeviceId& id) {
     const auto place = std::find(queue_.begin(), queue_.end(), id);
     if (free_ <= place - queue_.begin()) return false;
@@ -21,17 +21,17 @@ public:
     --free_;
     return true;
   }
-  /// Only for devices that may be sent something now: those that pause and are ready all the same would call each other
+  /// Only for devices that may be sent something now: those that pause and are woken all the same would wake each other
   /// without end.
   void enqueue(const transport::DeviceId& id) {
     if (std::find(queue_.begin(), queue_.end(), id) == queue_.end()) queue_.push_back(id);
   }
   void release() { ++free_; }
 
-  /// The device wants no turn any more.
+  /// The device wants no slot any more.
   void dequeue(const transport::DeviceId& id) { std::erase(queue_, id); }
 
-  /// Those for whom a turn is free now. They stay in line until they take it or leave.
+  /// Those for whom a slot is free now. They stay queued until they take it or leave.
   std::vector<transport::DeviceId> ready() const {
     const auto count = std::min(queue_.size(), static_cast<std::size_t>(std::max(free_, 0)));
     return {queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count)};

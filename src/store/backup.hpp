@@ -26,7 +26,7 @@ private:
   std::unique_ptr<SQLite::Database> sql_;
 };
 
-/// UpdateSlots a copy of a backup into a database in place. Throws StoreError when it is no whole backup, or a newer
+/// Turns a copy of a backup into a database in place. Throws StoreError when it is no whole backup, or a newer
 /// program's.
 class OldBackup {
 public:

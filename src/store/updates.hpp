@@ -41,7 +41,7 @@ void take_back_attempt(Database& db, const StepRow& step);
 /// the plan no longer has are superseded.
 void record_plan(Database& db, const std::string& device_id, const std::vector<planning::Step>& plan, std::int64_t now);
 
-/// UpdateSlots the first planned step into `sending` and counts the attempt, and the sending of the file. Returns its
+/// Turns the first planned step into `sending` and counts the attempt, and the sending of the file. Returns its
 /// row id. `running` is the service's running time.
 std::int64_t begin_step(
     Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now, std::int64_t running);

@@ -74,7 +74,7 @@ void Writer::commit(Database& db, std::vector<Job> batch, const asio::any_io_exe
   for (std::size_t i = 0; i < batch.size(); ++i) finish(batch[i], std::move(errors[i]), home);
 }
 
-// One job's failure must not undo its other jobs, unless it is the disk's.
+// One job's failure must not undo the other jobs of its transaction, unless it is the disk's.
 std::optional<Error> Writer::attempt(Database& db, const Job& job) {
   std::string failure;
   try {
@@ -101,7 +101,7 @@ void Writer::finish(Job& job, std::optional<Error> error, const asio::any_io_exe
 
 namespace {
 
-// What nobody waits for is committed with it with what somebody does: on a card every commit costs whole blocks.
+// What nobody waits for is committed with what somebody waits for: on a card every commit costs whole blocks.
 constexpr auto longest_delay = std::chrono::seconds(1);
 
 class ThreadWriter final : public Writer {

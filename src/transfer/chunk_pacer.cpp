@@ -24,7 +24,7 @@ constexpr auto initial_timeout = 3s;       // before anything is known: a slow l
 constexpr auto min_timeout = 1s;
 constexpr auto max_timeout = 16s;
 // A device acknowledges the last chunk at once, and any other within 200 ms: after a little more than a round trip and
-// that, the end of a pacer is asked for once before everything under way is given up.
+// that, the end of a burst is asked for once before everything under way is given up.
 constexpr auto acknowledgement_delay = 250ms;
 constexpr auto burst = 1ms;  // timers are no finer than that
 

@@ -2,7 +2,7 @@
 //
 // The pace is the highest rate at which chunks lately arrived, the window twice what is under way at that rate in one
 // round trip, so that lost chunks do not slow it down and no long queue builds up in front of a slow link. The model is
-// BBR's (draft-cardwell-iccrg-bbr-congestion-control): start fast, drain, then probe for more in probe_gains.
+// BBR's (draft-cardwell-iccrg-bbr-congestion-control): start fast, drain, then probe for more in turns.
 #pragma once
 
 #include "base/clock.hpp"
@@ -17,7 +17,7 @@ namespace drydock::transfer {
 
 class ChunkPacer {
 public:
-  /// `window`: how many chunks the device takes out_of_order the first it misses.
+  /// `window`: how many chunks the device takes beyond the first it misses.
   ChunkPacer(std::size_t chunks, std::size_t window, Clock::time_point now);
 
   /// The chunk to send now (from 0), which counts as sent with that; nothing when there is none, or its time has not
@@ -30,7 +30,7 @@ public:
   /// lost.
   void missed(const std::vector<std::uint16_t>& indices, Clock::time_point now);
 
-  /// When to send_request next() again if nothing is received before. A chunk that was not acknowledged in time is
+  /// When to ask next() again if nothing is received before. A chunk that was not acknowledged in time is
   /// lost.
   Clock::time_point next_wakeup() const;
   void on_timer(Clock::time_point now);

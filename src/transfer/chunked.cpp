@@ -146,7 +146,7 @@ private:
 
   // Over UDP chunks get lost, and a device says which only when it is asked: every UpdateDone that comes too early is
   // answered 4.00 and with ChunkMissed, the first indices it has not got. So UpdateDone is asked every few chunks, and
-  // what it brings paces the pacer like the acknowledgements of protocol v3. It is not confirmable: each copy would be
+  // what it brings drives the pacer like the acknowledgements of protocol v3. It is not confirmable: each copy would be
   // answered like the first, and a device before 2.0 is deaf while it waits for the acknowledgement of its ChunkMissed.
   asio::awaitable<Result<Delivery>> send_fast_over_datagrams() {
     ChunkPacer pacer(chunk_count(), chunk_count(), Clock::now());
@@ -302,7 +302,7 @@ private:
       if (!answer) co_return tl::unexpected(answer.error());
 
       if (is_chunk_missed(*answer)) {
-        // Up to 0.7 devices also send_request by themselves; what counts is what they miss in answer to this
+        // Up to 0.7 devices also ask by themselves; what counts is what they miss in answer to this
         // UpdateDone.
         if (!incomplete_reported) continue;
         missing = missed_chunks(*answer, chunk_count());

@@ -1,4 +1,4 @@
-// The one UDP socket: datagrams in, to whoever asked for them; datagrams out, lost when the network has no layer.
+// The one UDP socket: datagrams in, to whoever asked for them; datagrams out, lost when the network has no room.
 #pragma once
 
 #include "base/bytes.hpp"

@@ -1,5 +1,5 @@
 // A UDP device made of software: handshake, Hello, Describe, pings, resumption of its session after a reset, and OTA
-// protocol v3 (or the chunked one of older releases), with the profile PROTOCOL §3 to §5 tells of and faults on
+// protocol v3 (or the chunked one of older releases), with the behaviour PROTOCOL §3 to §5 tells of and faults on
 // request.
 #pragma once
 

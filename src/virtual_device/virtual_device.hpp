@@ -1,6 +1,6 @@
 // A device made of software: it speaks a Photon's side of the TCP protocol for tests, the simulator and the demo, with
-// the profile of several Device OS releases, and with faults on request. Written from the protocol reference; it shares
-// with the server the CoAP codec and nothing else of the protocol.
+// the behaviour of several Device OS releases, and with faults on request. Written from the protocol reference; it
+// shares with the server the CoAP codec and nothing else of the protocol.
 #pragma once
 
 #include "base/clock.hpp"

@@ -22,7 +22,7 @@ Response Api::upload(const Request& request) {
   constexpr std::size_t longest_name = 128;
   auto name = request.parameter("name").substr(0, longest_name);
   if (name.empty()) name = "upload.bin";
-  // On a thread of its own: CivetWeb's have 100 kB of stack, which is little for unpacking what unknown addresses made.
+  // On a thread of its own: CivetWeb's have 100 kB of stack, which is little for unpacking what others made.
   const auto validate = [&]() -> Result<server::ValidatedModule> {
     const auto content = firmware::read_file(request.upload, limits::module_file);
     if (!content) return tl::unexpected(content.error());

@@ -222,7 +222,7 @@ std::int64_t Authentication::locked_for(const std::string& who, std::int64_t now
   return found == failures_.end() ? 0 : std::max<std::int64_t>(0, found->second.locked_until - now);
 }
 
-// Counts as failed until it has succeeded: many that tries at the same time is stopped before its passwords are looked
+// Counts as failed until it has succeeded: many that try at the same time are stopped before its passwords are looked
 // at, each of which costs a slow hash.
 Result<void> Authentication::register_attempt(const std::string& who, std::int64_t now) {
   const std::lock_guard lock(mutex_);

@@ -1,4 +1,4 @@
-// Passwords as Argon2id hashes. Slow on purpose, and one at a time: many that logs in costs the memory of one.
+// Passwords as Argon2id hashes. Slow on purpose, and one at a time: many that log in cost the memory of one.
 #pragma once
 
 #include "base/bytes.hpp"

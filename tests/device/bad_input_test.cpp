@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_web_browser_instead_of_a_device) {
   const auto client = connect_and_send(Bytes(request.begin(), request.end()));
   BOOST_TEST(client->closed);
   BOOST_TEST(client->received.size() == 40u);  // the nonce, and not a byte more
-  BOOST_TEST(said("10.0.0.7 was turned away: this is not a Particle device"));
+  BOOST_TEST(said("10.0.0.7 was rejected: this is not a Particle device"));
   check_others_are_served();
 }
 

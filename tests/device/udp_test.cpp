@@ -340,7 +340,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_resumes_while_it_is_called_keeps_its_session)
   restart();
   BOOST_REQUIRE(run_until_state(1, "current", 10min));
   BOOST_TEST(device.handshakes == 1);
-  BOOST_TEST(!said("turned away"));
+  BOOST_TEST(!said("rejected"));
 }
 
 // As behind a restored backup, which holds no sessions: nobody has to touch the device.

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 constexpr auto first_patience = 1s;        // RFC 6347 §4.2.4.1; doubled at each try
 constexpr auto handshake_patience = 30s;   // devices wait up to 24 s between two tries of their own
 constexpr auto least_chance = 3s;          // in a full house too: a device needs a second or two for its signature
-constexpr std::size_t datagrams_kept = 8;  // of one pending, while the workers is busy with it
+constexpr std::size_t datagrams_kept = 8;  // of one handshake, while the workers are busy with it
 
 Error explain(const std::optional<std::uint8_t>& alert, const char* otherwise) {
   if (!alert) return {ErrorKind::refused, otherwise};
@@ -34,7 +34,7 @@ struct DtlsAcceptor::PendingHandshake {
         address(std::move(from)) {}
   AsyncSemaphore::Priority priority;
   dtls::ConnectionId id;
-  std::unique_ptr<dtls::ServerHandshake> handshake;  // in the workers's hands while busy
+  std::unique_ptr<dtls::ServerHandshake> handshake;  // with the workers while busy
   UdpEndpoint address;
   Bytes client_random;
   std::deque<Bytes> waiting;

@@ -207,7 +207,7 @@ asio::awaitable<Result<void>> DtlsChannel::bind(SessionBinding binding) {
   co_return co_await reserve_sequence_numbers();
 }
 
-// The next message that is sent is preceded by a reserve_sequence_numbers.
+// The next message that is sent is preceded by a reservation.
 void DtlsChannel::persist_session() {
   if (!binding_ || binding_->persistent) return;
   binding_->persistent = true;
@@ -218,7 +218,7 @@ asio::awaitable<Result<void>> DtlsChannel::reserve_sequence_numbers() {
   if (!is_persistent()) co_return Result<void>{};
   const auto wanted = session().state().next_to_send + reservation_size;
   if (reservation_under_way_ == dtls::last_sequence || reservation_under_way_ < wanted) reservation_under_way_ = wanted;
-  // From the first reserve_sequence_numbers on, no number is used that is not promised: it may be written down by
+  // From the first reservation on, no number is used that is not promised: it may be written down by
   // others than this.
   reserved_ = std::min(reserved_, reservation_under_way_);
   persisted_position_ = session().state().received.next();

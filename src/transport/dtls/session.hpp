@@ -29,7 +29,7 @@ public:
   std::optional<Received> receive(const Record& record);
 
   /// Uses up one sequence number. The caller sees to it that none is ever used twice, whatever crashes:
-  /// dtls_channel.hpp reserves them from the disk.
+  /// dtls/channel.hpp reserves them from the disk.
   Bytes seal(ContentType type, ByteView content);
 
   const SessionState& state() const { return state_; }

@@ -16,7 +16,7 @@ Error connection_ended() {
   return Error{ErrorKind::closed, "the connection was closed"};
 }
 
-// A identity is RSA ciphertext, which looks like noise; a web browser or a port scanner sends text.
+// An encrypted handshake is RSA ciphertext, which looks like noise; a web browser or a port scanner sends text.
 constexpr std::size_t text_seen = 16;
 bool looks_like_text(ByteView bytes) {
   const auto head = bytes.first(std::min(bytes.size(), text_seen));

@@ -16,17 +16,17 @@ struct EncryptedHandshake {
   Bytes ciphertext;
 };
 
-/// Sends the nonce and reads the device's identity. ErrorKind::malformed: what came was never meant to be a handshake.
-/// ErrorKind::timed_out, ErrorKind::closed.
+/// Sends the nonce and reads the device's first message. ErrorKind::malformed: what came was never meant to be a
+/// handshake. ErrorKind::timed_out, ErrorKind::closed.
 asio::awaitable<Result<EncryptedHandshake>> receive_handshake(
     ByteStream& stream, crypto::Random& random, Clock::time_point deadline);
 
 /// ErrorKind::refused: this server's key does not open it, as from a device that holds another server's key. Whoever
-/// calls decides whether to answer the identity.
+/// calls decides whether to answer.
 asio::awaitable<Result<DeviceIdentity>> decrypt_handshake(
     const EncryptedHandshake& encrypted, const crypto::RsaPrivateKey& server_key, const crypto::Workers& workers);
 
-/// Answers the identity: `device_key` is the key to trust, from the identity or from file.
+/// Answers: `device_key` is the key to trust, from the handshake or from file.
 asio::awaitable<Result<Credentials>> answer_handshake(ByteStream& stream, const crypto::RsaPublicKey& device_key,
     const crypto::RsaPrivateKey& server_key, crypto::Random& random, const crypto::Workers& workers,
     Clock::time_point deadline);

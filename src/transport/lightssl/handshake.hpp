@@ -31,8 +31,8 @@ struct Credentials {
 };
 Credentials make_credentials(crypto::Random& random);
 
-/// The 384 bytes that answer a identity, from the credentials encrypted under the device's key: a private-key operation
-/// with the server's key.
+/// The 384 bytes that answer a handshake, from the credentials encrypted under the device's key: a private-key
+/// operation with the server's key.
 Result<Bytes> sign_reply(
     const Credentials& credentials, Bytes encrypted_for_device, const crypto::RsaPrivateKey& server_key);
 
