@@ -45,11 +45,21 @@ title, *frames = re.split(r"\x1b\[\d+A", run_in_terminal())
 heading, first = title.split("\n\n", 1)
 frames.insert(0, first)
 # The frame that shows most at once: somebody under way, somebody done, somebody between the two.
-best = max(frames, key=lambda f: (f.count("[#") > 0) * 2 + ("runs what it should" in f) * 2 + ("resetting" in f) + min(f.count("plan:"), 2))
+best = max(
+    frames,
+    key=lambda f: (f.count("[#") > 0) * 2
+    + ("runs what it should" in f) * 2
+    + ("resetting" in f)
+    + min(f.count("plan:"), 2),
+)
 lines = ["$ ./dev demo", heading, ""] + [line for line in best.split("\n") if line.strip("\x1b[K ")]
 height, width = 20, 8.4
 columns = max(len(re.sub(r"\x1b\[[0-9;]*[mK]", "", line)) for line in lines)
-body = "\n".join(f'<text x="16" y="{30 + i * height}" xml:space="preserve">{spans(line)}</text>' for i, line in enumerate(lines))
+body = "\n".join(
+    f'<text x="16" y="{30 + i * height}" xml:space="preserve">{spans(line)}</text>' for i, line in enumerate(lines)
+)
 with open(out, "w") as file:
-    file.write(f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns * width + 32:.0f}" height="{len(lines) * height + 32}" '
-               f'font-family="DejaVu Sans Mono, Menlo, monospace" font-size="14" fill="#abb2bf">\n<rect width="100%" height="100%" rx="8" fill="#21252b"/>\n{body}\n</svg>\n')
+    file.write(
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns * width + 32:.0f}" height="{len(lines) * height + 32}" '
+        f'font-family="DejaVu Sans Mono, Menlo, monospace" font-size="14" fill="#abb2bf">\n<rect width="100%" height="100%" rx="8" fill="#21252b"/>\n{body}\n</svg>\n'
+    )

@@ -8,7 +8,14 @@ from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent.parent
 build = Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
-query = next((found for name in ("clang-query", *(f"clang-query-{v}" for v in range(25, 13, -1))) if (found := shutil.which(name))), None)
+query = next(
+    (
+        found
+        for name in ("clang-query", *(f"clang-query-{v}" for v in range(25, 13, -1)))
+        if (found := shutil.which(name))
+    ),
+    None,
+)
 
 
 class Await(unittest.TestCase):
@@ -17,7 +24,17 @@ class Await(unittest.TestCase):
         files = [p for p in sorted((root / "src").rglob("*.cpp")) if "co_await" in p.read_text()]
         self.assertGreater(len(files), 5)
         for path in files:
-            command = [query, "-p", build, "--extra-arg=-DASIO_HAS_CO_AWAIT", "--extra-arg=-DASIO_HAS_STD_COROUTINE", "--extra-arg=-Wno-everything", "-f", root / "tools/await.query", path]
+            command = [
+                query,
+                "-p",
+                build,
+                "--extra-arg=-DASIO_HAS_CO_AWAIT",
+                "--extra-arg=-DASIO_HAS_STD_COROUTINE",
+                "--extra-arg=-Wno-everything",
+                "-f",
+                root / "tools/await.query",
+                path,
+            ]
             output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
             counts = re.findall(r"^(\d+) match", output, re.M)
             self.assertEqual(counts, ["0"] * 5, f"{path.relative_to(root)}:\n{output[-3000:]}")

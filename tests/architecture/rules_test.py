@@ -21,13 +21,39 @@ layers = {
     "device": ["base", "coap", "crypto", "transport", "transport/lightssl", "firmware", "planning", "transfer"],
     "store": ["base", "firmware", "planning"],
     "state": ["base", "crypto", "firmware", "store"],
-    "server": ["base", "coap", "crypto", "transport", "transport/dtls", "firmware", "planning", "transfer", "device", "store", "state"],
+    "server": [
+        "base",
+        "coap",
+        "crypto",
+        "transport",
+        "transport/dtls",
+        "firmware",
+        "planning",
+        "transfer",
+        "device",
+        "store",
+        "state",
+    ],
     "service": ["base", "crypto", "transport", "transport/dtls", "firmware", "device", "store", "state", "server"],
     "web": ["base", "crypto", "firmware", "planning", "device", "store", "state", "server", "service", "version.hpp"],
     # Shares with the server the CoAP codec and an abstract stream, no protocol code.
     "virtual_device": ["base", "coap", "transport/byte_stream.hpp"],
-    "cli": ["base", "coap", "crypto", "transport", "firmware", "planning", "transfer", "device", "store", "state", "server", "service", "web",
-            "virtual_device"],
+    "cli": [
+        "base",
+        "coap",
+        "crypto",
+        "transport",
+        "firmware",
+        "planning",
+        "transfer",
+        "device",
+        "store",
+        "state",
+        "server",
+        "service",
+        "web",
+        "virtual_device",
+    ],
 }
 
 
@@ -67,14 +93,29 @@ class Rules(unittest.TestCase):
         self.check(r"sqlite3|SQLiteCpp", ["src/store/"])
 
     def test_wolfcrypt_is_seen_in_crypto_only_and_in_the_virtual_devices_own(self):
-        self.check(r"#include <wolfssl", ["src/crypto/", "src/virtual_device/device_crypto.cpp", "src/virtual_device/device_dtls.cpp"])
+        self.check(
+            r"#include <wolfssl",
+            ["src/crypto/", "src/virtual_device/device_crypto.cpp", "src/virtual_device/device_dtls.cpp"],
+        )
 
     def test_codecs_and_planner_know_no_asio(self):
         pure = [p for p in sources if layer_of(str(p.relative_to(root / "src"))) in ("coap", "planning", "firmware")]
-        pure += [root / "src/transfer" / n for n in (
-            "chunked_messages.cpp", "chunked_messages.hpp", "chunk_pacer.cpp", "chunk_pacer.hpp", "ota_v3_messages.cpp", "ota_v3_messages.hpp",
-            "image_check.cpp", "image_check.hpp")]
-        pure += [root / "src/device" / n for n in ("hello.cpp", "describe_json.cpp", "describe_protobuf.cpp", "messages.cpp")]
+        pure += [
+            root / "src/transfer" / n
+            for n in (
+                "chunked_messages.cpp",
+                "chunked_messages.hpp",
+                "chunk_pacer.cpp",
+                "chunk_pacer.hpp",
+                "ota_v3_messages.cpp",
+                "ota_v3_messages.hpp",
+                "image_check.cpp",
+                "image_check.hpp",
+            )
+        ]
+        pure += [
+            root / "src/device" / n for n in ("hello.cpp", "describe_json.cpp", "describe_protobuf.cpp", "messages.cpp")
+        ]
         pure += [root / "src/transport/lightssl" / n for n in ("frames.cpp", "handshake.cpp")]
         with_sockets = ("channel", "acceptor", "demultiplexer", "session_store")
         pure += [p for p in (root / "src/transport/dtls").iterdir() if p.stem not in with_sockets]

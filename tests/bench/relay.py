@@ -4,7 +4,14 @@ import asyncio
 import random
 import sys
 
-listen, port, server, delay, loss, rate = sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4]) / 1000, float(sys.argv[5]) / 100, float(sys.argv[6]) * 1000
+listen, port, server, delay, loss, rate = (
+    sys.argv[1],
+    int(sys.argv[2]),
+    sys.argv[3],
+    float(sys.argv[4]) / 1000,
+    float(sys.argv[5]) / 100,
+    float(sys.argv[6]) * 1000,
+)
 headers, queue = 28, 200
 
 
@@ -46,7 +53,9 @@ class Relay(asyncio.DatagramProtocol):
 
     async def forward(self, datagram, client):
         if client not in self.backs:
-            self.backs[client] = asyncio.ensure_future(loop.create_datagram_endpoint(lambda: Back(self, client), remote_addr=(server, port)))
+            self.backs[client] = asyncio.ensure_future(
+                loop.create_datagram_endpoint(lambda: Back(self, client), remote_addr=(server, port))
+            )
         transport, _ = await asyncio.shield(self.backs[client])
         self.up.carry(loop, datagram, transport.sendto)
 

@@ -51,19 +51,26 @@ class Commands(Folder):
         self.assertIn("cut.bin: the file is cut", answer.stderr)
         self.assertIn("damaged.bin: the file is damaged", answer.stderr)
         self.assertEqual(len(json.loads(self.run_drydock("firmware", "list", "--json").stdout)), 4)
-        inspected = json.loads(self.run_drydock("firmware", "inspect", folder / "cut.bin", folder / "part2.bin", "--json").stdout)
+        inspected = json.loads(
+            self.run_drydock("firmware", "inspect", folder / "cut.bin", folder / "part2.bin", "--json").stdout
+        )
         self.assertEqual([f["accepted"] for f in inspected], [False, True])
         self.assertEqual(self.run_drydock("firmware", "add", self.folder / "nowhere.bin").returncode, 1)
 
     def test_a_plan_without_a_device(self):
         folder = self.modules()
         describe = self.folder / "describe.json"
-        describe.write_text('{"p":6,"m":[{"f":"s","n":"1","v":1,"l":"m","vc":30,"vv":30,"d":[]},'
-                            '{"f":"s","n":"2","v":1,"l":"m","vc":30,"vv":30,"d":[{"f":"s","n":"1","v":1}]},'
-                            '{"f":"u","n":"1","v":6,"l":"m","vc":30,"vv":26,"d":[{"f":"s","n":"2","v":3}]}]}')
+        describe.write_text(
+            '{"p":6,"m":[{"f":"s","n":"1","v":1,"l":"m","vc":30,"vv":30,"d":[]},'
+            '{"f":"s","n":"2","v":1,"l":"m","vc":30,"vv":30,"d":[{"f":"s","n":"1","v":1}]},'
+            '{"f":"u","n":"1","v":6,"l":"m","vc":30,"vv":26,"d":[{"f":"s","n":"2","v":3}]}]}'
+        )
         plan = self.run_drydock("plan", "--describe", describe, "--firmware", folder, "--json")
         self.assertEqual(plan.returncode, 0, plan.stderr)
-        self.assertEqual([(s["module"], s["version"], s["from_version"]) for s in json.loads(plan.stdout)["steps"]], [("system part 1", 3, 1), ("system part 2", 3, 1)])
+        self.assertEqual(
+            [(s["module"], s["version"], s["from_version"]) for s in json.loads(plan.stdout)["steps"]],
+            [("system part 1", 3, 1), ("system part 2", 3, 1)],
+        )
         blocked = self.run_drydock("plan", "--describe", describe, "--firmware", folder / "part2.bin")
         self.assertEqual(blocked.returncode, 1)
         self.assertIn("missing: Photon system part 1, version 3 or later", blocked.stdout)
@@ -76,14 +83,19 @@ class Commands(Folder):
         output = self.folder / "server.der"
         exported = self.run_drydock("keys", "export", "--host", "192.168.1.20", "-o", output)
         self.assertEqual(exported.returncode, 0, exported.stderr)
-        self.assertEqual(os.stat(output).st_mode & 0o777, 0o644)   # public; particle-cli runs as another user than sudo drydock
+        self.assertEqual(
+            os.stat(output).st_mode & 0o777, 0o644
+        )  # public; particle-cli runs as another user than sudo drydock
         self.assertEqual(output.stat().st_size, 294)
         self.assertIn(f"particle keys server {output} --host 192.168.1.20 --port 5683", exported.stdout)
         self.assertEqual(self.run_drydock("keys", "export", "--host", "192.168.1.20", "-o", output).returncode, 1)
         whole = self.run_drydock("keys", "export", "--host", "192.168.1.20", "-o", output, "--dfu", "--force")
         self.assertIn("dfu-util", whole.stdout)
         record = output.read_bytes()
-        self.assertEqual((len(record), record[384:390], record[450:452]), (512, bytes([0, 4, 192, 168, 1, 20]), (5683).to_bytes(2, "big")))
+        self.assertEqual(
+            (len(record), record[384:390], record[450:452]),
+            (512, bytes([0, 4, 192, 168, 1, 20]), (5683).to_bytes(2, "big")),
+        )
         shown = json.loads(self.run_drydock("keys", "show", "--json").stdout)
         self.assertIn("BEGIN PUBLIC KEY", shown["public_key"])
         self.assertEqual(self.run_drydock("keys", "create").returncode, 1)
@@ -147,7 +159,14 @@ class Service(ServiceFolder):
 
     def test_garbage_on_the_port_ends_nothing_but_itself(self):
         waiting = []
-        for garbage in (b"", b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x02\x00", bytes(255), bytes(range(256)), b"\xff" * 4000):
+        for garbage in (
+            b"",
+            b"GET / HTTP/1.0\r\n\r\n",
+            b"\x16\x03\x01\x02\x00",
+            bytes(255),
+            bytes(range(256)),
+            b"\xff" * 4000,
+        ):
             s = socket.create_connection(("127.0.0.1", self.port), timeout=patience)
             s.sendall(garbage)
             waiting.append(s)

@@ -31,7 +31,14 @@ class Folder(unittest.TestCase):
     def run_drydock(self, *args, state=True, wrapper=()):
         where = ["--state", str(self.state)] if state else []
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DRYDOCK_")}
-        return subprocess.run([*wrapper, program, *where, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=patience, env=environment)
+        return subprocess.run(
+            [*wrapper, program, *where, *map(str, args)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=patience,
+            env=environment,
+        )
 
     def modules(self, *size):
         subprocess.run([maker, self.folder / "modules", *map(str, size)], check=True)
@@ -52,9 +59,27 @@ class ServiceFolder(Folder):
     def start(self, *more, port=0, environment=None, wrapper=(), mortal=False):
         with open(self.log, "a") as log:
             begin = log.tell()
-            self.process = subprocess.Popen([*wrapper, program, *self.program_options, "--state", str(self.state), "serve", "--address", "127.0.0.1",
-                                             "--port", str(port), "--udp-port", str(self.udp_port), *self.page, *more],
-                                            stdout=log, stderr=log, env={**os.environ, **(environment or {})})
+            self.process = subprocess.Popen(
+                [
+                    *wrapper,
+                    program,
+                    *self.program_options,
+                    "--state",
+                    str(self.state),
+                    "serve",
+                    "--address",
+                    "127.0.0.1",
+                    "--port",
+                    str(port),
+                    "--udp-port",
+                    str(self.udp_port),
+                    *self.page,
+                    *more,
+                ],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(environment or {})},
+            )
         self.addCleanup(self.stop, self.process)
         listening = lambda: re.search(r"listens on 127.0.0.1 port (\d+)", self.log.read_text()[begin:])
         found = self.wait_for(lambda: listening() or (mortal and self.process.poll() is not None))
@@ -65,13 +90,32 @@ class ServiceFolder(Folder):
     def stock(self, size=None):
         """Two modules that a stuck Photon of the virtual fleet needs, and the server's key in a file."""
         modules = self.modules(*([size] if size else []))
-        self.assertEqual(self.run_drydock("firmware", "add", modules / "part1.bin", modules / "part2.bin").returncode, 0)
+        self.assertEqual(
+            self.run_drydock("firmware", "add", modules / "part1.bin", modules / "part2.bin").returncode, 0
+        )
         self.key = self.state.with_suffix(".der")
         self.assertEqual(self.run_drydock("keys", "export", "--host", "127.0.0.1", "-o", self.key).returncode, 0)
 
     def launch(self, count, **options):
-        words = [w for name, value in options.items() for w in (["--" + name] if value is True else ["--" + name, str(value)])]
-        return self.follow([build / "tests/virtual_fleet", "--port", str(self.port), "--key", self.key, "--count", str(count), "--patience", str(patience), *words])
+        words = [
+            w
+            for name, value in options.items()
+            for w in (["--" + name] if value is True else ["--" + name, str(value)])
+        ]
+        return self.follow(
+            [
+                build / "tests/virtual_fleet",
+                "--port",
+                str(self.port),
+                "--key",
+                self.key,
+                "--count",
+                str(count),
+                "--patience",
+                str(patience),
+                *words,
+            ]
+        )
 
     def follow(self, command):
         fleet = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -84,11 +128,26 @@ class ServiceFolder(Folder):
         """The system part that the virtual Borons need, and the server's key for such devices in a file."""
         self.assertEqual(self.run_drydock("firmware", "add", self.modules(size) / "boron-part1.bin").returncode, 0)
         self.key = self.state.with_suffix(".der")
-        self.assertEqual(self.run_drydock("keys", "export", "--udp", "--host", "127.0.0.1", "-o", self.key).returncode, 0)
+        self.assertEqual(
+            self.run_drydock("keys", "export", "--udp", "--host", "127.0.0.1", "-o", self.key).returncode, 0
+        )
 
     def launch_udp(self, count, **options):
         words = [w for name, value in options.items() for w in ("--" + name, str(value))]
-        return self.follow([build / "tests/virtual_udp_fleet", "--port", str(self.udp_port), "--key", self.key, "--count", str(count), "--patience", str(patience), *words])
+        return self.follow(
+            [
+                build / "tests/virtual_udp_fleet",
+                "--port",
+                str(self.udp_port),
+                "--key",
+                self.key,
+                "--count",
+                str(count),
+                "--patience",
+                str(patience),
+                *words,
+            ]
+        )
 
     def result_udp(self, fleet):
         """The bytes of chunks that each device received."""
@@ -133,4 +192,3 @@ class ServiceFolder(Folder):
             self.assertIsNone(self.process.poll(), self.log.read_text())
             time.sleep(0.02)
         self.fail("waited in vain; the log: " + self.log.read_text())
-

@@ -36,7 +36,7 @@ class Backup(ServiceFolder):
         self.state = self.folder / "another machine"
         restored = self.run_drydock("restore", backup)
         self.assertEqual(restored.returncode, 0, restored.stderr)
-        self.start("--policy", "closed", port=self.port)   # they are known and approved
+        self.start("--policy", "closed", port=self.port)  # they are known and approved
         self.result(fleet)
         self.wait_for(lambda: self.query("SELECT state FROM devices") == [("current",)] * 20)
         self.assertEqual(self.query("SELECT count(*) FROM attempts"), [(0,)])
@@ -60,15 +60,24 @@ class Backup(ServiceFolder):
         noise = self.folder / "noise"
         noise.write_bytes(b"x" * 10_000)
         newer, strange, damaged = (self.folder / name for name in ("newer", "strange", "damaged"))
-        for file, sql in ((newer, "PRAGMA user_version = 9999"), (strange, "INSERT INTO backup_files VALUES ('../evil', x'00')"),
-                          (damaged, "UPDATE backup_files SET content = zeroblob(10) WHERE name LIKE 'firmware/%'")):
+        for file, sql in (
+            (newer, "PRAGMA user_version = 9999"),
+            (strange, "INSERT INTO backup_files VALUES ('../evil', x'00')"),
+            (damaged, "UPDATE backup_files SET content = zeroblob(10) WHERE name LIKE 'firmware/%'"),
+        ):
             shutil.copy(backup, file)
             database = sqlite3.connect(file)
             database.execute(sql)
             database.commit()
             database.close()
-        for file, words in ((cut, "cut"), (noise, "not a database"), (newer, "newer Drydock"), (strange, "something strange"), (damaged, "damaged"),
-                            (self.folder / "state" / "drydock.db", "not a backup")):
+        for file, words in (
+            (cut, "cut"),
+            (noise, "not a database"),
+            (newer, "newer Drydock"),
+            (strange, "something strange"),
+            (damaged, "damaged"),
+            (self.folder / "state" / "drydock.db", "not a backup"),
+        ):
             answer = self.run_drydock("restore", file)
             self.assertEqual(answer.returncode, 1, file)
             self.assertIn(words, answer.stderr)
@@ -111,13 +120,27 @@ class Interrupted(Folder):
         shutil.rmtree(self.state)
         shutil.copytree(self.before, self.state)
         count = self.folder / "count"
-        environment = {**os.environ, "LD_PRELOAD": str(build / "tests/libkilled_at_rename.so"), "KILLED_AT": when, "COUNT_TO": str(count)}
-        run = subprocess.run([program, "--state", self.state, "restore", self.backup, "--replace"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, timeout=patience)
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": str(build / "tests/libkilled_at_rename.so"),
+            "KILLED_AT": when,
+            "COUNT_TO": str(count),
+        }
+        run = subprocess.run(
+            [program, "--state", self.state, "restore", self.backup, "--replace"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            timeout=patience,
+        )
         return run, int(count.read_text())
 
     def in_force(self):
         """Which of the two states is whole: 'old' or 'new'."""
-        keys, firmware = (self.state / "server_key.pem").read_bytes(), len(list((self.state / "firmware").glob("*.bin")))
+        keys, firmware = (self.state / "server_key.pem").read_bytes(), len(
+            list((self.state / "firmware").glob("*.bin"))
+        )
         listed = len(json.loads(self.run_drydock("firmware", "list", "--json").stdout))
         for name, key, count in (("old", self.old_key, 1), ("new", self.new_key, self.modules_in_backup)):
             if keys == key:
@@ -137,7 +160,13 @@ class Interrupted(Folder):
                 self.assertEqual(killed.returncode, -9, (when, n))
                 unfinished = "must be finished first" in self.run_drydock("status").stderr
                 if unfinished:
-                    for command in (("check",), ("serve", "--port", 0, "--udp-port", 0, "--no-web"), ("firmware", "list"), ("keys", "show"), ("restore", self.backup, "--replace")):
+                    for command in (
+                        ("check",),
+                        ("serve", "--port", 0, "--udp-port", 0, "--no-web"),
+                        ("firmware", "list"),
+                        ("keys", "show"),
+                        ("restore", self.backup, "--replace"),
+                    ):
                         refused = self.run_drydock(*command)
                         self.assertEqual(refused.returncode, 1, (command, when, n))
                         self.assertIn("drydock restore --finish", refused.stdout + refused.stderr, command)
@@ -149,7 +178,7 @@ class Interrupted(Folder):
                 if outcomes[-1] == "new":
                     aside = [p for p in self.state.glob("replaced-*") if (p / "server_key.pem").exists()]
                     self.assertEqual((aside[0] / "server_key.pem").read_bytes(), self.old_key)
-        self.assertEqual(outcomes, sorted(outcomes, key=lambda name: name == "new"))   # once decided, decided
+        self.assertEqual(outcomes, sorted(outcomes, key=lambda name: name == "new"))  # once decided, decided
         self.assertIn("old", outcomes)
         self.assertIn("new", outcomes)
 
@@ -162,11 +191,14 @@ class Interrupted(Folder):
                 self.assertRegex(failed.stderr, "No space left on device|Nothing was changed", n)
                 self.assertEqual(self.in_force(), "old", n)
             else:
-                self.assertEqual(self.in_force(), "new", n)   # a sync of a folder that failed
+                self.assertEqual(self.in_force(), "new", n)  # a sync of a folder that failed
 
     def test_no_key_is_made_beside_a_lost_one(self):
         (self.state / "server_key.pem").unlink()
-        for command in (("serve", "--port", 0, "--udp-port", 0, "--no-web"), ("keys", "export", "--host", "127.0.0.1", "-o", self.folder / "key.der")):
+        for command in (
+            ("serve", "--port", 0, "--udp-port", 0, "--no-web"),
+            ("keys", "export", "--host", "127.0.0.1", "-o", self.folder / "key.der"),
+        ):
             refused = self.run_drydock(*command)
             self.assertEqual(refused.returncode, 1, command)
             self.assertIn("is missing, and", refused.stderr)
@@ -208,7 +240,9 @@ class Check(Folder):
         self.addCleanup(taken.close)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        config.write_text(f'[listen]\naddress = "127.0.0.1"\ntcp_port = {taken.getsockname()[1]}\nudp_port = 0\n[web]\nport = 0\n')
+        config.write_text(
+            f'[listen]\naddress = "127.0.0.1"\ntcp_port = {taken.getsockname()[1]}\nudp_port = 0\n[web]\nport = 0\n'
+        )
         answer = self.run_drydock("-c", config, "check")
         self.assertEqual(answer.returncode, 1)
         self.assertIn("PROBLEM  TCP devices", answer.stdout)
@@ -220,7 +254,13 @@ class Check(Folder):
         next((self.state / "firmware").iterdir()).write_bytes(b"damaged")
         self.state.chmod(0o755)
         answer = self.run_drydock("-c", config, "check").stdout
-        for words in ("sudo chmod 700", "sudo chmod 600", "restore it from a backup", "'drydock firmware add'", "\n5 problems."):
+        for words in (
+            "sudo chmod 700",
+            "sudo chmod 600",
+            "restore it from a backup",
+            "'drydock firmware add'",
+            "\n5 problems.",
+        ):
             self.assertIn(words, answer)
 
 
@@ -245,13 +285,15 @@ class Manager(ServiceFolder):
         os.chown(self.state, 65534, 65534)
         self.folder.chmod(0o755)
         modules = self.modules()
-        modules.chmod(0o700)   # a home folder: its owner may read it, the state folder's may not
+        modules.chmod(0o700)  # a home folder: its owner may read it, the state folder's may not
         self.assertEqual(self.run_drydock("keys", "create").returncode, 0)
         self.assertEqual(self.run_drydock("firmware", "add", modules).returncode, 0)
         self.assertEqual(self.run_drydock("backup", self.folder / "backup").returncode, 0)
         private = self.folder / "private"
         private.mkdir(mode=0o700)
-        self.assertEqual(self.run_drydock("keys", "export", "--host", "127.0.0.1", "-o", private / "key.der").returncode, 0)
+        self.assertEqual(
+            self.run_drydock("keys", "export", "--host", "127.0.0.1", "-o", private / "key.der").returncode, 0
+        )
         self.assertEqual(self.run_drydock("status").returncode, 0)
         self.assertEqual({p.stat().st_uid for p in self.state.rglob("*")}, {65534})
         self.assertEqual((self.folder / "backup").stat().st_uid, 0)
@@ -294,14 +336,22 @@ class Documents(Folder):
     def test_the_unit_leaves_little_exposed(self):
         unit = self.folder / "drydock.service"
         shutil.copy(root / "packaging/debian/drydock.service", unit)
-        seen = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        seen = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--no-pager", unit],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", seen.stdout)
         self.assertIsNotNone(exposure, seen.stdout[-2000:])
         print(f"exposure {exposure.group(1)}", file=sys.stderr)
         self.assertLessEqual(float(exposure.group(1)), 1.2)
 
     def test_the_version_says_what_is_running(self):
-        self.assertRegex(self.run_drydock("--version", state=False).stdout, r"drydock [\d.]+\nbuild [0-9a-f]{40}\nwith wolfSSL [\d.]+, SQLite [\d.]+, CivetWeb [\d.]+, zlib [\d.]+, fmt [\d.]+\n")
+        self.assertRegex(
+            self.run_drydock("--version", state=False).stdout,
+            r"drydock [\d.]+\nbuild [0-9a-f]{40}\nwith wolfSSL [\d.]+, SQLite [\d.]+, CivetWeb [\d.]+, zlib [\d.]+, fmt [\d.]+\n",
+        )
 
 
 if __name__ == "__main__":

@@ -44,7 +44,12 @@ class Page(ServiceFolder):
             head["Cookie"] = f"drydock={self.cookie}" + (f"; drydock_browser={self.browser}" if self.browser else "")
         head.update(headers or {})
         content = body if raw or body is None else json.dumps(body)
-        connection.request(method, path if path.startswith("/") else "/api/v1/" + path, content, {k: v for k, v in head.items() if v is not None})
+        connection.request(
+            method,
+            path if path.startswith("/") else "/api/v1/" + path,
+            content,
+            {k: v for k, v in head.items() if v is not None},
+        )
         response = connection.getresponse()
         text = response.read()
         for given in response.msg.get_all("Set-Cookie") or []:
@@ -88,7 +93,7 @@ class GettingIn(Page):
         self.assertEqual(self.ask("GET", "devices")[0], 200)
         kept = self.cookie
         self.assertEqual(self.ask("POST", "logout")[0], 204)
-        self.cookie = kept   # replayed
+        self.cookie = kept  # replayed
         self.assertEqual(self.ask("GET", "devices")[0], 401)
         self.assertEqual(self.ask("POST", "login", {"password": password})[0], 204)
         self.assertEqual(self.ask("GET", "devices")[0], 200)
@@ -110,7 +115,7 @@ class GettingIn(Page):
         guess = lambda: self.ask("POST", "login", {"password": "guess"}, cookie=False)[0]
         self.assertEqual([guess() for _ in range(4)], [401, 401, 401, 429])
         status, answer, response = self.ask("POST", "login", {"password": password}, cookie=False)
-        self.assertEqual(status, 429)   # the right one too
+        self.assertEqual(status, 429)  # the right one too
         self.assertGreaterEqual(int(response.getheader("Retry-After")), 1)
         self.assertIn("wait", answer["detail"])
         # Not the browser that was in before: it is known by its cookie, whatever its address does.
@@ -120,12 +125,17 @@ class GettingIn(Page):
         self.open()
         self.enter()
         answers = []
-        threads = [threading.Thread(target=lambda: answers.append(self.ask("POST", "login", {"password": "guess"}, cookie=False)[0])) for _ in range(18)]
+        threads = [
+            threading.Thread(
+                target=lambda: answers.append(self.ask("POST", "login", {"password": "guess"}, cookie=False)[0])
+            )
+            for _ in range(18)
+        ]
         for t in threads:
             t.start()
         for t in threads:
             t.join()
-        self.assertLessEqual(answers.count(401), 5)   # a second or two may pass meanwhile
+        self.assertLessEqual(answers.count(401), 5)  # a second or two may pass meanwhile
         self.assertEqual(answers.count(401) + answers.count(429), 18)
 
     def test_behind_a_proxy_people_have_their_own_address(self):
@@ -134,15 +144,19 @@ class GettingIn(Page):
         self.program_options = ("--config", config)
         self.open()
         self.enter()
-        guess = lambda who: self.ask("POST", "login", {"password": "guess"}, cookie=False, headers={"X-Forwarded-For": who})[0]
+        guess = lambda who: self.ask(
+            "POST", "login", {"password": "guess"}, cookie=False, headers={"X-Forwarded-For": who}
+        )[0]
         self.assertEqual([guess("10.9.9.9") for _ in range(4)], [401, 401, 401, 429])
         self.assertEqual(guess("10.8.8.8"), 401)
-        self.assertEqual(guess("10.7.7.7, 10.9.9.9"), 429)   # what the client itself says in front counts for nothing
+        self.assertEqual(guess("10.7.7.7, 10.9.9.9"), 429)  # what the client itself says in front counts for nothing
         self.assertEqual(self.ask("GET", "devices", headers={"Host": "drydock.example.org"})[0], 200)
         self.stop(self.process)
         self.program_options = ()
         self.open()
-        self.assertEqual([guess(f"10.6.6.{i}") for i in range(4)], [401, 401, 401, 429])   # without the setting nobody is believed
+        self.assertEqual(
+            [guess(f"10.6.6.{i}") for i in range(4)], [401, 401, 401, 429]
+        )  # without the setting nobody is believed
 
     def test_a_forgotten_password_is_reset_on_the_machine_itself(self):
         self.open()
@@ -188,9 +202,30 @@ class GettingIn(Page):
         self.assertEqual(refused.returncode, 1)
         self.assertIn("page.pem cannot be opened", refused.stderr)
         certificate.write_text("nothing of use")
-        self.assertIn("must hold a certificate and its private key", self.run_drydock("--config", config, "serve", "--port", 0, "--udp-port", 0).stderr)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", self.folder / "key.pem", "-out", self.folder / "crt.pem"],
-                       check=True, stderr=subprocess.DEVNULL)
+        self.assertIn(
+            "must hold a certificate and its private key",
+            self.run_drydock("--config", config, "serve", "--port", 0, "--udp-port", 0).stderr,
+        )
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+                "-keyout",
+                self.folder / "key.pem",
+                "-out",
+                self.folder / "crt.pem",
+            ],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
         certificate.write_text((self.folder / "crt.pem").read_text() + (self.folder / "key.pem").read_text())
         try:
             usable = hasattr(ctypes.CDLL("libssl.so"), "SSL_get_peer_certificate")
@@ -208,7 +243,9 @@ class GettingIn(Page):
         trusting = ssl.create_default_context(cafile=self.folder / "crt.pem")
         trusting.check_hostname = False
         connection = http.client.HTTPSConnection("127.0.0.1", self.web, timeout=patience, context=trusting)
-        connection.request("POST", "/api/v1/setup", json.dumps({"code": self.code(), "password": password}), {"X-Drydock": "1"})
+        connection.request(
+            "POST", "/api/v1/setup", json.dumps({"code": self.code(), "password": password}), {"X-Drydock": "1"}
+        )
         response = connection.getresponse()
         self.assertEqual(response.status, 204)
         self.assertIn("; Secure", response.getheader("Set-Cookie"))
@@ -233,25 +270,37 @@ class Description(Page):
         described = self.ask("GET", "openapi.json")[1]
         device = self.ask("GET", "devices")[1]["devices"][0]["id"]
         sha256 = self.ask("GET", "firmware")[1]["modules"][0]["sha256"]
-        bodies = {"/tokens post": {"name": "n"}, "/password post": {"old": password, "new": password}, "/devices/{id} patch": {"name": "Boiler"},
-                  "/devices/{id}/targets put": {"modules": [sha256]}, "/login post": {"password": password}, "/setup post": {"code": "x", "password": password}}
+        bodies = {
+            "/tokens post": {"name": "n"},
+            "/password post": {"old": password, "new": password},
+            "/devices/{id} patch": {"name": "Boiler"},
+            "/devices/{id}/targets put": {"modules": [sha256]},
+            "/login post": {"password": password},
+            "/setup post": {"code": "x", "password": password},
+        }
         seen = set()
         last = ("/logout", "/devices/{id}/forget")
         for path, methods in sorted(described["paths"].items(), key=lambda item: (item[0] in last, item[0])):
             for method, operation in methods.items():
                 if path == "/events":
                     continue
-                where = path.replace("{id}", "1" if "tokens" in path else device).replace("{sha256}", sha256).lstrip("/")
+                where = (
+                    path.replace("{id}", "1" if "tokens" in path else device).replace("{sha256}", sha256).lstrip("/")
+                )
                 body = bodies.get(f"{path} {method}")
                 if "requestBody" in operation and "application/octet-stream" in operation["requestBody"]["content"]:
-                    status, answer, response = self.ask(method.upper(), where, (self.folder / "modules/application.bin").read_bytes(), raw=True)
+                    status, answer, response = self.ask(
+                        method.upper(), where, (self.folder / "modules/application.bin").read_bytes(), raw=True
+                    )
                 else:
                     status, answer, response = self.ask(method.upper(), where, body)
                 name = f"{method} {path}: {status}"
-                known = operation["responses"].get(str(status), operation["responses"]["default"] if status >= 400 else None)
+                known = operation["responses"].get(
+                    str(status), operation["responses"]["default"] if status >= 400 else None
+                )
                 self.assertIsNotNone(known, name)
                 if "content" in known:
-                    (media, content), = known["content"].items()
+                    ((media, content),) = known["content"].items()
                     self.assertEqual(response.getheader("Content-Type"), media, name)
                     schema = {**content["schema"], "components": described["components"]}
                     jsonschema.Draft202012Validator(schema).validate(answer)
@@ -269,7 +318,9 @@ class Description(Page):
         self.enter()
         self.ask("POST", "fleet/pause")
         fleet = self.launch(1)
-        waiting = self.wait_for(lambda: [d for d in self.ask("GET", "devices")[1]["devices"] if d["state"] == "waiting"])
+        waiting = self.wait_for(
+            lambda: [d for d in self.ask("GET", "devices")[1]["devices"] if d["state"] == "waiting"]
+        )
         self.assertIn("paused", waiting[0]["state_words"])
         device = waiting[0]["id"]
         self.assertEqual(self.ask("POST", f"devices/{device}/hold")[0], 204)
@@ -322,15 +373,26 @@ class Harm(Page):
         self.assertEqual(self.ask("POST", "fleet/pause", headers={"Origin": "http://evil.example"})[0], 403)
         self.assertEqual(self.ask("POST", "fleet/pause", headers={"Origin": "null"})[0], 403)
         self.assertEqual(self.ask("POST", "fleet/pause", headers={"Origin": f"http://127.0.0.1:{self.web}"})[0], 204)
-        self.assertEqual(self.ask("OPTIONS", "fleet/pause", headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "POST", "X-Drydock": None})[0], 403)
+        self.assertEqual(
+            self.ask(
+                "OPTIONS",
+                "fleet/pause",
+                headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "POST", "X-Drydock": None},
+            )[0],
+            403,
+        )
         _, _, response = self.ask("GET", "devices", headers={"Origin": "http://evil.example"})
         self.assertIsNone(response.getheader("Access-Control-Allow-Origin"))
 
     def test_forged_cookies_and_tokens(self):
         for cookie in ("", "x", "0" * 48, "a" * 10_000, "../../etc/passwd", "%00", self.cookie[:-1], self.cookie + "0"):
-            self.assertEqual(self.ask("GET", "devices", headers={"Cookie": f"drydock={cookie}"}, cookie=False)[0], 401, cookie[:60])
+            self.assertEqual(
+                self.ask("GET", "devices", headers={"Cookie": f"drydock={cookie}"}, cookie=False)[0], 401, cookie[:60]
+            )
         for token in ("", "x", "drydock_" + "0" * 48):
-            self.assertEqual(self.ask("GET", "devices", headers={"Authorization": f"Bearer {token}"}, cookie=False)[0], 401)
+            self.assertEqual(
+                self.ask("GET", "devices", headers={"Authorization": f"Bearer {token}"}, cookie=False)[0], 401
+            )
 
     def test_every_answer_forbids_what_the_page_does_not_need(self):
         for path in ("/", "/app.js", "/api/v1/session", "/nothing"):
@@ -342,18 +404,29 @@ class Harm(Page):
 
     def test_words_in_a_header_are_no_token(self):
         junk = {"X-Drydock": None, "Authorization": "Bearer junk"}
-        self.assertEqual(self.ask("POST", "fleet/pause", headers=junk)[0], 403)   # beside a good cookie
+        self.assertEqual(self.ask("POST", "fleet/pause", headers=junk)[0], 403)  # beside a good cookie
         self.assertFalse(self.ask("GET", "devices")[1]["paused"])
 
     def test_a_page_from_elsewhere_under_a_name_of_its_own_reads_nothing(self):
-        for host, status in (("evil.example", 421), ("127.0.0.1.evil.example:8080", 421), (f"127.0.0.1:{self.web}", 200), ("[::1]:8080", 200), ("localhost", 200),
-                             ("drydock.local:8080", 200), ("pi", 200), ("192.168.1.20", 200), ("", 421)):
+        for host, status in (
+            ("evil.example", 421),
+            ("127.0.0.1.evil.example:8080", 421),
+            (f"127.0.0.1:{self.web}", 200),
+            ("[::1]:8080", 200),
+            ("localhost", 200),
+            ("drydock.local:8080", 200),
+            ("pi", 200),
+            ("192.168.1.20", 200),
+            ("", 421),
+        ):
             self.assertEqual(self.ask("GET", "devices", headers={"Host": host})[0], status, host)
         self.assertEqual(self.ask("GET", "/", headers={"Host": "evil.example"})[0], 421)
 
     def test_head_says_how_long_and_nothing_more(self):
         for path in ("/", "/app.js", "/api/v1/devices", "/api/v1/nothing"):
-            answer = self.raw(f"HEAD {path} HTTP/1.1\r\nHost: x\r\nCookie: drydock={self.cookie}\r\nConnection: close\r\n\r\n".encode())
+            answer = self.raw(
+                f"HEAD {path} HTTP/1.1\r\nHost: x\r\nCookie: drydock={self.cookie}\r\nConnection: close\r\n\r\n".encode()
+            )
             head, _, body = answer.partition(b"\r\n\r\n")
             self.assertIn(b"Content-Length: ", head, path)
             self.assertEqual(body, b"", path)
@@ -367,21 +440,27 @@ class Harm(Page):
         for _ in range(5):
             began = time.monotonic()
             self.still_well()
-            self.assertLess(time.monotonic() - began, 3)   # the slow ones hold their places for five seconds
+            self.assertLess(time.monotonic() - began, 3)  # the slow ones hold their places for five seconds
         for s in slow:
             s.close()
 
     def test_bodies_that_nobody_wants_hold_no_place(self):
         self.still_well()
-        for head in ("GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked", "GET /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000",
-                     "POST /api/v1/fleet/pause HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000", "GET / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100000000",
-                     "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 60000"):
+        for head in (
+            "GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked",
+            "GET /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000",
+            "POST /api/v1/fleet/pause HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000",
+            "GET / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100000000",
+            "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 60000",
+        ):
             slow = []
             for i in range(36):
-                s = socket.create_connection(("127.0.0.1", self.web), timeout=10, source_address=(f"127.0.5.{1 + i % 2}", 0))
+                s = socket.create_connection(
+                    ("127.0.0.1", self.web), timeout=10, source_address=(f"127.0.5.{1 + i % 2}", 0)
+                )
                 s.sendall(head.encode() + b"\r\n\r\n12345678")
                 slow.append(s)
-            for _ in range(4):   # they go on, two bytes a second each
+            for _ in range(4):  # they go on, two bytes a second each
                 began = time.monotonic()
                 self.still_well()
                 self.assertLess(time.monotonic() - began, 3, head)
@@ -421,7 +500,10 @@ class Harm(Page):
         strangers = []
         for i in range(18):
             s = socket.create_connection(("127.0.0.1", self.web), timeout=10)
-            s.sendall(b"POST /api/v1/firmware HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 200_000)
+            s.sendall(
+                b"POST /api/v1/firmware HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 4000000\r\n\r\n"
+                + b"x" * 200_000
+            )
             strangers.append(s)
         for s in strangers:
             self.assertIn(b"401", s.recv(100))
@@ -430,9 +512,14 @@ class Harm(Page):
         uploads = []
         for i in range(15):
             s = socket.create_connection(("127.0.0.1", self.web), timeout=30)
-            s.sendall(f"POST /api/v1/firmware HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nCookie: drydock={self.cookie}\r\nContent-Length: 4000000\r\n\r\n".encode() + b"x" * 3_999_999)
+            s.sendall(
+                f"POST /api/v1/firmware HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nCookie: drydock={self.cookie}\r\nContent-Length: 4000000\r\n\r\n".encode()
+                + b"x" * 3_999_999
+            )
             uploads.append(s)
-        self.wait_for(lambda: sum(f.stat().st_size for f in (self.state / "firmware").glob(".upload.*")) >= 15 * 3_900_000)
+        self.wait_for(
+            lambda: sum(f.stat().st_size for f in (self.state / "firmware").glob(".upload.*")) >= 15 * 3_900_000
+        )
         grown = status(self.process.pid, "VmRSS") - before
         print(f"15 uploads under way: {grown} KiB", file=sys.stderr)
         self.assertLess(grown, 12_000)
@@ -442,25 +529,56 @@ class Harm(Page):
         self.still_well()
 
     def test_path_tricks_find_no_file(self):
-        for path in ("/../drydock.db", "/..%2f..%2fetc/passwd", "/%2e%2e/server_key.pem", "/app.js/", "//etc/passwd", "/index.html~", "/cgi-bin/sh",
-                     "/api/v1/../../drydock.db", "/api/v1/devices/../tokens/..", "/firmware", "/app.js.gz", "/.htpasswd"):
+        for path in (
+            "/../drydock.db",
+            "/..%2f..%2fetc/passwd",
+            "/%2e%2e/server_key.pem",
+            "/app.js/",
+            "//etc/passwd",
+            "/index.html~",
+            "/cgi-bin/sh",
+            "/api/v1/../../drydock.db",
+            "/api/v1/devices/../tokens/..",
+            "/firmware",
+            "/app.js.gz",
+            "/.htpasswd",
+        ):
             answer = self.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             self.assertRegex(answer[:12].decode(), r"HTTP/1.1 (4\d\d|$)", path)
         self.still_well()
 
     def test_oversize_heads_and_bodies(self):
         self.assertNotIn(b" 200 ", self.raw(b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")[:20])
-        self.assertNotIn(b" 200 ", self.raw(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(5000)) + b"\r\n")[:20])
+        self.assertNotIn(
+            b" 200 ",
+            self.raw(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(5000)) + b"\r\n")[
+                :20
+            ],
+        )
         self.assertEqual(self.ask("POST", "login", headers={"Content-Length": "10000000000"})[0], 413)
         self.assertEqual(self.ask("POST", "firmware", headers={"Content-Length": str(5 * 1024 * 1024)})[0], 413)
         self.assertEqual(self.ask("POST", "login", headers={"Content-Length": "70000"})[0], 413)
         head = f"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
         self.assertIn(b"411", self.raw(head.encode() + b"5\r\nhello\r\n0\r\n\r\n")[:20])
-        self.assertRegex(self.raw(b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: -5\r\nConnection: close\r\n\r\n")[:12].decode(), "HTTP/1.1 4|^$")
+        self.assertRegex(
+            self.raw(
+                b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: -5\r\nConnection: close\r\n\r\n"
+            )[:12].decode(),
+            "HTTP/1.1 4|^$",
+        )
         self.still_well()
 
     def test_bodies_that_are_not_what_they_should_be(self):
-        for body in (b"", b"[]", b"{", b"\xff\xfe", b'{"password": 5}', b'{"password": null}', b"[" * 20_000, b'{"password":"' + b"x" * 5000 + b'"}'):
+        for body in (
+            b"",
+            b"[]",
+            b"{",
+            b"\xff\xfe",
+            b'{"password": 5}',
+            b'{"password": null}',
+            b"[" * 20_000,
+            b'{"password":"' + b"x" * 5000 + b'"}',
+        ):
             self.assertIn(self.ask("POST", "login", body, raw=True)[0], (401, 422, 429), body[:30])
         for body in (b"[1]", b'{"new_key": "0123456789abcdef"}', b"nonsense"):
             self.assertEqual(self.ask("POST", "devices/" + "0" * 24 + "/approve", body, raw=True)[0], 404)
@@ -472,9 +590,24 @@ class Harm(Page):
         self.still_well()
 
     def test_wrong_methods(self):
-        for method, path in (("DELETE", "devices"), ("PUT", "login"), ("POST", "status"), ("GET", "login"), ("PATCH", "firmware"), ("POST", "/index.html"), ("DELETE", "/")):
+        for method, path in (
+            ("DELETE", "devices"),
+            ("PUT", "login"),
+            ("POST", "status"),
+            ("GET", "login"),
+            ("PATCH", "firmware"),
+            ("POST", "/index.html"),
+            ("DELETE", "/"),
+        ):
             self.assertEqual(self.ask(method, path)[0], 405, (method, path))
-        for line in (b"BREW / HTTP/1.1", b"GET", b"GET /", b"\x00\x01\x02", b"GET / HTTP/9.9", b"CONNECT evil:80 HTTP/1.1"):
+        for line in (
+            b"BREW / HTTP/1.1",
+            b"GET",
+            b"GET /",
+            b"\x00\x01\x02",
+            b"GET / HTTP/9.9",
+            b"CONNECT evil:80 HTTP/1.1",
+        ):
             self.assertNotIn(b" 200 ", self.raw(line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")[:20], line)
         self.still_well()
 
@@ -482,10 +615,12 @@ class Harm(Page):
         slow = []
         for _ in range(8):
             s = socket.create_connection(("127.0.0.1", self.web), timeout=30)
-            s.sendall(f"POST /api/v1/firmware HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nCookie: drydock={self.cookie}\r\nContent-Length: 100000\r\n\r\nslow".encode())
+            s.sendall(
+                f"POST /api/v1/firmware HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nCookie: drydock={self.cookie}\r\nContent-Length: 100000\r\n\r\nslow".encode()
+            )
             slow.append(s)
         self.still_well()
-        for s in slow:   # each is given up on
+        for s in slow:  # each is given up on
             while s.recv(4096):
                 pass
             s.close()
@@ -494,7 +629,7 @@ class Harm(Page):
     def test_streams_are_counted(self):
         streams = []
         answers = []
-        self.still_well()   # from an address that has logged in: others have fewer
+        self.still_well()  # from an address that has logged in: others have fewer
         for _ in range(18):
             s = socket.create_connection(("127.0.0.1", self.web), timeout=10)
             s.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nCookie: drydock={self.cookie}\r\n\r\n".encode())

@@ -105,15 +105,25 @@ class KilledLife(ServiceFolder):
         count = self.folder / "commits"
         died = threading.Event()
         self.port = 0
-        self.start("--policy", "open", mortal=True, environment={"LD_PRELOAD": str(build / "tests/libkilled_at_commit.so"), "KILLED_AT": moment, "COMMITS_TO": str(count)})
+        self.start(
+            "--policy",
+            "open",
+            mortal=True,
+            environment={
+                "LD_PRELOAD": str(build / "tests/libkilled_at_commit.so"),
+                "KILLED_AT": moment,
+                "COMMITS_TO": str(count),
+            },
+        )
         first = self.process
-        if self.port == 0:   # it died before it listened
+        if self.port == 0:  # it died before it listened
             self.start("--policy", "open")
         fleet = self.launch(3)
 
         def watch():
             if first.wait() == -signal.SIGKILL:
                 died.set()
+
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
@@ -126,7 +136,9 @@ class KilledLife(ServiceFolder):
             images, _ = self.result(fleet)
             self.assertLessEqual(sum(images), 6 + int(died.is_set()), moment)
             self.wait_for(lambda: self.query("SELECT state FROM devices") == [("current",)] * 3)
-            self.assertEqual(self.query("SELECT count(*) FROM update_steps WHERE state IN ('sending', 'sent')"), [(0,)], moment)
+            self.assertEqual(
+                self.query("SELECT count(*) FROM update_steps WHERE state IN ('sending', 'sent')"), [(0,)], moment
+            )
             self.assertEqual(self.query("SELECT count(*) FROM updates WHERE state != 'done'"), [(0,)], moment)
             self.check_database()
         finally:
@@ -155,7 +167,9 @@ class Stopped(ServiceFolder):
         self.assertEqual(self.process.wait(timeout=patience), 0)
         self.assertIn("may take up to 30 s to finish", self.log.read_text())
         self.assertEqual(self.query("SELECT DISTINCT state FROM update_steps ORDER BY 1"), [("planned",), ("sent",)])
-        self.assertEqual(self.query("SELECT bytes_acknowledged = bytes_total FROM update_steps WHERE state = 'sent'"), [(1,), (1,)])
+        self.assertEqual(
+            self.query("SELECT bytes_acknowledged = bytes_total FROM update_steps WHERE state = 'sent'"), [(1,), (1,)]
+        )
         self.start("--policy", "open", port=self.port)
         images, _ = self.result(fleet)
         self.assertEqual(images, [2, 2])
@@ -183,8 +197,15 @@ class ShortOfSomething(ServiceFolder):
     def on_a_small_disk(self, kilobytes, options=""):
         """Words that run a program in a mount namespace where the state folder is a file system of its own."""
         self.state.mkdir(exist_ok=True)
-        mount = f"mount -t tmpfs -o size={kilobytes}k none {self.state} && cp -a {self.state}.before/. {self.state} && exec \"$@\""
-        return ["unshare", "--mount" if os.geteuid() == 0 else "-rm", "sh", "-ec", mount.replace("&& exec", f"{options} && exec"), "sh"]
+        mount = f'mount -t tmpfs -o size={kilobytes}k none {self.state} && cp -a {self.state}.before/. {self.state} && exec "$@"'
+        return [
+            "unshare",
+            "--mount" if os.geteuid() == 0 else "-rm",
+            "sh",
+            "-ec",
+            mount.replace("&& exec", f"{options} && exec"),
+            "sh",
+        ]
 
     def prepared(self):
         self.stock()
@@ -197,7 +218,9 @@ class ShortOfSomething(ServiceFolder):
     def test_a_disk_that_is_full_at_the_start(self):
         self.prepared()
         fill = f"&& (cat /dev/zero > {self.state}/filling 2>/dev/null || true)"
-        answer = self.run_drydock("serve", "--no-web", "--port", 0, "--udp-port", 0, wrapper=self.on_a_small_disk(200, fill))
+        answer = self.run_drydock(
+            "serve", "--no-web", "--port", 0, "--udp-port", 0, wrapper=self.on_a_small_disk(200, fill)
+        )
         self.assertEqual(answer.returncode, 1)
         self.assertIn("no space is left", answer.stderr)
 
@@ -220,7 +243,15 @@ class ShortOfSomething(ServiceFolder):
 
     def test_a_state_folder_that_is_read_only(self):
         self.prepared()
-        answer = self.run_drydock("serve", "--no-web", "--port", 0, "--udp-port", 0, wrapper=self.on_a_small_disk(2000, f"&& mount -o remount,ro {self.state}"))
+        answer = self.run_drydock(
+            "serve",
+            "--no-web",
+            "--port",
+            0,
+            "--udp-port",
+            0,
+            wrapper=self.on_a_small_disk(2000, f"&& mount -o remount,ro {self.state}"),
+        )
         self.assertEqual(answer.returncode, 1)
         self.assertIn("the state folder", answer.stderr)
         self.assertIn("Read-only file system", answer.stderr)
@@ -244,7 +275,7 @@ class ShortOfSomething(ServiceFolder):
         self.wait_for(lambda: "a connection could not be accepted: Too many open files" in self.log.read_text())
         spent = cpu_seconds(self.process.pid)
         time.sleep(1)
-        self.assertLess(cpu_seconds(self.process.pid) - spent, 0.5)   # it does not spin
+        self.assertLess(cpu_seconds(self.process.pid) - spent, 0.5)  # it does not spin
         fleet = self.launch(2)
         for s in idle:
             s.close()

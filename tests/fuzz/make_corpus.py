@@ -20,14 +20,17 @@ def sized(datagram):
 
 
 recorded = [json.loads(line) for line in (data / "dtls-boron-6.2.0.jsonl").read_text().splitlines()]
-datagrams = {way: [bytes.fromhex(e["hex"]) for e in recorded if e["ev"] == "datagram" and e["dir"] == way] for way in ("device_to_server", "server_to_device")}
+datagrams = {
+    way: [bytes.fromhex(e["hex"]) for e in recorded if e["ev"] == "datagram" and e["dir"] == way]
+    for way in ("device_to_server", "server_to_device")
+}
 secrets = next(e for e in recorded if e["ev"] == "server_secrets")
 for datagram in sum(datagrams.values(), []):
     put("dtls_records", datagram)
 # The signature of the recorded ServerKeyExchange, behind "ecdsa with SHA-256".
 flight = datagrams["server_to_device"][1]
 at = flight.index(bytes.fromhex("040300"), 100) + 4
-signature = flight[at - 1:at + flight[at - 1]]
+signature = flight[at - 1 : at + flight[at - 1]]
 draw = bytes.fromhex(secrets["server_random"] + secrets["ecdhe_private_scalar"] + secrets["cid"])
 put("dtls_handshake", draw + signature + b"".join(map(sized, datagrams["device_to_server"][1:3])))
 put("dtls_handshake", draw + signature + b"".join(map(sized, datagrams["device_to_server"][1:5])))
@@ -56,9 +59,23 @@ for name in ("tcp-2.3.1-normal", "tcp-photon-6.2.0-fast"):
 for sample in json.loads((data / "10_dependency_resolution.json").read_text())["describes"]:
     put("describe", json.dumps(sample["describe"]).encode())
 put("describe", bytes.fromhex(json.loads((data / "16_describe_protobuf.json").read_text())["encoded_hex"]))
-put("configuration", b'[state]\nfolder = "/x"\n[listen]\ntcp_port = 5683\n[devices]\npolicy = "open"\n[updates]\nfast = true\n')
+put(
+    "configuration",
+    b'[state]\nfolder = "/x"\n[listen]\ntcp_port = 5683\n[devices]\npolicy = "open"\n[updates]\nfast = true\n',
+)
 # A small user part: prefix, noise, suffix. Its CRC is wrong, which only the last check minds.
 size = 200
-prefix = (0x080A0000).to_bytes(4, "little") + (0x080A0000 + size - 4).to_bytes(4, "little") + bytes([0, 0x10, 3, 0, 6, 0, 5, 1, 4, 2, 3, 0, 0, 0, 0, 0])
-put("module", prefix + bytes([0x12, 0, 8, 0, 1, 2, 3, 4, 0, 0, 4, 0]) + bytes(size - 24 - 12 - 6) + (50).to_bytes(2, "little") + bytes(4))
+prefix = (
+    (0x080A0000).to_bytes(4, "little")
+    + (0x080A0000 + size - 4).to_bytes(4, "little")
+    + bytes([0, 0x10, 3, 0, 6, 0, 5, 1, 4, 2, 3, 0, 0, 0, 0, 0])
+)
+put(
+    "module",
+    prefix
+    + bytes([0x12, 0, 8, 0, 1, 2, 3, 4, 0, 0, 4, 0])
+    + bytes(size - 24 - 12 - 6)
+    + (50).to_bytes(2, "little")
+    + bytes(4),
+)
 put("module", bytes.fromhex(json.loads((data / "15_compressed_combined.json").read_text())["compressed"]["result_hex"]))
