@@ -1,4 +1,4 @@
-// Lets a bounded number of coroutines in at a time; the others wait in one of two lines.
+// Lets a bounded number of coroutines in at a time; the others wait in one of two queues.
 #pragma once
 
 #include "base/asio_tokens.hpp"
@@ -12,7 +12,7 @@
 
 namespace drydock {
 
-/// For one event loop. Must outlive its passes.
+/// For one event loop. Must outlive its permits.
 class AsyncSemaphore {
 public:
   explicit AsyncSemaphore(std::size_t permits) : free_(permits) {}
@@ -31,16 +31,16 @@ public:
     AsyncSemaphore* semaphore_;
   };
 
-  /// Whoever waits in the first line goes before everybody in the second.
+  /// Whoever waits with high priority goes before everybody with low priority.
   enum class Priority { high, low };
 
   asio::awaitable<Permit> acquire(Priority priority) {
     if (free_ == 0) {
       const auto executor = co_await asio::this_coro::executor;
-      const auto called = std::make_shared<Timer>(executor, Clock::time_point::max());
-      (priority == Priority::high ? high_ : low_).push_back(called);
-      // Whoever leaves hands the place over; free_ does not change.
-      (void)co_await called->async_wait(as_result);
+      const auto waiter = std::make_shared<Timer>(executor, Clock::time_point::max());
+      (priority == Priority::high ? high_ : low_).push_back(waiter);
+      // Whoever releases a permit hands it over; free_ does not change.
+      (void)co_await waiter->async_wait(as_result);
       co_return Permit(*this);
     }
     --free_;
@@ -49,13 +49,13 @@ public:
 
 private:
   void release() {
-    auto& line = high_.empty() ? low_ : high_;
-    if (line.empty()) {
+    auto& queue = high_.empty() ? low_ : high_;
+    if (queue.empty()) {
       ++free_;
       return;
     }
-    line.front()->cancel();
-    line.pop_front();
+    queue.front()->cancel();
+    queue.pop_front();
   }
 
   std::size_t free_;

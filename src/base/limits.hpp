@@ -1,4 +1,11 @@
 // Every bound on what a device or a file may make Drydock hold or do, in one place.
+//
+// Who is charged: an address for connections, handshakes and new devices; a device (by its id, however often it
+// connects) for what it makes us plan, write and log; a login for the page's threads. What is shared by all
+// (connections, handshakes, page threads) keeps a part for those that were here before, so that unknown ones cannot
+// take everything. At a bound the newest of the unknown is rejected, the oldest unconnected pending device is evicted,
+// and what a device says too often is merged into the next write, never queued. Nothing here blocks the event loop, and
+// what was rejected is logged once in ten minutes for each address and reason.
 #pragma once
 
 #include <chrono>
@@ -8,7 +15,7 @@ namespace drydock::limits {
 
 using namespace std::chrono_literals;
 
-/// So many at once, and then so many a minute (base/budget.hpp).
+/// So many at once, and then so many a minute (base/token_bucket.hpp).
 struct Rate {
   double burst;
   double per_minute;
@@ -19,15 +26,15 @@ inline constexpr std::size_t connections = 10'000;
 inline constexpr std::size_t connections_of_unknown =
     7'500;                                             ///< the others are for addresses where a device was before
 inline constexpr std::size_t handshakes_at_once = 16;  ///< whose private-key operations may be queued
-inline constexpr std::size_t pending_devices = 1'000;  ///< waiting for approval; beyond, the oldest yields
+inline constexpr std::size_t pending_devices = 1'000;  ///< waiting for approval; beyond, the oldest is evicted
 inline constexpr std::size_t pending_devices_per_address = 256;  ///< a site behind one address may be that large
 inline constexpr std::size_t pending_devices_per_key = 4;        ///< a device has one key of its own
 inline constexpr Rate pending_device_rate{256, 30};              ///< new ones from one address
 inline constexpr auto pending_device_expiry = std::chrono::hours(7 * 24);  ///< of running time without being seen
 inline constexpr std::size_t addresses_remembered = 1'000;                 ///< that are counted one by one
-inline constexpr auto handshake_timeout = 10s;     ///< for a device's part: its claim, and later its Hello
+inline constexpr auto handshake_timeout = 10s;     ///< for a device's part: its first message, and later its Hello
 inline constexpr auto accept_pause = 100ms;        ///< after a failed accept (descriptors used up, say)
-inline constexpr auto write_timeout = 30s;         ///< and as long as slowest_link needs: then the peer is gone
+inline constexpr auto write_timeout = 30s;         ///< and as long as min_link_rate allows: then the peer is gone
 inline constexpr std::size_t min_link_rate = 512;  ///< bytes a second below which nobody waits
 
 // DTLS. Nothing is kept for an address before it has shown that it receives what is sent to it.
@@ -35,8 +42,8 @@ inline constexpr std::size_t dtls_handshakes = 256;  ///< under way
 inline constexpr std::size_t dtls_handshakes_per_address = 128;
 inline constexpr std::size_t dtls_handshakes_of_unknown =
     192;  ///< the others are for addresses where a device was before
-inline constexpr Rate dtls_handshakes_of_unknown_address{64, 120};  ///< handshakes that one unknown address may begin
-inline constexpr Rate dtls_handshakes_of_known_address{
+inline constexpr Rate dtls_handshake_rate_unknown_address{64, 120};  ///< handshakes that one unknown address may begin
+inline constexpr Rate dtls_handshake_rate_known_address{
     512, 1200};                                         ///< and one where a device was before: a fleet may be behind it
 inline constexpr std::size_t handshake_message = 2048;  ///< of a device; real ones have at most 94 bytes
 inline constexpr std::uint16_t handshake_messages_ahead = 8;  ///< kept when they come out of order
@@ -72,7 +79,7 @@ inline constexpr int page_connections_per_unknown_address = 8;  ///< a browser m
 inline constexpr int page_connections_of_unknown =
     16;  ///< all together: the other threads are for those who have logged in
 inline constexpr std::size_t page_body = 64 * 1024;        ///< but for uploads
-inline constexpr auto page_body_time = 10s;                ///< for all of a body, and as long as slowest_upload needs
+inline constexpr auto page_body_time = 10s;                ///< for all of a body, and as long as min_upload_rate allows
 inline constexpr std::size_t min_upload_rate = 32 * 1024;  ///< bytes a second
 inline constexpr std::size_t known_browsers = 100;         ///< that logged in before, and are not locked out by others
 

@@ -1,4 +1,4 @@
-// One line a happening: to the journal under systemd, with fields to search by; elsewhere on standard error, with the
+// One line an event: to the journal under systemd, with fields to search by; elsewhere on standard error, with the
 // time.
 #pragma once
 

@@ -68,7 +68,7 @@ int firmware_list(const Context& context) {
   auto db = open_to_read(context);
   const auto library = store::load_library(db);
   if (context.json) {
-    fmt::print("{}\n", server::catalogue_as_json(library));
+    fmt::print("{}\n", server::library_as_json(library));
     return 0;
   }
   if (library.size() == 0) {

@@ -113,8 +113,8 @@ void explain_udp(const KeyExport& what, const std::string& file, const std::stri
 int keys_export(const Context& context, const KeyExport& what) {
   const auto folder = folder_of(context);
   require_access(folder);
-  if (const auto made = folder.create(); !made) return print_error(made.error().message);
   require_finished(folder);
+  if (const auto made = folder.create(); !made) return print_error(made.error().message);
   const auto keys = state::load_or_create_server_keys(folder);
   if (!keys) return print_error(keys.error().message);
   const auto host = host_for_devices(what.host, context.configuration.address);

@@ -13,7 +13,7 @@
 
 namespace drydock::device {
 
-/// What the conversation tells and asks its owner about while it waits. Called on the loop; must not throw.
+/// What a DeviceProtocol tells and asks its owner about while it waits. Called on the loop; must not throw.
 struct ProtocolCallbacks {
   std::function<void(const Event&)> on_event = [](const Event&) {};
   std::function<std::string()> device_name = [] { return std::string(); };
@@ -28,7 +28,7 @@ enum class WakeReason {
 
 class DeviceProtocol final : public transfer::UpdateChannel {
 public:
-  /// `channel` and `random` must outlive the conversation.
+  /// `channel` and `random` must outlive this.
   DeviceProtocol(transport::Channel& channel, crypto::Random& random);
   void set_callbacks(ProtocolCallbacks callbacks) { callbacks_ = std::move(callbacks); }
 

@@ -34,7 +34,7 @@ void read_number(std::string_view text, Number& into) {
 
 }  // namespace
 
-// A device cannot make us work without end: beyond its ration of requests the connection is closed.
+// A device cannot make us work without end: beyond the rate limit for its requests the connection is closed.
 bool DeviceProtocol::within_rate_limit() {
   const auto now = Clock::now();
   if (now - rate_window_start_ > 1s) {

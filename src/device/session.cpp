@@ -42,7 +42,7 @@ asio::awaitable<Result<transfer::Delivery>> send_module(
 }
 
 // The describe, plan and send loop of a connected device. It ends with the connection, or over UDP with a new Hello: by
-// a reset, as a rule, for that is how a device puts a module into force.
+// a reset, as a rule, for that is how a device installs a module.
 asio::awaitable<Error> run_updates(DeviceProtocol& device, UpdateController& controller, bool offer_fast) {
   for (;;) {
     while (controller.awaits_approval(device.reported())) {
@@ -189,7 +189,7 @@ asio::awaitable<void> serve(transport::ResumableChannel& channel, SessionHost& h
   const auto established = co_await establish_session(channel, host);
   if (established) co_return;
   const auto kind = established.error().kind;
-  if (!channel.binding()) channel.forget();  // nobody stands behind it
+  if (!channel.binding()) channel.forget();  // it is bound to no device
   if (kind == ErrorKind::closed || kind == ErrorKind::timed_out || kind == ErrorKind::storage) co_return;
   host.connection_rejected(established.error(), channel.peer());
   // Silently: told so, the device would be back with a new handshake at once.

@@ -26,7 +26,7 @@ struct Decision {
   Clock::time_point decide_again_at = Clock::time_point::max();
 };
 
-/// One device's place while it is connected. Destroying it frees the place and records that the device left.
+/// Decides for one device while it is connected. Destroying it records that the device left.
 class UpdateController {
 public:
   virtual ~UpdateController() = default;

@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "crypto/hash.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -87,7 +88,9 @@ void sync(const std::filesystem::path& file_or_folder) {
 }
 
 Result<void> ModuleFiles::save(const std::string& sha256, ByteView content) const {
-  if (std::filesystem::exists(path_of(sha256))) return {};
+  // One that was damaged on the disk is written anew: that is what people are told to do about it.
+  const auto stored = read_file(path_of(sha256), limits::module_file);
+  if (stored && std::equal(stored->begin(), stored->end(), content.begin(), content.end())) return {};
   return write_file(path_of(sha256), content);
 }
 

@@ -1,4 +1,4 @@
-// The stock: which modules there are to send. In memory, rebuilt from the store; the files lie beside it (files.hpp).
+// The library: which modules there are to send. In memory, rebuilt from the store; the files lie beside it (files.hpp).
 #pragma once
 
 #include "firmware/module_file.hpp"
@@ -16,7 +16,7 @@ struct ModuleInfo {
   bool operator==(const ModuleInfo&) const = default;
 };
 
-/// One module file into the library: the facts that planning and sending need.
+/// One module file of the library: the facts that planning and sending need.
 struct LibraryModule {
   std::string sha256;      ///< of the file's bytes as sent, lower-case hex; also its name in the state folder
   std::string file_name;   ///< as the person knew it

@@ -31,7 +31,7 @@ struct Permission {
   enum class Answer { go, wait, give_up };
   Answer answer = Answer::go;
   std::int64_t not_before = 0;  ///< running time, for `wait`
-  std::string words;            ///< for `wait` and `parked`: what a person should know
+  std::string words;            ///< for `wait` and `give_up`: what a person should know
 };
 
 Permission check_attempt(const Step& step, const Attempts& before, std::int64_t now);

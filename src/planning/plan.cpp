@@ -64,10 +64,10 @@ public:
     repair_damaged();
     for (const auto& target : targets_.targets)
       if (target.key.function != Function::user_part) plan_target(target);
-    meet_all_dependencies();
+    satisfy_all_dependencies();
     for (const auto& target : targets_.targets)
       if (target.key.function == Function::user_part) plan_target(target);
-    meet_all_dependencies();
+    satisfy_all_dependencies();
 
     Plan result;
     result.notes = std::move(notes_);
@@ -100,7 +100,7 @@ private:
     }
   }
 
-  void meet_all_dependencies() {
+  void satisfy_all_dependencies() {
     for (bool changed = true; changed && missing_.empty();) {
       changed = false;
       for (std::size_t i = 0; i < order_.size(); ++i) {  // satisfy() may lengthen the order
@@ -172,7 +172,7 @@ private:
     return false;
   }
 
-  // Appends the module behind everything it stands on. False, with missing_ extended, when something is not to be had.
+  // Appends the module behind everything it depends on. False, with missing_ extended, when something is not to be had.
   bool add_with_dependencies(const LibraryModule& module, const std::string& reason) {
     if (++expansion_count_ > expansion_limit) return false;
     in_progress_.push_back(&module);

@@ -15,8 +15,8 @@ struct Admission {
     rejected,
   };
   Answer answer = Answer::rejected;
-  Bytes key;          ///< to hold the handshake with, but for connection_rejected: SubjectPublicKeyInfo
-  std::string words;  ///< why not, for connection_rejected
+  Bytes key;          ///< to hold the handshake with, unless rejected: SubjectPublicKeyInfo
+  std::string words;  ///< why not, when rejected
 };
 
 /// However they are written down. False for what is no key of a device's size.

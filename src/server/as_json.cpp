@@ -115,7 +115,7 @@ std::string keys_as_json(const PublicKeyInfo& tcp, const PublicKeyInfo& udp) {
       {"udp", {{"fingerprint", udp.fingerprint}, {"public_key", udp.pem}}}});
 }
 
-std::string catalogue_as_json(const firmware::Library& library) {
+std::string library_as_json(const firmware::Library& library) {
   auto list = json::array();
   for (const auto* module : library.all()) list.push_back(library_entry(*module));
   return print(list);

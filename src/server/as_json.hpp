@@ -19,7 +19,7 @@ struct PublicKeyInfo {
   std::string pem;
 };
 std::string keys_as_json(const PublicKeyInfo& tcp, const PublicKeyInfo& udp);
-std::string catalogue_as_json(const firmware::Library& library);
+std::string library_as_json(const firmware::Library& library);
 
 struct Inspected {
   std::string file;

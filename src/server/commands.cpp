@@ -25,8 +25,10 @@ std::string without_blanks(std::string text) {
 
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name) {
   std::vector<store::DeviceRow> found;
-  for (auto& row : store::load_devices(db))
+  for (auto& row : store::load_devices(db)) {
+    if (row.id == name) return std::move(row);
     if (row.name == name || (name.size() >= 4 && row.id.starts_with(name))) found.push_back(std::move(row));
+  }
   if (found.empty())
     return failure(ErrorKind::not_found, fmt::format("no device '{}': see 'drydock devices list'", name));
   if (found.size() > 1)

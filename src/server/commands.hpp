@@ -19,7 +19,7 @@ Result<store::DeviceRow> find_device(store::Database& db, const std::string& nam
 /// when there is none.
 Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key);
 void refuse(store::Database& db, const std::string& device_id);
-/// Forgets failed attempts, so that a parked device tries again.
+/// Forgets failed attempts, so that a device that was given up tries again.
 void retry(store::Database& db, const std::string& device_id);
 /// Holds a device back from updates, or lets it have them again.
 void hold(store::Database& db, const std::string& device_id, bool held);

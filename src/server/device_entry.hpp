@@ -39,11 +39,11 @@ struct DeviceEntry {
   std::int64_t last_seen = 0;  ///< running time; 0: not in this run
 
   // What it may make us do. Kept while it comes and goes.
-  TokenBucket decisions{limits::planning_rate};
-  TokenBucket lines{limits::history_rate};
-  TokenBucket rows{limits::row_write_rate};
-  TokenBucket changed_keys{limits::changed_key_rate};
-  std::size_t lines_left_out = 0;
+  TokenBucket planning_budget{limits::planning_rate};
+  TokenBucket history_budget{limits::history_rate};
+  TokenBucket row_write_budget{limits::row_write_rate};
+  TokenBucket changed_key_budget{limits::changed_key_rate};
+  std::size_t suppressed_lines = 0;
   bool row_unsaved = false;
   bool modules_unsaved = false;
   std::vector<Clock::time_point> replaced;  ///< when a new connection took the place of a living one

@@ -25,7 +25,7 @@ Error DeviceServer::reject_changed_key(DeviceEntry& entry, const Bytes& key) {
       "'drydock devices approve {} --new-key {}'",
       state::fingerprint(key), row.id, state::short_fingerprint(key));
   const bool is_new = row.changed_key != key;
-  if (is_new && entry.changed_keys.take(Clock::now())) {
+  if (is_new && entry.changed_key_budget.take(Clock::now())) {
     row.changed_key = key;
     row.changed_key_seen = utc_milliseconds();
     mark_changed(entry);
@@ -40,11 +40,11 @@ Result<void> DeviceServer::admit_unknown_device(const transport::DeviceIdentity&
   const auto id = identity.id.text();
   if (configuration_.policy == state::Policy::closed)
     return failure(ErrorKind::conflict, fmt::format("device {} is unknown", id));
-  if (!pending_budget_.take(address, Clock::now()))
+  if (!pending_device_budget_.take(address, Clock::now()))
     return failure(ErrorKind::conflict,
         fmt::format("too many new devices come from {}: those that come now are rejected for a while", address));
   if (configuration_.policy == state::Policy::open) return {};
-  const auto place = find_pending_slot(fleet_, address, identity.public_key);
+  const auto place = decide_pending(fleet_, address, identity.public_key);
   if (!place.refusal.empty())
     return failure(ErrorKind::conflict,
         fmt::format("a new device was rejected: {}. 'drydock devices forget --pending' makes room", place.refusal));

@@ -155,13 +155,13 @@ void DeviceServer::mark_membership_changed() {
 
 void DeviceServer::record(DeviceEntry& entry, log::Level level, const std::string& kind, const std::string& words) {
   const bool pending = entry.row.approval == "pending";
-  auto& budget = pending ? pending_lines_ : entry.lines;
+  auto& budget = pending ? pending_history_budget_ : entry.history_budget;
   if (!budget.take(Clock::now())) {
-    ++entry.lines_left_out;
+    ++entry.suppressed_lines;
     return;
   }
   HistoryRecord happening{entry.row.id, kind, words};
-  if (const auto left_out = std::exchange(entry.lines_left_out, 0); left_out > 0)
+  if (const auto left_out = std::exchange(entry.suppressed_lines, 0); left_out > 0)
     happening.words = fmt::format("({} left out before this: the device makes too many lines) {}", left_out, words);
   if (pending)
     DeviceRepository::tell(level, happening);
@@ -171,7 +171,7 @@ void DeviceServer::record(DeviceEntry& entry, log::Level level, const std::strin
 
 void DeviceServer::save(DeviceEntry& entry) {
   if (entry.row.approval == "pending") return;  // people see it as it is in memory; its row says that it was here
-  entry.row_unsaved = !entry.rows.take(Clock::now());
+  entry.row_unsaved = !entry.row_write_budget.take(Clock::now());
   if (entry.row_unsaved)
     schedule_merged_writes();
   else
@@ -179,7 +179,7 @@ void DeviceServer::save(DeviceEntry& entry) {
 }
 
 void DeviceServer::save_modules(DeviceEntry& entry) {
-  entry.modules_unsaved = !entry.rows.take(Clock::now());
+  entry.modules_unsaved = !entry.row_write_budget.take(Clock::now());
   if (entry.modules_unsaved)
     schedule_merged_writes();
   else
@@ -253,14 +253,14 @@ void DeviceServer::serve(std::shared_ptr<transport::ByteStream> stream) {
 }
 
 void DeviceServer::serve(std::shared_ptr<transport::ResumableChannel> channel) {
-  attend(std::move(channel), false);
+  spawn_session(std::move(channel), false);
 }
 
 void DeviceServer::call(std::shared_ptr<transport::ResumableChannel> channel) {
-  attend(std::move(channel), true);
+  spawn_session(std::move(channel), true);
 }
 
-void DeviceServer::attend(std::shared_ptr<transport::ResumableChannel> channel, bool calls) {
+void DeviceServer::spawn_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls) {
   if (stopping_) return;
   channel->attach();
   sessions_[channel.get()] = [channel] { channel->close(); };

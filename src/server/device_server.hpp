@@ -88,7 +88,7 @@ private:
   friend class DeviceUpdateController;
 
   asio::awaitable<void> run_session(std::shared_ptr<transport::ByteStream> stream);
-  void attend(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
+  void spawn_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
   asio::awaitable<void> run_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
   DeviceEntry* find(const transport::DeviceId& id);
   void wake_queued_devices();
@@ -113,8 +113,8 @@ private:
   ServiceUptime uptime_;
   DeviceRepository repository_;
   Fleet fleet_;
-  TokenBuckets<std::string> pending_budget_{limits::pending_device_rate, limits::addresses_remembered};
-  TokenBucket pending_lines_{limits::history_rate};
+  TokenBuckets<std::string> pending_device_budget_{limits::pending_device_rate, limits::addresses_remembered};
+  TokenBucket pending_history_budget_{limits::history_rate};
   Timer merge_timer_;
   bool merge_scheduled_ = false;
   Timer expiry_timer_;

@@ -20,14 +20,14 @@ const Entry* oldest(const std::vector<const Entry*>& entries, bool connected_too
   return found;
 }
 
-PendingSlot evicted(const Entry* entry, const std::string& otherwise) {
+PendingDecision evicted(const Entry* entry, const std::string& otherwise) {
   if (entry == nullptr) return {std::nullopt, otherwise};
   return {entry->first, ""};
 }
 
 }  // namespace
 
-PendingSlot find_pending_slot(const Fleet& fleet, const std::string& address, const Bytes& public_key) {
+PendingDecision decide_pending(const Fleet& fleet, const std::string& address, const Bytes& public_key) {
   std::vector<const Entry*> pending;
   for (const auto& entry : fleet)
     if (entry.second.row.approval == "pending") pending.push_back(&entry);

@@ -6,15 +6,15 @@
 
 namespace drydock::server {
 
-struct PendingSlot {
-  std::optional<transport::DeviceId> evicted;  ///< is forgotten, to make layer
-  std::string refusal;                         ///< why there is no layer; empty: there is
+struct PendingDecision {
+  std::optional<transport::DeviceId> evicted;  ///< is forgotten, to make room
+  std::string refusal;                         ///< why there is no room; empty: there is
 };
 
 /// For a device nobody has seen before, from this address (without port), with this key. Among those of one key or
 /// address the oldest that is not connected is evicted; when all places are taken, one of the address that has most of
 /// them.
-PendingSlot find_pending_slot(const Fleet& fleet, const std::string& address, const Bytes& public_key);
+PendingDecision decide_pending(const Fleet& fleet, const std::string& address, const Bytes& public_key);
 
 /// Those that wait for approval and were not seen for limits::pending_device_expiry. `running` and `run` are
 /// ServiceUptime::now() and of_this_run().

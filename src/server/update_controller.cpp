@@ -86,9 +86,9 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::decide(const device::R
   if (awaits_approval(reported)) co_return Decision{};
   m->channel->persist_session();
   // One that says something new all the time is looked at now and then.
-  if (const auto now = Clock::now(); !m->decisions.take(now)) {
+  if (const auto now = Clock::now(); !m->planning_budget.take(now)) {
     Decision later;
-    later.decide_again_at = m->decisions.next(now);
+    later.decide_again_at = m->planning_budget.next(now);
     co_return later;
   }
   save_reported_state(*m, reported);
@@ -164,20 +164,20 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   if (m->row.held || server_.paused_) {
     const auto words =
         m->row.held ? "held: updates of this device are paused by a person" : "paused: a person has paused all updates";
-    co_return co_await end_update("waiting", words, "superseded");
+    co_return co_await finish_update("waiting", words, "superseded");
   }
-  if (m->plan.blocked()) co_return co_await end_update("blocked", planning::missing_words(m->plan), "blocked");
+  if (m->plan.blocked()) co_return co_await finish_update("blocked", planning::missing_words(m->plan), "blocked");
   if (m->plan.current()) {
     if (std::exchange(m->row.forced, false)) server_.repository_.clear_force(m->row.id);
     const auto words = reported.safe_mode ? "up to date, and in safe mode for another reason" : "up to date";
-    co_return co_await end_update("current", words, "done");
+    co_return co_await finish_update("current", words, "done");
   }
   if (!m->row.updates_enabled.value_or(true) && !reported.updates_forced) {
     const auto words = m->row.forced
         ? "its application disabled updates; it was told to take this one all the same and has not agreed yet"
         : fmt::format(
               "its application disabled updates: 'drydock devices force {}' sends this one all the same", m->row.id);
-    auto settled = co_await end_update("updates_disabled", words, "superseded");
+    auto settled = co_await finish_update("updates_disabled", words, "superseded");
     m = entry();
     if (settled && m != nullptr) settled->force_updates = m->row.forced;
     co_return settled;
@@ -242,14 +242,14 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(planning::S
     co_await transfer_finished(tl::unexpected(image.error()));
     auto* m = entry();
     if (m == nullptr) co_return tl::unexpected(replaced());
-    co_return co_await end_update("blocked", image.error().message, "blocked");
+    co_return co_await finish_update("blocked", image.error().message, "blocked");
   }
   Decision decision;
   decision.send = Decision::Send{std::move(step), std::move(*image)};
   co_return decision;
 }
 
-asio::awaitable<Result<Decision>> DeviceUpdateController::end_update(
+asio::awaitable<Result<Decision>> DeviceUpdateController::finish_update(
     std::string state, std::string words, std::string update_state) {
   leave_queue();
   auto* m = entry();
@@ -330,7 +330,7 @@ asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer:
 }
 
 void DeviceUpdateController::session_ended(const Error& why) {
-  if (auto* m = server_.find(id_); m != nullptr && m->lines.take(Clock::now()))
+  if (auto* m = server_.find(id_); m != nullptr && m->history_budget.take(Clock::now()))
     log::info("{}: disconnected: {}", id_.text(), why.message);
 }
 

@@ -1,4 +1,4 @@
-// One connected device's place in the server: what it gets next, and why.
+// Decides for one connected device: what it gets next, and why.
 #pragma once
 
 #include "server/device_server.hpp"
@@ -20,14 +20,15 @@ public:
   void session_ended(const Error& why) override;
 
 private:
-  /// Nothing once another connection of the device took this one's place, or the device was forgotten.
+  /// Null once another connection of the device replaced this one, or the device was forgotten.
   DeviceEntry* entry();
   void record(log::Level level, const std::string& kind, const std::string& words);
   void save_reported_state(DeviceEntry& entry, const device::ReportedState& reported);
   asio::awaitable<Result<void>> reconcile(const device::ReportedState& reported);
   asio::awaitable<Result<device::Decision>> plan_next_step(const device::ReportedState& reported);
   asio::awaitable<Result<device::Decision>> load_image(planning::Step step);
-  asio::awaitable<Result<device::Decision>> end_update(std::string state, std::string words, std::string update_state);
+  asio::awaitable<Result<device::Decision>> finish_update(
+      std::string state, std::string words, std::string update_state);
   void set_state(DeviceEntry& entry, const std::string& state, const std::string& words);
   void release_slot();
   void leave_queue();

@@ -35,6 +35,7 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
       folder_{configuration.state_folder},
       files_(folder_.firmware()),
       systemd_(loop.get_executor()) {
+  or_throw(state::state_replacement::require_finished(folder_));  // before anything is made in it
   or_throw(folder_.create());
   lock_.emplace(or_throw(state::ServiceLock::take(folder_)));
   or_throw(state::state_replacement::require_finished(folder_));

@@ -63,13 +63,16 @@ private:
 };
 
 // Each new thing displaces the old one of its name; an old one without a successor goes too. What has no place in
-// `decided` any more is in force already.
+// `decided` any more is in its place already.
 Result<void> exchange(
     const StateFolder& folder, const fs::path& aside, const std::vector<std::string>& arriving, Moves& moves) {
   for (const auto* name : contents) {
     const bool comes = std::find(arriving.begin(), arriving.end(), name) != arriving.end();
     const bool in_force = comes && !is_there(decided(folder) / name);
     if (in_force) continue;
+    // Nothing is to stand where the old one was before it went aside, but somebody may have made an empty folder there
+    // since.
+    if (is_there(aside / name)) ::rmdir((folder.root / name).c_str());
     if (is_there(folder.root / name))
       if (auto moved = moves.move(folder.root / name, aside / name); !moved) return moved;
     if (comes)

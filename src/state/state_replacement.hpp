@@ -1,5 +1,5 @@
 // The state folder's contents exchanged for others as a whole. The new ones lie complete in a folder beside the old
-// ones; one rename decides that they shall be in force; what follows can be interrupted anywhere and is finished later.
+// ones; one rename commits them; what follows can be interrupted anywhere and is finished later.
 #pragma once
 
 #include "state/state_folder.hpp"
@@ -16,7 +16,7 @@ bool is_unfinished(const StateFolder& folder);
 /// ErrorKind::conflict in that case, with words that say what to do.
 Result<void> require_finished(const StateFolder& folder);
 
-/// Puts what was prepared in force, and moves what was there before aside: into the folder it returns, empty when
+/// Commits what was prepared, and moves what was there before aside: into the folder it returns, empty when
 /// nothing was there. When something fails everything is as it was before, or the words say that finish() has to be
 /// called.
 Result<std::filesystem::path> commit(const StateFolder& folder);

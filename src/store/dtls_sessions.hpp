@@ -27,8 +27,8 @@ void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now
 bool has_dtls_session(Database& db, const std::string& device_id);
 void forget_dtls_session(Database& db, const Bytes& id);
 
-/// All of them, after raising each by `reservation` in the same transaction: what is returned goes on from
-/// the old one. None is too old: there is one a device, and the device has it as long as we do.
+/// All of them, after raising `reserved` of each by `reservation` in the same transaction: what is returned goes on
+/// from the old number. No session is too old: there is one a device, and the device has it as long as we do.
 std::vector<DtlsSessionRow> load_and_reserve_dtls_sessions(Database& db, std::uint64_t reservation);
 
 }  // namespace drydock::store

@@ -15,7 +15,7 @@ struct HistoryRow {
   std::string words;
 };
 
-/// Keeps the newest limits::history_per_device rows of each device (and as many of strangers together).
+/// Keeps the newest limits::history_per_device rows of each device (and as many of unknown devices together).
 void append_history(Database& db, const HistoryRow& row);
 
 /// Newest first; all devices when `device_id` is empty.

@@ -98,7 +98,7 @@ private:
   Clock::duration round_trip_sample_{};  ///< smallest since then
   Clock::duration smoothed_round_trip_{};
   bool probed_ = false;           ///< since something was last heard
-  int consecutive_timeouts_ = 0;  ///< in a row: each doubles the retransmission_timeout
+  int consecutive_timeouts_ = 0;  ///< in a row: each doubles the retransmission timeout
   std::deque<Rate> rates_;
   std::uint64_t round_ = 0;
   std::size_t round_ends_at_ = 0;  ///< delivered: then a round trip is over

@@ -9,7 +9,7 @@ namespace drydock::transport {
 
 class ResumableChannel : public Channel {
 public:
-  /// Somebody waits for its messages from now on, until leave(). Messages that came before are kept, within limits.
+  /// Somebody waits for its messages from now on, until detach(). Messages that came before are kept, within limits.
   virtual void attach() = 0;
   virtual void detach() = 0;
 

@@ -21,7 +21,7 @@ Response Api::login_response(const Request& request, const Result<std::string>& 
   if (!session) {
     log::warning("the page: {} was not let in: {}", request.peer, session.error().message);
     if (session.error().kind == ErrorKind::refused) return problem(401, "Not let in", session.error().message);
-    if (session.error().kind != ErrorKind::interrupted) return problem(session.error());
+    if (session.error().kind != ErrorKind::rate_limited) return problem(session.error());
     auto response = problem(429, "Too many tries", session.error().message);
     response.headers.emplace_back(
         "Retry-After", std::to_string((authentication_.locked_for(who(request), options_.running()) + 999) / 1000));
@@ -80,7 +80,7 @@ Response Api::password(const Request& request) {
   if (!old_one || !new_one) return problem(old_one ? new_one.error() : old_one.error());
   const auto changed =
       authentication_.change_password(*old_one, *new_one, request.cookie("drydock"), who(request), options_.running());
-  if (!changed && changed.error().kind == ErrorKind::interrupted)
+  if (!changed && changed.error().kind == ErrorKind::rate_limited)
     return problem(429, "Too many tries", changed.error().message);
   return changed ? done() : problem(changed.error());
 }

@@ -15,7 +15,7 @@ namespace drydock::web {
 using nlohmann::json;
 
 Response Api::firmware() const {
-  return {200, "application/json", "{\"modules\":" + server::catalogue_as_json(*bridge_.snapshot()->library) + "}"};
+  return {200, "application/json", "{\"modules\":" + server::library_as_json(*bridge_.snapshot()->library) + "}"};
 }
 
 Response Api::upload(const Request& request) {

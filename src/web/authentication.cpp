@@ -233,7 +233,7 @@ Result<void> Authentication::register_attempt(const std::string& who, std::int64
   }
   auto& known = failures_[who];
   if (known.locked_until > now)
-    return failure(ErrorKind::interrupted,
+    return failure(ErrorKind::rate_limited,
         fmt::format("too many wrong tries: wait {} s", (known.locked_until - now + 999) / 1000));
   ++known.count;
   if (known.count < free_attempts) return {};

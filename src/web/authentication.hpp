@@ -30,7 +30,7 @@ public:
   /// For the log and `drydock status`; empty once there is a password.
   std::string setup_code() const;
 
-  /// A new session's token, for the cookie. ErrorKind::refused; ErrorKind::interrupted while the peer is locked out
+  /// A new session's token, for the cookie. ErrorKind::refused; ErrorKind::rate_limited while the peer is locked out
   /// (see locked_for); ErrorKind::malformed for a password that is too short; ErrorKind::conflict when there is a
   /// password already.
   Result<std::string> set_up(
@@ -43,7 +43,7 @@ public:
   Result<void> log_out(const std::string& session);
 
   /// Whom wrong tries are counted for: the browser, by the cookie it got when it logged in before, else its IP address.
-  /// Strangers behind the same address, or the same proxy, lock out each other only.
+  /// Unknown clients behind the same address, or the same proxy, lock out each other only.
   std::string who(const std::string& browser, const std::string& address) const;
   /// The cookie for a browser that has logged in.
   Result<std::string> trust_browser(std::int64_t now);

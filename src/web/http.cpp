@@ -82,6 +82,7 @@ Response problem(const Error& error) {
     case ErrorKind::closed:
     case ErrorKind::session_restarted:
     case ErrorKind::interrupted: return problem(503, "Busy", error.message);
+    case ErrorKind::rate_limited: return problem(429, "Too many tries", error.message);
     case ErrorKind::storage:
     case ErrorKind::unusable_describe:
     case ErrorKind::internal: break;

@@ -14,7 +14,7 @@ inline Result<nlohmann::json> json_body(const Request& request) {
   return body;
 }
 
-/// A text entry; ErrorKind::malformed when it is not there.
+/// A text member; ErrorKind::malformed when it is not there.
 inline Result<std::string> text_in(const nlohmann::json& body, const char* name) {
   const auto found = body.find(name);
   if (found == body.end() || !found->is_string())

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 // Faster than anybody reads, slow enough that a hundred changes a second cost one publication in four.
 constexpr auto publishing_pause = 250ms;
 // An SD card may take seconds to sync while it erases.
-constexpr auto change_patience = 10s;
+constexpr auto change_timeout = 10s;
 
 }  // namespace
 
@@ -52,8 +52,8 @@ void LoopBridge::publish_soon() {
   if (std::exchange(publishing_, true)) return;
   pause_.expires_after(publishing_pause);
   // A handler that was cancelled, or came too late to be, must leave its successor alone.
-  pause_.async_wait([this, turn = turn_](asio::error_code error) {
-    if (error || turn != turn_) return;
+  pause_.async_wait([this, timer_generation = timer_generation_](asio::error_code error) {
+    if (error || timer_generation != timer_generation_) return;
     publishing_ = false;
     publish();
   });
@@ -109,7 +109,7 @@ Result<void> LoopBridge::post_change(std::shared_ptr<Change> change) {
     });
   });
   // Once closed the loop may not come round any more: nobody waits for it longer.
-  published_.wait_for(lock, change_patience, [&] { return closed_ || change->outcome; });
+  published_.wait_for(lock, change_timeout, [&] { return closed_ || change->outcome; });
   if (change->outcome) return *change->outcome;
   if (closed_) return failure(ErrorKind::closed, "Drydock is stopping");
   return failure(ErrorKind::timed_out, "this takes longer than it should; look again in a moment whether it was done");
@@ -134,7 +134,7 @@ asio::awaitable<void> LoopBridge::apply(std::shared_ptr<Change> change) {
   if (result && change->reload_after) {
     result = co_await server_.reload();
     pause_.cancel();
-    ++turn_;
+    ++timer_generation_;
     publishing_ = false;
     publish();
   }

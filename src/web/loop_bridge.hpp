@@ -61,7 +61,7 @@ private:
   store::Writer& writer_;
   Timer pause_;
   bool publishing_ = false;
-  std::uint64_t turn_ = 0;  ///< of the timer: grows when one is cancelled
+  std::uint64_t timer_generation_ = 0;  ///< of the timer: grows when one is cancelled
 
   mutable std::mutex mutex_;
   mutable std::condition_variable published_;

@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_refuses_updates_is_asked_three_times_and_park
   BOOST_TEST(row(1).state_words.find("refuses the update") != std::string::npos);
   world.advance(2h);
   BOOST_TEST(steps(1).size() == 3u);
-  BOOST_TEST(device.connected);  // and it is kept company all the same
+  BOOST_TEST(device.connected);  // and it is served all the same
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_says_updates_are_disabled_is_left_alone_until_it_says_otherwise) {

@@ -315,7 +315,7 @@ BOOST_AUTO_TEST_CASE(two_devices_with_one_id_are_told) {
   BOOST_TEST(said("two devices have this id and key"));
 }
 
-// What people decide about a device is in force at once, connected or not.
+// What people decide about a device takes effect at once, connected or not.
 BOOST_AUTO_TEST_CASE(a_device_that_is_held_or_refused_gets_nothing) {
   add_firmware(system_part(1, 3));
   auto& device = start_device(1, {system_part(1, 3), user_part(1, {4, 1, 3})});

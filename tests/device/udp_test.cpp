@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_update_goes_on_from_the_devices_offset) {
   BOOST_TEST(ratio <= 1.15);
 }
 
-BOOST_AUTO_TEST_CASE(a_restarted_appliance_goes_on_with_the_very_next_datagram) {
+BOOST_AUTO_TEST_CASE(a_restarted_service_goes_on_with_the_very_next_datagram) {
   auto& device = start_udp_device(1, {module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})});
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   std::set<std::string> nonces;
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(no_sequence_number_is_ever_sent_twice) {
   std::size_t repeated = 0;
   constexpr std::uint16_t p2 = 32;
   add_firmware(
-      module_for(p2, 4, 1, 6200, {}, 1'400'000), "system-part1.bin");  // more chunks than one lease has numbers
+      module_for(p2, 4, 1, 6200, {}, 1'400'000), "system-part1.bin");  // more chunks than one reservation has numbers
   network().options.delay = 10ms;
   network().options.bits_per_second = 400'000;
   UdpOptions options;

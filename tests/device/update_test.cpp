@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_photon_in_safe_mode_is_brought_up_to_date_part_by_part) {
   BOOST_TEST(row(1).application.find("brew") != std::string::npos);
 }
 
-BOOST_DATA_TEST_CASE(every_era_of_device_os_is_served, boost::unit_test::data::make(release_cases), release_case) {
+BOOST_DATA_TEST_CASE(every_release_of_device_os_is_served, boost::unit_test::data::make(release_cases), release_case) {
   add_version_3();
   Options options;
   options.release = release_case.release;
@@ -307,7 +307,7 @@ BOOST_AUTO_TEST_CASE(a_device_cannot_make_the_chunks_absurdly_small) {
   BOOST_TEST(reported.usable_chunk_size() == 256);
 }
 
-BOOST_AUTO_TEST_CASE(a_wish_for_an_application_is_fulfilled_system_first) {
+BOOST_AUTO_TEST_CASE(a_target_application_is_sent_behind_its_system_parts) {
   add_version_3();
   const auto application = user_part(9, {4, 2, 3}, 7);
   add_firmware(application, "application.bin");
@@ -323,7 +323,7 @@ BOOST_AUTO_TEST_CASE(a_wish_for_an_application_is_fulfilled_system_first) {
   BOOST_TEST(steps(1)[2].key.name() == "user part");
 }
 
-BOOST_AUTO_TEST_CASE(a_forgotten_device_is_disconnected_and_comes_back_as_a_stranger) {
+BOOST_AUTO_TEST_CASE(a_forgotten_device_is_disconnected_and_comes_back_unknown) {
   configuration.policy = state::Policy::approve;
   auto& device = start_device(1, {system_part(1, 3), user_part(1, {4, 1, 3})});
   BOOST_REQUIRE(run_until_state(1, "awaiting_approval", 1min));

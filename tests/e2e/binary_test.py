@@ -37,6 +37,16 @@ class Commands(Folder):
         self.assertEqual(self.run_drydock("firmware", "remove", "part1.bin").returncode, 1)
         self.assertEqual(len(json.loads(self.run_drydock("firmware", "list", "--json").stdout)), 1)
 
+    def test_a_stored_file_that_was_damaged_is_repaired_by_adding_it_again(self):
+        folder = self.modules()
+        self.assertEqual(self.run_drydock("firmware", "add", folder / "part1.bin").returncode, 0)
+        stored = next((self.state / "firmware").glob("*.bin"))
+        whole = stored.read_bytes()
+        stored.write_bytes(whole[:1000] + b"\0\0" + whole[1002:])
+        self.assertIn("PROBLEM", self.run_drydock("check").stdout)
+        self.assertEqual(self.run_drydock("firmware", "add", folder / "part1.bin").returncode, 0)
+        self.assertEqual(stored.read_bytes(), whole)
+
     def test_bad_files_are_refused_with_the_reason_and_good_ones_beside_them_taken(self):
         folder = self.modules()
         (folder / "empty.bin").write_bytes(b"")

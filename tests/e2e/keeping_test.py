@@ -170,6 +170,7 @@ class Interrupted(Folder):
                         refused = self.run_drydock(*command)
                         self.assertEqual(refused.returncode, 1, (command, when, n))
                         self.assertIn("drydock restore --finish", refused.stdout + refused.stderr, command)
+                    (self.state / "firmware").mkdir(exist_ok=True)  # somebody tried to help
                     finished = self.run_drydock("restore", "--finish")
                     self.assertEqual(finished.returncode, 0, (when, n, finished.stderr))
                 outcomes.append(self.in_force())

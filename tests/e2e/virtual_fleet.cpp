@@ -28,7 +28,7 @@ struct Order {
   int chunk = 20;     ///< milliseconds for writing one chunk
   int pause = 100;    ///< milliseconds for erasing, resetting and reconnecting each
   bool fast = false;  ///< all of them, not every second one
-  bool hostile = false;  ///< each with a Describe as costly as 11 kB can be, posted again and again; they run_session
+  bool hostile = false;  ///< each with a Describe as costly as 11 kB can be, posted again and again; they stay
                          ///< until patience ends
   int sources = 1;       ///< loopback addresses that they come from in turn
 };
@@ -88,7 +88,7 @@ private:
       if (e) std::rethrow_exception(e);
     });
   }
-  // Many has one key for every four of them: making a thousand takes minutes.
+  // A large fleet has one key for every four devices: making a thousand takes minutes.
   virtual_device::DeviceKey key_of(int number) {
     if (!order_.hostile || number % 4 == 0) pem_ = crypto::RsaPrivateKey::generate(1024).to_pem();
     return virtual_device::DeviceKey::from_pem(Bytes(pem_.begin(), pem_.end()));

@@ -26,7 +26,7 @@ struct Order {
   int first = 0;         ///< number of the first, for its id
   int patience = 60;     ///< seconds
   int every = 0;         ///< milliseconds between one and the next
-  int idle = 0;          ///< seconds for which they only run_session connected, when all are
+  int idle = 0;          ///< seconds for which they only stay connected, when all are
   int needs = 6200;      ///< system part 1 that the application needs
   int has = 3103;        ///< and what there is
   int speed = 0;         ///< kB/s of each device's link towards it; 0: as fast as it comes

@@ -182,35 +182,35 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
   Input input(bytes);
   Clock::time_point now{};
   const std::size_t chunks = 1 + input.number() % 2000;
-  transfer::ChunkPacer flight(chunks, 1 + input.byte(), now);
+  transfer::ChunkPacer pacer(chunks, 1 + input.byte(), now);
   std::size_t in_order = 0;
   while (!input.empty()) {
     switch (input.byte() % 4) {
       case 0: now += std::chrono::milliseconds(input.byte()); break;
-      case 1: now = std::clamp(flight.next_wakeup(), now, now + 1h); break;
+      case 1: now = std::clamp(pacer.next_wakeup(), now, now + 1h); break;
       case 2: {
         transfer::ChunksReceived report;
         report.in_order = input.number();
         for (int n = input.byte() % 16; n > 0; --n) report.out_of_order.push_back(report.in_order + input.byte());
-        flight.received(report, now);
+        pacer.received(report, now);
         break;
       }
       default: {
         auto report = coap::request(coap::Type::non_confirmable, coap::Code::post, "A");
         const auto payload = input.take(input.byte());
         report.payload.assign(payload.begin(), payload.end());
-        if (const auto parsed = transfer::parse_chunks_received(report)) flight.received(*parsed, now);
+        if (const auto parsed = transfer::parse_chunks_received(report)) pacer.received(*parsed, now);
       }
     }
-    flight.on_time(now);
+    pacer.on_time(now);
     for (int burst = 0; burst < 64; ++burst) {
-      const auto chunk = flight.next(now);
+      const auto chunk = pacer.next(now);
       if (!chunk) break;
-      require(*chunk < chunks && *chunk >= flight.in_order());
+      require(*chunk < chunks && *chunk >= pacer.in_order());
     }
-    require(flight.in_order() >= in_order && flight.in_order() <= chunks);
-    require(flight.complete() || flight.next_wakeup() > Clock::time_point{} || now == Clock::time_point{});
-    in_order = flight.in_order();
+    require(pacer.in_order() >= in_order && pacer.in_order() <= chunks);
+    require(pacer.complete() || pacer.next_wakeup() > Clock::time_point{} || now == Clock::time_point{});
+    in_order = pacer.in_order();
   }
 }
 

@@ -1,4 +1,4 @@
-// One simulated history: an server, a few devices, a bad network and power cuts, all drawn from a seed.
+// One simulated history: a server, a few devices, a bad network and power cuts, all drawn from a seed.
 #pragma once
 
 #include <chrono>

@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(blocks_are_put_together_in_order) {
   BOOST_TEST((body.add({1, true, 5}, Bytes(512, 1)).error().kind == ErrorKind::too_large));
 }
 
-BOOST_AUTO_TEST_CASE(hello_of_every_era) {
+BOOST_AUTO_TEST_CASE(hello_of_every_release) {
   for (const auto& vector : load_list("03_hello.json", "messages")) {
     const auto message = *coap::decode(hex(vector["coap"]));
     const auto& fields = vector["fields"];
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(hello_of_every_era) {
   for (std::size_t cut : {1, 7, 9, 11, 19}) BOOST_TEST(!device::parse_hello(Bytes(cut, 12)).has_value(), cut);
 }
 
-// What we send must be byte for byte what devices of every release_case parse at fixed offsets.
+// What we send must be byte for byte what devices of every release parse at fixed offsets.
 BOOST_AUTO_TEST_CASE(our_messages_are_those_of_the_vectors) {
   std::map<std::string, std::string> known;
   for (const auto* file : {"03_hello.json", "04_coap_messages.json", "05_legacy_ota.json"})

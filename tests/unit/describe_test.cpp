@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(both_forms_of_one_device_say_the_same) {
   BOOST_TEST(json->system->modules[2].damaged());
 }
 
-BOOST_AUTO_TEST_CASE(verdicts_of_every_era) {
+BOOST_AUTO_TEST_CASE(image_checks_of_every_release) {
   using transfer::parse_image_check;
   const auto verdict = [](const char* text) { return parse_image_check(view_of(text)); };
   BOOST_TEST(verdict("").accepted);

@@ -1,4 +1,4 @@
-// The demultiplexer of all DTLS sessions, with nothing behind it: who clients and devices can and cannot disturb.
+// The demultiplexer of all DTLS sessions, with nothing behind it: whom clients and devices can and cannot disturb.
 #include "coap/message.hpp"
 #include "support/network.hpp"
 #include "base/limits.hpp"
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(hellos_that_change_their_mind_are_no_extra_work) {
 BOOST_AUTO_TEST_CASE(one_unknown_address_does_not_keep_us_signing) {
   auto client = device(MoveMark::type_253);
   for (std::uint16_t port = 1; port <= 400; ++port) give(second_hello(client, at(1, port)), at(1, port));
-  BOOST_TEST(demultiplexer.handshakes() == static_cast<std::size_t>(limits::dtls_handshakes_of_unknown_address.burst));
+  BOOST_TEST(demultiplexer.handshakes() == static_cast<std::size_t>(limits::dtls_handshake_rate_unknown_address.burst));
   auto other = device(MoveMark::type_253);
   (void)connect(other, at(2, 600));
   BOOST_TEST(demultiplexer.sessions() == 1u);
@@ -243,7 +243,7 @@ BOOST_AUTO_TEST_CASE(one_unknown_address_does_not_keep_us_signing) {
   BOOST_TEST(demultiplexer.sessions() == 2u);
 }
 
-BOOST_AUTO_TEST_CASE(a_full_house_lets_the_oldest_go_and_unfinished_handshakes_end) {
+BOOST_AUTO_TEST_CASE(the_oldest_handshake_is_evicted_when_there_are_too_many_and_unfinished_ones_end) {
   known_address = "10.";
   auto client = device(MoveMark::type_253);
   for (std::uint16_t port = 1; port <= 128; ++port) give(second_hello(client, at(1, port)), at(1, port));
@@ -296,7 +296,7 @@ BOOST_AUTO_TEST_CASE(a_late_record_moves_nobody) {
 }
 
 // What cannot be reserved is not sent, also not once more: no nonce is used that was not written down.
-BOOST_AUTO_TEST_CASE(nothing_is_sent_beyond_what_was_leased) {
+BOOST_AUTO_TEST_CASE(nothing_is_sent_beyond_what_was_reserved) {
   auto device = this->device(MoveMark::type_253);
   const auto channel = connect(device, at(1));
   BOOST_REQUIRE(bind(*channel));
@@ -351,7 +351,7 @@ BOOST_AUTO_TEST_CASE(a_warning_ends_no_session) {
   BOOST_TEST(demultiplexer.sessions() == 0u);
 }
 
-// Many from its own address does not push a device out in the middle of its handshake.
+// Many from its own address do not push a device out in the middle of its handshake.
 BOOST_AUTO_TEST_CASE(who_has_just_come_has_its_chance) {
   known_address = "10.";
   auto first = device(MoveMark::type_253);

@@ -206,7 +206,7 @@ BOOST_DATA_TEST_CASE(a_recorded_session_decodes_and_encodes_identically,
   BOOST_TEST(frames > 30);
 }
 
-BOOST_AUTO_TEST_CASE(a_claim_must_repeat_the_nonce_and_have_an_id) {
+BOOST_AUTO_TEST_CASE(a_handshake_must_repeat_the_nonce_and_have_an_id) {
   const Bytes nonce(40, 1);
   Bytes blob(52, 1);
   BOOST_TEST(lightssl::parse_handshake(blob, nonce).has_value());  // an old Core, which sends no key

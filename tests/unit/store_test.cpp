@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_and_a_strange_database_are_refused_and_left_
       std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(what_people_decide_is_not_overwritten_by_the_appliance) {
+BOOST_AUTO_TEST_CASE(what_people_decide_is_not_overwritten_by_the_service) {
   auto db = Database::in_memory();
   store::add_device(db, photon());
   store::set_approval(db, id, "approved");
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_changed_key_is_kept_until_a_person_accepts_it) {
   BOOST_TEST(store::load_device(db, id)->changed_key.empty());
 }
 
-BOOST_AUTO_TEST_CASE(modules_goals_and_history_go_with_a_forgotten_device) {
+BOOST_AUTO_TEST_CASE(modules_targets_and_history_go_with_a_forgotten_device) {
   auto db = Database::in_memory();
   store::add_device(db, photon());
   firmware::InstalledModule m;
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(a_step_goes_from_planned_to_verified_and_forgets_its_attemp
   BOOST_TEST(store::recent_steps(db, id, 1)[0].state == "superseded");
 }
 
-BOOST_AUTO_TEST_CASE(an_attempt_that_the_appliance_itself_cut_short_does_not_count) {
+BOOST_AUTO_TEST_CASE(an_attempt_that_the_service_itself_cut_short_does_not_count) {
   auto db = Database::in_memory();
   store::add_device(db, photon());
   store::record_plan(db, id, {step(3)}, 100);
@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(history_keeps_its_newest_rows_only) {
   BOOST_TEST(rows.front().words == std::to_string(limits::history_per_device + 49));
 }
 
-// The writer on its thread: a failing neighbour takes nobody with it, and everything submitted is written at the end.
+// The writer on its thread: a failing job takes no other with it, and everything submitted is written at the end.
 BOOST_AUTO_TEST_CASE(the_writer_isolates_jobs_and_loses_none) {
   TemporaryFolder folder;
   const auto file = folder.path() / "drydock.db";
@@ -279,7 +279,7 @@ BOOST_AUTO_TEST_CASE(the_writer_isolates_jobs_and_loses_none) {
   BOOST_TEST(store::recent_history(db, "", 1000).size() == 95u);
 }
 
-// What work wrote before it gave a failure is undone; its other jobs in the same transaction run_session.
+// What work wrote before it gave a failure is undone; other jobs in the same transaction stay.
 BOOST_AUTO_TEST_CASE(work_that_gives_a_failure_leaves_nothing_behind) {
   SimulatedWorld world;
   auto db = std::make_shared<Database>(Database::in_memory());

@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(resetting_the_password_takes_tokens_and_browsers_along) {
   BOOST_TEST(again.who(browser, "10.0.0.1") == "10.0.0.1");
 }
 
-// Strangers behind the same address lock out each other, and not the browser that was in before.
+// Unknown clients behind the same address lock out each other, and not the browser that was in before.
 BOOST_AUTO_TEST_CASE(a_browser_is_known_by_its_cookie_and_by_no_other) {
   const auto browser = *authentication.trust_browser(0);
   BOOST_TEST(authentication.who("made up", "10.0.0.9") == "10.0.0.9");
@@ -146,11 +146,11 @@ BOOST_AUTO_TEST_CASE(a_browser_is_known_by_its_cookie_and_by_no_other) {
   const auto known = authentication.who(browser, "10.0.0.9");
   BOOST_TEST(known != "10.0.0.9");
   for (int i = 0; i < 3; ++i) BOOST_TEST(!authentication.log_in("guess", "10.0.0.9", 0).has_value());
-  BOOST_TEST((authentication.log_in(good_password, "10.0.0.9", 0).error().kind == ErrorKind::interrupted));
+  BOOST_TEST((authentication.log_in(good_password, "10.0.0.9", 0).error().kind == ErrorKind::rate_limited));
   BOOST_TEST(authentication.log_in(good_password, known, 0).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(a_crowd_of_addresses_does_not_make_a_locked_one_forgotten) {
+BOOST_AUTO_TEST_CASE(many_addresses_do_not_make_a_locked_one_forgotten) {
   for (int i = 0; i < 8; ++i) (void)authentication.log_in("guess", "10.0.0.9", i * 100'000);
   const auto locked = authentication.locked_for("10.0.0.9", 700'000);
   BOOST_TEST(locked > 0);

@@ -50,7 +50,7 @@ BOOST_FIXTURE_TEST_CASE(wrong_tries_lock_a_peer_out_for_longer_and_longer, Authe
   BOOST_TEST(locks.back() == 15 * minute);
   // While locked out, the right password does not help, and costs no hash; others are not concerned.
   BOOST_TEST(!authentication.log_in("wrong", "10.0.0.2", now).has_value());
-  BOOST_TEST((authentication.log_in(good_password, "10.0.0.2", now).error().kind == ErrorKind::interrupted));
+  BOOST_TEST((authentication.log_in(good_password, "10.0.0.2", now).error().kind == ErrorKind::rate_limited));
   BOOST_TEST(authentication.log_in(good_password, "10.0.0.3", now).has_value());
   now += 15 * minute;
   BOOST_TEST(authentication.log_in(good_password, "10.0.0.2", now).has_value());
@@ -76,7 +76,7 @@ BOOST_FIXTURE_TEST_CASE(
   BOOST_TEST(again.setup_code() == code);
   for (int i = 0; i < 3; ++i)
     BOOST_TEST((again.set_up("aaaa-aaaa-aaaa", good_password, "10.0.0.9", 0).error().kind == ErrorKind::refused));
-  BOOST_TEST((again.set_up(code, good_password, "10.0.0.9", 0).error().kind == ErrorKind::interrupted));
+  BOOST_TEST((again.set_up(code, good_password, "10.0.0.9", 0).error().kind == ErrorKind::rate_limited));
   BOOST_TEST(again.needs_setup());
 }
 

@@ -13,9 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto first_patience = 1s;        // RFC 6347 §4.2.4.1; doubled at each try
-constexpr auto handshake_patience = 30s;   // devices wait up to 24 s between two tries of their own
-constexpr auto least_chance = 3s;          // in a full house too: a device needs a second or two for its signature
+constexpr auto initial_retransmission_timeout = 1s;  // RFC 6347 §4.2.4.1; doubled at each try
+constexpr auto handshake_idle_timeout = 30s;         // devices wait up to 24 s between two tries of their own
+constexpr auto min_handshake_time = 3s;    // at the limit too: a device needs a second or two for its signature
 constexpr std::size_t datagrams_kept = 8;  // of one handshake, while the workers are busy with it
 
 Error explain(const std::optional<std::uint8_t>& alert, const char* otherwise) {
@@ -40,8 +40,8 @@ struct DtlsAcceptor::PendingHandshake {
   std::deque<Bytes> waiting;
   bool busy = false;
   Clock::time_point began = Clock::now();
-  Clock::duration patience = first_patience;
-  Clock::time_point again_at = Clock::now() + first_patience;
+  Clock::duration patience = initial_retransmission_timeout;
+  Clock::time_point again_at = Clock::now() + initial_retransmission_timeout;
 };
 
 DtlsAcceptor::DtlsAcceptor(Services services)
@@ -87,7 +87,7 @@ void DtlsAcceptor::on_client_hello(ByteView datagram, const dtls::Record& record
   }
   auto known = pending_.find(from);
   if (known != pending_.end() && known->second->client_random != hello->random) {
-    if (known->second->busy) return;  // or each such hello would be more process for the workers: it comes again
+    if (known->second->busy) return;  // or each such hello would be more work for the workers: it comes again
     const auto gave_up = known->second;
     drop(from);
     known = pending_.end();
@@ -111,7 +111,7 @@ std::shared_ptr<DtlsAcceptor::PendingHandshake> DtlsAcceptor::add_pending(const 
   auto pending = std::make_shared<PendingHandshake>(
       std::move(sign), draw, from, known ? AsyncSemaphore::Priority::high : AsyncSemaphore::Priority::low);
   pending_.emplace(from, pending);
-  schedule_timer(Clock::now() + first_patience);
+  schedule_timer(Clock::now() + initial_retransmission_timeout);
   return pending;
 }
 
@@ -134,7 +134,7 @@ bool DtlsAcceptor::evict_handshake(const UdpEndpoint& for_whom, bool known) {
     }
     if (oldest == pending_.end() || entry->second->began < oldest->second->began) oldest = entry;
   }
-  if (oldest == pending_.end() || Clock::now() - oldest->second->began < least_chance) return false;
+  if (oldest == pending_.end() || Clock::now() - oldest->second->began < min_handshake_time) return false;
   pending_.erase(oldest);
   return true;
 }
@@ -148,14 +148,14 @@ void DtlsAcceptor::enqueue(const std::shared_ptr<PendingHandshake>& pending, Byt
   if (pending->waiting.size() >= datagrams_kept) return;
   pending->waiting.emplace_back(datagram.begin(), datagram.end());
   if (std::exchange(pending->busy, true)) return;
-  asio::co_spawn(services_.executor, process(pending), [this, pending](std::exception_ptr failed) {
+  asio::co_spawn(services_.executor, run_handshake(pending), [this, pending](std::exception_ptr failed) {
     if (!failed) return;
     log::error("a handshake with {} ended by a fault of this program", to_text(pending->address));
     drop(pending->address);
   });
 }
 
-asio::awaitable<void> DtlsAcceptor::process(std::shared_ptr<PendingHandshake> pending) {
+asio::awaitable<void> DtlsAcceptor::run_handshake(std::shared_ptr<PendingHandshake> pending) {
   Result<dtls::Datagrams> answer;
   while (answer && !pending->waiting.empty() && !pending->handshake->established()) {
     const auto datagram = std::move(pending->waiting.front());
@@ -168,8 +168,8 @@ asio::awaitable<void> DtlsAcceptor::process(std::shared_ptr<PendingHandshake> pe
     if (!pending_.contains(pending->address) || pending_[pending->address] != pending) co_return;  // dropped meanwhile
     if (!answer) break;
     for (const auto& out : *answer) services_.send(out, pending->address);
-    pending->patience = first_patience;
-    pending->again_at = Clock::now() + first_patience;
+    pending->patience = initial_retransmission_timeout;
+    pending->again_at = Clock::now() + initial_retransmission_timeout;
   }
   pending->busy = false;
   if (!answer) {
@@ -200,7 +200,7 @@ void DtlsAcceptor::on_timer() {
   auto next = Clock::time_point::max();
   for (auto entry = pending_.begin(); entry != pending_.end();) {
     const auto pending = entry->second;
-    if (now - pending->began >= handshake_patience && !pending->busy) {
+    if (now - pending->began >= handshake_idle_timeout && !pending->busy) {
       entry = pending_.erase(entry);
       services_.connection_rejected(
           explain(pending->handshake->alert(), "it began a handshake and did not finish it"), pending->address);
@@ -211,11 +211,11 @@ void DtlsAcceptor::on_timer() {
       pending->patience *= 2;
       pending->again_at = now + pending->patience;
     }
-    next = std::min(
-        {next, std::max(pending->again_at, now + 100ms), std::max(pending->began + handshake_patience, now + 100ms)});
+    next = std::min({next, std::max(pending->again_at, now + 100ms),
+        std::max(pending->began + handshake_idle_timeout, now + 100ms)});
     ++entry;
   }
-  schedule_timer(pending_.empty() ? now + first_patience : next);
+  schedule_timer(pending_.empty() ? now + initial_retransmission_timeout : next);
 }
 
 }  // namespace drydock::transport

@@ -48,7 +48,7 @@ private:
   bool evict_handshake(const UdpEndpoint& for_whom, bool known);
   std::shared_ptr<PendingHandshake> add_pending(const UdpEndpoint& from);
   void enqueue(const std::shared_ptr<PendingHandshake>& pending, ByteView datagram);
-  asio::awaitable<void> process(std::shared_ptr<PendingHandshake> pending);
+  asio::awaitable<void> run_handshake(std::shared_ptr<PendingHandshake> pending);
   void on_timer();
   void schedule_timer(Clock::time_point when);
   void release_tables();
@@ -60,9 +60,9 @@ private:
   // A cookie costs an unknown device nothing, and each handshake that begins costs us a signature: so many for each
   // address.
   TokenBuckets<asio::ip::address> unknown_address_budget_{
-      limits::dtls_handshakes_of_unknown_address, limits::addresses_remembered};
+      limits::dtls_handshake_rate_unknown_address, limits::addresses_remembered};
   TokenBuckets<asio::ip::address> known_address_budget_{
-      limits::dtls_handshakes_of_known_address, limits::addresses_remembered};
+      limits::dtls_handshake_rate_known_address, limits::addresses_remembered};
   std::optional<DeadlineTimer> timer_;  ///< until stop()
   Clock::time_point timer_at_ = Clock::time_point::max();
 };

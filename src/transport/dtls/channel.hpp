@@ -1,5 +1,5 @@
 // One device's DTLS session as a channel of CoAP messages. It lives as long as the session: now with a coroutine that
-// attends to it, now without.
+// attached to it, now without.
 #pragma once
 
 #include "base/token_bucket.hpp"
@@ -28,7 +28,7 @@ public:
   virtual void send_datagram(ByteView datagram, const UdpEndpoint& to) = 0;
   virtual crypto::Random& random() = 0;
   virtual SessionStore& session_store() = 0;
-  /// A message waits, and nobody attends to the channel.
+  /// A message waits, and nobody is attached to the channel.
   virtual void on_message(const std::shared_ptr<DtlsChannel>& channel) = 0;
   virtual void on_moved(DtlsChannel& channel, const UdpEndpoint& before) = 0;
   virtual void on_bound(const std::shared_ptr<DtlsChannel>& channel) = 0;

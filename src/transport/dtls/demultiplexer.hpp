@@ -17,7 +17,7 @@ public:
     crypto::Workers workers;
     SessionStore& session_store;
     std::function<void(ByteView, const UdpEndpoint&)> send;
-    /// Has a message, and nobody who attends to it. Called on the loop.
+    /// Has a message, and nobody attached to it. Called on the loop.
     std::function<void(std::shared_ptr<DtlsChannel>)> arrived;
     std::function<void(const Error&, const std::string& peer)> connection_rejected;
     AsyncSemaphore& handshakes;  ///< see DtlsAcceptor
@@ -33,7 +33,7 @@ public:
 
   void on_datagram(ByteView datagram, const UdpEndpoint& from);
 
-  /// Receives nobody new any more; those who are attached to are still heard.
+  /// Receives nobody new any more; those that somebody is attached to are still heard.
   void stop();
   /// At an orderly end: how far each session was read.
   void save_positions();

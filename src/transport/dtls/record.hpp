@@ -39,7 +39,7 @@ constexpr EpochAndSequence in_epoch(std::uint16_t epoch, std::uint64_t sequence)
 }
 
 struct Record {
-  ContentType type{};  ///< as it came; `moved` is kept apart from `connection_id`
+  ContentType type{};  ///< as it came; `resumed` is kept apart from `connection_id`
   EpochAndSequence number = 0;
   std::optional<ConnectionId> connection_id;
   ByteView fragment;  ///< into the datagram

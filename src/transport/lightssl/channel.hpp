@@ -10,7 +10,7 @@
 
 namespace drydock::transport::lightssl {
 
-/// What came before it is opened, which costs a private-key operation.
+/// The device's first message before it is decrypted, which costs a private-key operation.
 struct EncryptedHandshake {
   Bytes nonce;
   Bytes ciphertext;

@@ -1,0 +1,85 @@
+// What sessions write to the store.
+#include "server/device_repository.hpp"
+#include "server/dtls_session_store.hpp"
+#include "store/dtls_sessions.hpp"
+#include "support/test_system.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <boost/test/unit_test.hpp>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+transport::DeviceIdentity identity_of(int number, int key) {
+  transport::DeviceIdentity identity;
+  identity.id.bytes[11] = static_cast<std::uint8_t>(number);
+  identity.public_key = device_key(key).public_key_spki();
+  return identity;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(device_repository)
+
+// A step that another connection has judged is nothing to the one that began it.
+BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
+  SimulatedWorld world;
+  auto db = std::make_shared<store::Database>(store::Database::in_memory());
+  store::DeviceRow row;
+  row.id = identity_of(1, 1).id.text();
+  row.public_key = {1};
+  store::add_device(*db, row);
+  auto writer = store::Writer::on_loop(db, world.loop.get_executor());
+  server::ServiceUptime running;
+  running.begin(0);
+  server::DeviceRepository repository(*writer, running);
+  planning::Step step;
+  step.module.key = {firmware::Function::system_part, 1};
+  step.module.version = 3;
+  step.module.sha256 = std::string(64, 'a');
+  store::record_plan(*db, row.id, {step}, 1);
+  const auto first = store::begin_step(*db, row.id, step, 1, 1);
+  store::mark_failed(*db, *store::step_in_flight(*db, row.id), "judged", 2);  // by another connection
+  store::record_plan(*db, row.id, {step}, 3);
+  const auto second = store::begin_step(*db, row.id, step, 3, 3);
+  world.spawn(
+      [&]() -> asio::awaitable<void> { (void)co_await repository.failed(row.id, first, "of the old connection"); });
+  world.run_until_idle();
+  BOOST_REQUIRE(store::step_in_flight(*db, row.id).has_value());
+  BOOST_TEST(store::step_in_flight(*db, row.id)->id == second);
+}
+
+// Sequence numbers are reserved from the store, and no further.
+BOOST_AUTO_TEST_CASE(a_session_taken_up_uses_no_more_numbers_than_were_written_down) {
+  SimulatedWorld world;
+  auto db = std::make_shared<store::Database>(store::Database::in_memory());
+  store::DeviceRow row;
+  row.id = identity_of(1, 1).id.text();
+  row.public_key = {1};
+  store::add_device(*db, row);
+  auto writer = store::Writer::on_loop(db, world.loop.get_executor());
+  server::DatabaseSessionStore sessions(*writer);
+  transport::PersistedSession session;
+  session.device = identity_of(1, 1).id;
+  session.reserved = 5000;
+  session.state.client_key = {1};
+  session.hello_payload = {1};
+  session.address = "10.0.0.1";
+  std::vector<transport::PersistedSession> taken;
+  world.spawn([&]() -> asio::awaitable<void> {
+    (void)co_await sessions.save(session);
+    auto up = co_await sessions.load_and_reserve();
+    if (up) taken = *up;
+  });
+  world.run_until_idle();
+  BOOST_REQUIRE(taken.size() == 1u);
+  BOOST_TEST(taken[0].state.next_to_send == 5000u);
+  BOOST_TEST(taken[0].reserved > 5000u);
+  BOOST_TEST(static_cast<std::int64_t>(taken[0].reserved) <=
+      db->sql().execAndGet("SELECT leased FROM dtls_sessions").getInt64());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
