@@ -21,11 +21,13 @@ void note(long count) {
   ::close(fd);
 }
 
+// Of renames and syncs together, in the order in which they come.
+long count = 0;
+
 template <class Call>
 int counted(Call call) {
   static const char* when = std::getenv("KILLED_AT");
   static const long at = when != nullptr && std::strchr(when, ' ') ? std::atol(std::strchr(when, ' ')) : 0;
-  static long count = 0;
   note(++count);
   const bool now = when != nullptr && count == at;
   if (now && std::strncmp(when, "fail", 4) == 0) {
