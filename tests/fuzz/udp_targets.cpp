@@ -177,7 +177,7 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
   if (const auto message = coap::decode(bytes)) {
     (void)transfer::parse_started(*message);
     (void)transfer::error_words(*message);
-    if (const auto report = transfer::parse_chunks_received(*message)) require(report->beyond.size() <= 256);
+    if (const auto report = transfer::parse_chunks_received(*message)) require(report->out_of_order.size() <= 256);
   }
   Input input(bytes);
   Clock::time_point now{};
@@ -202,7 +202,7 @@ Bytes record_with_id(dtls::ContentType outer, dtls::EpochAndSequence number, Byt
         if (const auto parsed = transfer::parse_chunks_received(report)) pacer.received(*parsed, now);
       }
     }
-    pacer.on_time(now);
+    pacer.on_timer(now);
     for (int burst = 0; burst < 64; ++burst) {
       const auto chunk = pacer.next(now);
       if (!chunk) break;
