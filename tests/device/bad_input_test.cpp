@@ -36,10 +36,6 @@ struct BadInputFixture : TestSystem {
     world.run_until_idle();
     return client;
   }
-  bool said(const std::string& words) const {
-    return std::any_of(
-        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
-  }
   /// A healthy device is brought up to date while all this goes on.
   void check_others_are_served() {
     add_firmware(system_part(1, 3));

@@ -44,10 +44,6 @@ struct HostileSystem : TestSystem {
     world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().reload(); });
     world.run_until_idle();
   }
-  bool said(const std::string& words) const {
-    return std::any_of(
-        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
-  }
 };
 
 }  // namespace

@@ -23,10 +23,6 @@ struct LegacySystem : TestSystem {
     options.profile = UdpProfile::v2_3();
     return start_udp_device(1, {module_for(boron, 4, 1, 2300), module_for(boron, 5, 2, 6, {4, 1, 2310})}, options);
   }
-  bool said(const std::string& words) const {
-    return std::any_of(
-        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
-  }
 };
 
 }  // namespace

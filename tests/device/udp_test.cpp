@@ -30,10 +30,6 @@ struct UdpSystem : TestSystem {
     add_firmware(module_for(boron, 4, 1, 6200, {2, 0, 3100}, size), "system-part1.bin");
     add_firmware(module_for(boron, 2, 0, 3100), "bootloader.bin");
   }
-  bool said(const std::string& words) const {
-    return std::any_of(
-        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
-  }
 };
 
 struct ReleaseCase {

@@ -25,10 +25,6 @@ struct PhotonSystem : TestSystem {
     add_firmware(system_part(1, 3, {}, 24'873), "part1.bin");
     add_firmware(system_part(2, 3, {4, 1, 3}, 15'050), "part2.bin");
   }
-  bool said(const std::string& words) const {
-    return std::any_of(
-        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
-  }
 };
 
 struct ReleaseCase {

@@ -73,6 +73,11 @@ public:
   bool run_until_state(int number, const std::string& state, Clock::duration by);
 
   std::vector<std::string> log;
+  /// Whether some line of the log has these words in it.
+  bool said(const std::string& words) const {
+    return std::any_of(
+        log.begin(), log.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+  }
 
 private:
   struct Running;

@@ -20,19 +20,25 @@ transport::DeviceIdentity identity_of(int number, int key) {
   return identity;
 }
 
+struct StoreWithOneDevice {
+  SimulatedWorld world;
+  std::shared_ptr<store::Database> db = std::make_shared<store::Database>(store::Database::in_memory());
+  store::DeviceRow row;
+  std::unique_ptr<store::Writer> writer = store::Writer::on_loop(db, world.loop.get_executor());
+
+  StoreWithOneDevice() {
+    row.id = identity_of(1, 1).id.text();
+    row.public_key = {1};
+    store::add_device(*db, row);
+  }
+};
+
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(device_repository)
+BOOST_FIXTURE_TEST_SUITE(device_repository, StoreWithOneDevice)
 
 // A step that another connection has judged is nothing to the one that began it.
 BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
-  SimulatedWorld world;
-  auto db = std::make_shared<store::Database>(store::Database::in_memory());
-  store::DeviceRow row;
-  row.id = identity_of(1, 1).id.text();
-  row.public_key = {1};
-  store::add_device(*db, row);
-  auto writer = store::Writer::on_loop(db, world.loop.get_executor());
   server::ServiceUptime running;
   running.begin(0);
   server::DeviceRepository repository(*writer, running);
@@ -54,13 +60,6 @@ BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
 
 // Sequence numbers are reserved from the store, and no further.
 BOOST_AUTO_TEST_CASE(a_session_taken_up_uses_no_more_numbers_than_were_written_down) {
-  SimulatedWorld world;
-  auto db = std::make_shared<store::Database>(store::Database::in_memory());
-  store::DeviceRow row;
-  row.id = identity_of(1, 1).id.text();
-  row.public_key = {1};
-  store::add_device(*db, row);
-  auto writer = store::Writer::on_loop(db, world.loop.get_executor());
   server::DatabaseSessionStore sessions(*writer);
   transport::PersistedSession session;
   session.device = identity_of(1, 1).id;
