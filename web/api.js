@@ -10,7 +10,8 @@ export class Problem extends Error {
 async function answer(response) {
   if (response.status === 204) return null;
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, body.detail || body.title || `the server answered ${response.status}`);
+  if (!response.ok)
+    throw new Problem(response.status, body.detail || body.title || `the server answered ${response.status}`);
   return body;
 }
 
@@ -42,8 +43,13 @@ export function upload(file, progress) {
     request.open("POST", `api/v1/firmware?name=${encodeURIComponent(file.name)}`);
     request.setRequestHeader("X-Drydock", "1");
     request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
-    request.addEventListener("error", () => reject(new Problem(0, "Drydock cannot be reached, or would not take so large a file")));
+    request.upload.addEventListener(
+      "progress",
+      (event) => event.lengthComputable && progress(event.loaded / event.total),
+    );
+    request.addEventListener("error", () =>
+      reject(new Problem(0, "Drydock cannot be reached, or would not take so large a file")),
+    );
     request.addEventListener("load", () => {
       let body = {};
       try {

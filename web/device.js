@@ -7,8 +7,32 @@ import { fleet } from "./state.js";
 const slot = (module) => `${module.function}/${module.index}`;
 
 function table(headings, rows) {
-  return el("table", {}, el("thead", {}, el("tr", {}, headings.map((heading) => el("th", { scope: "col" }, heading)))),
-    el("tbody", {}, rows.map((cells) => el("tr", {}, cells.map((cell, i) => el(i === 0 ? "th" : "td", i === 0 ? { scope: "row" } : { "data-label": headings[i] }, cell))))));
+  return el(
+    "table",
+    {},
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        headings.map((heading) => el("th", { scope: "col" }, heading)),
+      ),
+    ),
+    el(
+      "tbody",
+      {},
+      rows.map((cells) =>
+        el(
+          "tr",
+          {},
+          cells.map((cell, i) =>
+            el(i === 0 ? "th" : "td", i === 0 ? { scope: "row" } : { "data-label": headings[i] }, cell),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function shouldBe(device, module) {
@@ -23,31 +47,73 @@ function shouldBe(device, module) {
 
 function modulesOf(device) {
   const installed = device.modules.map((m) => [
-    m.module + (m.main ? "" : " (other store)"), `version ${m.version}`, m.main ? shouldBe(device, m) : "–", m.failed_checks ? `failed: ${m.failed_checks}` : "passed"]);
-  const new_ones = device.plan.filter((step) => !device.modules.some((m) => m.main && slot(m) === slot(step))).map((step) => [step.module, "not there", `version ${step.version}`, "–"]);
+    m.module + (m.main ? "" : " (other store)"),
+    `version ${m.version}`,
+    m.main ? shouldBe(device, m) : "–",
+    m.failed_checks ? `failed: ${m.failed_checks}` : "passed",
+  ]);
+  const new_ones = device.plan
+    .filter((step) => !device.modules.some((m) => m.main && slot(m) === slot(step)))
+    .map((step) => [step.module, "not there", `version ${step.version}`, "–"]);
   return table(["Module", "It has", "It should have", "Its checks"], [...installed, ...new_ones]);
 }
 
 function planOf(device) {
-  if (device.missing.length) return el("div", {}, el("p", {}, "Nothing can be sent before these files are in the library:"), el("ul", {}, device.missing.map((m) => el("li", {}, m.words)), device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`)));
+  if (device.missing.length)
+    return el(
+      "div",
+      {},
+      el("p", {}, "Nothing can be sent before these files are in the library:"),
+      el(
+        "ul",
+        {},
+        device.missing.map((m) => el("li", {}, m.words)),
+        device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`),
+      ),
+    );
   if (!device.plan.length) return el("p", { class: "quiet" }, "Nothing is to be sent.");
-  return el("ol", { class: "plan" }, device.plan.map((step) => el("li", {}, el("strong", {}, titled(step)), ` (${kilobytes(step.size)}): ${step.reason}`)));
+  return el(
+    "ol",
+    { class: "plan" },
+    device.plan.map((step) =>
+      el("li", {}, el("strong", {}, titled(step)), ` (${kilobytes(step.size)}): ${step.reason}`),
+    ),
+  );
 }
 
 // Which file of the library each slot is to have; one without a target follows what other modules need.
 function targetVersions(device, modules, save) {
   const slots = new Map();
-  for (const module of modules.filter((m) => m.platform === device.platform)) slots.set(slot(module), [...(slots.get(slot(module)) || []), module]);
+  for (const module of modules.filter((m) => m.platform === device.platform))
+    slots.set(slot(module), [...(slots.get(slot(module)) || []), module]);
   if (slots.size === 0) return el("p", { class: "quiet" }, "The library has no file for this platform.");
   const selects = [...slots].map(([key, choices]) => {
     const target = device.targets.find((target) => slot(target) === key);
     const id = `target-${key.replace("/", "-")}`;
-    const select = el("select", { id }, el("option", { value: "" }, "what is needed"),
-      choices.map((m) => el("option", { value: m.sha256, selected: target && (target.sha256 ? target.sha256 === m.sha256 : target.version === m.version) }, `version ${m.version} (${m.file})`)));
+    const select = el(
+      "select",
+      { id },
+      el("option", { value: "" }, "what is needed"),
+      choices.map((m) =>
+        el(
+          "option",
+          {
+            value: m.sha256,
+            selected: target && (target.sha256 ? target.sha256 === m.sha256 : target.version === m.version),
+          },
+          `version ${m.version} (${m.file})`,
+        ),
+      ),
+    );
     return [el("label", { for: id }, choices[0].module), select];
   });
   const chosen = () => selects.map(([, select]) => select.value).filter(Boolean);
-  return el("div", { class: "targets" }, selects, action("Save target versions", () => save(chosen()), { class: "primary" }));
+  return el(
+    "div",
+    { class: "targets" },
+    selects,
+    action("Save target versions", () => save(chosen()), { class: "primary" }),
+  );
 }
 
 export function showDevice(main, id) {
@@ -69,36 +135,73 @@ export function showDevice(main, id) {
   };
   const showButtons = (device) => {
     const state = stateOf(device);
-    buttons.replaceChildren(...[
-      device.changed_key && action("Trust its new key…", async () => {
-        const question = `Somebody who says to be this device came with another key, ${time(device.changed_key_seen)}.\n\nOn file: ${device.fingerprint}\nNew: ${device.changed_key}\n\n` +
-          "Trust the new key only if the keys of this device were renewed on purpose.";
-        if (!confirm(question)) return;
-        await post(`devices/${id}/approve`, { new_key: device.changed_key });
-        notify("Its new key is trusted from now on.");
-      }, { class: "primary" }),
-      device.approval !== "approved" && action("Approve", tell("approve", "Approved."), { class: "primary" }),
-      device.approval !== "refused" && action("Refuse", tell("refuse", "Refused.")),
-      (state === "parked" || state === "waiting") && action("Retry now", tell("retry", "It is tried again."), { class: "primary" }),
-      state === "updates_disabled" && !device.forced && action("Update all the same", tell("force", "It is told to take its next update though its application disabled updates."), { class: "primary" }),
-      device.held ? action("Release", tell("release", "It is updated again."), { class: "primary" }) : action("Hold", tell("hold", "It is held back from updates.")),
-      action("Rename", async () => {
-        const name = prompt("A name for this device", device.name);
-        if (name !== null) await patch(`devices/${id}`, { name });
-      }),
-      action("Forget", async () => {
-        if (!confirm(`Forget ${nameOf(device)}, with its history? It may come again as an unknown device.`)) return;
-        await post(`devices/${id}/forget`);
-        location.hash = "#/fleet";
-      }, { class: "danger" }),
-    ].filter(Boolean));
+    buttons.replaceChildren(
+      ...[
+        device.changed_key &&
+          action(
+            "Trust its new key…",
+            async () => {
+              const question =
+                `Somebody who says to be this device came with another key, ${time(device.changed_key_seen)}.\n\nOn file: ${device.fingerprint}\nNew: ${device.changed_key}\n\n` +
+                "Trust the new key only if the keys of this device were renewed on purpose.";
+              if (!confirm(question)) return;
+              await post(`devices/${id}/approve`, { new_key: device.changed_key });
+              notify("Its new key is trusted from now on.");
+            },
+            { class: "primary" },
+          ),
+        device.approval !== "approved" && action("Approve", tell("approve", "Approved."), { class: "primary" }),
+        device.approval !== "refused" && action("Refuse", tell("refuse", "Refused.")),
+        (state === "parked" || state === "waiting") &&
+          action("Retry now", tell("retry", "It is tried again."), { class: "primary" }),
+        state === "updates_disabled" &&
+          !device.forced &&
+          action(
+            "Update all the same",
+            tell("force", "It is told to take its next update though its application disabled updates."),
+            { class: "primary" },
+          ),
+        device.held
+          ? action("Release", tell("release", "It is updated again."), { class: "primary" })
+          : action("Hold", tell("hold", "It is held back from updates.")),
+        action("Rename", async () => {
+          const name = prompt("A name for this device", device.name);
+          if (name !== null) await patch(`devices/${id}`, { name });
+        }),
+        action(
+          "Forget",
+          async () => {
+            if (!confirm(`Forget ${nameOf(device)}, with its history? It may come again as an unknown device.`)) return;
+            await post(`devices/${id}/forget`);
+            location.hash = "#/fleet";
+          },
+          { class: "danger" },
+        ),
+      ].filter(Boolean),
+    );
   };
   const showHistory = async () => {
     const device = await get(`devices/${id}`);
     history.replaceChildren(
-      el("h2", {}, "Steps"), device.steps.length ? table(["Module", "When", "State", "Bytes", "Why"], device.steps.map((s) => [
-        `${s.module} version ${s.version} (${s.sha256.slice(0, 8)})`, time(s.planned_at), s.state, `${kilobytes(s.bytes_acknowledged)} of ${kilobytes(s.bytes_total)}`, s.error || s.reason])) : el("p", { class: "quiet" }, "None yet."),
-      el("h2", {}, "History"), table(["When", "What"], device.history.map((h) => [time(h.at), h.words])));
+      el("h2", {}, "Steps"),
+      device.steps.length
+        ? table(
+            ["Module", "When", "State", "Bytes", "Why"],
+            device.steps.map((s) => [
+              `${s.module} version ${s.version} (${s.sha256.slice(0, 8)})`,
+              time(s.planned_at),
+              s.state,
+              `${kilobytes(s.bytes_acknowledged)} of ${kilobytes(s.bytes_total)}`,
+              s.error || s.reason,
+            ]),
+          )
+        : el("p", { class: "quiet" }, "None yet."),
+      el("h2", {}, "History"),
+      table(
+        ["When", "What"],
+        device.history.map((h) => [time(h.at), h.words]),
+      ),
+    );
   };
   const show = (device) => {
     setText(heading, nameOf(device));
@@ -106,19 +209,37 @@ export function showDevice(main, id) {
     words.dataset.state = stateOf(device);
     bar.hidden = !device.progress;
     if (device.progress) bar.value = (100 * device.progress.bytes) / device.progress.bytes_total;
-    setText(facts, `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : (device.session_known ? "session known, last heard " : "last seen ") + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)} · ${device.id}`);
+    setText(
+      facts,
+      `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : (device.session_known ? "session known, last heard " : "last seen ") + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)} · ${device.id}`,
+    );
     // Everything below changes rarely: it is built again only when it does.
-    const key = JSON.stringify([device.name, device.approval, device.state, device.state_words, device.held, device.changed_key, device.forced, device.modules, device.plan, device.missing, device.targets, library.length]);
+    const key = JSON.stringify([
+      device.name,
+      device.approval,
+      device.state,
+      device.state_words,
+      device.held,
+      device.changed_key,
+      device.forced,
+      device.modules,
+      device.plan,
+      device.missing,
+      device.targets,
+      library.length,
+    ]);
     if (key === shownKey) return;
     shownKey = key;
     modules.replaceChildren(modulesOf(device));
     plan.replaceChildren(planOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, note)));
     if (fleet.mayChange) {
       showButtons(device);
-      target.replaceChildren(targetVersions(device, library, async (chosen) => {
-        await put(`devices/${id}/targets`, { modules: chosen });
-        notify("Saved.");
-      }));
+      target.replaceChildren(
+        targetVersions(device, library, async (chosen) => {
+          await put(`devices/${id}/targets`, { modules: chosen });
+          notify("Saved.");
+        }),
+      );
     }
     showHistory().catch((error) => notify(error.message, "error"));
   };
@@ -130,11 +251,18 @@ export function showDevice(main, id) {
     setText(words, fleet.devices.size ? "It was forgotten, or never was here." : "");
   };
 
-  main.replaceChildren(el("p", {}, el("a", { href: "#/fleet" }, "← Fleet")), heading, words, bar, facts, buttons,
+  main.replaceChildren(
+    el("p", {}, el("a", { href: "#/fleet" }, "← Fleet")),
+    heading,
+    words,
+    bar,
+    facts,
+    buttons,
     el("section", {}, el("h2", {}, "Modules"), modules),
     el("section", {}, el("h2", {}, "What happens next"), plan),
     fleet.mayChange && el("section", {}, el("h2", {}, "Target firmware"), target),
-    el("section", {}, history));
+    el("section", {}, history),
+  );
   fleet.addEventListener("change", onChange);
   onChange({ detail: null });
   get("firmware").then((answer) => {

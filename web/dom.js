@@ -1,6 +1,7 @@
-// Elements are made here and nowhere else, and text is always text: nothing a device or a file is called can become markup.
+// Elements are made here and nowhere else, and text is always text: nothing a device or a file is called can become
+// markup.
 
-/** el("p", {class: "quiet"}, "text", node, …): attributes; `on…` are listeners; false and null leave an attribute out. */
+/** el("p", {class: "quiet"}, "text", node, …): attributes; `on…` are listeners; false and null leave one out. */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -20,7 +21,12 @@ export function setText(element, text) {
 /** Says something for a few seconds; errors stay until they are clicked away. */
 export function notify(text, kind = "done") {
   const close = () => notice.remove();
-  const notice = el("p", { class: `notice ${kind}` }, text, el("button", { type: "button", "aria-label": "Close", onclick: close }, "×"));
+  const notice = el(
+    "p",
+    { class: `notice ${kind}` },
+    text,
+    el("button", { type: "button", "aria-label": "Close", onclick: close }, "×"),
+  );
   document.getElementById("notices").append(notice);
   if (kind === "done") setTimeout(close, 5000);
 }

@@ -18,20 +18,91 @@ export function showFirmware(main) {
   const load = async () => {
     const { modules } = await get("firmware");
     const platforms = new Map();
-    for (const module of modules) platforms.set(module.platform_name, [...(platforms.get(module.platform_name) || []), module]);
-    list.replaceChildren(...[...platforms].map(([platform, files]) => el("section", {}, el("h2", {}, platform),
-      el("table", {}, el("thead", {}, el("tr", {}, ["Module", "Version", "Needs", "Size", "File", ""].map((name) => el("th", { scope: "col" }, name)))),
-        el("tbody", {}, files.map((m) => el("tr", {}, el("th", { scope: "row" }, m.companion ? `${m.module} with ${titled(m.companion)}` : m.module), el("td", { "data-label": "Version" }, String(m.version)), el("td", { "data-label": "Needs" }, needsOf(m)),
-          el("td", { "data-label": "Size" }, kilobytes(m.size)), el("td", { "data-label": "File", class: "file" }, m.file),
-          el("td", {}, fleet.mayChange && action("Remove", async () => { await remove(`firmware/${m.sha256}`); await load(); }, { "aria-label": `Remove ${m.file}` })))))))));
+    for (const module of modules)
+      platforms.set(module.platform_name, [...(platforms.get(module.platform_name) || []), module]);
+    list.replaceChildren(
+      ...[...platforms].map(([platform, files]) =>
+        el(
+          "section",
+          {},
+          el("h2", {}, platform),
+          el(
+            "table",
+            {},
+            el(
+              "thead",
+              {},
+              el(
+                "tr",
+                {},
+                ["Module", "Version", "Needs", "Size", "File", ""].map((name) => el("th", { scope: "col" }, name)),
+              ),
+            ),
+            el(
+              "tbody",
+              {},
+              files.map((m) =>
+                el(
+                  "tr",
+                  {},
+                  el("th", { scope: "row" }, m.companion ? `${m.module} with ${titled(m.companion)}` : m.module),
+                  el("td", { "data-label": "Version" }, String(m.version)),
+                  el("td", { "data-label": "Needs" }, needsOf(m)),
+                  el("td", { "data-label": "Size" }, kilobytes(m.size)),
+                  el("td", { "data-label": "File", class: "file" }, m.file),
+                  el(
+                    "td",
+                    {},
+                    fleet.mayChange &&
+                      action(
+                        "Remove",
+                        async () => {
+                          await remove(`firmware/${m.sha256}`);
+                          await load();
+                        },
+                        { "aria-label": `Remove ${m.file}` },
+                      ),
+                  ),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
+    );
     if (modules.length === 0) list.append(el("p", { class: "quiet" }, "The library is empty."));
   };
   const showMissing = () => {
     const needs = new Map();
-    for (const device of fleet.devices.values()) for (const need of device.missing) needs.set(need.words, [...(needs.get(need.words) || []), device]);
-    missing.replaceChildren(...(needs.size === 0 ? [] : [el("section", { class: "card trouble" }, el("h2", {}, "Missing"),
-      el("ul", {}, [...needs].map(([words, devices]) => el("li", {}, `${words} (`, devices.slice(0, 5).flatMap((d, i) => [i ? ", " : "", el("a", { href: `#/device/${d.id}` }, nameOf(d))]),
-        devices.length > 5 ? ` and ${devices.length - 5} more` : "", ")"))))]));
+    for (const device of fleet.devices.values())
+      for (const need of device.missing) needs.set(need.words, [...(needs.get(need.words) || []), device]);
+    missing.replaceChildren(
+      ...(needs.size === 0
+        ? []
+        : [
+            el(
+              "section",
+              { class: "card trouble" },
+              el("h2", {}, "Missing"),
+              el(
+                "ul",
+                {},
+                [...needs].map(([words, devices]) =>
+                  el(
+                    "li",
+                    {},
+                    `${words} (`,
+                    devices
+                      .slice(0, 5)
+                      .flatMap((d, i) => [i ? ", " : "", el("a", { href: `#/device/${d.id}` }, nameOf(d))]),
+                    devices.length > 5 ? ` and ${devices.length - 5} more` : "",
+                    ")",
+                  ),
+                ),
+              ),
+            ),
+          ]),
+    );
   };
   const take = async (files) => {
     for (const file of files) {
@@ -40,7 +111,9 @@ export function showFirmware(main) {
       const line = el("li", {}, el("strong", {}, file.name), verdict, bar);
       verdicts.prepend(line);
       try {
-        const module = await upload(file, (part) => { bar.value = part; });
+        const module = await upload(file, (part) => {
+          bar.value = part;
+        });
         verdict.textContent = ` is ${module.platform_name} ${titled(module)}${module.known_already ? ", and was there already" : ""}`;
         line.className = "good";
       } catch (error) {
@@ -52,10 +125,21 @@ export function showFirmware(main) {
     await load();
   };
 
-  input.addEventListener("change", () => take([...input.files]).finally(() => { input.value = ""; }));
-  for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  input.addEventListener("change", () =>
+    take([...input.files]).finally(() => {
+      input.value = "";
+    }),
+  );
+  for (const kind of ["dragenter", "dragover"])
+    drop.addEventListener(kind, (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
   for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => { event.preventDefault(); take([...event.dataTransfer.files]); });
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    take([...event.dataTransfer.files]);
+  });
 
   main.replaceChildren(el("h1", {}, "Firmware"), fleet.mayChange && drop, verdicts, missing, list);
   const onChange = (event) => {

@@ -16,9 +16,23 @@ class Row {
     this.platform = el("td", { "data-label": "Platform" });
     this.seen = el("td", { "data-label": "Seen" });
     this.versions = el("td", { "data-label": "Versions", class: "versions" });
-    this.approve = action("Approve", async () => { await post(`devices/${device.id}/approve`); notify("Approved."); }, { class: "primary small", hidden: true });
-    this.element = el("tr", { "data-id": device.id },
-      el("td", { class: "state" }, this.mark, this.words, this.bar, this.approve), el("th", { scope: "row" }, this.link), this.platform, this.seen, this.versions);
+    this.approve = action(
+      "Approve",
+      async () => {
+        await post(`devices/${device.id}/approve`);
+        notify("Approved.");
+      },
+      { class: "primary small", hidden: true },
+    );
+    this.element = el(
+      "tr",
+      { "data-id": device.id },
+      el("td", { class: "state" }, this.mark, this.words, this.bar, this.approve),
+      el("th", { scope: "row" }, this.link),
+      this.platform,
+      this.seen,
+      this.versions,
+    );
     this.update(device);
   }
   update(device) {
@@ -42,18 +56,38 @@ export function showFleet(main) {
   const body = el("tbody");
   const summary = el("p", { id: "summary", role: "status" });
   const search = el("input", { type: "search", placeholder: "Name, id, platform, address", "aria-label": "Search" });
-  const filter = el("select", { "aria-label": "Show" }, el("option", { value: "" }, "all states"), Object.entries(stateNames).map(([value, name]) => el("option", { value }, name)));
+  const filter = el(
+    "select",
+    { "aria-label": "Show" },
+    el("option", { value: "" }, "all states"),
+    Object.entries(stateNames).map(([value, name]) => el("option", { value }, name)),
+  );
   const empty = el("p", { class: "quiet", hidden: true });
-  const pause = action("", async () => { await post(fleet.paused ? "fleet/resume" : "fleet/pause"); });
-  const forget = action("Forget all waiting", async () => {
-    const waiting = [...fleet.devices.values()].filter((device) => device.approval === "pending").length;
-    if (!confirm(`Forget ${waiting} device${waiting === 1 ? "" : "s"} that wait${waiting === 1 ? "s" : ""} for approval? They may come again.`)) return;
-    await post("fleet/forget_pending");
-    notify("Forgotten.");
-  }, { class: "danger", hidden: true });
-  const update = action("Update all", async () => { await post("fleet/update"); notify("Every approved device is looked at again."); });
+  const pause = action("", async () => {
+    await post(fleet.paused ? "fleet/resume" : "fleet/pause");
+  });
+  const forget = action(
+    "Forget all waiting",
+    async () => {
+      const waiting = [...fleet.devices.values()].filter((device) => device.approval === "pending").length;
+      if (
+        !confirm(
+          `Forget ${waiting} device${waiting === 1 ? "" : "s"} that wait${waiting === 1 ? "s" : ""} for approval? They may come again.`,
+        )
+      )
+        return;
+      await post("fleet/forget_pending");
+      notify("Forgotten.");
+    },
+    { class: "danger", hidden: true },
+  );
+  const update = action("Update all", async () => {
+    await post("fleet/update");
+    notify("Every approved device is looked at again.");
+  });
 
-  const shown = (row) => (!filter.value || row.state === filter.value) && row.text.includes(search.value.trim().toLowerCase());
+  const shown = (row) =>
+    (!filter.value || row.state === filter.value) && row.text.includes(search.value.trim().toLowerCase());
   const refilter = () => {
     let count = 0;
     for (const row of rows.values()) {
@@ -62,7 +96,12 @@ export function showFleet(main) {
       count += visible;
     }
     empty.hidden = count > 0;
-    setText(empty, rows.size === 0 ? "No device has connected yet. 'drydock keys export' says how to point one here." : "No device is like that.");
+    setText(
+      empty,
+      rows.size === 0
+        ? "No device has connected yet. 'drydock keys export' says how to point one here."
+        : "No device is like that.",
+    );
   };
   const summarise = () => {
     const counts = new Map();
@@ -74,8 +113,15 @@ export function showFleet(main) {
     const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([state, count]) => `${count} ${stateNames[state]}`);
     const total = fleet.devices.size;
     const well = total > 0 && counts.get("current") === total;
-    setText(summary, `${total} device${total === 1 ? "" : "s"}, ${online} online${parts.length ? ": " + parts.join(", ") : ""}${fleet.paused ? ". All updates are paused" : ""}.`);
-    summary.className = well ? "well" : counts.get("parked") || counts.get("blocked") || counts.get("unknown_key") ? "trouble" : "";
+    setText(
+      summary,
+      `${total} device${total === 1 ? "" : "s"}, ${online} online${parts.length ? ": " + parts.join(", ") : ""}${fleet.paused ? ". All updates are paused" : ""}.`,
+    );
+    summary.className = well
+      ? "well"
+      : counts.get("parked") || counts.get("blocked") || counts.get("unknown_key")
+        ? "trouble"
+        : "";
     forget.hidden = !counts.get("awaiting_approval");
     setText(pause, fleet.paused ? "Resume updates" : "Pause updates");
   };
@@ -98,9 +144,34 @@ export function showFleet(main) {
   search.addEventListener("input", refilter);
   filter.addEventListener("change", refilter);
   main.replaceChildren(
-    el("h1", { class: "visually-hidden" }, "Fleet"), summary,
-    el("div", { class: "bar" }, search, filter, el("span", { class: "grow" }), fleet.mayChange && forget, fleet.mayChange && pause, fleet.mayChange && update),
-    el("table", { class: "fleet" }, el("thead", {}, el("tr", {}, columns.map((name) => el("th", { scope: "col" }, name)))), body), empty);
+    el("h1", { class: "visually-hidden" }, "Fleet"),
+    summary,
+    el(
+      "div",
+      { class: "bar" },
+      search,
+      filter,
+      el("span", { class: "grow" }),
+      fleet.mayChange && forget,
+      fleet.mayChange && pause,
+      fleet.mayChange && update,
+    ),
+    el(
+      "table",
+      { class: "fleet" },
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          columns.map((name) => el("th", { scope: "col" }, name)),
+        ),
+      ),
+      body,
+    ),
+    empty,
+  );
   fleet.addEventListener("change", onChange);
   onChange({ detail: null });
   const clock = setInterval(() => {

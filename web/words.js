@@ -56,4 +56,7 @@ export const nameOf = (device) => device.name || device.id;
 // "system part 1 version 6200", and the second module of a combined file.
 export const titled = (m) => `${m.module} version ${m.version}${m.companion ? ` with ${titled(m.companion)}` : ""}`;
 export const versionsOf = (device) =>
-  device.modules.filter((m) => m.main && m.module !== "bootloader").map((m) => `${m.module.replace("system part", "system").replace("user part", "app")} v${m.version}`).join(" · ");
+  device.modules
+    .filter((m) => m.main && m.module !== "bootloader")
+    .map((m) => `${m.module.replace("system part", "system").replace("user part", "app")} v${m.version}`)
+    .join(" · ");

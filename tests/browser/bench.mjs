@@ -1,4 +1,4 @@
-// node tests/browser/bench.mjs: how fast a thousand devices are on the screen, and what an open page costs the appliance
+// node tests/browser/bench.mjs: how fast a thousand devices are on the screen, and what an open page costs
 // while ten devices update. Prints figures; ends with status 1 when one is beyond its bound.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -33,10 +33,12 @@ db.commit()`;
     await browser.page.goto("about:blank");
     await browser.page.goto(test_system.url);
     await browser.page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1000);
-    times.push(await browser.page.evaluate(async () => {
-      await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-      return { paint: performance.getEntriesByName("first-contentful-paint")[0].startTime, rows: performance.now() };
-    }));
+    times.push(
+      await browser.page.evaluate(async () => {
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        return { paint: performance.getEntriesByName("first-contentful-paint")[0].startTime, rows: performance.now() };
+      }),
+    );
   }
   await browser.close();
   await test_system.close();
@@ -48,7 +50,12 @@ db.commit()`;
 async function update(watched) {
   const test_system = new Harbour();
   await test_system.start();
-  test_system.drydock("firmware", "add", join(test_system.modules, "part1.bin"), join(test_system.modules, "part2.bin"));
+  test_system.drydock(
+    "firmware",
+    "add",
+    join(test_system.modules, "part1.bin"),
+    join(test_system.modules, "part2.bin"),
+  );
   const browser = await Browser.open();
   await browser.enter(test_system);
   if (!watched) await browser.page.goto("about:blank");
@@ -67,6 +74,10 @@ const page = await thousand();
 const alone = await update(false);
 const watched = await update(true);
 const core = (100 * watched.spent) / watched.seconds - (100 * alone.spent) / alone.seconds;
-console.log(`1,000 devices: first paint ${page.paint.toFixed(0)} ms, all rows ${page.rows.toFixed(0)} ms (medians of 5, bound 1000)`);
-console.log(`ten devices update: ${alone.spent.toFixed(2)} s of CPU in ${alone.seconds.toFixed(1)} s without a page, ${watched.spent.toFixed(2)} s in ${watched.seconds.toFixed(1)} s with one: the page costs ${core.toFixed(2)} % of a core (bound 2)`);
+console.log(
+  `1,000 devices: first paint ${page.paint.toFixed(0)} ms, all rows ${page.rows.toFixed(0)} ms (medians of 5, bound 1000)`,
+);
+console.log(
+  `ten devices update: ${alone.spent.toFixed(2)} s of CPU in ${alone.seconds.toFixed(1)} s without a page, ${watched.spent.toFixed(2)} s in ${watched.seconds.toFixed(1)} s with one: the page costs ${core.toFixed(2)} % of a core (bound 2)`,
+);
 process.exit(page.paint < bounds.paint && page.rows < bounds.rows && core < bounds.core ? 0 : 1);

@@ -19,7 +19,13 @@ async function together(policy, options, body) {
   }
 }
 
-const stock = (test_system) => test_system.drydock("firmware", "add", join(test_system.modules, "part1.bin"), join(test_system.modules, "part2.bin"));
+const stock = (test_system) =>
+  test_system.drydock(
+    "firmware",
+    "add",
+    join(test_system.modules, "part1.bin"),
+    join(test_system.modules, "part2.bin"),
+  );
 const row = (page, number) => page.locator(`tr[data-id="${number.toString(16).padStart(24, "0")}"]`);
 
 test("set-up, log out, log in", async () => {
@@ -53,13 +59,22 @@ test("three devices come up to date before one's eyes, without a reload", async 
     page.on("load", () => ++loads);
     const seen = new Set();
     await page.exposeFunction("see", (text) => seen.add(text));
-    await page.evaluate(() => new MutationObserver(() => { for (const words of document.querySelectorAll(".words")) globalThis.see(words.textContent); })
-      .observe(document.querySelector("main"), { subtree: true, childList: true, characterData: true }));
+    await page.evaluate(() =>
+      new MutationObserver(() => {
+        for (const words of document.querySelectorAll(".words")) globalThis.see(words.textContent);
+      }).observe(document.querySelector("main"), { subtree: true, childList: true, characterData: true }),
+    );
     test_system.launch(3, "--chunk", "15");
     await page.locator("#summary.well").waitFor({ timeout: 60_000 });
     assert.match(await page.locator("#summary").textContent(), /^3 devices, 3 online: 3 current\.$/);
-    assert.ok([...seen].some((words) => /^updating \d+ % · ETA \d+:\d\d · step 1 of 2$/.test(words)), [...seen].join("\n"));
-    assert.ok([...seen].some((words) => /^updating \d+ % .*step 2 of 2$/.test(words)), [...seen].join("\n"));
+    assert.ok(
+      [...seen].some((words) => /^updating \d+ % · ETA \d+:\d\d · step 1 of 2$/.test(words)),
+      [...seen].join("\n"),
+    );
+    assert.ok(
+      [...seen].some((words) => /^updating \d+ % .*step 2 of 2$/.test(words)),
+      [...seen].join("\n"),
+    );
     assert.equal(loads, 0);
     await row(page, 1).getByRole("link").click();
     await page.getByRole("heading", { name: "000000000000000000000001" }).waitFor();
@@ -83,7 +98,13 @@ test("an unknown device waits for approval, is approved, renamed, held and forgo
     await page.locator('.state-line[data-state="current"]').waitFor();
     // Names are text, whatever they look like.
     page.removeAllListeners("dialog");
-    page.on("dialog", (dialog) => (dialog.type() === "prompt" ? dialog.accept("<img src=x onerror=alert(1)>") : dialog.type() === "confirm" ? dialog.accept() : browser.faults.push("alert")));
+    page.on("dialog", (dialog) =>
+      dialog.type() === "prompt"
+        ? dialog.accept("<img src=x onerror=alert(1)>")
+        : dialog.type() === "confirm"
+          ? dialog.accept()
+          : browser.faults.push("alert"),
+    );
     await page.getByRole("button", { name: "Rename" }).click();
     await page.getByRole("heading", { name: "<img src=x onerror=alert(1)>" }).waitFor();
     await page.getByRole("link", { name: "← Fleet" }).click();
@@ -108,14 +129,27 @@ test("good and broken files are uploaded, missing ones named, needed ones kept",
     await row(page, 0).getByText("missing in the library").waitFor();
     await page.getByRole("link", { name: "Firmware" }).click();
     await page.getByText("Photon system part 2, version 3 or later").waitFor();
-    await page.locator("#files").setInputFiles([join(test_system.folder, "broken.bin"), join(test_system.folder, "<b>part1.bin"), join(test_system.modules, "part2.bin")]);
-    await page.locator(".verdicts .bad", { hasText: "broken.bin was refused: broken.bin: the file is damaged" }).waitFor();
+    await page
+      .locator("#files")
+      .setInputFiles([
+        join(test_system.folder, "broken.bin"),
+        join(test_system.folder, "<b>part1.bin"),
+        join(test_system.modules, "part2.bin"),
+      ]);
+    await page
+      .locator(".verdicts .bad", { hasText: "broken.bin was refused: broken.bin: the file is damaged" })
+      .waitFor();
     await page.locator(".verdicts .good", { hasText: "<b>part1.bin is Photon system part 1 version 3" }).waitFor();
     await page.locator(".verdicts .good", { hasText: "part2.bin is Photon system part 2 version 3" }).waitFor();
-    await page.getByRole("row", { name: /system part 2/ }).getByRole("button", { name: /Remove/ }).click();
+    await page
+      .getByRole("row", { name: /system part 2/ })
+      .getByRole("button", { name: /Remove/ })
+      .click();
     await page.getByText("a device needs this file").waitFor();
     await page.getByRole("link", { name: "Fleet" }).click();
-    await row(page, 0).getByText(/updating \d+ %/).waitFor();
+    await row(page, 0)
+      .getByText(/updating \d+ %/)
+      .waitFor();
   });
 });
 
@@ -134,30 +168,50 @@ test("a lost connection is said, and caught up by itself", async () => {
 });
 
 test("on a phone nothing is cut off, and the keyboard reaches everything", async () => {
-  await together("approve", { viewport: { width: 360, height: 740 }, colorScheme: "dark" }, async (test_system, browser, page) => {
-    stock(test_system);
-    await browser.enter(test_system);
-    test_system.launch(2, "--chunk", "60");
-    await row(page, 0).getByText("waits for approval").waitFor();
-    const views = ["#/fleet", "#/device/000000000000000000000000", "#/firmware", "#/access"];
-    for (const view of views) {
-      await page.evaluate((hash) => { location.hash = hash; }, view);
-      await page.waitForTimeout(300);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.equal(wide, 0, `${view} is ${wide} pixels too wide`);
-      const nameless = await page.evaluate(() => [...document.querySelectorAll("button, a, input, select")]
-        .filter((e) => e.checkVisibility() && !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length)).map((e) => e.outerHTML));
-      assert.deepEqual(nameless, [], view);
-    }
-    await page.evaluate(() => { location.hash = "#/fleet"; });
-    await row(page, 0).waitFor();
-    const reached = new Set();
-    for (let i = 0; i < 20; ++i) {
-      await page.keyboard.press("Tab");
-      reached.add(await page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.getAttribute("aria-label")));
-    }
-    for (const name of ["Skip to content", "Firmware", "Search", "Update all", "Approve"]) assert.ok(reached.has(name), `${name} is not among ${[...reached]}`);
-  });
+  await together(
+    "approve",
+    { viewport: { width: 360, height: 740 }, colorScheme: "dark" },
+    async (test_system, browser, page) => {
+      stock(test_system);
+      await browser.enter(test_system);
+      test_system.launch(2, "--chunk", "60");
+      await row(page, 0).getByText("waits for approval").waitFor();
+      const views = ["#/fleet", "#/device/000000000000000000000000", "#/firmware", "#/access"];
+      for (const view of views) {
+        await page.evaluate((hash) => {
+          location.hash = hash;
+        }, view);
+        await page.waitForTimeout(300);
+        const wide = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        assert.equal(wide, 0, `${view} is ${wide} pixels too wide`);
+        const nameless = await page.evaluate(() =>
+          [...document.querySelectorAll("button, a, input, select")]
+            .filter(
+              (e) => e.checkVisibility() && !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length),
+            )
+            .map((e) => e.outerHTML),
+        );
+        assert.deepEqual(nameless, [], view);
+      }
+      await page.evaluate(() => {
+        location.hash = "#/fleet";
+      });
+      await row(page, 0).waitFor();
+      const reached = new Set();
+      for (let i = 0; i < 20; ++i) {
+        await page.keyboard.press("Tab");
+        reached.add(
+          await page.evaluate(
+            () => document.activeElement.textContent.trim() || document.activeElement.getAttribute("aria-label"),
+          ),
+        );
+      }
+      for (const name of ["Skip to content", "Firmware", "Search", "Update all", "Approve"])
+        assert.ok(reached.has(name), `${name} is not among ${[...reached]}`);
+    },
+  );
 });
 
 test("a thousand devices are listed and changed without the page jumping", async () => {
@@ -166,9 +220,28 @@ test("a thousand devices are listed and changed without the page jumping", async
     // The page's own code with a fleet made up here: what the server sends is tested elsewhere.
     const moved = await page.evaluate(async () => {
       const { fleet } = await import("./state.js");
-      const device = (i, percent) => ({ id: i.toString(16).padStart(24, "0"), name: `Device ${String(i).padStart(4, "0")}`, approval: "approved", platform: 6, platform_name: "Photon", connected: true, address: "10.0.0.1",
-        first_seen: 0, last_seen: Date.now(), safe_mode: false, state: "updating", state_words: "", changed_key_seen: 0, held: false, modules: [], targets: [], plan: [], missing: [], notes: [],
-        progress: { module: "system part 1", bytes: percent, bytes_total: 100, eta_seconds: 60, step: 1, steps: 2 } });
+      const device = (i, percent) => ({
+        id: i.toString(16).padStart(24, "0"),
+        name: `Device ${String(i).padStart(4, "0")}`,
+        approval: "approved",
+        platform: 6,
+        platform_name: "Photon",
+        connected: true,
+        address: "10.0.0.1",
+        first_seen: 0,
+        last_seen: Date.now(),
+        safe_mode: false,
+        state: "updating",
+        state_words: "",
+        changed_key_seen: 0,
+        held: false,
+        modules: [],
+        targets: [],
+        plan: [],
+        missing: [],
+        notes: [],
+        progress: { module: "system part 1", bytes: percent, bytes_total: 100, eta_seconds: 60, step: 1, steps: 2 },
+      });
       fleet.devices = new Map(Array.from({ length: 1000 }, (_, i) => [i.toString(16).padStart(24, "0"), device(i, 0)]));
       fleet.tell(null);
       scrollTo(0, 5000);
@@ -187,7 +260,11 @@ test("a thousand devices are listed and changed without the page jumping", async
         await new Promise(requestAnimationFrame);
         shift = Math.max(shift, Math.abs(first.getBoundingClientRect().top - top));
       }
-      return { shift, same: document.querySelectorAll("tbody tr")[120] === first, rows: document.querySelectorAll("tbody tr").length };
+      return {
+        shift,
+        same: document.querySelectorAll("tbody tr")[120] === first,
+        rows: document.querySelectorAll("tbody tr").length,
+      };
     });
     assert.deepEqual(moved, { shift: 0, same: true, rows: 1000 });
   });

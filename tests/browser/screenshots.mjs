@@ -11,7 +11,12 @@ try {
   const browser = await Browser.open({ viewport: { width: 1100, height: 620 } });
   const page = browser.page;
   await browser.enter(test_system);
-  test_system.drydock("firmware", "add", join(test_system.modules, "part1.bin"), join(test_system.modules, "part2.bin"));
+  test_system.drydock(
+    "firmware",
+    "add",
+    join(test_system.modules, "part1.bin"),
+    join(test_system.modules, "part2.bin"),
+  );
   test_system.launch(6, "--chunk", "120");
   const names = ["Boiler room", "Greenhouse 1", "Greenhouse 2", "Gate", "Workshop", "Spare"];
   const ids = names.map((_, i) => i.toString(16).padStart(24, "0"));
@@ -24,11 +29,17 @@ try {
   await page.locator("tr", { hasText: "step 2 of 2" }).first().waitFor({ timeout: 60_000 });
   await page.waitForTimeout(2500);
   const views = { fleet: "#/fleet", device: `#/device/${ids[0]}`, firmware: "#/firmware" };
-  for (const [look, width, height, colorScheme] of [["light", 1100, 620, "light"], ["dark", 1100, 620, "dark"], ["phone", 360, 740, "light"]]) {
+  for (const [look, width, height, colorScheme] of [
+    ["light", 1100, 620, "light"],
+    ["dark", 1100, 620, "dark"],
+    ["phone", 360, 740, "light"],
+  ]) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme });
     for (const [name, hash] of Object.entries(views)) {
-      await page.evaluate((where) => { location.hash = where; }, hash);
+      await page.evaluate((where) => {
+        location.hash = where;
+      }, hash);
       await page.waitForTimeout(400);
       await page.screenshot({ path: join(docs, `${name}-${look}.png`) });
     }

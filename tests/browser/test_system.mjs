@@ -38,7 +38,25 @@ export class Harbour {
   }
   async start() {
     const log = openSync(this.log, "w");
-    this.service = spawn(program, ["--state", this.state, "serve", "--address", "127.0.0.1", "--port", String(this.port), "--udp-port", "0", "--web-port", String(this.web), "--policy", this.policy], { stdio: ["ignore", log, log] });
+    this.service = spawn(
+      program,
+      [
+        "--state",
+        this.state,
+        "serve",
+        "--address",
+        "127.0.0.1",
+        "--port",
+        String(this.port),
+        "--udp-port",
+        "0",
+        "--web-port",
+        String(this.web),
+        "--policy",
+        this.policy,
+      ],
+      { stdio: ["ignore", log, log] },
+    );
     this.children.push(this.service);
     await until(() => /listens on/.test(readFileSync(this.log, "utf8")));
     const text = readFileSync(this.log, "utf8");
@@ -56,7 +74,11 @@ export class Harbour {
   launch(count, ...options) {
     const key = join(this.folder, "key.der");
     this.drydock("keys", "export", "--host", "127.0.0.1", "-o", key, "--force");
-    const fleet = spawn(join(build, "tests/virtual_fleet"), ["--port", String(this.port), "--key", key, "--count", String(count), "--peace", "3000", ...options], { stdio: "ignore" });
+    const fleet = spawn(
+      join(build, "tests/virtual_fleet"),
+      ["--port", String(this.port), "--key", key, "--count", String(count), "--peace", "3000", ...options],
+      { stdio: "ignore" },
+    );
     this.children.push(fleet);
     return fleet;
   }
@@ -70,14 +92,21 @@ export class Harbour {
 export class Browser {
   static async open(options = {}) {
     const self = new Browser();
-    self.browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+    self.browser = await chromium.launch({
+      executablePath: "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu"],
+    });
     self.context = await self.browser.newContext(options);
     self.page = await self.context.newPage();
     self.page.setDefaultTimeout(20_000);
     self.faults = [];
     self.expected = [];
     self.page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type()) && !self.expected.some((pattern) => pattern.test(message.text()))) self.faults.push(message.text());
+      if (
+        ["error", "warning"].includes(message.type()) &&
+        !self.expected.some((pattern) => pattern.test(message.text()))
+      )
+        self.faults.push(message.text());
     });
     self.page.on("pageerror", (error) => self.faults.push(String(error)));
     self.page.on("dialog", (dialog) => self.faults.push(`dialog: ${dialog.message()}`));
