@@ -1,4 +1,4 @@
-"""The table of Device OS releases (tests/data/device_os) is consistent in itself, and says of real module files what they say themselves."""
+"""The table of Device OS releases (src/firmware/device_os) is consistent in itself, and says of real module files what they say themselves."""
 import json
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent.parent
 build = (root / sys.argv[1]).resolve() if len(sys.argv) > 1 else root / "build"
-table = json.loads((root / "tests/data/device_os/releases.json").read_text())
+table = json.loads((root / "src/firmware/device_os/releases.json").read_text())
 
 
 def release_number(row):

@@ -1,0 +1,94 @@
+#include "firmware/releases.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/core.h>
+
+namespace drydock::firmware {
+namespace {
+
+struct Row {
+  std::uint16_t platform;
+  ReleaseNumber number;
+  std::uint16_t system_version;
+  bool published;
+  std::uint16_t first_module;
+  std::uint16_t module_count;
+};
+
+struct LaterSlot {
+  std::uint16_t platform;
+  ModuleKey key;
+  std::uint16_t system_version;
+};
+
+#include "releases_table.inc"
+
+Release release_of(const Row& row) {
+  return {row.platform, row.number, row.system_version, row.published,
+      std::span(modules).subspan(row.first_module, row.module_count)};
+}
+
+}  // namespace
+
+std::string ReleaseNumber::text() const {
+  return fmt::format("{}.{}.{}", major, minor, patch);
+}
+
+std::optional<ReleaseNumber> parse_release_number(std::string_view text) {
+  std::array<std::uint8_t, 3> numbers{};
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (i != 0 && (at == end || *at++ != '.')) return std::nullopt;
+    const auto [next, error] = std::from_chars(at, end, numbers[i]);
+    if (error != std::errc{}) return std::nullopt;
+    at = next;
+  }
+  if (at != end) return std::nullopt;
+  return ReleaseNumber{numbers[0], numbers[1], numbers[2]};
+}
+
+std::vector<Release> releases_of(std::uint16_t platform) {
+  std::vector<Release> releases;
+  for (const auto& row : rows)
+    if (row.platform == platform) releases.push_back(release_of(row));
+  std::sort(releases.begin(), releases.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  return releases;
+}
+
+std::optional<Release> find_release(std::uint16_t platform, ReleaseNumber number) {
+  for (const auto& row : rows)
+    if (row.platform == platform && row.number == number) return release_of(row);
+  return std::nullopt;
+}
+
+std::optional<ReleaseNumber> release_of_system_version(std::uint16_t platform, std::uint16_t version) {
+  std::optional<ReleaseNumber> found;
+  for (const auto& row : rows) {
+    if (row.platform != platform || row.system_version != version || version == 0) continue;
+    if (found) return std::nullopt;
+    found = row.number;
+  }
+  return found;
+}
+
+std::string release_words(std::uint16_t platform, ModuleKey key, std::uint16_t version) {
+  const bool numbered = key.function == Function::system_part || key.function == Function::monolithic;
+  const auto number = numbered ? release_of_system_version(platform, version) : std::nullopt;
+  return number ? number->text() : std::string();
+}
+
+ModuleKey slot_table_holder(std::uint16_t platform) {
+  const bool has_part_2 = find_slot(platform, Function::system_part, 2).has_value();
+  return {Function::system_part, static_cast<std::uint8_t>(has_part_2 ? 2 : 1)};
+}
+
+std::optional<Dependency> slot_requirement(std::uint16_t platform, ModuleKey key) {
+  for (const auto& slot : later_slots)
+    if (slot.platform == platform && slot.key == key)
+      return Dependency{slot_table_holder(platform), slot.system_version};
+  return std::nullopt;
+}
+
+}  // namespace drydock::firmware

@@ -1,0 +1,58 @@
+/// The public releases of Device OS: which modules each brings to a platform, and what those need. The facts, with the
+/// source of each, are in device_os/releases.json and device_os/SOURCES.md.
+#pragma once
+
+#include "firmware/module.hpp"
+
+#include <array>
+#include <span>
+
+namespace drydock::firmware {
+
+/// A stable release's number: 3.3.1.
+struct ReleaseNumber {
+  std::uint8_t major = 0;
+  std::uint8_t minor = 0;
+  std::uint8_t patch = 0;
+  auto operator<=>(const ReleaseNumber&) const = default;
+  std::string text() const;
+};
+
+/// "3.3.1"; nothing for anything else, release candidates included: the table has stable releases only.
+std::optional<ReleaseNumber> parse_release_number(std::string_view text);
+
+/// A module as its file's prefix says it.
+struct ReleaseModule {
+  ModuleKey key;
+  std::uint16_t version = 0;
+  std::array<Dependency, 2> dependencies;  ///< in the file's order; a function of `none` where there is none
+};
+
+struct Release {
+  std::uint16_t platform = 0;
+  ReleaseNumber number;
+  std::uint16_t system_version = 0;        ///< of its system parts; 0 for a Core before 0.7.0, which has none
+  bool published = false;                  ///< in Particle's list for this platform; else it can only be built
+  std::span<const ReleaseModule> modules;  ///< without user parts, and without what a factory alone installs
+};
+
+/// Oldest first; empty for a platform that the table does not know.
+std::vector<Release> releases_of(std::uint16_t platform);
+std::optional<Release> find_release(std::uint16_t platform, ReleaseNumber number);
+
+/// The release whose system parts have this version; nothing for versions between releases, and for the few that two
+/// releases share.
+std::optional<ReleaseNumber> release_of_system_version(std::uint16_t platform, std::uint16_t version);
+
+/// "3.3.1" of a system part or a Core's monolithic image; empty for other modules, and where it is not known.
+std::string release_words(std::uint16_t platform, ModuleKey key, std::uint16_t version);
+
+/// The system part that knows the slots' addresses (hal/src/*/ota_module_bounds.c of Device OS is linked into it), and so
+/// decides for which slots a device takes modules: part 2 where there is one (Photon, P1, Electron), else part 1.
+ModuleKey slot_table_holder(std::uint16_t platform);
+
+/// For a slot that not every release of the platform has: what must be installed before a module for it is taken.
+/// A device of an older release does not know where to put one, and refuses or loses it.
+std::optional<Dependency> slot_requirement(std::uint16_t platform, ModuleKey key);
+
+}  // namespace drydock::firmware
