@@ -1,7 +1,8 @@
 #include "firmware/library.hpp"
 
+#include "firmware/releases.hpp"
+
 #include <algorithm>
-#include <fmt/core.h>
 #include <tuple>
 
 namespace drydock::firmware {
@@ -26,8 +27,8 @@ std::optional<std::uint16_t> LibraryModule::version_of(ModuleKey wanted) const {
 }
 
 std::string LibraryModule::title() const {
-  auto text = fmt::format("{} version {}", key.name(), version);
-  if (second_module) text += fmt::format(" with {} version {}", second_module->key.name(), second_module->version);
+  auto text = module_title(platform, key, version);
+  if (second_module) text += " with " + module_title(platform, second_module->key, second_module->version);
   return text;
 }
 
@@ -54,35 +55,48 @@ LibraryModule make_library_module(const ModuleFile& file, std::string file_name,
 }
 
 void Library::add(LibraryModule module) {
-  auto sha = module.sha256;
-  modules_.insert_or_assign(std::move(sha), std::move(module));
+  remove(module.sha256);
+  const auto added = std::make_shared<const LibraryModule>(std::move(module));
+  modules_.emplace(added->sha256, added);
+  for (const auto& member : added->members()) {
+    auto& slot = by_slot_[{added->platform, member.key}];
+    const auto rank = [&](const LibraryModule& m) {
+      return std::tuple(*m.version_of(member.key), m.second_module.has_value(), m.size, std::string_view(m.sha256));
+    };
+    slot.insert(std::upper_bound(
+                    slot.begin(), slot.end(), added, [&](const auto& a, const auto& b) { return rank(*a) < rank(*b); }),
+        added);
+  }
 }
 
 bool Library::remove(const std::string& sha256) {
-  return modules_.erase(sha256) != 0;
+  const auto found = modules_.find(sha256);
+  if (found == modules_.end()) return false;
+  for (const auto& member : found->second->members())
+    std::erase(by_slot_[{found->second->platform, member.key}], found->second);
+  modules_.erase(found);
+  return true;
 }
 
 const LibraryModule* Library::find(const std::string& sha256) const {
   const auto found = modules_.find(sha256);
-  return found == modules_.end() ? nullptr : &found->second;
+  return found == modules_.end() ? nullptr : found->second.get();
 }
 
 std::vector<const LibraryModule*> Library::candidates(
     std::uint16_t platform, ModuleKey key, std::uint16_t version) const {
+  const auto slot = by_slot_.find({platform, key});
+  if (slot == by_slot_.end()) return {};
+  const auto first = std::partition_point(
+      slot->second.begin(), slot->second.end(), [&](const auto& module) { return *module->version_of(key) < version; });
   std::vector<const LibraryModule*> list;
-  for (const auto& [sha, module] : modules_)
-    if (module.platform == platform && module.version_of(key).value_or(0) >= version && module.version_of(key))
-      list.push_back(&module);
-  const auto rank = [&](const LibraryModule* m) {
-    return std::tuple(*m->version_of(key), m->second_module.has_value(), m->size, std::string_view(m->sha256));
-  };
-  std::sort(list.begin(), list.end(), [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
+  for (auto at = first; at != slot->second.end(); ++at) list.push_back(at->get());
   return list;
 }
 
 std::vector<const LibraryModule*> Library::all() const {
   std::vector<const LibraryModule*> list;
-  for (const auto& [sha, module] : modules_) list.push_back(&module);
+  for (const auto& [sha, module] : modules_) list.push_back(module.get());
   std::sort(list.begin(), list.end(), earlier);
   return list;
 }

@@ -4,6 +4,7 @@
 #include "firmware/module_file.hpp"
 
 #include <map>
+#include <memory>
 
 namespace drydock::firmware {
 
@@ -50,14 +51,16 @@ public:
 
   const LibraryModule* find(const std::string& sha256) const;
   /// Files for one slot of one platform at `version` or above: lowest version first, then those that bring nothing
-  /// else, then the smallest.
+  /// else, then the smallest. Pointers live as long as the module is in some copy of the library.
   std::vector<const LibraryModule*> candidates(std::uint16_t platform, ModuleKey key, std::uint16_t version) const;
   /// By platform, function, index, version.
   std::vector<const LibraryModule*> all() const;
   std::size_t size() const { return modules_.size(); }
 
 private:
-  std::map<std::string, LibraryModule> modules_;
+  using Modules = std::vector<std::shared_ptr<const LibraryModule>>;
+  std::map<std::string, std::shared_ptr<const LibraryModule>> modules_;
+  std::map<std::pair<std::uint16_t, ModuleKey>, Modules> by_slot_;  // in the order of candidates()
 };
 
 }  // namespace drydock::firmware

@@ -78,12 +78,13 @@ constexpr std::array nrf52840_slots{
 };
 
 constexpr std::array<std::uint16_t, 3> rtl872x_family{28, 32, 35};
+// Up to 5.4.1 system and user part had 2 MiB each: the widest range is given.
 constexpr std::array rtl872x_slots{
     FamilySlot{Function::bootloader, 0, {0x08004000, 0x08014000}},
     FamilySlot{Function::bootloader, 1, {0x08000000, 0x08002000}},
     FamilySlot{Function::bootloader, 2, {0x08014000, 0x0805E000}},
-    FamilySlot{Function::system_part, 1, {0x08060000, 0x081E0000}},
-    FamilySlot{Function::user_part, 1, {0x08480000, 0x08600000}},
+    FamilySlot{Function::system_part, 1, {0x08060000, 0x08260000}},
+    FamilySlot{Function::user_part, 1, {0x08400000, 0x08600000}},
 };
 
 template <class Families, class Slots>

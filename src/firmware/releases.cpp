@@ -79,6 +79,11 @@ std::string release_words(std::uint16_t platform, ModuleKey key, std::uint16_t v
   return number ? number->text() : std::string();
 }
 
+std::string module_title(std::uint16_t platform, ModuleKey key, std::uint16_t version) {
+  const auto release = release_words(platform, key, version);
+  return fmt::format("{} version {}{}", key.name(), version, release.empty() ? "" : " (" + release + ")");
+}
+
 ModuleKey slot_table_holder(std::uint16_t platform) {
   const bool has_part_2 = find_slot(platform, Function::system_part, 2).has_value();
   return {Function::system_part, static_cast<std::uint8_t>(has_part_2 ? 2 : 1)};

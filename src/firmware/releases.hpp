@@ -47,8 +47,11 @@ std::optional<ReleaseNumber> release_of_system_version(std::uint16_t platform, s
 /// "3.3.1" of a system part or a Core's monolithic image; empty for other modules, and where it is not known.
 std::string release_words(std::uint16_t platform, ModuleKey key, std::uint16_t version);
 
-/// The system part that knows the slots' addresses (hal/src/*/ota_module_bounds.c of Device OS is linked into it), and so
-/// decides for which slots a device takes modules: part 2 where there is one (Photon, P1, Electron), else part 1.
+/// "system part 1 version 3302 (3.3.1)", "bootloader version 1100".
+std::string module_title(std::uint16_t platform, ModuleKey key, std::uint16_t version);
+
+/// The system part that knows the slots' addresses (hal/src/*/ota_module_bounds.c of Device OS is linked into it), and
+/// so decides for which slots a device takes modules: part 2 where there is one (Photon, P1, Electron), else part 1.
 ModuleKey slot_table_holder(std::uint16_t platform);
 
 /// For a slot that not every release of the platform has: what must be installed before a module for it is taken.

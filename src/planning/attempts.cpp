@@ -1,5 +1,7 @@
 #include "planning/attempts.hpp"
 
+#include "firmware/releases.hpp"
+
 #include <algorithm>
 #include <array>
 #include <fmt/core.h>
@@ -31,7 +33,7 @@ Permission check_attempt(const Step& step, const Attempts& before, std::int64_t 
 
 Reconciled reconcile(const InFlight& step, const firmware::Inventory& reported) {
   const auto* now = reported.find(step.key);
-  const auto title = fmt::format("{} version {}", step.key.name(), step.version);
+  const auto title = firmware::module_title(reported.platform, step.key, step.version);
   const auto interrupted = fmt::format("the connection ended before {} was sent completely", title);
   if (now == nullptr && !step.completely_sent) return {false, interrupted, false};
   if (now == nullptr) return {false, fmt::format("the device reports no {}", step.key.name())};

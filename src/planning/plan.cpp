@@ -1,300 +1,186 @@
 #include "planning/plan.hpp"
 
 #include "base/limits.hpp"
+#include "firmware/releases.hpp"
+#include "planning/dependency_resolver.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
-#include <map>
+#include <set>
 
 namespace drydock::planning {
 namespace {
 
 using firmware::Dependency;
 using firmware::Function;
+using firmware::Inventory;
+using firmware::Library;
 using firmware::LibraryModule;
-using firmware::ModuleInfo;
 using firmware::ModuleKey;
 
-// A device as it will be after the steps found so far.
-struct Slot {
-  std::uint16_t version = 0;
-  std::vector<Dependency> dependencies;
-  std::string sha256;  // of a user part's suffix; empty when the device does not say
-};
-using Device = std::map<ModuleKey, Slot>;
-
-bool meets(const Device& device, const Dependency& need) {
-  const auto found = device.find(need.key);
-  return found != device.end() && found->second.version >= need.version;
+// What the device will say after these steps.
+Inventory after(Inventory inventory, const std::vector<Step>& steps) {
+  for (const auto& step : steps)
+    for (const auto& member : step.module.members()) {
+      std::erase_if(inventory.modules,
+          [&](const auto& m) { return m.key == member.key && m.store == firmware::StoreLocation::main; });
+      firmware::InstalledModule installed;
+      installed.key = member.key;
+      installed.version = member.version;
+      installed.dependencies = member.dependencies;
+      installed.sha256 = member.suffix_sha256;
+      inventory.modules.push_back(std::move(installed));
+    }
+  return inventory;
 }
 
-// What the device checks before it accepts a module over the air (PROTOCOL §6.8): nothing for a user part, and not a
-// bootloader that is only the second dependency. Those are wanted all the same, but may come afterwards.
-bool checked_on_receipt(const ModuleInfo& module, std::size_t position) {
-  if (module.key.function == Function::user_part) return true;  // not enforced, but the system goes first (R7)
-  return !(position == 1 && module.dependencies[position].key.function == Function::bootloader);
-}
-
-bool is_plannable(Function f) {
-  switch (f) {
-    case Function::bootloader:
-    case Function::system_part:
-    case Function::user_part:
-    case Function::ncp:
-    case Function::radio_stack: return true;
-    default: return false;
-  }
-}
-
-std::string module_title(ModuleKey key, std::uint16_t version) {
-  return fmt::format("{} version {}", key.name(), version);
-}
-
-class Planner {
+// A downgrade whose system parts hold each other fast in both versions passes a release in between, with all system
+// parts of one version: this is what their release numbers promise to work together.
+class Downgrade {
 public:
-  Planner(const firmware::Inventory& installed, const firmware::Library& library, const Targets& targets)
-      : inventory_(installed), library_(library), targets_(targets) {
-    for (const auto* module : installed.effective()) {
-      order_.push_back(module->key);
-      device_[module->key] = Slot{module->version, module->dependencies, module->sha256};
-    }
-  }
+  Downgrade(const Library& library, const Targets& targets, const Library* known_releases)
+      : library_(library), targets_(targets), known_releases_(known_releases) {}
 
-  Plan run() {
-    repair_damaged();
-    for (const auto& target : targets_.targets)
-      if (target.key.function != Function::user_part) plan_target(target);
-    satisfy_all_dependencies();
-    for (const auto& target : targets_.targets)
-      if (target.key.function == Function::user_part) plan_target(target);
-    satisfy_all_dependencies();
-
-    Plan result;
-    result.notes = std::move(notes_);
-    if (result.notes.size() > limits::missing_modules_per_plan) result.notes.resize(limits::missing_modules_per_plan);
-    result.missing = std::move(missing_);
-    if (result.missing.size() > limits::missing_modules_per_plan) {
-      result.missing_more = result.missing.size() - limits::missing_modules_per_plan;
-      result.missing.resize(limits::missing_modules_per_plan);
+  std::optional<Plan> by_way_of_another_release(const Inventory& installed) {
+    const auto versions = versions_between(installed);
+    std::vector<std::pair<Inventory, std::vector<Step>>> reached{{installed, {}}};
+    std::set<std::uint16_t> seen;
+    for (std::size_t at = 0; at < reached.size() && attempts_ < attempt_limit; ++at) {
+      std::optional<Plan> best;
+      for (const auto version : versions) {
+        if (seen.contains(version) || ++attempts_ > attempt_limit) continue;
+        const auto [inventory, steps] = reached[at];
+        auto there = resolve(inventory, library_, system_parts_at(inventory, version), {known_releases_, true});
+        if (there.blocked() || there.steps.empty()) continue;
+        seen.insert(version);
+        auto arrived = after(inventory, there.steps);
+        there.steps.insert(there.steps.begin(), steps.begin(), steps.end());
+        auto onward = resolve(arrived, library_, targets_, {known_releases_, false});
+        if (!onward.blocked() && (!best || there.steps.size() + onward.steps.size() < best->steps.size())) {
+          onward.steps.insert(onward.steps.begin(), there.steps.begin(), there.steps.end());
+          best = std::move(onward);
+        }
+        reached.emplace_back(std::move(arrived), std::move(there.steps));
+      }
+      if (best) return best;
     }
-    if (result.missing.empty()) result.steps = std::move(steps_);
-    return result;
+    return std::nullopt;
   }
 
 private:
-  // R2: a module whose own CRC fails is sent again at the same version, where the library has it. Where it has not,
-  // the device evidently lives with it.
-  void repair_damaged() {
-    for (const auto* module : inventory_.effective()) {
-      if (!module->damaged() || module->version == 0 || !is_plannable(module->key.function)) continue;
-      const auto entry = library_.candidates(inventory_.platform, module->key, module->version);
-      const auto same = std::find_if(entry.begin(), entry.end(),
-          [&](const auto* s) { return s->version_of(module->key) == module->version && usable(*s); });
-      if (same == entry.end()) {
-        notes_.push_back(fmt::format("{} is damaged (its CRC is wrong) and the library has no copy of it",
-            module_title(module->key, module->version)));
-      } else {
-        add_with_dependencies(
-            **same, fmt::format("{} on the device is damaged", module_title(module->key, module->version)));
-      }
+  // Versions of system parts below the newest that is installed, newest first. On the way between two releases some
+  // parts are of the older one already.
+  std::vector<std::uint16_t> versions_between(const Inventory& installed) const {
+    const auto key = firmware::slot_table_holder(installed.platform);
+    std::uint16_t newest = 0;
+    for (const auto* module : installed.effective())
+      if (module->key.function == Function::system_part) newest = std::max(newest, module->version);
+    std::set<std::uint16_t, std::greater<>> versions;
+    for (const auto* library : {&library_, known_releases_}) {
+      if (library == nullptr) continue;
+      for (const auto* module : library->candidates(installed.platform, key, 0))
+        if (const auto version = *module->version_of(key); version < newest) versions.insert(version);
     }
+    return {versions.begin(), versions.end()};
   }
 
-  void satisfy_all_dependencies() {
-    for (bool changed = true; changed && missing_.empty();) {
-      changed = false;
-      for (std::size_t i = 0; i < order_.size(); ++i) {  // satisfy() may lengthen the order
-        const auto key = order_[i];
-        const auto dependencies = device_[key].dependencies;
-        for (const auto& need : dependencies) {
-          if (!is_plannable(need.key.function) || meets(device_, need)) continue;
-          changed |= satisfy(need, module_title(key, device_[key].version));
-        }
-      }
-    }
-  }
-
-  bool satisfied(const Target& target, const LibraryModule* module) const {
-    const auto found = device_.find(target.key);
-    if (found == device_.end() || found->second.version != target.version) return false;
-    if (target.key.function != Function::user_part || module == nullptr) return true;
-    // User parts of one version differ by their hash; an old device that does not report one is believed.
-    const auto members = module->members();
-    const auto& sha256 = found->second.sha256;
-    return sha256.empty() || std::any_of(members.begin(), members.end(), [&](const ModuleInfo& m) {
-      return m.key == target.key && m.suffix_sha256 == sha256;
-    });
-  }
-
-  void plan_target(const Target& target) {
-    const LibraryModule* module = nullptr;
-    for (const auto* c : library_.candidates(inventory_.platform, target.key, target.version))
-      if (c->version_of(target.key) == target.version && usable(*c) &&
-          (target.sha256.empty() || target.sha256 == c->sha256)) {
-        module = c;
+  Targets system_parts_at(const Inventory& installed, std::uint16_t version) const {
+    Targets targets;
+    for (const auto* module : installed.effective()) {
+      if (module->key.function != Function::system_part) continue;
+      for (const auto* library : {&library_, known_releases_}) {
+        if (library == nullptr) continue;
+        const auto candidates = library->candidates(installed.platform, module->key, version);
+        if (candidates.empty() || *candidates.front()->version_of(module->key) != version) continue;
+        targets.targets.push_back({module->key, version, ""});
         break;
       }
-    if (satisfied(target, module)) return;
-    if (module == nullptr)
-      return report_missing({target.key, target.version}, "asked for", why_unusable({target.key, target.version}));
-    const auto why = fmt::format("{} was asked for", module->title());
-    if (!add_with_dependencies(*module, why) && missing_.empty())
-      report_missing({target.key, target.version}, "asked for", "with its dependencies");
-  }
-
-  // Tries candidates from the lowest sufficient version upwards, so that no needlessly long chain is started (R3).
-  bool satisfy(const Dependency& need, const std::string& who) {
-    if (const auto* held = pinned_below(need)) {
-      report_missing(
-          need, fmt::format("needed by {}", who), fmt::format("but the device is held at version {}", held->version));
-      return false;
     }
-    std::optional<std::vector<Missing>> why_not;
-    for (const auto* candidate : library_.candidates(inventory_.platform, need.key, need.version)) {
-      if (!usable(*candidate) || is_in_progress(*candidate)) continue;
-      const Device device_before = device_;
-      const auto order_before = order_;
-      const auto steps_before = steps_.size();
-      const auto missing_before = missing_.size();
-      if (add_with_dependencies(*candidate, fmt::format("{} needs {}", who, module_title(need.key, need.version))))
-        return true;
-      if (!why_not) why_not.emplace(missing_.begin() + static_cast<std::ptrdiff_t>(missing_before), missing_.end());
-      missing_.resize(missing_before);
-      steps_.resize(steps_before);
-      device_ = device_before;
-      order_ = order_before;
-    }
-    if (why_not && !why_not->empty()) {
-      for (auto& m : *why_not) add_missing(std::move(m));
-    } else {
-      report_missing(need, fmt::format("needed by {}", who), why_unusable(need));
-    }
-    return false;
+    return targets;
   }
 
-  // Appends the module behind everything it depends on. False, with missing_ extended, when something is not to be had.
-  bool add_with_dependencies(const LibraryModule& module, const std::string& reason) {
-    if (++expansion_count_ > expansion_limit) return false;
-    in_progress_.push_back(&module);
-    bool complete = true;
-    const auto members = module.members();
-    for (const auto& member : members)
-      for (std::size_t i = 0; i < member.dependencies.size(); ++i)
-        if (checked_on_receipt(member, i) && !provided_by_same_file(module, member, member.dependencies[i]))
-          complete &= require(module, member.dependencies[i]);
-    for (const auto& member : members) complete = complete && downgrade_dependents_first(member, module.title());
-    if (complete) install(module, reason);
-    for (const auto& member : members)
-      for (std::size_t i = 0; complete && i < member.dependencies.size(); ++i)
-        if (!checked_on_receipt(member, i)) complete &= require(module, member.dependencies[i]);
-    in_progress_.pop_back();
-    return complete;
-  }
+  static constexpr int attempt_limit = 200;
 
-  // A device checks the modules of a combined file against what is installed, not against each other; but a user part's
-  // needs it does not check at all (PROTOCOL §6.6).
-  static bool provided_by_same_file(const LibraryModule& file, const ModuleInfo& member, const Dependency& need) {
-    return member.key.function == Function::user_part && member.key != need.key &&
-        file.version_of(need.key).value_or(0) >= need.version && file.version_of(need.key);
-  }
-
-  bool require(const LibraryModule& module, const Dependency& need) {
-    if (!is_plannable(need.key.function) || meets(device_, need)) return true;
-    return satisfy(need, module.title());
-  }
-
-  // A device refuses a system part that would leave another installed system part without what it needs, so a
-  // downgrade starts with the dependents (R8).
-  bool downgrade_dependents_first(const ModuleInfo& module, const std::string& title) {
-    if (module.key.function != Function::system_part) return true;
-    for (const auto& [key, slot] : Device(device_)) {
-      if (key == module.key || key.function != Function::system_part) continue;
-      for (const auto& need : slot.dependencies) {
-        if (need.key != module.key || need.version <= module.version) continue;
-        const auto* target = target_for(key);
-        if (target != nullptr && target->version < slot.version) plan_target(*target);
-        for (const auto& now : device_[key].dependencies)
-          if (now.key == module.key && now.version > module.version) {
-            report_missing({key, 0}, fmt::format("{} would break", title),
-                fmt::format("which needs {}", module_title(now.key, now.version)));
-            return false;
-          }
-      }
-    }
-    return true;
-  }
-
-  void install(const LibraryModule& module, const std::string& reason) {
-    const auto found = device_.find(module.key);
-    std::optional<std::uint16_t> from;
-    if (found != device_.end()) from = found->second.version;
-    for (const auto& member : module.members()) {
-      if (!device_.contains(member.key)) order_.push_back(member.key);
-      device_[member.key] = Slot{member.version, member.dependencies, member.suffix_sha256};
-    }
-    steps_.push_back(Step{module, from, reason});
-  }
-
-  bool usable(const LibraryModule& module) const {
-    if (inventory_.max_binary != 0 && module.size > inventory_.max_binary) return false;
-    constexpr auto special = firmware::flag::compressed | firmware::flag::combined;
-    if ((module.flags & special) != 0 && !inventory_.accepts_compressed) return false;
-    return true;
-  }
-  // Of a file that is there and is of no use for this device; empty when there is none.
-  std::string why_unusable(const Dependency& need) const {
-    for (const auto* candidate : library_.candidates(inventory_.platform, need.key, need.version)) {
-      if (usable(*candidate)) continue;
-      if (inventory_.max_binary != 0 && candidate->size > inventory_.max_binary)
-        return fmt::format("and the file that is there has {} bytes: this device takes {} at most", candidate->size,
-            inventory_.max_binary);
-      return "and the file that is there is compressed or combined, which this device does not take";
-    }
-    return {};
-  }
-  bool is_in_progress(const LibraryModule& module) const {
-    return std::find(in_progress_.begin(), in_progress_.end(), &module) != in_progress_.end();
-  }
-  const Target* target_for(ModuleKey key) const {
-    const auto found =
-        std::find_if(targets_.targets.begin(), targets_.targets.end(), [key](const Target& g) { return g.key == key; });
-    return found == targets_.targets.end() ? nullptr : &*found;
-  }
-  const Target* pinned_below(const Dependency& need) const {
-    const auto* target = target_for(need.key);
-    return target != nullptr && target->version < need.version ? target : nullptr;
-  }
-
-  void report_missing(Dependency need, const std::string& why, const std::string& more) {
-    std::string words = firmware::platform_name(inventory_.platform) + " " + need.key.name();
-    if (need.version != 0) words += fmt::format(", version {}{}", need.version, why == "asked for" ? "" : " or later");
-    words += ": " + why;
-    if (!more.empty()) words += ", " + more;
-    add_missing({need, std::move(words)});
-  }
-  void add_missing(Missing m) {
-    if (std::find(missing_.begin(), missing_.end(), m) == missing_.end()) missing_.push_back(std::move(m));
-  }
-
-  // Far beyond any real library; a tangle of contrived files must end too.
-  static constexpr int expansion_limit = 2'000;
-
-  const firmware::Inventory& inventory_;
-  const firmware::Library& library_;
+  const Library& library_;
   const Targets& targets_;
-  Device device_;
-  std::vector<ModuleKey> order_;  // of device_, as the device lists its modules
-  std::vector<Step> steps_;
-  std::vector<Missing> missing_;
-  std::vector<std::string> notes_;
-  std::vector<const LibraryModule*> in_progress_;
-  int expansion_count_ = 0;
+  const Library* known_releases_;
+  int attempts_ = 0;
 };
+
+bool is_downgrade(const Inventory& installed, const Targets& targets) {
+  return std::any_of(targets.targets.begin(), targets.targets.end(), [&](const Target& target) {
+    const auto* now = installed.find(target.key);
+    return target.key.function == Function::system_part && now != nullptr && now->version > target.version;
+  });
+}
+
+Plan resolve_all(
+    const Inventory& installed, const Library& library, const Targets& targets, const Library* known_releases) {
+  auto direct = resolve(installed, library, targets, {known_releases, false});
+  if (direct.blocked() && is_downgrade(installed, targets))
+    if (auto other = Downgrade(library, targets, known_releases).by_way_of_another_release(installed))
+      return std::move(*other);
+  return direct;
+}
+
+// Every release's modules, as if their files were there. Made once for a fleet of one platform.
+const Library& known_modules(std::uint16_t platform) {
+  thread_local std::optional<std::uint16_t> made_for;
+  thread_local Library library;
+  if (made_for == platform) return library;
+  library = {};
+  made_for = platform;
+  for (const auto& release : firmware::releases_of(platform))
+    for (const auto& module : release.modules) {
+      LibraryModule known;
+      known.platform = platform;
+      known.key = module.key;
+      known.version = module.version;
+      for (const auto& need : module.dependencies)
+        if (need.exists()) known.dependencies.push_back(need);
+      known.file_name = release.number.text();
+      known.sha256 = fmt::format("{}/{}/{}", static_cast<int>(module.key.function), module.key.index, module.version);
+      // The same module of several releases is named by the first of them.
+      if (library.find(known.sha256) == nullptr) library.add(std::move(known));
+    }
+  return library;
+}
+
+// Which files of public releases would open a path, in the order of their sending; empty when none would.
+std::vector<Missing> files_that_would_help(const Inventory& installed, const Library& library, const Targets& targets) {
+  const auto& known = known_modules(installed.platform);
+  std::vector<Missing> files;
+  for (const auto& step : resolve_all(installed, library, targets, &known).steps) {
+    if (known.find(step.module.sha256) == nullptr) continue;
+    const auto& m = step.module;
+    // A file of that version is there and of no use: the resolver's own words say why.
+    const auto there = library.candidates(m.platform, m.key, m.version);
+    if (!there.empty() && there.front()->version_of(m.key) == m.version) return {};
+    files.push_back({{m.key, m.version},
+        fmt::format("{} {} version {} (Device OS {}): {}", firmware::platform_name(m.platform), m.key.name(), m.version,
+            m.file_name, step.reason)});
+  }
+  return files;
+}
+
+void keep_bounded(Plan& plan) {
+  constexpr auto limit = limits::missing_modules_per_plan;
+  if (plan.notes.size() > limit) plan.notes.resize(limit);
+  if (plan.missing.size() > limit) {
+    plan.missing_more = plan.missing.size() - limit;
+    plan.missing.resize(limit);
+  }
+}
 
 }  // namespace
 
-Plan plan(const firmware::Inventory& installed, const firmware::Library& library, const Targets& targets) {
-  return Planner(installed, library, targets).run();
+Plan plan(const Inventory& installed, const Library& library, const Targets& targets) {
+  auto result = resolve_all(installed, library, targets, nullptr);
+  if (result.blocked())
+    if (auto files = files_that_would_help(installed, library, targets); !files.empty())
+      result.missing = std::move(files);
+  keep_bounded(result);
+  return result;
 }
 
 std::string missing_words(const Plan& plan) {

@@ -2,6 +2,7 @@
 
 #include "server/application_json.hpp"
 #include "base/text.hpp"
+#include "firmware/releases.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -139,13 +140,14 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
     if (changed) server_.save_modules(*m);
     co_return Result<void>{};
   }
+  const auto platform = inventory.platform;
   const auto judged = co_await server_.repository_.reconcile(m->row.id, std::move(inventory));
   if (!judged) co_return tl::unexpected(judged.error());
   m = entry();
   if (m != nullptr) m->step_in_flight = false;
   if (!judged->step) co_return Result<void>{};
   const auto& step = *judged->step;
-  const auto title = fmt::format("{} version {}", step.key.name(), step.version);
+  const auto title = firmware::module_title(platform, step.key, step.version);
   if (judged->outcome.verified && m != nullptr) ++m->steps_done;
   if (judged->outcome.verified)
     record(log::Level::notice, "verified", title + " is installed: the device reports it");

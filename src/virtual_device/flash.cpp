@@ -28,6 +28,8 @@ char letter(std::uint8_t function) {
     case bootloader: return 'b';
     case system_part: return 's';
     case user_part: return 'u';
+    case 7: return 'c';
+    case 8: return 'a';
     default: return '_';
   }
 }
@@ -128,18 +130,22 @@ int Flash::check_image(ByteView image) const {
   for (const auto& one : modules) {
     const auto module = read_image(one);
     if (!module) return -1300;
-    if (const int error = check_module(*module)) return error;
+    if (const int error = check_module(*module, rules())) return error;
   }
   return 0;
 }
 
-int Flash::check_module(const FlashModule& module) const {
+int Flash::check_module(const FlashModule& module, const ReceptionRules& rules) const {
   if (!module.crc_ok) return -1330;
+  const auto known = [&](std::uint8_t function, std::uint8_t index) {
+    return !rules.slots || rules.slots->contains({function, index});
+  };
+  if (!known(module.function, module.index)) return -1310;
   for (std::size_t i = 0; i < module.needs.size() && module.function != user_part; ++i) {
-    if (i == 1 && module.needs[i].function == bootloader) continue;
+    if (i == 1 && (!rules.second_dependency || module.needs[i].function == bootloader)) continue;
     if (!meets(module.needs[i])) return -1340;
   }
-  if (module.function == system_part)
+  if (rules.reverse_check && module.function == system_part)
     for (const auto& [key, other] : modules_)
       for (const auto& need : other.needs)
         if (other.function == system_part && key.second != module.index && need.function == module.function &&
@@ -167,10 +173,19 @@ unsigned Flash::passed(const FlashModule& module) const {
   return bits;
 }
 
+std::vector<const FlashModule*> Flash::described() const {
+  const auto slots = rules().slots;
+  std::vector<const FlashModule*> list;
+  for (const auto& [key, module] : modules_)
+    if (!slots || slots->contains(key)) list.push_back(&module);
+  return list;
+}
+
 std::string Flash::describe_json(bool first_need_only) const {
   std::string text = fmt::format("{{\"p\":{},\"m\":[", platform_);
   bool first = true;
-  for (const auto& [key, m] : modules_) {
+  for (const auto* described : described()) {
+    const auto& m = *described;
     if (!first) text += ',';
     first = false;
     text += fmt::format("{{\"s\":{},\"l\":\"m\",\"vc\":30,\"vv\":{}", m.slot_size, passed(m));
@@ -187,7 +202,8 @@ std::string Flash::describe_json(bool first_need_only) const {
 
 Bytes Flash::describe_protobuf() const {
   Bytes message;
-  for (const auto& [key, m] : modules_) {
+  for (const auto* described : described()) {
+    const auto& m = *described;
     Bytes module;
     put_field(module, 1, m.function);
     put_field(module, 2, m.index);

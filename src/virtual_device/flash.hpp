@@ -4,7 +4,10 @@
 
 #include "base/bytes.hpp"
 
+#include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 
 namespace drydock::virtual_device {
@@ -33,9 +36,24 @@ std::optional<FlashModule> read_image(ByteView image);
 /// is damaged.
 std::vector<Bytes> unpack_image(ByteView image);
 
+class Flash;
+
+/// What differs between the releases of Device OS in how a module is received.
+struct ReceptionRules {
+  bool second_dependency = true;  ///< looked at; 0.7.0 and later
+  bool reverse_check = true;      ///< a system part must not take from another what that needs; 0.5.3 and later
+  /// The slots that the release knows, by function and index: a module for another one is refused, and a stray one
+  /// is not described. Nothing: all are known.
+  std::optional<std::set<std::pair<std::uint8_t, std::uint8_t>>> slots;
+};
+
 class Flash {
 public:
   explicit Flash(std::uint16_t platform) : platform_(platform) {}
+
+  /// Asked anew whenever it matters, because what is installed decides which release runs.
+  using RulesOf = std::function<ReceptionRules(const Flash&)>;
+  void set_rules(RulesOf rules) { rules_ = std::move(rules); }
 
   void put(const FlashModule& module);
   /// All modules of the image.
@@ -55,11 +73,14 @@ public:
   std::optional<std::uint16_t> version(std::uint8_t function, std::uint8_t index) const;
 
 private:
-  int check_module(const FlashModule& module) const;
+  int check_module(const FlashModule& module, const ReceptionRules& rules) const;
+  ReceptionRules rules() const { return rules_ ? rules_(*this) : ReceptionRules{}; }
+  std::vector<const FlashModule*> described() const;
   bool meets(const Need& need) const;
   unsigned passed(const FlashModule& module) const;
 
   std::uint16_t platform_;
+  RulesOf rules_;
   std::map<std::pair<std::uint8_t, std::uint8_t>, FlashModule> modules_;
 };
 

@@ -128,7 +128,7 @@ test("good and broken files are uploaded, missing ones named, needed ones kept",
     test_system.launch(1, "--chunk", "60");
     await row(page, 0).getByText("missing in the library").waitFor();
     await page.getByRole("link", { name: "Firmware" }).click();
-    await page.getByText("Photon system part 2, version 3 or later").waitFor();
+    await page.getByText("Photon system part 2 version 3 (Device OS 0.4.3)").waitFor();
     await page
       .locator("#files")
       .setInputFiles([

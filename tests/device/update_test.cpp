@@ -171,8 +171,8 @@ BOOST_AUTO_TEST_CASE(a_device_that_forgets_what_it_took_is_parked_with_the_reaso
   device.faults.forgets_updates = true;
   BOOST_REQUIRE(run_until_state(1, "parked", 1h));
   BOOST_TEST(device.images_received == 3);
-  BOOST_TEST(row(1).state_words.find("system part 1 version 3 was tried 3 times: the device took system part 1 version "
-                                     "3 and still reports version 1") != std::string::npos);
+  BOOST_TEST(row(1).state_words.find("system part 1 version 3 (0.4.3) was tried 3 times: the device took system part 1 "
+                                     "version 3 (0.4.3) and still reports version 1") != std::string::npos);
   world.advance(24h);
   BOOST_TEST(device.images_received == 3);
   // A person says retry; the device has come to its senses.
@@ -190,7 +190,8 @@ BOOST_AUTO_TEST_CASE(a_missing_file_blocks_by_name_and_adding_it_goes_on_at_once
   auto& device = start_device(1, stuck);
   BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
   BOOST_TEST(row(1).state_words ==
-      "missing in the library: Photon system part 1, version 3 or later: needed by system part 2 version 3");
+      "missing in the library: Photon system part 1 version 3 (Device OS 0.4.3): system part 2 version 3 (0.4.3) needs "
+      "system part 1 version 3 (0.4.3)");
   world.advance(10min);
   BOOST_TEST(device.images_received == 0);
   add_firmware(system_part(1, 3), "part1.bin");

@@ -83,7 +83,7 @@ class Commands(Folder):
         )
         blocked = self.run_drydock("plan", "--describe", describe, "--firmware", folder / "part2.bin")
         self.assertEqual(blocked.returncode, 1)
-        self.assertIn("missing: Photon system part 1, version 3 or later", blocked.stdout)
+        self.assertIn("missing: Photon system part 1 version 3 (Device OS 0.4.3)", blocked.stdout)
         describe.write_text("what?")
         self.assertEqual(self.run_drydock("plan", "--describe", describe, "--firmware", folder).returncode, 1)
         describe.write_text('{"m":[]}')

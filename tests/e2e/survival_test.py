@@ -111,6 +111,7 @@ class KilledLife(ServiceFolder):
             mortal=True,
             environment={
                 "LD_PRELOAD": str(build / "tests/libkilled_at_commit.so"),
+                "ASAN_OPTIONS": "verify_asan_link_order=0",
                 "KILLED_AT": moment,
                 "COMMITS_TO": str(count),
             },

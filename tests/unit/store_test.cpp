@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(every_older_schema_is_brought_up_to_date) {
     auto db = Database::open(file, Access::read_write);
     BOOST_TEST(db.sql().execAndGet("PRAGMA user_version").getInt() == store::newest_migration());
     BOOST_TEST(store::load_device(db, id)->name == "greenhouse");
-    BOOST_TEST(store::load_library(db).all().at(0)->title() == "system part 1 version 3");
+    BOOST_TEST(store::load_library(db).all().at(0)->title() == "system part 1 version 3 (0.4.3)");
     BOOST_TEST(db.integrity() == "ok");
   }
 }
