@@ -235,10 +235,13 @@ private:
   void add_plan() {
     auto* sub = command(app_, "plan", "Say what would be sent to a device that reports this, without a device",
         [this](const Context& c) { return plan(c, plan_); });
-    sub->add_option("--describe", plan_.describe, "File with a Describe, JSON or protobuf")
-        ->required()
-        ->check(CLI::ExistingFile);
-    sub->add_option("--platform", plan_.platform, "Photon, P1, … or its number, when the Describe does not say");
+    auto* describe = sub->add_option("--describe", plan_.describe, "File with a Describe, JSON or protobuf")
+                         ->check(CLI::ExistingFile);
+    auto* from = sub->add_option("--from", plan_.from, "Instead of a Describe: a Device OS release, 0.6.3 say")
+                     ->excludes(describe);
+    sub->add_option("--to", plan_.to, "The release it should come to; with --from")->needs(from);
+    sub->add_option(
+        "--platform", plan_.platform, "photon, p1, … or its number; with --from, or when the Describe does not say");
     sub->add_option("--firmware", plan_.firmware, "Files or folders to plan with, instead of the library")
         ->check(CLI::ExistingPath);
     sub->add_option("--goal", plan_.targets, "Module files the device should end with")->check(CLI::ExistingFile);

@@ -59,7 +59,9 @@ int devices_target(
 
 struct PlanOptions {
   std::filesystem::path describe;
-  std::string platform;                         ///< when the Describe does not say
+  std::string from;                             ///< instead of a Describe: a release of Device OS
+  std::string to;                               ///< with `from`
+  std::string platform;                         ///< with `from`, or when the Describe does not say
   std::vector<std::filesystem::path> firmware;  ///< files or folders to plan with, instead of the library
   std::vector<std::filesystem::path> targets;   ///< modules the device should end with
 };

@@ -5,6 +5,7 @@
 #include "cli/open_store.hpp"
 #include "device/describe.hpp"
 #include "firmware/files.hpp"
+#include "planning/known_releases.hpp"
 #include "store/modules.hpp"
 
 #include <algorithm>
@@ -48,29 +49,94 @@ firmware::Library read_catalogue(const std::vector<path>& places) {
   return library;
 }
 
-}  // namespace
-
-int plan(const Context& context, const PlanOptions& options) {
+Result<firmware::Inventory> read_inventory(const PlanOptions& options) {
   const auto content = read_named(options.describe, limits::describe_file);
-  if (!content) return print_error(content.error().message);
+  if (!content) return tl::unexpected(content.error());
   const auto describe = device::parse_describe(*content);
-  if (!describe) return print_error(fmt::format("{}: {}", options.describe.string(), describe.error().message));
+  const auto file = options.describe.string();
+  if (!describe) return failure(describe.error().kind, fmt::format("{}: {}", file, describe.error().message));
   if (!describe->system)
-    return print_error(
-        fmt::format("{} says nothing about the device's system: no modules (\"m\")", options.describe.string()));
+    return failure(
+        ErrorKind::malformed, fmt::format("{} says nothing about the device's system: no modules (\"m\")", file));
 
   firmware::Inventory inventory;
   inventory.modules = describe->system->modules;
   if (!options.platform.empty()) {
     const auto* platform = firmware::find_platform(options.platform);
-    if (!platform) return print_error(fmt::format("there is no platform '{}'", options.platform));
+    if (!platform) return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", options.platform));
     inventory.platform = platform->id;
   } else if (describe->system->platform) {
     inventory.platform = *describe->system->platform;
   } else {
-    return print_error("the Describe does not say the platform: add --platform photon, or another one");
+    return failure(
+        ErrorKind::malformed, "the Describe does not say the platform: add --platform photon, or another one");
   }
   if (const auto* platform = firmware::find_platform(inventory.platform)) inventory.max_binary = platform->max_binary;
+  return inventory;
+}
+
+void print_plan(const planning::Plan& plan) {
+  for (const auto& note : plan.notes) fmt::print("note: {}\n", note);
+  if (plan.current()) fmt::print("Nothing to send: the device has what it needs.\n");
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const auto& s = plan.steps[i];
+    fmt::print("{}. {} {}({}): {}\n", i + 1, s.module.title(),
+        s.from_version ? fmt::format("over version {} ", *s.from_version) : "", s.module.file_name, s.reason);
+  }
+  for (const auto& m : plan.missing) fmt::print("missing: {}\n", m.words);
+}
+
+Result<firmware::Release> read_release(const firmware::Platform& platform, const std::string& text) {
+  const auto number = firmware::parse_release_number(text);
+  if (!number)
+    return failure(ErrorKind::malformed, fmt::format("'{}' is no release of Device OS: write it as 3.3.1", text));
+  if (auto release = firmware::find_release(platform.id, *number)) return std::move(*release);
+  const auto all = firmware::releases_of(platform.id);
+  if (all.empty()) return failure(ErrorKind::not_found, fmt::format("no release for {} is known", platform.name));
+  return failure(ErrorKind::not_found,
+      fmt::format("there is no Device OS {} for {}: {} to {} are known", text, platform.name, all.front().number.text(),
+          all.back().number.text()));
+}
+
+// The way from one release to another, over files that the library may or may not have.
+int plan_releases(const Context& context, const PlanOptions& options) {
+  if (options.to.empty()) return print_error("--to is missing: the release that the device should come to");
+  if (options.platform.empty()) return print_error("--platform is missing: photon, boron, or another one");
+  const auto* platform = firmware::find_platform(options.platform);
+  if (!platform) return print_error(fmt::format("there is no platform '{}'", options.platform));
+  const auto from = read_release(*platform, options.from);
+  if (!from) return print_error(from.error().message);
+  const auto to = read_release(*platform, options.to);
+  if (!to) return print_error(to.error().message);
+
+  const auto result = planning::plan_between(*from, *to);
+  if (context.json) {
+    fmt::print("{}\n", server::plan_as_json(platform->id, result));
+    return result.blocked() ? 1 : 0;
+  }
+  fmt::print("{} from Device OS {} to {}{}\n", platform->name, from->number.text(), to->number.text(),
+      result.steps.empty() ? "" : fmt::format(": {} files, in this order", result.steps.size()));
+  if (!from->published || !to->published)
+    fmt::print(
+        "note: Particle lists no Device OS {} for {}\n", (from->published ? to : from)->number.text(), platform->name);
+  if (result.current()) fmt::print("Nothing to send: it has all that {} needs.\n", to->number.text());
+  for (std::size_t i = 0; i < result.steps.size(); ++i) {
+    const auto& s = result.steps[i];
+    fmt::print("{}. {} of Device OS {}, version {}: {}\n", i + 1, s.module.key.name(), s.module.file_name,
+        s.module.version, s.reason);
+  }
+  for (const auto& m : result.missing) fmt::print("no path: {}\n", m.words);
+  return result.blocked() ? 1 : 0;
+}
+
+}  // namespace
+
+int plan(const Context& context, const PlanOptions& options) {
+  if (!options.from.empty()) return plan_releases(context, options);
+  if (options.describe.empty())
+    return print_error("say what the device runs: --describe FILE, or --from RELEASE --to RELEASE --platform NAME");
+  const auto inventory = read_inventory(options);
+  if (!inventory) return print_error(inventory.error().message);
 
   firmware::Library library;
   if (options.firmware.empty()) {
@@ -83,26 +149,18 @@ int plan(const Context& context, const PlanOptions& options) {
   for (const auto& file : options.targets) {
     auto module = read_module(file);
     if (!module) return print_error(module.error().message);
-    if (module->platform != inventory.platform)
+    if (module->platform != inventory->platform)
       return print_error(fmt::format("{} is for a {}, the device is a {}", module->file_name,
-          firmware::platform_name(module->platform), firmware::platform_name(inventory.platform)));
+          firmware::platform_name(module->platform), firmware::platform_name(inventory->platform)));
     for (auto& target : planning::targets_of(*module)) targets.targets.push_back(std::move(target));
     library.add(std::move(*module));
   }
 
-  const auto result = planning::plan(inventory, library, targets);
-  if (context.json) {
-    fmt::print("{}\n", server::plan_as_json(inventory.platform, result));
-    return result.blocked() ? 1 : 0;
-  }
-  for (const auto& note : result.notes) fmt::print("note: {}\n", note);
-  if (result.current()) fmt::print("Nothing to send: the device has what it needs.\n");
-  for (std::size_t i = 0; i < result.steps.size(); ++i) {
-    const auto& s = result.steps[i];
-    fmt::print("{}. {} {}({}): {}\n", i + 1, s.module.title(),
-        s.from_version ? fmt::format("over version {} ", *s.from_version) : "", s.module.file_name, s.reason);
-  }
-  for (const auto& m : result.missing) fmt::print("missing: {}\n", m.words);
+  const auto result = planning::plan(*inventory, library, targets);
+  if (context.json)
+    fmt::print("{}\n", server::plan_as_json(inventory->platform, result));
+  else
+    print_plan(result);
   return result.blocked() ? 1 : 0;
 }
 

@@ -166,14 +166,18 @@ private:
       return false;
     }
     std::optional<std::vector<Missing>> why_not;
+    std::vector<Dependency> not_to_be_had;
     for (const auto* candidate : candidates(need)) {
-      if (!usable(*candidate) || is_in_progress(*candidate)) continue;
+      if (!usable(*candidate) || passes_version_in_progress(*candidate)) continue;
+      // Another version with the same need, or a higher one, ends where the one before ended.
+      if (needs_any_of(*candidate, not_to_be_had)) continue;
       const Device device_before = device_;
       const auto order_before = order_;
       const auto steps_before = steps_.size();
       const auto missing_before = missing_.size();
       if (add_with_dependencies(*candidate, fmt::format("{} needs {}", who, title(need.key, need.version))))
         return true;
+      if (failed_need_) not_to_be_had.push_back(*failed_need_);
       if (!why_not) why_not.emplace(missing_.begin() + static_cast<std::ptrdiff_t>(missing_before), missing_.end());
       missing_.resize(missing_before);
       steps_.resize(steps_before);
@@ -192,24 +196,30 @@ private:
   bool add_with_dependencies(const LibraryModule& module, const std::string& reason) {
     if (++expansion_count_ > expansion_limit) return false;
     in_progress_.push_back(&module);
-    bool complete = true;
     const auto members = module.members();
-    for (const auto& member : members) complete &= require_slot(module, member.key);
+    std::optional<Dependency> failed;
+    for (const auto& member : members)
+      if (!failed && !require_slot(module, member.key))
+        failed = firmware::slot_requirement(inventory_.platform, member.key);
     // What needs another system first comes first: a bootloader sent before that would have to start an older system.
     for (const bool early : {true, false})
       for (const auto& member : members)
         for (std::size_t i = 0; i < member.dependencies.size(); ++i) {
           const auto& need = member.dependencies[i];
+          // All that is missing is told of a module that is needed, not of every one that was tried for it.
+          if (failed && in_progress_.size() > told_depth) break;
           if (knows_slot(need.key) != early && checked_on_receipt(member, i) &&
-              !provided_by_same_file(module, member, need))
-            complete &= require(module, need);
+              !provided_by_same_file(module, member, need) && !require(module, need))
+            failed = need;
         }
+    bool complete = !failed;
     for (const auto& member : members) complete = complete && keep_dependents(member, module.title());
     if (complete) install(module, reason);
     for (const auto& member : members)
       for (std::size_t i = 0; complete && i < member.dependencies.size(); ++i)
         if (!checked_on_receipt(member, i)) complete &= require(module, member.dependencies[i]);
     in_progress_.pop_back();
+    failed_need_ = failed;
     return complete;
   }
 
@@ -237,7 +247,14 @@ private:
         std::any_of(inventory_.modules.begin(), inventory_.modules.end(), described);
   }
   bool require_slot(const LibraryModule& module, ModuleKey key) {
-    return knows_slot(key) || require(module, *firmware::slot_requirement(inventory_.platform, key));
+    if (knows_slot(key)) return true;
+    const auto missing_before = missing_.size();
+    if (require(module, *firmware::slot_requirement(inventory_.platform, key))) return true;
+    missing_.resize(missing_before);
+    report_missing({key, *module.version_of(key)}, "the installed Device OS has no slot for it",
+        "and none that has one can be sent before: update the device by USB once, or add the files of a release "
+        "between");
+    return false;
   }
 
   // No installed module may lose what it needs, so a downgrade starts with those that depend on it. A device itself
@@ -275,6 +292,12 @@ private:
     steps_.push_back(Step{module, from, reason});
   }
 
+  static bool needs_any_of(const LibraryModule& module, const std::vector<Dependency>& needs) {
+    return std::any_of(module.dependencies.begin(), module.dependencies.end(), [&](const Dependency& own) {
+      return std::any_of(needs.begin(), needs.end(),
+          [&](const Dependency& need) { return own.key == need.key && own.version >= need.version; });
+    });
+  }
   bool usable(const LibraryModule& module) const {
     if (inventory_.max_binary != 0 && module.size > inventory_.max_binary) return false;
     for (const auto& member : module.members())
@@ -306,8 +329,15 @@ private:
   std::string title(ModuleKey key, std::uint16_t version) const {
     return firmware::module_title(inventory_.platform, key, version);
   }
-  bool is_in_progress(const LibraryModule& module) const {
-    return std::find(in_progress_.begin(), in_progress_.end(), &module) != in_progress_.end();
+  // On the way to a version of a slot only lower versions of it are of use.
+  bool passes_version_in_progress(const LibraryModule& module) const {
+    return std::any_of(in_progress_.begin(), in_progress_.end(), [&](const LibraryModule* wanted) {
+      const auto members = wanted->members();
+      return std::any_of(members.begin(), members.end(), [&](const ModuleInfo& member) {
+        const auto version = module.version_of(member.key);
+        return version && *version >= member.version;
+      });
+    });
   }
   const Target* target_for(ModuleKey key) const {
     const auto found =
@@ -330,6 +360,7 @@ private:
     if (std::find(missing_.begin(), missing_.end(), m) == missing_.end()) missing_.push_back(std::move(m));
   }
 
+  static constexpr std::size_t told_depth = 2;
   // Far beyond any real library; a tangle of contrived files must end too.
   static constexpr int expansion_limit = 2'000;
 
@@ -344,6 +375,7 @@ private:
   std::vector<std::string> notes_;
   std::vector<const LibraryModule*> in_progress_;
   std::vector<ModuleKey> targets_in_progress_;
+  std::optional<Dependency> failed_need_;  // of the module that was given up last
   bool user_part_planned_ = false;
   int expansion_count_ = 0;
 };

@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "firmware/releases.hpp"
 #include "planning/dependency_resolver.hpp"
+#include "planning/known_releases.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -45,10 +46,10 @@ public:
     const auto versions = versions_between(installed);
     std::vector<std::pair<Inventory, std::vector<Step>>> reached{{installed, {}}};
     std::set<std::uint16_t> seen;
-    for (std::size_t at = 0; at < reached.size() && attempts_ < attempt_limit; ++at) {
-      std::optional<Plan> best;
+    for (std::size_t at = 0; at < reached.size(); ++at)
       for (const auto version : versions) {
-        if (seen.contains(version) || ++attempts_ > attempt_limit) continue;
+        if (seen.contains(version)) continue;
+        if (++attempts_ > attempt_limit) return std::nullopt;
         const auto [inventory, steps] = reached[at];
         auto there = resolve(inventory, library_, system_parts_at(inventory, version), {known_releases_, true});
         if (there.blocked() || there.steps.empty()) continue;
@@ -56,29 +57,30 @@ public:
         auto arrived = after(inventory, there.steps);
         there.steps.insert(there.steps.begin(), steps.begin(), steps.end());
         auto onward = resolve(arrived, library_, targets_, {known_releases_, false});
-        if (!onward.blocked() && (!best || there.steps.size() + onward.steps.size() < best->steps.size())) {
+        if (!onward.blocked()) {
           onward.steps.insert(onward.steps.begin(), there.steps.begin(), there.steps.end());
-          best = std::move(onward);
+          return onward;
         }
         reached.emplace_back(std::move(arrived), std::move(there.steps));
       }
-      if (best) return best;
-    }
     return std::nullopt;
   }
 
 private:
-  // Versions of system parts below the newest that is installed, newest first. On the way between two releases some
-  // parts are of the older one already.
+  // Versions of system parts from the oldest that is asked for to the newest that is installed, oldest first. On the
+  // way between two releases some parts are of the older one already.
   std::vector<std::uint16_t> versions_between(const Inventory& installed) const {
     const auto key = firmware::slot_table_holder(installed.platform);
     std::uint16_t newest = 0;
     for (const auto* module : installed.effective())
       if (module->key.function == Function::system_part) newest = std::max(newest, module->version);
-    std::set<std::uint16_t, std::greater<>> versions;
+    std::uint16_t oldest = newest;
+    for (const auto& target : targets_.targets)
+      if (target.key.function == Function::system_part) oldest = std::min(oldest, target.version);
+    std::set<std::uint16_t> versions;
     for (const auto* library : {&library_, known_releases_}) {
       if (library == nullptr) continue;
-      for (const auto* module : library->candidates(installed.platform, key, 0))
+      for (const auto* module : library->candidates(installed.platform, key, oldest))
         if (const auto version = *module->version_of(key); version < newest) versions.insert(version);
     }
     return {versions.begin(), versions.end()};
@@ -107,7 +109,10 @@ private:
   int attempts_ = 0;
 };
 
-bool is_downgrade(const Inventory& installed, const Targets& targets) {
+bool is_downgrade_of_several_parts(const Inventory& installed, const Targets& targets) {
+  const auto modules = installed.effective();
+  const auto is_system_part = [](const auto* m) { return m->key.function == Function::system_part; };
+  if (std::count_if(modules.begin(), modules.end(), is_system_part) < 2) return false;
   return std::any_of(targets.targets.begin(), targets.targets.end(), [&](const Target& target) {
     const auto* now = installed.find(target.key);
     return target.key.function == Function::system_part && now != nullptr && now->version > target.version;
@@ -117,33 +122,10 @@ bool is_downgrade(const Inventory& installed, const Targets& targets) {
 Plan resolve_all(
     const Inventory& installed, const Library& library, const Targets& targets, const Library* known_releases) {
   auto direct = resolve(installed, library, targets, {known_releases, false});
-  if (direct.blocked() && is_downgrade(installed, targets))
+  if (direct.blocked() && is_downgrade_of_several_parts(installed, targets))
     if (auto other = Downgrade(library, targets, known_releases).by_way_of_another_release(installed))
       return std::move(*other);
   return direct;
-}
-
-// Every release's modules, as if their files were there. Made once for a fleet of one platform.
-const Library& known_modules(std::uint16_t platform) {
-  thread_local std::optional<std::uint16_t> made_for;
-  thread_local Library library;
-  if (made_for == platform) return library;
-  library = {};
-  made_for = platform;
-  for (const auto& release : firmware::releases_of(platform))
-    for (const auto& module : release.modules) {
-      LibraryModule known;
-      known.platform = platform;
-      known.key = module.key;
-      known.version = module.version;
-      for (const auto& need : module.dependencies)
-        if (need.exists()) known.dependencies.push_back(need);
-      known.file_name = release.number.text();
-      known.sha256 = fmt::format("{}/{}/{}", static_cast<int>(module.key.function), module.key.index, module.version);
-      // The same module of several releases is named by the first of them.
-      if (library.find(known.sha256) == nullptr) library.add(std::move(known));
-    }
-  return library;
 }
 
 // Which files of public releases would open a path, in the order of their sending; empty when none would.
