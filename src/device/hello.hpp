@@ -7,7 +7,8 @@
 namespace drydock::device {
 
 namespace hello_flag {
-inline constexpr std::uint16_t ota_succeeded = 0x01;  ///< only the Core ever sets it
+/// Only the Core ever sets it: in the first Hello behind an update that it applied, until that is answered.
+inline constexpr std::uint16_t ota_succeeded = 0x01;
 inline constexpr std::uint16_t diagnostics = 0x02;
 inline constexpr std::uint16_t immediate_updates = 0x04;
 inline constexpr std::uint16_t goodbye = 0x10;

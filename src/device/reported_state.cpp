@@ -11,6 +11,7 @@ firmware::Inventory ReportedState::inventory() const {
   if (const auto* platform = firmware::find_platform(hello.platform)) inventory.max_binary = platform->max_binary;
   if (max_binary != 0) inventory.max_binary = max_binary;
   inventory.accepts_compressed = hello.has_flag(hello_flag::compressed_ota);
+  inventory.update_applied = hello.has_flag(hello_flag::ota_succeeded);
   return inventory;
 }
 

@@ -40,6 +40,7 @@ struct Inventory {
   std::vector<InstalledModule> modules;  ///< in the device's order, everything it said
   std::uint32_t max_binary = 0;          ///< largest file it takes; 0 when not said
   bool accepts_compressed = false;
+  bool update_applied = false;  ///< a Core's Hello says that what it was sent last is what runs
 
   /// The main-store module of this slot. Of duplicates the one whose slot size is right for the platform wins, else the
   /// first: devices have been seen to report a stray copy in another slot (PROTOCOL §7.7, E1).

@@ -166,10 +166,9 @@ Result<void> check(const Module& module) {
             "the file is damaged: its CRC is {:08x}, it should be {:08x}", module.stored_crc, module.actual_crc));
   if (!known_function(p.key.function))
     return failure(ErrorKind::refused, fmt::format("unknown module function {}", static_cast<int>(p.key.function)));
-  if (p.key.function == Function::monolithic)
+  if (p.key.function == Function::monolithic && !is_monolithic(p.platform))
     return failure(
         ErrorKind::refused, "it is a monolithic image, which is never sent to a modular device: flash it by USB");
-  if (!find_platform(p.platform)) return failure(ErrorKind::refused, fmt::format("unknown platform {}", p.platform));
   if (p.offset != 0 && (p.flags & (flag::compressed | flag::drop_module_info)) != 0)
     return failure(ErrorKind::refused, "it is marked as compressed behind a vector table, which devices refuse");
   if (p.flags & ~flag::known) return failure(ErrorKind::refused, fmt::format("unknown module flags {:#04x}", p.flags));

@@ -47,6 +47,7 @@ struct KnownSlot {
 
 // PROTOCOL §1.3. One slot of the nRF52840 family moved between releases: of system part 1 the widest range is given.
 constexpr std::array stm32_slots{
+    KnownSlot{0, Function::monolithic, 0, {0x08005000, 0x08020000}},
     KnownSlot{6, Function::bootloader, 0, {0x08000000, 0x08004000}},
     KnownSlot{6, Function::system_part, 1, {0x08020000, 0x08060000}},
     KnownSlot{6, Function::system_part, 2, {0x08060000, 0x080A0000}},
@@ -160,6 +161,10 @@ const Platform* find_platform(std::string_view text) {
   const auto found = std::find_if(platforms.begin(), platforms.end(),
       [text](const Platform& p) { return same_ignoring_case(p.name, text) || same_ignoring_case(p.key, text); });
   return found == platforms.end() ? nullptr : &*found;
+}
+
+bool is_monolithic(std::uint16_t platform) {
+  return find_slot(platform, Function::monolithic, 0).has_value();
 }
 
 std::string platform_name(std::uint16_t id) {

@@ -43,6 +43,9 @@ struct Platform {
 const Platform* find_platform(std::uint16_t id);
 const Platform* find_platform(std::string_view name_key_or_number);
 
+/// Whether the platform runs one image that holds system and application (the Core), and says in no Describe which.
+bool is_monolithic(std::uint16_t platform);
+
 /// "Photon", or "platform 77".
 std::string platform_name(std::uint16_t id);
 

@@ -35,6 +35,12 @@ Reconciled reconcile(const InFlight& step, const firmware::Inventory& reported) 
   const auto* now = reported.find(step.key);
   const auto title = firmware::module_title(reported.platform, step.key, step.version);
   const auto interrupted = fmt::format("the connection ended before {} was sent completely", title);
+  // A Core reports no modules; its Hello says whether the image that it was sent has been applied.
+  if (step.key.function == firmware::Function::monolithic) {
+    if (reported.update_applied && step.completely_sent) return {true, ""};
+    if (!step.completely_sent || !step.confirmed) return {false, interrupted, false};
+    return {false, fmt::format("the device took {} and does not say that it runs it", title)};
+  }
   if (now == nullptr && !step.completely_sent) return {false, interrupted, false};
   if (now == nullptr) return {false, fmt::format("the device reports no {}", step.key.name())};
   const bool same_file =

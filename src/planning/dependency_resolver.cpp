@@ -126,8 +126,10 @@ private:
   bool satisfied(const Target& target, const LibraryModule* module) const {
     const auto found = device_.find(target.key);
     if (found == device_.end() || found->second.version != target.version) return false;
-    if (target.key.function != Function::user_part || module == nullptr) return true;
-    // User parts of one version differ by their hash; an old device that does not report one is believed.
+    const bool has_application =
+        target.key.function == Function::user_part || target.key.function == Function::monolithic;
+    if (!has_application || module == nullptr) return true;
+    // Applications of one version differ by their hash; an old device that does not report one is believed.
     const auto members = module->members();
     const auto& sha256 = found->second.sha256;
     return sha256.empty() || std::any_of(members.begin(), members.end(), [&](const ModuleInfo& m) {

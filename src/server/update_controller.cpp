@@ -127,9 +127,28 @@ void DeviceUpdateController::save_reported_state(DeviceEntry& m, const device::R
   if (changed) server_.save(m);
 }
 
+// What the device reports; of a Core, which reports no modules, what it was sent last and said to run.
+firmware::Inventory DeviceUpdateController::inventory_of(const device::ReportedState& reported) {
+  constexpr firmware::ModuleKey image{firmware::Function::monolithic, 0};
+  auto inventory = reported.inventory();
+  if (!firmware::is_monolithic(inventory.platform) || inventory.find(image) != nullptr) return inventory;
+  for (const auto& module : entry()->modules_stored) {
+    if (module.key != image) continue;
+    // Flashed by USB since then, if its application is another version of the product.
+    const auto files = server_.library_.candidates(inventory.platform, image, 0);
+    const bool other_product = std::any_of(files.begin(), files.end(), [&](const auto* file) {
+      return file->suffix_sha256 == module.sha256 && file->product_version &&
+          reported.hello.product_version != device::Hello{}.product_version &&
+          *file->product_version != reported.hello.product_version;
+    });
+    if (!other_product) inventory.modules.push_back(module);
+  }
+  return inventory;
+}
+
 // Once for each Describe: what became of the step that was under way before it.
 asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::ReportedState& reported) {
-  auto inventory = reported.inventory();
+  auto inventory = inventory_of(reported);
   auto* m = entry();
   const bool changed = m->modules_stored != inventory.modules;
   if (reconciled_ && !changed) co_return Result<void>{};
@@ -149,6 +168,14 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
   const auto& step = *judged->step;
   const auto title = firmware::module_title(platform, step.key, step.version);
   if (judged->outcome.verified && m != nullptr) ++m->steps_done;
+  if (judged->outcome.verified && m != nullptr && step.key.function == firmware::Function::monolithic) {
+    firmware::InstalledModule image;
+    image.key = step.key;
+    image.version = step.version;
+    image.sha256 = step.suffix_sha256;
+    m->modules_stored = {image};
+    server_.save_modules(*m);
+  }
   if (judged->outcome.verified)
     record(log::Level::notice, "verified", title + " is installed: the device reports it");
   else
@@ -160,7 +187,8 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   auto* m = entry();
   if (m == nullptr) co_return tl::unexpected(replaced());
   const planning::Targets target{m->targets};
-  m->plan = planning::plan(reported.inventory(), server_.library_, target);
+  const auto inventory = inventory_of(reported);
+  m->plan = planning::plan(inventory, server_.library_, target);
   resets_without_reply_ = reported.resets_without_reply();
 
   if (m->row.held || server_.paused_) {
@@ -171,7 +199,10 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   if (m->plan.blocked()) co_return co_await finish_update("blocked", planning::missing_words(m->plan), "blocked");
   if (m->plan.current()) {
     if (std::exchange(m->row.forced, false)) server_.repository_.clear_force(m->row.id);
-    const auto words = reported.safe_mode ? "up to date, and in safe mode for another reason" : "up to date";
+    const auto* words = reported.safe_mode ? "up to date, and in safe mode for another reason" : "up to date";
+    if (firmware::is_monolithic(inventory.platform))
+      words = inventory.modules.empty() ? "does not say what it runs: choose an image for it, if it should run another"
+                                        : "runs the image that it was sent";
     co_return co_await finish_update("current", words, "done");
   }
   if (!m->row.updates_enabled.value_or(true) && !reported.updates_forced) {

@@ -25,6 +25,7 @@ private:
   void record(log::Level level, const std::string& kind, const std::string& words);
   void save_reported_state(DeviceEntry& entry, const device::ReportedState& reported);
   asio::awaitable<Result<void>> reconcile(const device::ReportedState& reported);
+  firmware::Inventory inventory_of(const device::ReportedState& reported);
   asio::awaitable<Result<device::Decision>> plan_next_step(const device::ReportedState& reported);
   asio::awaitable<Result<device::Decision>> load_image(planning::Step step);
   asio::awaitable<Result<device::Decision>> finish_update(

@@ -9,6 +9,7 @@ namespace drydock::virtual_device {
 namespace {
 
 constexpr std::uint8_t bootloader = 2;
+constexpr std::uint8_t monolithic = 3;  // of a Core, which describes no modules
 constexpr std::uint8_t system_part = 4;
 constexpr std::uint8_t user_part = 5;
 
@@ -156,6 +157,7 @@ int Flash::check_module(const FlashModule& module, const ReceptionRules& rules) 
 }
 
 bool Flash::safe_mode() const {
+  if (modules_.contains({monolithic, 0})) return false;
   const auto user =
       std::find_if(modules_.begin(), modules_.end(), [](const auto& m) { return m.first.first == user_part; });
   if (user == modules_.end()) return true;
@@ -177,7 +179,7 @@ std::vector<const FlashModule*> Flash::described() const {
   const auto slots = rules().slots;
   std::vector<const FlashModule*> list;
   for (const auto& [key, module] : modules_)
-    if (!slots || slots->contains(key)) list.push_back(&module);
+    if (key.first != monolithic && (!slots || slots->contains(key))) list.push_back(&module);
   return list;
 }
 

@@ -89,6 +89,7 @@ asio::awaitable<bool> VirtualDevice::report_missing() {
     if (verdicts.back() == 0 && !faults.forgets_updates) {
       before_ = flash_;
       flash_.put(update_->image);
+      applied_since_hello_ = true;
     }
     count_received();
     update_.reset();
@@ -106,7 +107,8 @@ std::string VirtualDevice::name_of_image() const {
   const auto module = read_image(update_->image);
   if (!module) return "";
   return fmt::format("{}{}@{}",
-      module->function == 4       ? 's'
+      module->function == 3       ? 'm'
+          : module->function == 4 ? 's'
           : module->function == 5 ? 'u'
                                   : 'b',
       module->index, module->version);
@@ -138,6 +140,7 @@ asio::awaitable<bool> VirtualDevice::end_update(const Message& request) {
   if (error == 0 && !faults.forgets_updates) {
     before_ = flash_;
     flash_.put(update_->image);
+    applied_since_hello_ = true;
     if (const auto name = name_of_image(); !name.empty()) applied.push_back(name);
   }
   update_.reset();

@@ -158,7 +158,9 @@ asio::awaitable<bool> VirtualDevice::greet() {
   auto hello = coap::request(Type::non_confirmable, Code::post, "h");
   put_be16(hello.payload, options_.platform);
   put_be16(hello.payload, 0xffff);
-  put_be16(hello.payload, options_.release.hello_flags);
+  // Only a Core says so, in the first Hello behind an update.
+  const bool says_applied = options_.platform == 0 && std::exchange(applied_since_hello_, false);
+  put_be16(hello.payload, static_cast<std::uint16_t>(options_.release.hello_flags | (says_applied ? 0x01 : 0)));
   put_be16(hello.payload, options_.platform);
   if (options_.release.extended_hello) {
     put_be16(hello.payload, 0);

@@ -136,6 +136,7 @@ private:
   std::size_t messages_received_ = 0;
   int described_ = 0;
   std::optional<Flash> before_;  ///< to revert to
+  bool applied_since_hello_ = false;
   bool reset_wanted_ = false;
   bool stopped_ = false;
 };

@@ -81,9 +81,12 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_file_is_said) {
   virtual_device::ModuleSpec monolithic;
   monolithic.function = 3;
   BOOST_TEST(refusal(made(monolithic)).starts_with("it is a monolithic image"));
-  virtual_device::ModuleSpec strange;
-  strange.platform = 999;
-  BOOST_TEST(refusal(made(strange)) == "unknown platform 999");
+  virtual_device::ModuleSpec whole_flash;
+  whole_flash.function = 3;
+  whole_flash.index = 0;
+  whole_flash.platform = 0;
+  whole_flash.start = 0x08000000;
+  BOOST_TEST(refusal(made(whole_flash)).starts_with("it would be installed at 0x8000000"));
   virtual_device::ModuleSpec flagged;
   flagged.flags = 0x80;
   BOOST_TEST(refusal(made(flagged)).starts_with("unknown module flags"));
