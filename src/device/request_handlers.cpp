@@ -110,6 +110,8 @@ asio::awaitable<Result<void>> DeviceProtocol::take_describe_post(const Message& 
 }
 
 void DeviceProtocol::apply_describe(Describe describe) {
+  // A Core has no modules to speak of, and the oldest do not even say so.
+  if (!describe.system && firmware::is_monolithic(reported_.hello.platform)) describe.system.emplace();
   if (describe.system) {
     reported_.system = std::move(describe.system);
     state_changed_ = true;

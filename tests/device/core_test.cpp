@@ -49,10 +49,21 @@ BOOST_AUTO_TEST_CASE(a_core_is_left_alone_until_an_image_is_chosen_for_it) {
   BOOST_TEST(device.images_received == 1);
   BOOST_TEST(device.flash().version(3, 0).value_or(0) == 1406);
   // Known from then on, through a restart of the service and of the device.
+  kill();
   restart();
   BOOST_REQUIRE(run_until(10min, [&] { return row(1).state_words == "runs the image that it was sent"; }));
   world.advance(1h);
   BOOST_TEST(device.images_received == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_core_that_says_nothing_of_modules_is_served_too) {
+  auto& device = start_device(1, {image(0)}, core());
+  device.faults.describes = [](int) {
+    const auto text = view_of(R"({"f":["brew"],"v":{}})");
+    return Bytes(text.begin(), text.end());
+  };
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  BOOST_TEST(row(1).state_words.starts_with("does not say what it runs"));
 }
 
 BOOST_AUTO_TEST_CASE(a_core_that_does_not_say_that_it_runs_the_image_is_tried_three_times) {
