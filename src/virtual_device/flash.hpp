@@ -70,6 +70,7 @@ public:
   std::string describe_json(bool first_need_only) const;
   Bytes describe_protobuf() const;
 
+  const std::map<std::pair<std::uint8_t, std::uint8_t>, FlashModule>& modules() const { return modules_; }
   std::optional<std::uint16_t> version(std::uint8_t function, std::uint8_t index) const;
 
 private:

@@ -90,6 +90,7 @@ asio::awaitable<bool> VirtualDevice::report_missing() {
       before_ = flash_;
       flash_.put(update_->image);
       applied_since_hello_ = true;
+      if (after_update) after_update(flash_);
     }
     count_received();
     update_.reset();
@@ -141,6 +142,7 @@ asio::awaitable<bool> VirtualDevice::end_update(const Message& request) {
     before_ = flash_;
     flash_.put(update_->image);
     applied_since_hello_ = true;
+    if (after_update) after_update(flash_);
     if (const auto name = name_of_image(); !name.empty()) applied.push_back(name);
   }
   update_.reset();

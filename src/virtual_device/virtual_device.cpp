@@ -81,6 +81,7 @@ asio::awaitable<VirtualDevice::After> VirtualDevice::serve(transport::ByteStream
   update_.reset();
   messages_received_ = 0;
   reset_wanted_ = false;
+  if (release_of) options_.release = release_of(flash_);
   if (!co_await handshake(stream)) co_return After::reconnect;
   if (!co_await greet()) co_return After::reconnect;
   connected = true;

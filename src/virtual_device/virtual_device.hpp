@@ -83,6 +83,9 @@ public:
   Flash& flash() { return flash_; }
   const Flash& flash() const { return flash_; }
   Faults faults;
+  /// Which release's behaviour the device shows with this in its flash memory; asked at each connection.
+  std::function<Release(const Flash&)> release_of;
+  std::function<void(const Flash&)> after_update;  ///< called when an image has been applied
 
   // What tests look at.
   int connections = 0;

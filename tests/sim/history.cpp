@@ -6,6 +6,8 @@
 #include "sim/disk.hpp"
 #include "sim/durability_check.hpp"
 #include "sim/plain_channel.hpp"
+#include "sim/release_fleet.hpp"
+#include "server/commands.hpp"
 #include "store/modules.hpp"
 #include "support/test_system.hpp"
 
@@ -73,7 +75,13 @@ public:
     severs_ = roll(3) == 0;
     disk_.put("drydock.db", fresh_database());
     open_database();
-    for (const auto& module : shared_modules().modules)
+    if (plan.releases) {
+      platform_ = ReleaseFleet::shared().any_platform(dice_);
+      for (const auto& module : ReleaseFleet::shared().any_library(platform_, dice_))
+        store::add_module(*db_, module, 0);
+    }
+    const std::vector<firmware::LibraryModule> none;
+    for (const auto& module : plan.releases ? none : shared_modules().modules)
       if (module.key.function == firmware::Function::bootloader || module.version < 4 || roll(2) == 0)
         store::add_module(*db_, module, 0);
     modules_stocked_ = store::load_library(*db_).size();
@@ -85,6 +93,7 @@ public:
     switch_on();
     const auto count = 1 + roll(3);
     for (std::size_t i = 0; i < count; ++i) start_device(static_cast<int>(i) + 1);
+    if (plan_.releases && roll(2) == 0) ask_for_a_release();
     for (std::size_t i = roll(5); i > 0 && violation_.empty(); --i) {
       if (roll(3) == 0)
         disk_fault();
@@ -142,8 +151,9 @@ private:
     }
     if (const auto lost = ledger_.open(*db_, last_end_); !lost.empty()) print_error(lost);
     writer_ = store::Writer::on_loop(db_, world_.loop.get_executor());
-    server::Services services{
-        world_.loop, *writer_, shared_modules().files, testing::server_key(), world_.random, crypto::Workers()};
+    server::Services services{world_.loop, *writer_,
+        plan_.releases ? ReleaseFleet::shared().files() : shared_modules().files, testing::server_key(), world_.random,
+        crypto::Workers()};
     server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
     bool started = false;
     world_.spawn([this, &started]() -> asio::awaitable<void> { started = (co_await server_->start()).has_value(); });
@@ -208,6 +218,7 @@ private:
       options.takes_fast_ota = false;
       options.chunk_timeout = 55s;
     }
+    if (plan_.releases) return start_device_of_any_release(number, std::move(options));
     virtual_device::Flash flash(6);
     const auto part1 = static_cast<std::uint16_t>(1 + roll(3));
     const auto part2 = static_cast<std::uint16_t>(1 + roll(3));
@@ -215,20 +226,11 @@ private:
     if (roll(8) != 0) flash.put(testing::system_part(1, part1));
     flash.put(testing::system_part(2, part2, {4, 1, part2}));
     flash.put(testing::user_part(1, {4, 2, static_cast<std::uint16_t>(1 + roll(4))}));
-    devices_.push_back(std::make_unique<VirtualDevice>(std::move(options), testing::device_key(1), std::move(flash)));
-    auto& device = *devices_.back();
+    auto& device = add_device(number, std::move(options), std::move(flash));
     auto& faults = device.faults;
-    for (std::size_t i = roll(4); i > 0; --i)
-      (device.flash().safe_mode() ? faults.drop_chunks : faults.corrupt_chunks).insert(roll(20));
-    if (roll(3) == 0) faults.reset_at = 3 + roll(60);
-    faults.resets = 1 + static_cast<int>(roll(2));
-    if (roll(6) == 0) faults.silent_at = 2 + roll(60);
     if (roll(10) == 0) faults.reverts = roll(2) == 0 ? 1 : 1'000;
     device.ever_reverts = faults.reverts > 0;
     if (roll(20) == 0) faults.describes = changing_describe();
-    if (roll(8) == 0) faults.forgets_updates = true;
-    if (roll(12) == 0) faults.damages_image = true;
-    if (roll(16) == 0) faults.refuses_updates = true;
     if (roll(30) == 0) faults.describe_instead = Bytes{0xff, 0x00, 0xff};
     if (roll(10) == 0) {
       virtual_device::Flash pretended(6);
@@ -237,10 +239,47 @@ private:
       faults.pretended = std::make_shared<const virtual_device::Flash>(std::move(pretended));
       faults.lies = 1 + static_cast<int>(roll(20));
     }
+  }
+
+  void start_device_of_any_release(int number, virtual_device::Options options) {
+    auto made = ReleaseFleet::any_device(platform_, dice_);
+    options.platform = platform_;
+    auto& device = add_device(number, std::move(options), std::move(made.flash));
+    device.release_of = [platform = platform_](
+                            const virtual_device::Flash& flash) { return ReleaseFleet::spoken_by(platform, flash); };
+    device.after_update = [this, number](const virtual_device::Flash& flash) {
+      if (const auto why = ReleaseFleet::why_dead(platform_, flash); !why.empty())
+        print_error("device " + std::to_string(number) + " is dead: " + why);
+    };
+  }
+
+  // A person wants another release on the first device, newer or older.
+  void ask_for_a_release() {
+    world_.advance(10s);
+    const auto row = store::load_device(*db_, transport::DeviceId{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}.text());
+    if (!row) return;
+    for (const auto& module : ReleaseFleet::shared().any_target(platform_, dice_))
+      (void)server::commands::add_target(*db_, *row, module.sha256);
+    world_.spawn([this]() -> asio::awaitable<void> { (void)co_await server_->reload(); });
+  }
+
+  VirtualDevice& add_device(int number, virtual_device::Options options, virtual_device::Flash flash) {
+    devices_.push_back(std::make_unique<VirtualDevice>(std::move(options), testing::device_key(1), std::move(flash)));
+    auto& device = *devices_.back();
+    auto& faults = device.faults;
+    for (std::size_t i = roll(4); i > 0; --i)
+      (device.flash().safe_mode() ? faults.drop_chunks : faults.corrupt_chunks).insert(roll(20));
+    if (roll(3) == 0) faults.reset_at = 3 + roll(60);
+    faults.resets = 1 + static_cast<int>(roll(2));
+    if (roll(6) == 0) faults.silent_at = 2 + roll(60);
+    if (roll(8) == 0) faults.forgets_updates = true;
+    if (roll(12) == 0) faults.damages_image = true;
+    if (roll(16) == 0) faults.refuses_updates = true;
     virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
       co_return connect(number);
     };
     world_.spawn([&device, dial]() -> asio::awaitable<void> { co_await device.run(dial); });
+    return device;
   }
 
   // Needs something, and says each time that it has another version of it.
@@ -354,6 +393,7 @@ private:
   bool severs_ = false;
   int severed_ = 0;
   std::size_t modules_stocked_ = 0;
+  std::uint16_t platform_ = 6;
   std::string violation_;
 };
 
@@ -366,6 +406,7 @@ Outcome run_history(std::uint32_t seed, const Plan& plan) {
           static_cast<int>(line.size()), line.data());
   });
   (void)shared_modules();
+  if (plan.releases) (void)ReleaseFleet::shared();
   (void)fresh_database();
   History history(seed, plan);
   return history.run();

@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   app.add_option("--seeds", seeds, "How many histories")->capture_default_str();
   app.add_option("--first", first, "The first seed")->capture_default_str();
   app.add_flag("--plant", plan.forget_attempts, "Plant a bug: attempts are not counted");
+  app.add_flag("--releases", plan.releases, "Devices of any platform and release of Device OS, with the field's files");
   app.add_flag("--tell", plan.tell, "Print what happens");
   CLI11_PARSE(app, argc, argv);
 
