@@ -23,7 +23,9 @@ struct Variable {
 
 struct SystemDescribe {
   std::vector<firmware::InstalledModule> modules;
-  std::optional<std::uint16_t> platform;  ///< not in the protobuf form: Hello says it
+  std::optional<std::uint16_t> platform;         ///< not in the protobuf form: Hello says it
+  std::vector<firmware::Asset> required_assets;  ///< of the application; the protobuf form alone
+  std::vector<firmware::Asset> assets;           ///< in the device's storage
   std::string imei;
   std::string iccid;
   std::string modem_firmware;

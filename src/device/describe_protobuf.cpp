@@ -79,7 +79,25 @@ bool read_dependency(pb_istream_t& in, firmware::Dependency& d) {
   });
 }
 
-bool read_module(pb_istream_t& in, InstalledModule& m) {
+// Added to the list when it is whole: FirmwareModuleAsset, hash 1 and name 2.
+bool take_asset(pb_wire_type_t type, pb_istream_t& in, std::vector<firmware::Asset>& list) {
+  return take_message(type, in, [&](pb_istream_t& content) {
+    firmware::Asset asset;
+    Bytes hash;
+    const bool read = read_fields(content, [&](std::uint32_t tag, pb_wire_type_t of, pb_istream_t& s) {
+      switch (tag) {
+        case 1: return take_bytes(of, s, hash, 32);
+        case 2: return take_text(of, s, asset.name);
+        default: return false;
+      }
+    });
+    if (!read || hash.size() != 32 || list.size() == limits::assets_per_application) return;
+    asset.sha256 = to_hex(hash);
+    list.push_back(std::move(asset));
+  });
+}
+
+bool read_module(pb_istream_t& in, InstalledModule& m, std::vector<firmware::Asset>& required_assets) {
   return read_fields(in, [&](std::uint32_t tag, pb_wire_type_t type, pb_istream_t& s) {
     switch (tag) {
       case 1: return take_varint(type, s, m.key.function);
@@ -107,6 +125,7 @@ bool read_module(pb_istream_t& in, InstalledModule& m) {
           if (read_dependency(content, d) && d.exists() && m.dependencies.size() < limits::dependencies_per_module)
             m.dependencies.push_back(d);
         });
+      case 10: return take_asset(type, s, required_assets);
       default: return false;
     }
   });
@@ -122,13 +141,17 @@ Result<SystemDescribe> parse_describe_protobuf(ByteView payload) {
       case 1:
         return take_message(type, s, [&](pb_istream_t& content) {
           InstalledModule module;
-          if (read_module(content, module) && module.key.function != firmware::Function::none &&
+          std::vector<firmware::Asset> required;
+          const bool read = read_module(content, module, required);
+          if (module.store == StoreLocation::main && !required.empty()) system.required_assets = std::move(required);
+          if (read && module.key.function != firmware::Function::none &&
               system.modules.size() < limits::modules_per_describe)
             system.modules.push_back(std::move(module));
         });
       case 2: return take_text(type, s, system.imei);
       case 3: return take_text(type, s, system.iccid);
       case 4: return take_text(type, s, system.modem_firmware);
+      case 5: return take_asset(type, s, system.assets);
       default: return false;
     }
   });

@@ -7,7 +7,11 @@ namespace drydock::device {
 firmware::Inventory ReportedState::inventory() const {
   firmware::Inventory inventory;
   inventory.platform = hello.platform;
-  if (system) inventory.modules = system->modules;
+  if (system) {
+    inventory.modules = system->modules;
+    inventory.required_assets = system->required_assets;
+    inventory.assets = system->assets;
+  }
   if (const auto* platform = firmware::find_platform(hello.platform)) inventory.max_binary = platform->max_binary;
   if (max_binary != 0) inventory.max_binary = max_binary;
   inventory.accepts_compressed = hello.has_flag(hello_flag::compressed_ota);

@@ -38,6 +38,8 @@ struct InstalledModule {
 struct Inventory {
   std::uint16_t platform = 0;
   std::vector<InstalledModule> modules;  ///< in the device's order, everything it said
+  std::vector<Asset> required_assets;    ///< of the application that is installed
+  std::vector<Asset> assets;             ///< present in its storage
   std::uint32_t max_binary = 0;          ///< largest file it takes; 0 when not said
   bool accepts_compressed = false;
   bool update_applied = false;  ///< a Core's Hello says that what it was sent last is what runs

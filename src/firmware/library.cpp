@@ -3,6 +3,7 @@
 #include "firmware/releases.hpp"
 
 #include <algorithm>
+#include <fmt/core.h>
 #include <tuple>
 
 namespace drydock::firmware {
@@ -27,6 +28,7 @@ std::optional<std::uint16_t> LibraryModule::version_of(ModuleKey wanted) const {
 }
 
 std::string LibraryModule::title() const {
+  if (asset) return fmt::format("asset '{}'", asset->name);
   auto text = module_title(platform, key, version);
   if (second_module) text += " with " + module_title(platform, second_module->key, second_module->version);
   return text;
@@ -47,6 +49,10 @@ LibraryModule make_library_module(const ModuleFile& file, std::string file_name,
   s.suffix_sha256 = to_hex(installed.suffix.sha256);
   s.product_id = installed.suffix.product_id;
   s.product_version = installed.suffix.product_version;
+  s.asset = asset_in(module);
+  if (s.asset) s.suffix_sha256 = s.asset->sha256;
+  for (const auto& member : file.members)
+    for (auto& asset : assets_needed_by(member.installed())) s.required_assets.push_back(std::move(asset));
   if (file.members.size() > 1) {
     const auto& second = file.members.back().installed();
     s.second_module = ModuleInfo{second.key(), second.version(), second.dependencies(), to_hex(second.suffix.sha256)};
@@ -92,6 +98,14 @@ std::vector<const LibraryModule*> Library::candidates(
   std::vector<const LibraryModule*> list;
   for (auto at = first; at != slot->second.end(); ++at) list.push_back(at->get());
   return list;
+}
+
+const LibraryModule* Library::find_asset(std::uint16_t platform, const Asset& asset) const {
+  constexpr std::uint16_t any_platform = 0;
+  for (const auto of : {platform, any_platform})
+    for (const auto* module : candidates(of, {Function::asset, 0}, 0))
+      if (module->asset == asset) return module;
+  return nullptr;
 }
 
 std::vector<const LibraryModule*> Library::all() const {

@@ -31,6 +31,8 @@ struct LibraryModule {
   std::optional<std::uint32_t> product_id;
   std::optional<std::uint16_t> product_version;
   std::optional<ModuleInfo> second_module;  ///< the second module of a combined file
+  std::optional<Asset> asset;               ///< what an asset module brings
+  std::vector<Asset> required_assets;       ///< of the application in it
   bool operator==(const LibraryModule&) const = default;
 
   /// What a device gets with this file, in the order in which it installs it.
@@ -53,6 +55,8 @@ public:
   /// Files for one slot of one platform at `version` or above: lowest version first, then those that bring nothing
   /// else, then the smallest. Pointers live as long as the module is in some copy of the library.
   std::vector<const LibraryModule*> candidates(std::uint16_t platform, ModuleKey key, std::uint16_t version) const;
+  /// The file that brings this asset to a device of the platform; nothing when there is none.
+  const LibraryModule* find_asset(std::uint16_t platform, const Asset& asset) const;
   /// By platform, function, index, version.
   std::vector<const LibraryModule*> all() const;
   std::size_t size() const { return modules_.size(); }

@@ -1,6 +1,7 @@
 #include "firmware/module.hpp"
 
 #include "base/crc32.hpp"
+#include "base/limits.hpp"
 
 #include <algorithm>
 #include <array>
@@ -114,6 +115,55 @@ std::vector<Dependency> Module::dependencies() const {
   return list;
 }
 
+namespace {
+
+constexpr std::uint16_t extension_hash = 0x0010;
+constexpr std::uint16_t extension_name = 0x0011;
+constexpr std::uint16_t extension_asset_dependency = 0x0012;
+constexpr std::uint8_t hash_sha256 = 0;
+
+std::vector<const Extension*> all_extensions(const Module& module) {
+  std::vector<const Extension*> list;
+  for (const auto* extensions : {&module.prefix.extensions, &module.suffix.extensions})
+    for (const auto& extension : *extensions) list.push_back(&extension);
+  return list;
+}
+
+// Type and length of the hash, and the hash.
+std::optional<std::string> read_hash(ByteView body) {
+  constexpr std::size_t size = 32;
+  if (body.size() < 2 + size || body[0] != hash_sha256 || body[1] != size) return std::nullopt;
+  return to_hex(body.subspan(2, size));
+}
+std::string text_of(ByteView bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+std::optional<Asset> asset_in(const Module& module) {
+  if (module.key().function != Function::asset) return std::nullopt;
+  Asset asset;
+  for (const auto* extension : all_extensions(module)) {
+    if (extension->type == extension_hash) asset.sha256 = read_hash(extension->body).value_or("");
+    if (extension->type == extension_name) asset.name = text_of(extension->body);
+  }
+  if (asset.name.empty() || asset.sha256.empty()) return std::nullopt;
+  return asset;
+}
+
+std::vector<Asset> assets_needed_by(const Module& module) {
+  constexpr std::size_t name_at = 2 + 32;
+  std::vector<Asset> list;
+  for (const auto* extension : all_extensions(module)) {
+    if (extension->type != extension_asset_dependency || list.size() == limits::assets_per_application) continue;
+    const auto hash = read_hash(extension->body);
+    if (hash && extension->body.size() > name_at)
+      list.push_back({text_of(ByteView(extension->body).subspan(name_at)), *hash});
+  }
+  return list;
+}
+
 Result<Module> parse_module(ByteView file) {
   if (file.empty()) return failure(ErrorKind::malformed, "the file is empty");
   if (file.size() < smallest_file)
@@ -147,6 +197,7 @@ Result<Module> parse_module(ByteView file) {
 namespace {
 
 Result<void> check_slot(const Prefix& p) {
+  if (p.key.function == Function::asset) return {};
   const auto slot = find_slot(p.platform, p.key.function, p.key.index);
   if (!slot) return {};
   if (p.start_address < slot->begin || p.end_address > slot->end)
@@ -171,6 +222,8 @@ Result<void> check(const Module& module) {
         ErrorKind::refused, "it is a monolithic image, which is never sent to a modular device: flash it by USB");
   if (p.offset != 0 && (p.flags & (flag::compressed | flag::drop_module_info)) != 0)
     return failure(ErrorKind::refused, "it is marked as compressed behind a vector table, which devices refuse");
+  if (p.key.function == Function::asset && !asset_in(module))
+    return failure(ErrorKind::refused, "it is an asset and does not say its name and hash: make it with particle-cli");
   if (p.flags & ~flag::known) return failure(ErrorKind::refused, fmt::format("unknown module flags {:#04x}", p.flags));
   return check_slot(p);
 }

@@ -83,6 +83,19 @@ struct Module {
   std::vector<Dependency> dependencies() const;
 };
 
+/// A file that an application needs beside itself: known by the hash of its content and its name (Device OS 5.5 and
+/// later; PROTOCOL §6.4).
+struct Asset {
+  std::string name;
+  std::string sha256;  ///< of the content, lower-case hex
+  auto operator<=>(const Asset&) const = default;
+};
+
+/// The asset that an asset module brings; nothing when it does not say name and hash.
+std::optional<Asset> asset_in(const Module& module);
+/// The assets that an application says to need, at most limits::assets_per_application.
+std::vector<Asset> assets_needed_by(const Module& module);
+
 /// Finds the prefix, then the suffix. ErrorKind::malformed, in words, for an empty or cut file and for one without a
 /// plausible prefix. A wrong CRC is not an error here: see check().
 Result<Module> parse_module(ByteView file);

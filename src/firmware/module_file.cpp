@@ -111,6 +111,8 @@ Result<void> check(const ModuleFile& file) {
     if (member.module.prefix.platform != file.members.front().module.prefix.platform)
       return failure(ErrorKind::refused, "it combines modules of different platforms");
   }
+  // Assets are of any platform, and say 0.
+  if (file.members.front().module.key().function == Function::asset) return {};
   const auto* platform = find_platform(file.members.front().module.prefix.platform);
   if (platform != nullptr && platform->max_binary != 0 && file.size > platform->max_binary)
     return failure(ErrorKind::refused,

@@ -80,6 +80,7 @@ std::string release_words(std::uint16_t platform, ModuleKey key, std::uint16_t v
 }
 
 std::string module_title(std::uint16_t platform, ModuleKey key, std::uint16_t version) {
+  if (key.function == Function::asset) return key.name();
   const auto release = release_words(platform, key, version);
   return fmt::format("{} version {}{}", key.name(), version, release.empty() ? "" : " (" + release + ")");
 }

@@ -41,6 +41,13 @@ Reconciled reconcile(const InFlight& step, const firmware::Inventory& reported) 
     if (!step.completely_sent || !step.confirmed) return {false, interrupted, false};
     return {false, fmt::format("the device took {} and does not say that it runs it", title)};
   }
+  if (step.key.function == firmware::Function::asset) {
+    const bool there = std::any_of(reported.assets.begin(), reported.assets.end(),
+        [&](const firmware::Asset& asset) { return asset.sha256 == step.suffix_sha256; });
+    if (there) return {true, ""};
+    if (!step.completely_sent || !step.confirmed) return {false, interrupted, false};
+    return {false, "the device took the asset and does not report it"};
+  }
   if (now == nullptr && !step.completely_sent) return {false, interrupted, false};
   if (now == nullptr) return {false, fmt::format("the device reports no {}", step.key.name())};
   const bool same_file =

@@ -32,6 +32,12 @@ Inventory after(Inventory inventory, const std::vector<Step>& steps) {
       installed.sha256 = member.suffix_sha256;
       inventory.modules.push_back(std::move(installed));
     }
+  // An older system does not speak of slots that came later.
+  std::erase_if(inventory.modules, [&](const firmware::InstalledModule& module) {
+    const auto system = firmware::slot_requirement(inventory.platform, module.key);
+    const auto* holder = system ? inventory.find(system->key) : nullptr;
+    return holder != nullptr && holder->version < system->version;
+  });
   return inventory;
 }
 
@@ -145,6 +151,30 @@ std::vector<Missing> files_that_would_help(const Inventory& installed, const Lib
   return files;
 }
 
+// The application that will run needs its assets in the device's storage, or it is not started. They come last: a
+// device keeps only those that the application it has needs.
+void add_assets(Plan& plan, const Inventory& installed, const Library& library) {
+  if (plan.blocked()) return;
+  auto required = installed.required_assets;
+  std::string who = "the application";
+  for (const auto& step : plan.steps)
+    for (const auto& member : step.module.members())
+      if (member.key.function == Function::user_part) {
+        required = step.module.required_assets;
+        who = firmware::module_title(installed.platform, member.key, member.version);
+      }
+  for (const auto& asset : required) {
+    if (std::find(installed.assets.begin(), installed.assets.end(), asset) != installed.assets.end()) continue;
+    if (const auto* file = library.find_asset(installed.platform, asset))
+      plan.steps.push_back({*file, std::nullopt, fmt::format("{} needs it", who)});
+    else
+      plan.missing.push_back({{{Function::asset, 0}, 0},
+          fmt::format("{} asset '{}' (SHA-256 {}…): {} needs it", firmware::platform_name(installed.platform),
+              asset.name, asset.sha256.substr(0, 12), who)});
+  }
+  if (plan.blocked()) plan.steps.clear();
+}
+
 void keep_bounded(Plan& plan) {
   constexpr auto limit = limits::missing_modules_per_plan;
   if (plan.notes.size() > limit) plan.notes.resize(limit);
@@ -161,6 +191,7 @@ Plan plan(const Inventory& installed, const Library& library, const Targets& tar
   if (result.blocked())
     if (auto files = files_that_would_help(installed, library, targets); !files.empty())
       result.missing = std::move(files);
+  add_assets(result, installed, library);
   keep_bounded(result);
   return result;
 }

@@ -29,6 +29,27 @@ std::string second_module_to_json(const firmware::ModuleInfo& second_module) {
   return text.dump();
 }
 
+std::string assets_to_json(const firmware::LibraryModule& module) {
+  if (!module.asset && module.required_assets.empty()) return {};
+  const auto pair = [](const firmware::Asset& asset) { return nlohmann::json::array({asset.name, asset.sha256}); };
+  nlohmann::json text;
+  if (module.asset) text["asset"] = pair(*module.asset);
+  for (const auto& asset : module.required_assets) text["required"].push_back(pair(asset));
+  // A name comes out of a file and may be no UTF-8.
+  return text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void assets_from_json(const std::string& json, firmware::LibraryModule& module) {
+  const auto text = nlohmann::json::parse(json, nullptr, false);
+  if (!text.is_object()) return;
+  const auto asset_of = [](const nlohmann::json& pair) {
+    return firmware::Asset{pair.at(0).get<std::string>(), pair.at(1).get<std::string>()};
+  };
+  if (text.contains("asset")) module.asset = asset_of(text["asset"]);
+  for (const auto& pair : text.value("required", nlohmann::json::array()))
+    module.required_assets.push_back(asset_of(pair));
+}
+
 std::optional<firmware::ModuleInfo> second_module_from_json(const std::string& json) {
   const auto text = nlohmann::json::parse(json, nullptr, false);
   if (!text.is_object()) return std::nullopt;

@@ -10,7 +10,7 @@ bool add_module(Database& db, const firmware::LibraryModule& module, std::int64_
   SQLite::Statement s(db.sql(),
       "INSERT OR IGNORE INTO modules (sha256, file_name, size, platform, function, module_index, version, flags, "
       "dependencies, "
-      "suffix_sha256, product_id, product_version, added, companion) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+      "suffix_sha256, product_id, product_version, added, companion, assets) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   s.bind(1, module.sha256);
   s.bind(2, module.file_name);
   s.bind(3, module.size);
@@ -34,6 +34,10 @@ bool add_module(Database& db, const firmware::LibraryModule& module, std::int64_
     s.bind(14, second_module_to_json(*module.second_module));
   else
     s.bind(14);
+  if (const auto assets = assets_to_json(module); !assets.empty())
+    s.bind(15, assets);
+  else
+    s.bind(15);
   return s.exec() != 0;
 }
 
@@ -46,7 +50,7 @@ bool remove_module(Database& db, const std::string& sha256) {
 firmware::Library load_library(Database& db) {
   SQLite::Statement s(db.sql(),
       "SELECT sha256, file_name, size, platform, function, module_index, version, flags, dependencies, suffix_sha256, "
-      "product_id, product_version, companion FROM modules");
+      "product_id, product_version, companion, assets FROM modules");
   firmware::Library library;
   while (s.executeStep()) {
     firmware::LibraryModule m;
@@ -63,6 +67,7 @@ firmware::Library load_library(Database& db) {
     if (!s.getColumn(10).isNull()) m.product_id = s.getColumn(10).getUInt();
     if (!s.getColumn(11).isNull()) m.product_version = static_cast<std::uint16_t>(s.getColumn(11).getInt());
     if (!s.getColumn(12).isNull()) m.second_module = second_module_from_json(s.getColumn(12).getString());
+    if (!s.getColumn(13).isNull()) assets_from_json(s.getColumn(13).getString(), m);
     library.add(std::move(m));
   }
   return library;

@@ -54,6 +54,13 @@ void put_bytes(Bytes& to, unsigned number, ByteView bytes) {
   append(to, bytes);
 }
 
+Bytes asset_message(const AssetName& asset) {
+  Bytes message;
+  put_bytes(message, 1, asset.hash);
+  put_bytes(message, 2, view_of(asset.name));
+  return message;
+}
+
 }  // namespace
 
 std::optional<FlashModule> read_image(ByteView image) {
@@ -74,6 +81,7 @@ std::optional<FlashModule> read_image(ByteView image) {
   m.suffix_hash = to_hex(image.subspan(length - 34, 32));
   std::transform(m.suffix_hash.begin(), m.suffix_hash.end(), m.suffix_hash.begin(),
       [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  if (m.function == user_part) m.required_assets = required_assets(image.first(length + 4));
   m.crc_ok = get_be32(image, length) == ::crc32(0, image.data(), static_cast<uInt>(length));
   return m;
 }
@@ -116,6 +124,10 @@ void Flash::put(const FlashModule& module) {
 }
 
 void Flash::put(ByteView image) {
+  if (const auto asset = read_asset(image)) {
+    assets_.insert(*asset);
+    return;
+  }
   for (const auto& one : unpack_image(image))
     if (const auto module = read_image(one)) put(*module);
 }
@@ -126,6 +138,7 @@ bool Flash::meets(const Need& need) const {
 }
 
 int Flash::check_image(ByteView image) const {
+  if (read_asset(image)) return 0;
   const auto modules = unpack_image(image);
   if (modules.empty()) return -1300;
   for (const auto& one : modules) {
@@ -156,15 +169,22 @@ int Flash::check_module(const FlashModule& module, const ReceptionRules& rules) 
   return 0;
 }
 
+bool Flash::has_application() const {
+  const auto modules = described();
+  return std::any_of(modules.begin(), modules.end(), [](const auto* m) { return m->function == user_part; });
+}
+
 bool Flash::safe_mode() const {
   if (modules_.contains({monolithic, 0})) return false;
-  const auto user =
-      std::find_if(modules_.begin(), modules_.end(), [](const auto& m) { return m.first.first == user_part; });
-  if (user == modules_.end()) return true;
-  for (const auto& [key, module] : modules_)
+  if (!has_application()) return true;
+  for (const auto* described_module : described()) {
+    const auto& module = *described_module;
     if (!module.crc_ok ||
+        !std::all_of(module.required_assets.begin(), module.required_assets.end(),
+            [this](const AssetName& asset) { return assets_.contains(asset); }) ||
         !std::all_of(module.needs.begin(), module.needs.end(), [this](const Need& n) { return meets(n); }))
       return true;
+  }
   return false;
 }
 
@@ -222,8 +242,10 @@ Bytes Flash::describe_protobuf() const {
       put_field(dependency, 3, need.version);
       put_bytes(module, 9, dependency);
     }
+    for (const auto& asset : m.required_assets) put_bytes(module, 10, asset_message(asset));
     put_bytes(message, 1, module);
   }
+  for (const auto& asset : assets_) put_bytes(message, 5, asset_message(asset));
   return message;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "virtual_device/assets.hpp"
 
 #include <functional>
 #include <map>
@@ -27,6 +28,7 @@ struct FlashModule {
   std::vector<Need> needs;
   std::string suffix_hash;  ///< upper-case hex
   bool crc_ok = true;
+  std::vector<AssetName> required_assets{};
 };
 
 /// Reads an image as a device does; nothing when it finds no module.
@@ -64,8 +66,11 @@ public:
   /// siblings, platform.
   int check_image(ByteView image) const;
 
+  const std::set<AssetName>& assets() const { return assets_; }
+
   /// The user part's dependencies, strictly: whether the device starts its application.
   bool safe_mode() const;
+  bool has_application() const;
 
   std::string describe_json(bool first_need_only) const;
   Bytes describe_protobuf() const;
@@ -83,6 +88,7 @@ private:
   std::uint16_t platform_;
   RulesOf rules_;
   std::map<std::pair<std::uint8_t, std::uint8_t>, FlashModule> modules_;
+  std::set<AssetName> assets_;
 };
 
 }  // namespace drydock::virtual_device

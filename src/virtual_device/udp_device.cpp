@@ -94,6 +94,7 @@ asio::awaitable<void> UdpDevice::run() {
     ++resets;
     if (!to_apply_.empty() && !faults.forgets_updates) {
       flash_.put(to_apply_);
+      if (const auto asset = read_asset(to_apply_)) applied.push_back("asset " + asset->name);
       for (const auto& one : unpack_image(to_apply_)) {
         const auto module = read_image(one);
         if (!module) continue;

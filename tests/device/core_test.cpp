@@ -1,8 +1,6 @@
 // A Core: one image for system and application, no modules in its Describe. And platforms that no table knows.
-#include "server/commands.hpp"
 #include "support/test_system.hpp"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/test/unit_test.hpp>
 
 using namespace drydock;
@@ -22,13 +20,6 @@ struct CoreSystem : TestSystem {
     options.platform = 0;
     options.release = Release::v0_6();
     return options;
-  }
-  void ask_for(const std::string& file) {
-    {
-      auto db = database();
-      BOOST_REQUIRE(server::commands::add_target(db, *store::load_device(db, id_of(1)), file).has_value());
-    }
-    approve(id_of(1));
   }
 };
 

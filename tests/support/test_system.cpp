@@ -1,5 +1,7 @@
 #include "support/test_system.hpp"
 
+#include "server/commands.hpp"
+
 #include <asio/co_spawn.hpp>
 
 namespace drydock::testing {
@@ -143,6 +145,15 @@ void TestSystem::approve(const std::string& id) {
   }
   world.spawn([this]() -> asio::awaitable<void> { (void)co_await running_->server.reload(); });
   world.run_until_idle();
+}
+
+void TestSystem::ask_for(const std::string& file) {
+  {
+    auto db = database();
+    const auto target = server::commands::add_target(db, *store::load_device(db, id_of(1)), file);
+    if (!target) throw std::runtime_error(target.error().message);
+  }
+  approve(id_of(1));
 }
 
 std::string TestSystem::id_of(int number) {

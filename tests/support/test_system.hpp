@@ -45,6 +45,8 @@ public:
   server::DeviceServer& server();
   void add_firmware(const Bytes& file, const std::string& name = "test.bin");
   void approve(const std::string& id);
+  /// The first device shall have this file of the library.
+  void ask_for(const std::string& file);
 
   /// A Photon with these modules, connecting from now on.
   virtual_device::VirtualDevice& start_device(
