@@ -1,7 +1,7 @@
 // One device: what it has, what it should have, what happens next and why, and what happened.
 import { get, patch, post, put } from "./api.js";
 import { action, el, notify, setText } from "./dom.js";
-import { ago, kilobytes, nameOf, stateOf, stateWords, time, titled } from "./words.js";
+import { ago, kilobytes, nameOf, stateOf, stateWords, time, titled, versionOf } from "./words.js";
 import { fleet } from "./state.js";
 
 const slot = (module) => `${module.function}/${module.index}`;
@@ -39,7 +39,7 @@ function shouldBe(device, module) {
   const target = device.targets.find((target) => slot(target) === slot(module));
   const step = device.plan.filter((planned) => slot(planned) === slot(module)).at(-1);
   const missing = device.missing.find((need) => slot(need) === slot(module));
-  if (step) return `version ${step.version}`;
+  if (step) return `version ${versionOf(step)}`;
   if (missing) return `version ${missing.version} or later, not in the library`;
   if (target) return `version ${target.version}, your target`;
   return "as it is";
@@ -48,13 +48,13 @@ function shouldBe(device, module) {
 function modulesOf(device) {
   const installed = device.modules.map((m) => [
     m.module + (m.main ? "" : " (other store)"),
-    `version ${m.version}`,
+    `version ${versionOf(m)}`,
     m.main ? shouldBe(device, m) : "–",
     m.failed_checks ? `failed: ${m.failed_checks}` : "passed",
   ]);
   const new_ones = device.plan
     .filter((step) => !device.modules.some((m) => m.main && slot(m) === slot(step)))
-    .map((step) => [step.module, "not there", `version ${step.version}`, "–"]);
+    .map((step) => [step.module, "not there", `version ${versionOf(step)}`, "–"]);
   return table(["Module", "It has", "It should have", "Its checks"], [...installed, ...new_ones]);
 }
 
@@ -101,7 +101,7 @@ function targetVersions(device, modules, save) {
             value: m.sha256,
             selected: target && (target.sha256 ? target.sha256 === m.sha256 : target.version === m.version),
           },
-          `version ${m.version} (${m.file})`,
+          `version ${versionOf(m)} (${m.file})`,
         ),
       ),
     );

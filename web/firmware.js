@@ -1,7 +1,7 @@
 // The library: what there is to send, what is missing, and a place to drop files on.
 import { get, remove, upload } from "./api.js";
 import { action, el, notify } from "./dom.js";
-import { kilobytes, nameOf, titled } from "./words.js";
+import { kilobytes, nameOf, titled, versionOf } from "./words.js";
 import { fleet } from "./state.js";
 
 function needsOf(module) {
@@ -46,7 +46,7 @@ export function showFirmware(main) {
                   "tr",
                   {},
                   el("th", { scope: "row" }, m.companion ? `${m.module} with ${titled(m.companion)}` : m.module),
-                  el("td", { "data-label": "Version" }, String(m.version)),
+                  el("td", { "data-label": "Version" }, versionOf(m)),
                   el("td", { "data-label": "Needs" }, needsOf(m)),
                   el("td", { "data-label": "Size" }, kilobytes(m.size)),
                   el("td", { "data-label": "File", class: "file" }, m.file),

@@ -53,10 +53,21 @@ export function ago(milliseconds, now = Date.now()) {
 export const time = (milliseconds) => new Date(milliseconds).toLocaleString();
 export const kilobytes = (bytes) => `${(bytes / 1024).toFixed(bytes < 10240 ? 1 : 0)} kB`;
 export const nameOf = (device) => device.name || device.id;
-// "system part 1 version 6200", and the second module of a combined file.
-export const titled = (m) => `${m.module} version ${m.version}${m.companion ? ` with ${titled(m.companion)}` : ""}`;
+const asset = 9;
+
+/** "3302 (3.3.1)": a version and the Device OS release that has it. */
+export const versionOf = (m) => `${m.version}${m.device_os ? ` (${m.device_os})` : ""}`;
+
+/** "system part 1 version 6200 (6.2.0)", and the second module of a combined file. */
+export const titled = (m) =>
+  m.function === asset
+    ? m.module
+    : `${m.module} version ${versionOf(m)}${m.companion ? ` with ${titled(m.companion)}` : ""}`;
 export const versionsOf = (device) =>
   device.modules
     .filter((m) => m.main && m.module !== "bootloader")
-    .map((m) => `${m.module.replace("system part", "system").replace("user part", "app")} v${m.version}`)
+    .map(
+      (m) =>
+        `${m.module.replace("system part", "system").replace("user part", "app")} ${m.device_os || `v${m.version}`}`,
+    )
     .join(" · ");

@@ -4,6 +4,7 @@
 #include "server/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
+#include "firmware/releases.hpp"
 #include "store/dtls_sessions.hpp"
 
 #include <algorithm>
@@ -100,10 +101,11 @@ int devices_show(const Context& context, const std::string& name) {
   for (const auto& m : d.modules) {
     const auto failed = firmware::validity::failed_words(m.checked, m.passed);
     modules.push_back({m.key.name() + (m.store == firmware::StoreLocation::main ? "" : " (other store)"),
-        std::to_string(m.version), failed.empty() ? "passed" : "failed: " + failed});
+        firmware::version_text(row->platform, m.key, m.version), failed.empty() ? "passed" : "failed: " + failed});
   }
   fmt::print("\n{}", table(modules));
-  for (const auto& target : d.targets) fmt::print("wanted: {} version {}\n", target.key.name(), target.version);
+  for (const auto& target : d.targets)
+    fmt::print("wanted: {}\n", firmware::module_title(row->platform, target.key, target.version));
   if (!d.steps.empty()) {
     std::vector<std::vector<std::string>> steps{{"STEP", "FILE", "STATE", "BYTES", "WHY"}};
     for (const auto& s : d.steps)

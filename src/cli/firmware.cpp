@@ -4,6 +4,7 @@
 #include "cli/identity.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
+#include "firmware/releases.hpp"
 #include "firmware/files.hpp"
 #include "store/modules.hpp"
 
@@ -77,9 +78,9 @@ int firmware_list(const Context& context) {
   }
   std::vector<std::vector<std::string>> rows{{"PLATFORM", "MODULE", "VERSION", "NEEDS", "SIZE", "SHA-256", "FILE"}};
   for (const auto* m : library.all())
-    rows.push_back({firmware::platform_name(m->platform), m->key.name(),
-        std::to_string(m->version) + (m->second_module ? " +" : ""), needs_of(m->dependencies), std::to_string(m->size),
-        m->sha256.substr(0, 12), m->file_name});
+    rows.push_back({firmware::platform_name(m->platform), m->asset ? m->title() : m->key.name(),
+        firmware::version_text(m->platform, m->key, m->version) + (m->second_module ? " +" : ""),
+        needs_of(m->dependencies), std::to_string(m->size), m->sha256.substr(0, 12), m->file_name});
   fmt::print("{}", table(rows));
   return 0;
 }

@@ -49,6 +49,11 @@ firmware::Library read_catalogue(const std::vector<path>& places) {
   return library;
 }
 
+int misunderstood(const std::string& words) {
+  print_error(words);
+  return 2;
+}
+
 Result<firmware::Inventory> read_inventory(const PlanOptions& options) {
   const auto content = read_named(options.describe, limits::describe_file);
   if (!content) return tl::unexpected(content.error());
@@ -100,8 +105,8 @@ Result<firmware::Release> read_release(const firmware::Platform& platform, const
 
 // The way from one release to another, over files that the library may or may not have.
 int plan_releases(const Context& context, const PlanOptions& options) {
-  if (options.to.empty()) return print_error("--to is missing: the release that the device should come to");
-  if (options.platform.empty()) return print_error("--platform is missing: photon, boron, or another one");
+  if (options.to.empty()) return misunderstood("--to is missing: the release that the device should come to");
+  if (options.platform.empty()) return misunderstood("--platform is missing: photon, boron, or another one");
   const auto* platform = firmware::find_platform(options.platform);
   if (!platform) return print_error(fmt::format("there is no platform '{}'", options.platform));
   const auto from = read_release(*platform, options.from);
@@ -134,7 +139,7 @@ int plan_releases(const Context& context, const PlanOptions& options) {
 int plan(const Context& context, const PlanOptions& options) {
   if (!options.from.empty()) return plan_releases(context, options);
   if (options.describe.empty())
-    return print_error("say what the device runs: --describe FILE, or --from RELEASE --to RELEASE --platform NAME");
+    return misunderstood("say what the device runs: --describe FILE, or --from RELEASE --to RELEASE --platform NAME");
   const auto inventory = read_inventory(options);
   if (!inventory) return print_error(inventory.error().message);
 

@@ -79,10 +79,14 @@ std::string release_words(std::uint16_t platform, ModuleKey key, std::uint16_t v
   return number ? number->text() : std::string();
 }
 
+std::string version_text(std::uint16_t platform, ModuleKey key, std::uint16_t version) {
+  const auto release = release_words(platform, key, version);
+  return release.empty() ? fmt::format("{}", version) : fmt::format("{} ({})", version, release);
+}
+
 std::string module_title(std::uint16_t platform, ModuleKey key, std::uint16_t version) {
   if (key.function == Function::asset) return key.name();
-  const auto release = release_words(platform, key, version);
-  return fmt::format("{} version {}{}", key.name(), version, release.empty() ? "" : " (" + release + ")");
+  return fmt::format("{} version {}", key.name(), version_text(platform, key, version));
 }
 
 ModuleKey slot_table_holder(std::uint16_t platform) {

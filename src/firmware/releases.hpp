@@ -47,7 +47,10 @@ std::optional<ReleaseNumber> release_of_system_version(std::uint16_t platform, s
 /// "3.3.1" of a system part or a Core's monolithic image; empty for other modules, and where it is not known.
 std::string release_words(std::uint16_t platform, ModuleKey key, std::uint16_t version);
 
-/// "system part 1 version 3302 (3.3.1)", "bootloader version 1100".
+/// "3302 (3.3.1)", "1100".
+std::string version_text(std::uint16_t platform, ModuleKey key, std::uint16_t version);
+
+/// "system part 1 version 3302 (3.3.1)", "bootloader version 1100", "asset".
 std::string module_title(std::uint16_t platform, ModuleKey key, std::uint16_t version);
 
 /// The system part that knows the slots' addresses (hal/src/*/ota_module_bounds.c of Device OS is linked into it), and

@@ -1,5 +1,6 @@
 #include "server/as_json.hpp"
 
+#include "firmware/releases.hpp"
 #include "state/server_keys.hpp"
 
 #include <cmath>
@@ -34,8 +35,9 @@ json second_module(const firmware::ModuleInfo& m) {
 
 json library_entry(const firmware::LibraryModule& m) {
   return {{"sha256", m.sha256}, {"file", m.file_name}, {"size", m.size}, {"platform", m.platform},
-      {"platform_name", firmware::platform_name(m.platform)}, {"module", m.key.name()},
+      {"platform_name", firmware::platform_name(m.platform)}, {"module", m.asset ? m.title() : m.key.name()},
       {"function", static_cast<int>(m.key.function)}, {"index", m.key.index}, {"version", m.version},
+      {"device_os", firmware::release_words(m.platform, m.key, m.version)},
       {"dependencies", dependencies_of(m.dependencies)}, {"compressed", (m.flags & firmware::flag::compressed) != 0},
       {"companion", m.second_module ? second_module(*m.second_module) : json(nullptr)}};
 }
@@ -51,11 +53,18 @@ json device(const store::DeviceRow& row) {
       {"changed_key", row.changed_key.empty() ? json(nullptr) : json(state::fingerprint(row.changed_key))}};
 }
 
-json installed(const firmware::InstalledModule& m) {
+json installed(std::uint16_t platform, const firmware::InstalledModule& m) {
   return {{"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index},
-      {"version", m.version}, {"valid", m.valid()}, {"main", m.store == firmware::StoreLocation::main},
+      {"version", m.version}, {"device_os", firmware::release_words(platform, m.key, m.version)}, {"valid", m.valid()},
+      {"main", m.store == firmware::StoreLocation::main},
       {"failed_checks", firmware::validity::failed_words(m.checked, m.passed)}, {"sha256", m.sha256},
       {"dependencies", dependencies_of(m.dependencies)}};
+}
+
+json installed_list(std::uint16_t platform, const std::vector<firmware::InstalledModule>& modules) {
+  auto list = json::array();
+  for (const auto& module : modules) list.push_back(installed(platform, module));
+  return list;
 }
 
 json target(const planning::Target& g) {
@@ -156,7 +165,7 @@ std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan) {
 std::string device_as_json(const DeviceEntry& entry) {
   auto result = device(entry.row);
   result["progress"] = progress_of(entry);
-  result["modules"] = list_of(entry.modules_stored, installed);
+  result["modules"] = installed_list(entry.row.platform, entry.modules_stored);
   result["targets"] = list_of(entry.targets, target);
   result["plan"] = list_of(entry.plan.steps, planned);
   result["missing"] = list_of(entry.plan.missing, missing);
@@ -186,7 +195,7 @@ std::string device_as_json(const DeviceDetails& d) {
   auto result = device(d.row);
   result["application"] = json::parse(d.row.application, nullptr, false);
   if (result["application"].is_discarded()) result["application"] = nullptr;
-  result["modules"] = list_of(d.modules, installed);
+  result["modules"] = installed_list(d.row.platform, d.modules);
   result["targets"] = list_of(d.targets, target);
   result["steps"] = list_of(d.steps, step);
   result["history"] = history(d.history);

@@ -89,6 +89,18 @@ class Commands(Folder):
         describe.write_text('{"m":[]}')
         self.assertIn("--platform", self.run_drydock("plan", "--describe", describe, "--firmware", folder).stderr)
 
+    def test_a_path_from_one_release_to_another_needs_neither_device_nor_files(self):
+        answer = self.run_drydock("plan", "--from", "0.6.3", "--to", "3.3.1", "--platform", "photon")
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertIn("6 files, in this order", answer.stdout)
+        self.assertIn("1. system part 1 of Device OS 0.7.0, version 207", answer.stdout)
+        back = self.run_drydock("plan", "--from", "6.5.0", "--to", "0.9.0", "--platform", "boron", "--json")
+        self.assertEqual(back.returncode, 1)
+        self.assertIn("radio stack", json.loads(back.stdout)["missing"][0]["words"])
+        unknown = self.run_drydock("plan", "--from", "0.6.3", "--to", "3.3.9", "--platform", "photon")
+        self.assertIn("there is no Device OS 3.3.9 for Photon: 0.4.0 to 3.3.1 are known", unknown.stderr)
+        self.assertEqual(self.run_drydock("plan", "--from", "0.6.3", "--to", "3.3.1").returncode, 2)
+
     def test_keys_are_made_shown_and_exported_once(self):
         output = self.folder / "server.der"
         exported = self.run_drydock("keys", "export", "--host", "192.168.1.20", "-o", output)
