@@ -216,6 +216,13 @@ private:
         }
     bool complete = !failed;
     for (const auto& member : members) complete = complete && keep_dependents(member, module.title());
+    // Making way for dependents may have taken away what was there.
+    for (const auto& member : members)
+      if (complete && !takes(member)) {
+        complete = false;
+        report_missing({member.key, member.version}, "what it needs on the device",
+            "would have to be replaced first by what it does not work with");
+      }
     if (complete) install(module, reason);
     for (const auto& member : members)
       for (std::size_t i = 0; complete && i < member.dependencies.size(); ++i)
@@ -257,6 +264,15 @@ private:
         "and none that has one can be sent before: update the device by USB once, or add the files of a release "
         "between");
     return false;
+  }
+
+  bool takes(const ModuleInfo& module) const {
+    if (!knows_slot(module.key)) return false;
+    for (std::size_t i = 0; i < module.dependencies.size() && module.key.function != Function::user_part; ++i) {
+      const auto& need = module.dependencies[i];
+      if (is_plannable(need.key.function) && checked_on_receipt(module, i) && !works(device_, need)) return false;
+    }
+    return true;
   }
 
   // No installed module may lose what it needs, so a downgrade starts with those that depend on it. A device itself

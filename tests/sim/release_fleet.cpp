@@ -87,7 +87,11 @@ ReleaseFleet::Device ReleaseFleet::any_device(std::uint16_t platform, std::mt199
 virtual_device::Release ReleaseFleet::spoken_by(std::uint16_t platform, const virtual_device::Flash& flash) {
   const auto* release = device_os::running(platform, state_of(flash));
   const auto version = release == nullptr ? 0 : release->system_version;
-  if (version < 300) return virtual_device::Release::v0_6();
+  if (version < 300) {
+    auto spoken = virtual_device::Release::v0_6();
+    spoken.first_need_only = version < 200;  // 0.7.0 tells both dependencies
+    return spoken;
+  }
   if (version < 3000) return virtual_device::Release::v2_3();
   if (version < 5500) return virtual_device::Release::v3_3();
   return virtual_device::Release::v6_2();
