@@ -59,7 +59,6 @@ inline constexpr std::size_t describe = 64 * 1024;       ///< one Describe part,
 inline constexpr std::size_t modules_per_describe = 32;
 /// Assets that an application says to need, or a device to have; the rest is not looked at.
 inline constexpr std::size_t assets_per_application = 128;
-inline constexpr std::size_t asset_name = 64;                ///< bytes; a longer name is cut
 inline constexpr std::size_t dependencies_per_module = 8;    ///< a module file has two
 inline constexpr std::size_t names_per_describe = 128;       ///< cloud functions, and variables
 inline constexpr std::size_t name = 64;                      ///< of a function or variable: what Device OS takes

@@ -27,7 +27,8 @@ struct LibraryModule {
   std::uint16_t version = 0;
   std::uint8_t flags = 0;
   std::vector<Dependency> dependencies;  ///< in the file's order
-  std::string suffix_sha256;  ///< lower-case hex, once installed: a user part is recognised in a Describe by it
+  std::string suffix_sha256;             ///< lower-case hex, once installed: a user part is recognised in a Describe by
+                                         ///< it; of an asset, of its content
   std::optional<std::uint32_t> product_id;
   std::optional<std::uint16_t> product_version;
   std::optional<ModuleInfo> second_module;  ///< the second module of a combined file

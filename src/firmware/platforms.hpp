@@ -49,8 +49,8 @@ bool is_monolithic(std::uint16_t platform);
 /// "Photon", or "platform 77".
 std::string platform_name(std::uint16_t id);
 
-/// Where a module of this kind is installed: its start must be at or behind `begin`, its end (exclusive, without the
-/// CRC) before `end`.
+/// Where a module of this kind is installed: addresses. Its start must not be before `begin`, its end (exclusive,
+/// without the CRC) not behind `end`. A device itself looks at the end alone.
 struct Slot {
   std::uint32_t begin;
   std::uint32_t end;

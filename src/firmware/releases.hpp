@@ -1,5 +1,5 @@
-/// The public releases of Device OS: which modules each brings to a platform, and what those need. The facts, with the
-/// source of each, are in device_os/releases.json and device_os/SOURCES.md.
+// The public releases of Device OS: which modules each brings to a platform, and what those need. The facts, with the
+// source of each, are in device_os/releases.json and device_os/SOURCES.md.
 #pragma once
 
 #include "firmware/module.hpp"

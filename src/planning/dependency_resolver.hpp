@@ -1,5 +1,5 @@
-/// Finds the modules that a device lacks, and an order in which it takes them: each behind what it needs, none so that
-/// another installed module would lose what that one needs. One pass; plan.cpp puts several together.
+// Finds the modules that a device lacks, and an order in which it takes them: each behind what it needs, none so that
+// another installed module would lose what that one needs. One pass; plan.cpp puts several together.
 #pragma once
 
 #include "planning/plan.hpp"
@@ -14,6 +14,7 @@ struct ResolverOptions {
   bool ignore_user_parts = false;
 };
 
+/// What is missing is named as far as it is known at the first place where the search ended.
 Plan resolve(const firmware::Inventory& installed, const firmware::Library& library, const Targets& targets,
     const ResolverOptions& options = {});
 

@@ -1,4 +1,4 @@
-/// Plans over what Device OS releases there are, whatever the library holds.
+// Plans over what Device OS releases there are, whatever the library holds.
 #pragma once
 
 #include "firmware/releases.hpp"

@@ -89,12 +89,12 @@ Result<firmware::LibraryModule> add_target(
     return failure(ErrorKind::conflict,
         fmt::format("{} is for a {}, this device is a {}", module->file_name, firmware::platform_name(module->platform),
             firmware::platform_name(device.platform)));
-  for (const auto& target : planning::targets_of(*module)) store::save_goal(db, device.id, target);
+  for (const auto& target : planning::targets_of(*module)) store::save_target(db, device.id, target);
   return module;
 }
 
 void clear_targets(store::Database& db, const std::string& device_id) {
-  store::clear_goals(db, device_id);
+  store::clear_targets(db, device_id);
 }
 
 void pause(store::Database& db, bool paused) {

@@ -230,7 +230,7 @@ std::vector<firmware::InstalledModule> load_modules(Database& db, const std::str
   return modules;
 }
 
-void save_goal(Database& db, const std::string& id, const planning::Target& target) {
+void save_target(Database& db, const std::string& id, const planning::Target& target) {
   SQLite::Statement s(
       db.sql(), "INSERT OR REPLACE INTO goals (device_id, function, module_index, version, sha256) VALUES (?,?,?,?,?)");
   s.bind(1, id);
@@ -241,7 +241,7 @@ void save_goal(Database& db, const std::string& id, const planning::Target& targ
   s.exec();
 }
 
-void clear_goals(Database& db, const std::string& id) {
+void clear_targets(Database& db, const std::string& id) {
   SQLite::Statement s(db.sql(), "DELETE FROM goals WHERE device_id = ?");
   s.bind(1, id);
   s.exec();

@@ -61,8 +61,8 @@ void mark_all_disconnected(Database& db);
 void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules);
 std::vector<firmware::InstalledModule> load_modules(Database& db, const std::string& id);
 
-void save_goal(Database& db, const std::string& id, const planning::Target& target);
-void clear_goals(Database& db, const std::string& id);
+void save_target(Database& db, const std::string& id, const planning::Target& target);
+void clear_targets(Database& db, const std::string& id);
 std::vector<planning::Target> load_targets(Database& db, const std::string& id);
 
 }  // namespace drydock::store

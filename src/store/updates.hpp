@@ -13,15 +13,15 @@ struct StepRow {
   std::int64_t update_number = 0;
   firmware::ModuleKey key;
   std::uint16_t version = 0;
-  std::string sha256;
-  std::string suffix_sha256;
+  std::string sha256;         ///< of the file, as sent
+  std::string suffix_sha256;  ///< see LibraryModule
   std::optional<std::uint16_t> from_version;
   std::string reason;
   std::string state;
   std::uint32_t bytes_total = 0;
-  std::uint32_t bytes_acknowledged = 0;
-  std::int64_t planned_at = 0;
-  std::int64_t started_at = 0;  ///< 0: not yet
+  std::uint32_t bytes_acknowledged = 0;  ///< that the device is known to have
+  std::int64_t planned_at = 0;           ///< UTC milliseconds, as the other two
+  std::int64_t started_at = 0;           ///< 0: not yet
   std::int64_t finished_at = 0;
   std::string error;
   bool confirmed = true;  ///< of a sent one: the device said that it has everything

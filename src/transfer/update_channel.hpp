@@ -1,5 +1,5 @@
-// What a transfer needs from the conversation with a device. Pings, events and time requests that come in between are
-// answered by the conversation and never reach the transfer.
+// What a transfer needs from the protocol with a device. Pings, events and time requests that come in between are
+// answered there (device/protocol.hpp) and never reach the transfer.
 #pragma once
 
 #include "base/clock.hpp"

@@ -62,13 +62,14 @@ public:
   void put(ByteView image);
   void erase(std::uint8_t function, std::uint8_t index) { modules_.erase({function, index}); }
 
-  /// The system error of the over-the-air check, 0 when the image may be applied. Its order: integrity, dependencies,
-  /// siblings, platform.
+  /// The system error of the over-the-air check, 0 when the image may be applied. Its order: integrity, slot,
+  /// dependencies, siblings, platform.
   int check_image(ByteView image) const;
 
   const std::set<AssetName>& assets() const { return assets_; }
 
-  /// The user part's dependencies, strictly: whether the device starts its application.
+  /// Whether the device does not start its application: there is none, a module is damaged or lacks what it needs,
+  /// checked strictly, or an asset is missing.
   bool safe_mode() const;
   bool has_application() const;
 

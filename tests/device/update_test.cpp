@@ -312,7 +312,7 @@ BOOST_AUTO_TEST_CASE(a_target_application_is_sent_behind_its_system_parts) {
   BOOST_REQUIRE(run_until_state(1, "current", 1min));
   {
     auto db = database();
-    store::save_goal(db, id_of(1), {{firmware::Function::user_part, 1}, 9, to_hex(crypto::sha256(application))});
+    store::save_target(db, id_of(1), {{firmware::Function::user_part, 1}, 9, to_hex(crypto::sha256(application))});
   }
   approve(id_of(1));
   BOOST_REQUIRE(run_until(10min, [&] { return steps(1).size() == 3 && steps(1).back().state == "verified"; }));

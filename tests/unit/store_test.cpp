@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(modules_targets_and_history_go_with_a_forgotten_device) {
   m.store = firmware::StoreLocation::factory;
   store::save_modules(db, id, {m});
   BOOST_TEST((store::load_modules(db, id) == std::vector{m}));
-  store::save_goal(db, id, {m.key, 8, "abc"});
+  store::save_target(db, id, {m.key, 8, "abc"});
   BOOST_TEST(store::load_targets(db, id).size() == 1u);
   store::append_history(db, {1, id, "x", "y"});
   store::record_plan(db, id, {step(3)}, 1);
@@ -284,13 +284,13 @@ BOOST_AUTO_TEST_CASE(work_that_gives_a_failure_leaves_nothing_behind) {
   SimulatedWorld world;
   auto db = std::make_shared<Database>(Database::in_memory());
   store::add_device(*db, photon());
-  store::save_goal(*db, id, {{firmware::Function::system_part, 1}, 3, ""});
+  store::save_target(*db, id, {{firmware::Function::system_part, 1}, 3, ""});
   const auto writer = store::Writer::on_loop(db, world.loop.get_executor());
   Result<Result<void>> outcome;
   writer->post([](Database& open) { store::set_name(open, id, "neighbour"); });
   world.spawn([&]() -> asio::awaitable<void> {
     std::function<Result<void>(Database&)> work = [](Database& open) -> Result<void> {
-      store::clear_goals(open, id);
+      store::clear_targets(open, id);
       return failure(ErrorKind::not_found, "no such module");
     };
     outcome = co_await writer->perform<Result<void>>(std::move(work));
@@ -301,7 +301,7 @@ BOOST_AUTO_TEST_CASE(work_that_gives_a_failure_leaves_nothing_behind) {
   BOOST_TEST(store::load_targets(*db, id).size() == 1u);
   BOOST_TEST(store::load_device(*db, id)->name == "neighbour");
   const auto failed = db->transact([](Database& open) -> Result<void> {
-    store::clear_goals(open, id);
+    store::clear_targets(open, id);
     return failure(ErrorKind::conflict, "no");
   });
   BOOST_TEST(!failed.has_value());
