@@ -46,13 +46,6 @@ bool works(const Device& device, const Dependency& need) {
   return works(device, need, asked);
 }
 
-// What the device checks before it accepts a module over the air (PROTOCOL §6.8): nothing for a user part, and not a
-// bootloader that is only the second dependency. Those are wanted all the same, but may come afterwards.
-bool checked_on_receipt(const ModuleInfo& module, std::size_t position) {
-  if (module.key.function == Function::user_part) return true;  // not enforced, but the system goes first (R7)
-  return !(position == 1 && module.dependencies[position].key.function == Function::bootloader);
-}
-
 class Resolver {
 public:
   Resolver(const firmware::Inventory& installed, const firmware::Library& library, const Targets& targets,
@@ -210,7 +203,7 @@ private:
           const auto& need = member.dependencies[i];
           // All that is missing is told of a module that is needed, not of every one that was tried for it.
           if (failed && in_progress_.size() > told_depth) break;
-          if (knows_slot(need.key) != early && checked_on_receipt(member, i) &&
+          if (knows_slot(need.key) != early && comes_before(member, i) &&
               !provided_by_same_file(module, member, need) && !require(module, need))
             failed = need;
         }
@@ -226,7 +219,7 @@ private:
     if (complete) install(module, reason);
     for (const auto& member : members)
       for (std::size_t i = 0; complete && i < member.dependencies.size(); ++i)
-        if (!checked_on_receipt(member, i)) complete &= require(module, member.dependencies[i]);
+        if (!comes_before(member, i)) complete &= require(module, member.dependencies[i]);
     in_progress_.pop_back();
     failed_need_ = failed;
     return complete;
@@ -266,11 +259,21 @@ private:
     return false;
   }
 
+  // What must be there before a module is sent: what the device checks (PROTOCOL §6.8), and what its next start needs.
+  // A bootloader as second dependency a device does not check. On Photon, P1 and Electron it comes afterwards, as
+  // Particle has it; elsewhere before: Device OS 6.1.2 moved the system part, and an older bootloader of an Argon,
+  // where it is the second dependency, would not find it (device_os/SOURCES.md, "nRF system part 32 KiB longer").
+  bool comes_before(const ModuleInfo& module, std::size_t position) const {
+    if (module.key.function == Function::user_part) return true;  // not enforced, but the system goes first (R7)
+    const bool unchecked = position == 1 && module.dependencies[position].key.function == Function::bootloader;
+    return !unchecked || firmware::slot_table_holder(inventory_.platform).index == 1;
+  }
+
   bool takes(const ModuleInfo& module) const {
     if (!knows_slot(module.key)) return false;
     for (std::size_t i = 0; i < module.dependencies.size() && module.key.function != Function::user_part; ++i) {
       const auto& need = module.dependencies[i];
-      if (is_plannable(need.key.function) && checked_on_receipt(module, i) && !works(device_, need)) return false;
+      if (is_plannable(need.key.function) && comes_before(module, i) && !works(device_, need)) return false;
     }
     return true;
   }
