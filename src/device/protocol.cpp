@@ -147,6 +147,14 @@ asio::awaitable<Result<void>> DeviceProtocol::describe() {
     auto described = parse_describe(*body);
     if (!described) co_return failure(ErrorKind::unusable_describe, described.error().message);
     apply_describe(std::move(*described));
+    if (!reported_.system) {
+      // Before 0.6.0 the parts had other numbers, and 1 was the application's: without one all is said.
+      body = co_await fetch_describe(std::nullopt);
+      if (!body && body.error().kind != ErrorKind::refused) co_return tl::unexpected(body.error());
+      if (body)
+        if (auto whole = parse_describe(*body)) apply_describe(std::move(*whole));
+    }
+    state_changed_ = false;  // it was asked for: nothing new
     if (!reported_.system)
       co_return failure(ErrorKind::unusable_describe, "the device's Describe says nothing about its system");
   }

@@ -14,6 +14,11 @@ using coap::Code;
 using coap::Message;
 using coap::Type;
 
+Release Release::v0_5() {
+  auto r = v0_6();
+  r.describe_parts_of_0_5 = true;
+  return r;
+}
 Release Release::v0_6() {
   Release r;
   r.hello_flags = 0;
@@ -279,7 +284,9 @@ asio::awaitable<bool> VirtualDevice::answer_describe(const Message& request) {
   }
   const std::uint8_t part = query && !query->value.empty() ? query->value[0] : 1;
   auto response = coap::piggybacked(request, Code::content);
-  response.payload = describe_body(part == 2 ? 2 : 1);
+  const bool application = options_.release.describe_parts_of_0_5 ? query && (part & 2) == 0 : part == 2;
+  ++described_parts;
+  response.payload = describe_body(application ? 2 : 1);
   if (options_.release.piggybacked_describe) co_return co_await send(response);
   const auto acknowledgement = coap::empty_acknowledgement(request.id);
   if (!co_await send(acknowledgement)) co_return false;

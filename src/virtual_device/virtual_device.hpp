@@ -19,16 +19,18 @@ namespace drydock::virtual_device {
 /// What differs between releases (PROTOCOL §2.6, §4.2, §5).
 struct Release {
   std::uint16_t hello_flags = 0x36;
-  bool extended_hello = false;        ///< 3.0+
-  bool posts_describe = true;         ///< 2.0+: unasked
-  bool protobuf_describe = false;     ///< 5.5+
-  bool describe_needs_query = false;  ///< 3.3+
-  bool piggybacked_describe = false;  ///< up to 1.5: inside the acknowledgement
-  bool first_need_only = false;       ///< up to 0.6
-  bool bare_verdict = false;          ///< up to 0.6: UpdateDone is answered without payload, even for a bad image
-  bool asks_by_itself = false;        ///< up to 0.7: after the first round asks for more and sends its own UpdateDone
-  bool says_updates_enabled = true;   ///< 1.2+
-  std::size_t describe_block = 0;     ///< 3.3+: bytes of a block when posting; 0: whole
+  bool extended_hello = false;         ///< 3.0+
+  bool posts_describe = true;          ///< 2.0+: unasked
+  bool protobuf_describe = false;      ///< 5.5+
+  bool describe_needs_query = false;   ///< 3.3+
+  bool piggybacked_describe = false;   ///< up to 1.5: inside the acknowledgement
+  bool describe_parts_of_0_5 = false;  ///< up to 0.5: 2 asks for the system, and any for the application
+  bool first_need_only = false;        ///< up to 0.6
+  bool bare_verdict = false;           ///< up to 0.6: UpdateDone is answered without payload, even for a bad image
+  bool asks_by_itself = false;         ///< up to 0.7: after the first round asks for more and sends its own UpdateDone
+  bool says_updates_enabled = true;    ///< 1.2+
+  std::size_t describe_block = 0;      ///< 3.3+: bytes of a block when posting; 0: whole
+  static Release v0_5();
   static Release v0_6();
   static Release v2_3();
   static Release v3_3();
@@ -82,6 +84,7 @@ public:
 
   Flash& flash() { return flash_; }
   const Flash& flash() const { return flash_; }
+  int described_parts = 0;  ///< requests for its Describe that were answered
   Faults faults;
   /// Which release's behaviour the device shows with this in its flash memory; asked at each connection.
   std::function<Release(const Flash&)> release_of;

@@ -278,4 +278,18 @@ BOOST_AUTO_TEST_CASE(a_module_file_that_is_gone_or_damaged_on_disk_blocks_with_w
   BOOST_TEST(device.images_received == 0);
 }
 
+// Asked again without a part, and not once more until it says something else: it used to be asked as fast as it
+// answered.
+BOOST_FIXTURE_TEST_CASE(a_device_that_never_tells_its_system_is_not_asked_again_and_again, TestSystem) {
+  virtual_device::Options options;
+  options.release = virtual_device::Release::v0_6();
+  auto& device = start_device(1, {system_part(1, 3), user_part(1)}, options);
+  const std::string text = R"({"f":[],"v":{}})";
+  device.faults.describe_instead.assign(text.begin(), text.end());
+  BOOST_REQUIRE(run_until_state(1, "blocked", 1min));
+  world.advance(1h);
+  BOOST_TEST(device.described_parts <= 4);
+  BOOST_TEST(row(1).state_words.find("says nothing about its system") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -37,6 +37,7 @@ std::ostream& operator<<(std::ostream& os, const ReleaseCase& release_case) {
 }
 
 const ReleaseCase release_cases[] = {
+    {"0.5, normal", Release::v0_5(), false},
     {"0.6, normal", Release::v0_6(), false},
     {"0.6, fast", Release::v0_6(), true},
     {"2.3, normal", Release::v2_3(), false},
@@ -330,7 +331,7 @@ BOOST_AUTO_TEST_CASE(a_forgotten_device_is_disconnected_and_comes_back_unknown) 
     auto db = database();
     store::forget_device(db, id_of(1));
   }
-  world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().reload(); });
+  world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().apply_changes(); });
   world.advance(10s);
   BOOST_TEST(device.connections == 2);
   BOOST_TEST(row(1).approval == "pending");

@@ -6,6 +6,8 @@
 #include "transfer/image_check.hpp"
 #include "virtual_device/flash.hpp"
 
+#include <algorithm>
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <random>
 
@@ -29,6 +31,33 @@ BOOST_AUTO_TEST_CASE(json_of_a_photon) {
   BOOST_TEST(modules[2].dependencies[0].version == 2);
   BOOST_TEST(modules[3].sha256 == "2ba4e71e840f596b812003882aae7ca6496f1590ca4a049310af76eaf11c943a");
   BOOST_TEST(!describe->application.has_value());
+}
+
+// Recorded from host builds of the releases (by drydock, 2026): they are told user part 5, install it and report it.
+// Before 0.6.0 a request for part 1, the system since, was answered with the application alone.
+BOOST_DATA_TEST_CASE(the_oldest_releases_say_what_they_have,
+    boost::unit_test::data::make({"0.4.9", "0.5.5", "0.6.3", "0.7.0", "1.0.1", "1.5.2"}), version) {
+  std::vector<device::Describe> describes;
+  for (const auto& event : load_json_lines(std::string("tcp-") + version + "-host.jsonl")) {
+    if (event["ev"] != "message" || event["dir"] != "device_to_server") continue;
+    const auto message = coap::decode(hex(event["plain"]));
+    BOOST_REQUIRE(message.has_value());
+    if (message->code != coap::Code::content || message->payload.empty() || message->payload.front() != '{') continue;
+    auto described = parse_describe(message->payload);
+    BOOST_REQUIRE(described.has_value());
+    describes.push_back(std::move(*described));
+  }
+  BOOST_REQUIRE(describes.size() >= 4u);
+  const bool old_parts = std::string_view(version) < "0.6";
+  BOOST_TEST(describes.front().system.has_value() == !old_parts);
+  const auto has_user_part = [](const device::Describe& describe) {
+    return describe.system &&
+        std::any_of(describe.system->modules.begin(), describe.system->modules.end(), [](const auto& module) {
+          return module.key == firmware::ModuleKey{Function::user_part, 1} && module.version == 5;
+        });
+  };
+  BOOST_TEST(!has_user_part(describes[old_parts ? 1 : 0]));
+  BOOST_TEST(std::any_of(describes.begin(), describes.end(), has_user_part));
 }
 
 BOOST_AUTO_TEST_CASE(protobuf_vector) {

@@ -127,7 +127,10 @@ BOOST_AUTO_TEST_CASE(the_computed_frames_are_reproduced_both_ways) {
 }
 
 BOOST_DATA_TEST_CASE(a_recorded_session_decodes_and_encodes_identically,
-    boost::unit_test::data::make({"tcp-2.3.1-normal.jsonl", "tcp-photon-6.2.0-fast.jsonl"}), file) {
+    boost::unit_test::data::make(
+        {"tcp-0.4.9-host.jsonl", "tcp-0.5.5-host.jsonl", "tcp-0.6.3-host.jsonl", "tcp-0.7.0-host.jsonl",
+            "tcp-1.0.1-host.jsonl", "tcp-1.5.2-host.jsonl", "tcp-2.3.1-normal.jsonl", "tcp-photon-6.2.0-fast.jsonl"}),
+    file) {
   const auto keys = load_json("tcp-keys.json");
   const auto server = crypto::RsaPrivateKey::parse(hex(keys["server_private_key_pkcs8_der"]));
   BOOST_REQUIRE(server.has_value());
