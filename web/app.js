@@ -11,6 +11,7 @@ const main = document.getElementById("main");
 const connection = document.getElementById("connection");
 let leave = () => {};
 let stream = null;
+let followed = new Set();
 
 function showConnection(text) {
   connection.hidden = !text;
@@ -19,13 +20,14 @@ function showConnection(text) {
 
 function follow() {
   stream?.close();
-  stream = new EventSource("api/v1/events");
+  stream = new EventSource(`api/v1/events?devices=${[...followed].join(",")}`);
   stream.addEventListener("open", () => showConnection(""));
   stream.addEventListener("fleet", (event) => {
-    const all = JSON.parse(event.data);
-    fleet.devices = new Map(all.devices.map((device) => [device.id, device]));
-    fleet.paused = all.paused;
-    fleet.tell(null);
+    const summary = JSON.parse(event.data);
+    const same = summary.membership === fleet.summary.membership && sameCounts(summary.states, fleet.summary.states);
+    fleet.summary = summary;
+    fleet.paused = summary.paused;
+    fleet.tell(same ? new Set() : null);
   });
   stream.addEventListener("devices", (event) => {
     const changed = JSON.parse(event.data);
@@ -41,6 +43,17 @@ function follow() {
     setTimeout(follow, 3000);
   });
 }
+
+function sameCounts(a, b) {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+fleet.follow = (ids) => {
+  const wanted = new Set(ids);
+  if (stream && wanted.size === followed.size && ids.every((id) => followed.has(id))) return;
+  followed = wanted;
+  follow();
+};
 
 const views = [
   [/^#\/fleet$/, () => showFleet(main)],

@@ -126,6 +126,7 @@ export function showDevice(main, id) {
   const history = el("div");
   const target = el("div");
   const buttons = el("div", { class: "bar" });
+  let forgotten = false;
   let shownKey = "";
   let library = [];
 
@@ -172,6 +173,7 @@ export function showDevice(main, id) {
           "Forget",
           async () => {
             if (!confirm(`Forget ${nameOf(device)}, with its history? It may come again as an unknown device.`)) return;
+            forgotten = true; // what comes now is of a device that is not there
             await post(`devices/${id}/forget`);
             location.hash = "#/fleet";
           },
@@ -244,11 +246,23 @@ export function showDevice(main, id) {
     showHistory().catch((error) => notify(error.message, "error"));
   };
   const onChange = (event) => {
-    if (event.detail && !event.detail.has(id)) return;
+    if (!event.detail) return load().catch((error) => notify(error.message, "error"));
+    if (!event.detail.has(id)) return;
     const device = fleet.devices.get(id);
     if (device) return show(device);
     setText(heading, "No such device");
-    setText(words, fleet.devices.size ? "It was forgotten, or never was here." : "");
+    setText(words, "It was forgotten, or never was here.");
+  };
+  // Of a device that is away the stream says nothing.
+  const load = async () => {
+    if (forgotten) return;
+    try {
+      fleet.devices = new Map([[id, await get(`devices/${id}`)]]);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      fleet.devices = new Map();
+    }
+    onChange({ detail: new Set([id]) });
   };
 
   main.replaceChildren(
@@ -264,10 +278,11 @@ export function showDevice(main, id) {
     el("section", {}, history),
   );
   fleet.addEventListener("change", onChange);
-  onChange({ detail: null });
+  fleet.follow([id]);
+  load().catch((error) => notify(error.message, "error"));
   get("firmware").then((answer) => {
     library = answer.modules;
-    onChange({ detail: null });
+    if (fleet.devices.has(id)) onChange({ detail: new Set([id]) });
   });
   return () => fleet.removeEventListener("change", onChange);
 }

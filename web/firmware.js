@@ -72,10 +72,13 @@ export function showFirmware(main) {
     );
     if (modules.length === 0) list.append(el("p", { class: "quiet" }, "The library is empty."));
   };
-  const showMissing = () => {
+  const showMissing = async () => {
     const needs = new Map();
-    for (const device of fleet.devices.values())
-      for (const need of device.missing) needs.set(need.words, [...(needs.get(need.words) || []), device]);
+    for (const device of (await get("devices?state=blocked&limit=200")).devices) {
+      // What a device lacks is known in parts while it is connected, and in one sentence later.
+      const words = device.missing.length ? device.missing.map((need) => need.words) : [device.state_words];
+      for (const each of words) needs.set(each, [...(needs.get(each) || []), device]);
+    }
     missing.replaceChildren(
       ...(needs.size === 0
         ? []
@@ -143,10 +146,12 @@ export function showFirmware(main) {
 
   main.replaceChildren(el("h1", {}, "Firmware"), fleet.mayChange && drop, verdicts, missing, list);
   const onChange = (event) => {
-    showMissing();
-    if (!event.detail) load().catch((error) => notify(error.message, "error"));
+    if (event.detail) return;
+    showMissing().catch((error) => notify(error.message, "error"));
+    load().catch((error) => notify(error.message, "error"));
   };
   fleet.addEventListener("change", onChange);
+  fleet.follow([]);
   onChange({ detail: null });
   return () => fleet.removeEventListener("change", onChange);
 }

@@ -1,10 +1,20 @@
-// The fleet: every device in one line, the most urgent state first at a glance.
-import { post } from "./api.js";
+// The fleet: a page of devices, each in one line, and above them how many there are and where they stand.
+import { get, post } from "./api.js";
 import { action, el, notify, setText } from "./dom.js";
 import { ago, nameOf, stateNames, stateOf, stateWords, versionsOf } from "./words.js";
 import { fleet } from "./state.js";
 
 const columns = ["State", "Device", "Platform", "Seen", "Versions"];
+const orders = {
+  name: "by name",
+  state: "by state",
+  platform: "by platform",
+  "-last_seen": "seen last first",
+  last_seen: "away longest first",
+};
+const devicesOnPage = 100;
+// Changes come in showers: a list is asked for once behind them.
+const settling = 400;
 
 /** A row that is changed in place: nothing moves under the finger of whoever wants to touch it. */
 class Row {
@@ -37,7 +47,6 @@ class Row {
   }
   update(device) {
     this.state = stateOf(device);
-    this.text = `${nameOf(device)} ${device.id} ${device.platform_name} ${device.address}`.toLowerCase();
     this.element.dataset.state = this.state;
     setText(this.words, stateWords(device));
     setText(this.link, nameOf(device));
@@ -62,14 +71,25 @@ export function showFleet(main) {
     el("option", { value: "" }, "all states"),
     Object.entries(stateNames).map(([value, name]) => el("option", { value }, name)),
   );
+  const order = el(
+    "select",
+    { "aria-label": "Sort" },
+    Object.entries(orders).map(([value, name]) => el("option", { value }, name)),
+  );
   const empty = el("p", { class: "quiet", hidden: true });
+  const back = action("First page", () => turn([]), { hidden: true });
+  const next = action("Next page", () => turn([...pages, following]), { hidden: true });
+  let pages = []; // where each page up to this one begins
+  let following = null; // where the next one does
+  let asked = 0;
+  let timer = null;
   const pause = action("", async () => {
     await post(fleet.paused ? "fleet/resume" : "fleet/pause");
   });
   const forget = action(
     "Forget all waiting",
     async () => {
-      const waiting = [...fleet.devices.values()].filter((device) => device.approval === "pending").length;
+      const waiting = fleet.summary.states.awaiting_approval || 0;
       if (
         !confirm(
           `Forget ${waiting} device${waiting === 1 ? "" : "s"} that wait${waiting === 1 ? "s" : ""} for approval? They may come again.`,
@@ -86,63 +106,74 @@ export function showFleet(main) {
     notify("Every approved device is looked at again.");
   });
 
-  const shown = (row) =>
-    (!filter.value || row.state === filter.value) && row.text.includes(search.value.trim().toLowerCase());
-  const refilter = () => {
-    let count = 0;
-    for (const row of rows.values()) {
-      const visible = shown(row);
-      row.element.hidden = !visible;
-      count += visible;
-    }
-    empty.hidden = count > 0;
-    setText(
-      empty,
-      rows.size === 0
-        ? "No device has connected yet. 'drydock keys export' says how to point one here."
-        : "No device is like that.",
-    );
-  };
   const summarise = () => {
-    const counts = new Map();
-    let online = 0;
-    for (const device of fleet.devices.values()) {
-      counts.set(stateOf(device), (counts.get(stateOf(device)) || 0) + 1);
-      online += device.connected;
-    }
-    const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([state, count]) => `${count} ${stateNames[state]}`);
-    const total = fleet.devices.size;
-    const well = total > 0 && counts.get("current") === total;
+    const { devices, connected, states } = fleet.summary;
+    const parts = Object.entries(states)
+      .sort((a, b) => b[1] - a[1])
+      .map(([state, count]) => `${count} ${stateNames[state] || state}`);
     setText(
       summary,
-      `${total} device${total === 1 ? "" : "s"}, ${online} online${parts.length ? ": " + parts.join(", ") : ""}${fleet.paused ? ". All updates are paused" : ""}.`,
+      `${devices} device${devices === 1 ? "" : "s"}, ${connected} online${parts.length ? ": " + parts.join(", ") : ""}${fleet.paused ? ". All updates are paused" : ""}.`,
     );
-    summary.className = well
-      ? "well"
-      : counts.get("parked") || counts.get("blocked") || counts.get("unknown_key")
-        ? "trouble"
-        : "";
-    forget.hidden = !counts.get("awaiting_approval");
+    summary.className =
+      devices > 0 && states.current === devices
+        ? "well"
+        : states.parked || states.blocked || states.unknown_key
+          ? "trouble"
+          : "";
+    forget.hidden = !states.awaiting_approval;
     setText(pause, fleet.paused ? "Resume updates" : "Pause updates");
   };
-  const rebuild = () => {
-    const devices = [...fleet.devices.values()].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
+  const show = (page) => {
+    fleet.devices = new Map(page.devices.map((device) => [device.id, device]));
     for (const id of rows.keys()) if (!fleet.devices.has(id)) rows.delete(id);
-    for (const device of devices) {
+    for (const device of page.devices) {
       if (rows.has(device.id)) rows.get(device.id).update(device);
       else rows.set(device.id, new Row(device));
     }
-    body.replaceChildren(...devices.map((device) => rows.get(device.id).element));
+    body.replaceChildren(...page.devices.map((device) => rows.get(device.id).element));
+    following = page.next;
+    next.hidden = !following;
+    back.hidden = pages.length === 0;
+    empty.hidden = page.devices.length > 0;
+    setText(
+      empty,
+      search.value || filter.value || pages.length
+        ? "No device is like that."
+        : "No device has connected yet. 'drydock keys export' says how to point one here.",
+    );
+    fleet.follow(page.devices.map((device) => device.id));
   };
+  const load = async () => {
+    const number = ++asked;
+    const query = new URLSearchParams({ limit: devicesOnPage, sort: order.value });
+    if (search.value.trim()) query.set("search", search.value.trim());
+    if (filter.value) query.set("state", filter.value);
+    if (pages.length) query.set("after", pages[pages.length - 1]);
+    const page = await get(`devices?${query}`);
+    if (number !== asked) return; // another one was asked for meanwhile
+    show(page);
+  };
+  const loadSoon = () => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      load().catch((error) => notify(error.message, "error"));
+    }, settling);
+  };
+  const turn = async (to) => {
+    pages = to;
+    await load();
+  };
+  const choose = () => turn([]).catch((error) => notify(error.message, "error"));
   const onChange = (event) => {
-    if (!event.detail || [...event.detail].some((id) => !rows.has(id))) rebuild();
-    else for (const id of event.detail) rows.get(id).update(fleet.devices.get(id));
     summarise();
-    refilter();
+    if (!event.detail) return loadSoon();
+    for (const id of event.detail) rows.get(id)?.update(fleet.devices.get(id));
   };
 
-  search.addEventListener("input", refilter);
-  filter.addEventListener("change", refilter);
+  search.addEventListener("input", choose);
+  filter.addEventListener("change", choose);
+  order.addEventListener("change", choose);
   main.replaceChildren(
     el("h1", { class: "visually-hidden" }, "Fleet"),
     summary,
@@ -151,6 +182,7 @@ export function showFleet(main) {
       { class: "bar" },
       search,
       filter,
+      order,
       el("span", { class: "grow" }),
       fleet.mayChange && forget,
       fleet.mayChange && pause,
@@ -171,14 +203,18 @@ export function showFleet(main) {
       body,
     ),
     empty,
+    el("div", { class: "bar" }, back, next),
   );
   fleet.addEventListener("change", onChange);
-  onChange({ detail: null });
+  summarise();
+  load().catch((error) => notify(error.message, "error"));
   const clock = setInterval(() => {
     for (const [id, row] of rows) row.update(fleet.devices.get(id));
   }, 60_000);
   return () => {
     fleet.removeEventListener("change", onChange);
     clearInterval(clock);
+    clearTimeout(timer);
+    asked = -1;
   };
 }

@@ -1,11 +1,15 @@
 /**
- * The fleet as the server last told it. Views listen to "change": its detail is the set of ids that changed, or null
- * for everything.
+ * What the server last told of the fleet: in `summary` how many devices there are and where they stand, in `devices` those
+ * that the view at hand follows. Views listen to "change": its detail is the set of ids that changed, or null when lists
+ * may be others now.
  */
 export const fleet = new (class extends EventTarget {
   devices = new Map();
+  summary = { devices: 0, connected: 0, states: {} };
   paused = false;
   mayChange = false;
+  /** Set by app.js: opens the stream of events anew, for these devices. */
+  follow = () => {};
   tell(changed) {
     this.dispatchEvent(new CustomEvent("change", { detail: changed }));
   }

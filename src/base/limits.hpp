@@ -72,6 +72,8 @@ inline constexpr auto idle_timeout_wifi = 2min;       ///< UDP: a ping every 25 
 inline constexpr auto idle_timeout_cellular = 26min;  ///< UDP: a ping every 23 minutes
 
 // The page. Each open page holds a thread of the web server.
+inline constexpr int devices_in_a_list = 1000;        ///< of one answer of the API
+inline constexpr std::size_t devices_followed = 500;  ///< by one event stream
 inline constexpr int page_streams = 16;
 inline constexpr int page_streams_of_guests = 8;
 inline constexpr int page_threads = 28;

@@ -2,6 +2,7 @@
 
 #include "state/state_folder.hpp"
 #include "cli/commands.hpp"
+#include "cli/state_words.hpp"
 #include "cli/identity.hpp"
 #include "cli/version_words.hpp"
 
@@ -189,7 +190,13 @@ private:
   void add_devices() {
     auto* devices = app_.add_subcommand("devices", "The devices that have connected");
     devices->require_subcommand(1);
-    with_json(command(*devices, "list", "All of them", [](const Context& c) { return devices_list(c); }));
+    auto* list =
+        command(*devices, "list", "All of them", [this](const Context& c) { return devices_list(c, device_filter_); });
+    with_json(list);
+    list->add_option("--state", device_filter_.state,
+            "Only those that are current, updating, waiting, blocked, parked, held, refused, awaiting_approval, …")
+        ->check(CLI::IsMember(device_states()));
+    list->add_option("--search", device_filter_.search, "Only those with this in name, id, platform or address");
     auto* show =
         command(*devices, "show", "Everything about one", [this](const Context& c) { return devices_show(c, name_); });
     show->add_option("device", name_, "Id, its beginning, or name")->required();
@@ -254,6 +261,7 @@ private:
   DemoOptions demo_;
   KeyExport key_export_;
   PlanOptions plan_;
+  DeviceFilter device_filter_;
   Approval approval_;
   std::vector<std::filesystem::path> files_;
   std::filesystem::path file_;

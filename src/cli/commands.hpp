@@ -41,7 +41,12 @@ int firmware_list(const Context& context);
 int firmware_inspect(const Context& context, const std::vector<std::filesystem::path>& files);
 int firmware_remove(const Context& context, const std::vector<std::string>& names);
 
-int devices_list(const Context& context);
+/// Empty: all.
+struct DeviceFilter {
+  std::string state;
+  std::string search;
+};
+int devices_list(const Context& context, const DeviceFilter& which);
 int devices_show(const Context& context, const std::string& device);
 struct Approval {
   std::string new_key;  ///< the beginning of its fingerprint

@@ -3,8 +3,10 @@
 #include "base/clock.hpp"
 #include "server/as_json.hpp"
 #include "cli/open_store.hpp"
+#include "cli/state_words.hpp"
 #include "cli/table.hpp"
 #include "firmware/releases.hpp"
+#include "store/device_list.hpp"
 #include "store/dtls_sessions.hpp"
 
 #include <algorithm>
@@ -14,6 +16,8 @@ namespace drydock::cli {
 namespace {
 
 namespace commands = server::commands;
+
+constexpr int devices_at_once = 500;
 
 // Applies `change` to each device named and tells the running service.
 template <class Change>
@@ -35,17 +39,11 @@ std::string title_of(const store::DeviceRow& row) {
   return row.name.empty() ? row.id : fmt::format("{} ({})", log::printable(row.name), row.id);
 }
 
-std::string state_in_words(const store::DeviceRow& row) {
-  if (row.approval == "pending") return "waits for approval";
-  if (row.approval == "refused") return "refused";
-  return row.state_words.empty() ? row.state : row.state_words;
-}
-
 // A device with a session is there as long as it answers: one on a cellular network may be silent for 23 minutes.
-std::string seen(store::Database& db, const store::DeviceRow& row, std::int64_t now) {
+std::string seen(const store::DeviceRow& row, bool session_known, std::int64_t now) {
   if (row.approval == "pending") return "came " + ago(row.first_seen, now);  // nothing more is written down about it
   if (row.connected) return "connected";
-  return (store::has_dtls_session(db, row.id) ? "session known, heard " : "") + ago(row.last_seen, now);
+  return (session_known ? "session known, heard " : "") + ago(row.last_seen, now);
 }
 std::string seen_at_length(store::Database& db, const store::DeviceRow& row, std::int64_t now) {
   if (row.approval == "pending") return "came " + ago(row.first_seen, now);
@@ -55,22 +53,43 @@ std::string seen_at_length(store::Database& db, const store::DeviceRow& row, std
 
 }  // namespace
 
-int devices_list(const Context& context) {
+int devices_list(const Context& context, const DeviceFilter& which) {
   auto db = open_to_read(context);
-  const auto rows = store::load_devices(db);
+  store::DeviceQuery query;
+  query.order = store::DeviceOrder::first_seen;
+  query.state = which.state;
+  query.search = which.search;
+  if (!query.search.empty()) query.platforms_of_search = firmware::platforms_like(query.search);
+  query.limit = devices_at_once;
+  const auto now = utc_milliseconds();
+  const bool running = state::ServiceLock::is_taken(folder_of(context));
+  std::vector<store::DeviceRow> rows;
+  std::vector<std::vector<std::string>> lines{{"DEVICE", "NAME", "PLATFORM", "SEEN", "STATE"}};
+  do {
+    auto page = store::list_devices(db, query);
+    if (!page) return print_error(page.error().message);
+    for (auto& device : page->devices) {
+      auto& row = device.row;
+      row.connected = row.connected && running;
+      if (!context.json)
+        lines.push_back({row.id, row.name.empty() ? "–" : row.name, firmware::platform_name(row.platform),
+            seen(row, device.session_known, now), state_in_words(row)});
+      else
+        rows.push_back(std::move(row));
+    }
+    query.after = page->next;
+  } while (!query.after.empty());
   if (context.json) {
     fmt::print("{}\n", server::devices_as_json(rows));
     return 0;
   }
-  if (rows.empty()) {
-    fmt::print("No device has connected yet. 'drydock keys export' says how to point one here.\n");
+  if (lines.size() == 1) {
+    fmt::print("{}\n",
+        query.state.empty() && query.search.empty()
+            ? "No device has connected yet. 'drydock keys export' says how to point one here."
+            : "No device is like that.");
     return 0;
   }
-  const auto now = utc_milliseconds();
-  std::vector<std::vector<std::string>> lines{{"DEVICE", "NAME", "PLATFORM", "SEEN", "STATE"}};
-  for (const auto& row : rows)
-    lines.push_back({row.id, row.name.empty() ? "–" : row.name, firmware::platform_name(row.platform),
-        seen(db, row, now), state_in_words(row)});
   fmt::print("{}", table(lines));
   return 0;
 }
@@ -80,6 +99,7 @@ int devices_show(const Context& context, const std::string& name) {
   auto row = commands::find_device(db, name);
   if (!row) return print_error(row.error().message);
   constexpr int recent = 20;
+  row->connected = row->connected && state::ServiceLock::is_taken(folder_of(context));
   const server::DeviceDetails d{*row, store::load_modules(db, row->id), store::load_targets(db, row->id),
       store::recent_steps(db, row->id, recent), store::recent_history(db, row->id, recent)};
   if (context.json) {

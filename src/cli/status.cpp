@@ -1,8 +1,10 @@
 #include "base/clock.hpp"
 #include "server/as_json.hpp"
 #include "cli/open_store.hpp"
+#include "cli/state_words.hpp"
 #include "cli/table.hpp"
 #include "store/access.hpp"
+#include "store/device_list.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -13,6 +15,7 @@ namespace {
 
 // Somebody whose device was rejected looks here first, and for a day.
 constexpr std::int64_t recent = 24 * 3600 * 1000;
+constexpr int devices_shown = 100;
 
 std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t now) {
   std::vector<store::HistoryRow> rows;
@@ -23,35 +26,57 @@ std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t
   return rows;
 }
 
+// Devices that are not current, the state with the fewest devices first: it is what a person should see.
+std::vector<store::DeviceRow> not_current(store::Database& db, const std::map<std::string, std::int64_t>& counts) {
+  std::vector<std::pair<std::int64_t, std::string>> states;
+  for (const auto& [state, count] : counts)
+    if (state != "current") states.emplace_back(count, state);
+  std::sort(states.begin(), states.end());
+  std::vector<store::DeviceRow> rows;
+  for (const auto& [count, state] : states) {
+    store::DeviceQuery query;
+    query.state = state;
+    query.limit = devices_shown - static_cast<int>(rows.size());
+    if (query.limit <= 0) break;
+    if (auto page = store::list_devices(db, query))
+      for (auto& device : page->devices) rows.push_back(std::move(device.row));
+  }
+  return rows;
+}
+
 }  // namespace
 
 int status(const Context& context) {
   auto db = open_to_read(context);
   const auto now = utc_milliseconds();
   const bool running = state::ServiceLock::is_taken(folder_of(context));
-  const auto rows = store::load_devices(db);
   const auto refusals = recent_refusals(db, now);
   if (context.json) {
+    auto rows = store::load_devices(db);
+    for (auto& row : rows) row.connected = row.connected && running;
     fmt::print("{}\n", server::status_as_json(running, rows, refusals));
     return 0;
   }
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");
   if (const auto code = store::load_setting(db, "setup_code"))
     fmt::print("The page has no password yet. Open it and set one with the set-up code {}.\n", *code);
-  std::map<std::string, int> states;
-  for (const auto& row : rows) ++states[row.state];
-  fmt::print("{} device{}", rows.size(), rows.size() == 1 ? "" : "s");
-  for (const auto& [state, count] : states) fmt::print(", {} {}", count, state);
+  const auto states = store::count_devices(db);
+  std::int64_t devices = 0;
+  for (const auto& [state, count] : states) devices += count;
+  fmt::print("{} device{}", devices, devices == 1 ? "" : "s");
+  for (const auto& [state, count] : states) fmt::print(", {} {}", count, state_name(state));
   fmt::print(".\n");
-  for (const auto& row : rows) {
-    if (row.state == "current") continue;
+  for (const auto& row : not_current(db, states)) {
     std::string progress;
     if (const auto step = store::step_in_flight(db, row.id);
         running && row.connected && row.state == "updating" && step && step->state == "sending" && step->bytes_total)
       progress = fmt::format(" ({} %)", step->bytes_acknowledged * std::uint64_t{100} / step->bytes_total);
     fmt::print("  {}  {}{}\n", row.name.empty() ? row.id : log::printable(row.name),
-        log::printable(row.state_words.empty() ? row.state : row.state_words), progress);
+        log::printable(state_in_words(row)), progress);
   }
+  const auto current = states.find("current");
+  if (const auto left = devices - (current == states.end() ? 0 : current->second) - devices_shown; left > 0)
+    fmt::print("  and {} more: 'drydock devices list --state STATE' shows them\n", left);
   if (!refusals.empty()) fmt::print("\nTurned away in the last day:\n");
   for (const auto& refusal : refusals) fmt::print("  {}  {}\n", ago(refusal.at, now), log::printable(refusal.words));
   return 0;

@@ -99,7 +99,7 @@ asio::awaitable<Result<HandshakeResult>> handshake_within_limit(
   const auto permit = co_await host.handshakes().acquire(priority);
   const auto identity = co_await lightssl::decrypt_handshake(encrypted, host.server_key(), host.workers());
   if (!identity) co_return tl::unexpected(identity.error());
-  const auto key_to_trust = host.admit(*identity, stream.peer());
+  const auto key_to_trust = co_await host.admit(*identity);
   if (!key_to_trust) co_return tl::unexpected(key_to_trust.error());
   const auto device_key = crypto::RsaPublicKey::from_spki(*key_to_trust);
   if (!device_key) co_return tl::unexpected(device_key.error());
@@ -148,8 +148,7 @@ asio::awaitable<Result<void>> establish_session(transport::ResumableChannel& cha
   for (;;) {
     const auto identity = identity_in(channel, device.reported().hello);
     if (!identity) co_return tl::unexpected(identity.error());
-    if (const auto admitted = host.admit(*identity, channel.peer()); !admitted)
-      co_return tl::unexpected(admitted.error());
+    if (const auto admitted = co_await host.admit(*identity); !admitted) co_return tl::unexpected(admitted.error());
     device.set_callbacks(host.callbacks(identity->id));
     const auto controller = co_await host.register_connection(*identity, device.reported().hello, channel);
     if (!controller) co_return tl::unexpected(controller.error());

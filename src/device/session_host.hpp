@@ -69,7 +69,7 @@ public:
   /// The public key to hold the handshake with, as SubjectPublicKeyInfo, or why the device may not come in. Nothing is
   /// remembered yet: over TCP a claimed identity proves nothing. Whether it is the device's key is for
   /// register_connection() to say.
-  virtual Result<Bytes> admit(const transport::DeviceIdentity& identity, const std::string& peer) = 0;
+  virtual asio::awaitable<Result<Bytes>> admit(const transport::DeviceIdentity& identity) = 0;
 
   /// Somebody who got no further than the handshake.
   virtual void connection_rejected(const Error& why, const std::string& peer) = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <fmt/core.h>
 
@@ -177,6 +178,19 @@ std::optional<Slot> find_slot(std::uint16_t platform, Function function, std::ui
     if (known.platform == platform && known.function == function && known.index == index) return known.slot;
   if (const auto slot = find_in_family(nrf52840_family, nrf52840_slots, platform, function, index)) return slot;
   return find_in_family(rtl872x_family, rtl872x_slots, platform, function, index);
+}
+
+std::vector<std::uint16_t> platforms_like(std::string part) {
+  constexpr std::uint16_t ids = 256;  // Particle's are below 40
+  const auto lower = [](std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+    return text;
+  };
+  part = lower(std::move(part));
+  std::vector<std::uint16_t> platforms;
+  for (std::uint16_t id = 0; id < ids; ++id)
+    if (lower(platform_name(id)).find(part) != std::string::npos) platforms.push_back(id);
+  return platforms;
 }
 
 }  // namespace drydock::firmware

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace drydock::firmware {
 
@@ -48,6 +49,8 @@ bool is_monolithic(std::uint16_t platform);
 
 /// "Photon", or "platform 77".
 std::string platform_name(std::uint16_t id);
+/// Platforms whose name has this in it, in lower or upper case.
+std::vector<std::uint16_t> platforms_like(std::string part);
 
 /// Where a module of this kind is installed: addresses. Its start must not be before `begin`, its end (exclusive,
 /// without the CRC) not behind `end`. A device itself looks at the end alone.

@@ -32,12 +32,10 @@ bool same_key(ByteView a, ByteView b) {
   return !first.empty() && first == essence(b);
 }
 
-Admission evaluate(const transport::DeviceIdentity& identity, const Fleet& fleet, state::Policy policy) {
+Admission evaluate(const transport::DeviceIdentity& identity, const store::DeviceRow* known, state::Policy policy) {
   using Answer = Admission::Answer;
   const auto id = identity.id.text();
-  const auto known = fleet.find(identity.id);
-  const auto& key_bytes =
-      identity.public_key.empty() && known != fleet.end() ? known->second.row.public_key : identity.public_key;
+  const auto& key_bytes = identity.public_key.empty() && known != nullptr ? known->public_key : identity.public_key;
   if (key_bytes.empty())
     return away(Answer::rejected, fmt::format("device {} sends no public key and none is on file", id));
   const auto key = essence(key_bytes);
@@ -45,10 +43,10 @@ Admission evaluate(const transport::DeviceIdentity& identity, const Fleet& fleet
 
   Admission admission;
   admission.answer = Answer::unknown;
-  if (known != fleet.end()) {
-    if (known->second.row.approval == "refused")
+  if (known != nullptr) {
+    if (known->approval == "refused")
       return away(Answer::rejected, fmt::format("device {} was refused by a person", id));
-    admission.answer = essence(known->second.row.public_key) == key ? Answer::known : Answer::changed_key;
+    admission.answer = essence(known->public_key) == key ? Answer::known : Answer::changed_key;
   } else if (policy == state::Policy::closed) {
     return away(Answer::rejected,
         fmt::format("device {} is unknown, and unknown devices are rejected (devices.policy = \"closed\")", id));

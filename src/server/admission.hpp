@@ -2,7 +2,7 @@
 #pragma once
 
 #include "state/configuration.hpp"
-#include "server/device_entry.hpp"
+#include "store/devices.hpp"
 #include "transport/device_identity.hpp"
 
 namespace drydock::server {
@@ -22,6 +22,6 @@ struct Admission {
 /// However they are written down. False for what is no key of a device's size.
 bool same_key(ByteView a, ByteView b);
 
-Admission evaluate(const transport::DeviceIdentity& identity, const Fleet& fleet, state::Policy policy);
+Admission evaluate(const transport::DeviceIdentity& identity, const store::DeviceRow* known, state::Policy policy);
 
 }  // namespace drydock::server

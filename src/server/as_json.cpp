@@ -2,6 +2,7 @@
 
 #include "firmware/releases.hpp"
 #include "state/server_keys.hpp"
+#include "store/device_list.hpp"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -48,8 +49,8 @@ json device(const store::DeviceRow& row) {
       {"first_seen", row.first_seen}, {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},
       {"updates_enabled", row.updates_enabled ? json(*row.updates_enabled) : json(nullptr)}, {"state", row.state},
       {"state_words", row.state_words}, {"system_version", row.system_version},
-      {"changed_key_seen", row.changed_key_seen}, {"held", row.held}, {"forced", row.forced},
-      {"fingerprint", state::fingerprint(row.public_key)},
+      {"shown_state", store::shown_state(row)}, {"changed_key_seen", row.changed_key_seen}, {"held", row.held},
+      {"forced", row.forced}, {"fingerprint", state::fingerprint(row.public_key)},
       {"changed_key", row.changed_key.empty() ? json(nullptr) : json(state::fingerprint(row.changed_key))}};
 }
 
@@ -92,7 +93,7 @@ json list_of(const Range& range, Function one) {
 }
 
 // A second is too short to tell how long the rest takes.
-json progress_of(const DeviceEntry& entry) {
+json progress_of(const DeviceView& entry) {
   if (!entry.transfer) return nullptr;
   const auto& t = *entry.transfer;
   const double seconds = std::chrono::duration<double>(Clock::now() - t.began).count();
@@ -162,7 +163,7 @@ std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan) {
   return print(result);
 }
 
-std::string device_as_json(const DeviceEntry& entry) {
+std::string device_as_json(const DeviceView& entry) {
   auto result = device(entry.row);
   result["progress"] = progress_of(entry);
   result["modules"] = installed_list(entry.row.platform, entry.modules_stored);

@@ -39,7 +39,7 @@ struct DeviceDetails {
 };
 /// One device as the page lists it, with what is going on right now: devices_as_json's object and `progress`,
 /// `modules`, `plan`, `missing`.
-std::string device_as_json(const DeviceEntry& entry);
+std::string device_as_json(const DeviceView& view);
 std::string history_as_json(const std::vector<store::HistoryRow>& rows);
 std::string steps_as_json(const std::vector<store::StepRow>& rows);
 std::string module_as_json(const firmware::LibraryModule& module);

@@ -5,6 +5,8 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "store/access.hpp"
+#include "store/changes.hpp"
+#include "store/device_list.hpp"
 #include "store/updates.hpp"
 
 #include <fmt/core.h>
@@ -24,16 +26,14 @@ std::string without_blanks(std::string text) {
 }  // namespace
 
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name) {
-  std::vector<store::DeviceRow> found;
-  for (auto& row : store::load_devices(db)) {
-    if (row.id == name) return std::move(row);
-    if (row.name == name || (name.size() >= 4 && row.id.starts_with(name))) found.push_back(std::move(row));
-  }
+  constexpr int most = 100;
+  auto found = store::find_devices(db, name, most);
   if (found.empty())
     return failure(ErrorKind::not_found, fmt::format("no device '{}': see 'drydock devices list'", name));
   if (found.size() > 1)
-    return failure(
-        ErrorKind::conflict, fmt::format("'{}' stands for {} devices: give more of the id", name, found.size()));
+    return failure(ErrorKind::conflict,
+        fmt::format("'{}' stands for {}{} devices: give more of the id", name, found.size(),
+            found.size() == static_cast<std::size_t>(most) ? " or more" : ""));
   return std::move(found.front());
 }
 
@@ -102,6 +102,12 @@ void pause(store::Database& db, bool paused) {
     store::save_setting(db, paused_key, "1");
   else
     store::remove_setting(db, paused_key);
+  store::note_change(db, store::subject::settings);
+}
+
+void update_all(store::Database& db) {
+  pause(db, false);
+  store::allow_all_again(db);
 }
 
 bool is_paused(store::Database& db) {

@@ -1,4 +1,5 @@
-// The devices in memory: what the store knows of them, and what is going on right now. Only the event loop touches it.
+// The devices in memory: those that are connected, were a short while ago, or wait for approval. All others are in the
+// store alone. Only the event loop touches it.
 #pragma once
 
 #include "base/token_bucket.hpp"
@@ -22,23 +23,27 @@ struct Transfer {
   Clock::time_point stored_at{};
 };
 
-struct DeviceEntry {
+/// What people see of a device.
+struct DeviceView {
   store::DeviceRow row;
   std::vector<planning::Target> targets;
+  std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
+  planning::Plan plan;                                    ///< from the last Describe
+  std::size_t steps_done = 0;                             ///< of the update that runs, since this program started
+  std::optional<Transfer> transfer;
+  bool session_known = false;  ///< over UDP: it can be heard from at any time, connected or not
+  std::uint64_t revision = 0;  ///< grows with every change that people can see
+};
+
+struct DeviceEntry : DeviceView {
   bool stored = false;                    ///< the store has its row
   transport::Channel* channel = nullptr;  ///< while connected
   std::uint64_t connection = 0;           ///< tells a device's connections apart
-  planning::Plan plan;                    ///< from the last Describe
-  std::size_t steps_done = 0;             ///< of the update that runs, since this program started
-  std::uint64_t revision = 0;             ///< grows with every change that people can see
-  std::optional<Transfer> transfer;
-  std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
-  bool step_in_flight = false;                            ///< the store may have one that the next Describe judges
-  bool update_unfinished = false;                         ///< an update ran when the service before this one ended
-  bool session_known = false;  ///< over UDP: it can be heard from at any time, connected or not
-  std::int64_t last_seen = 0;  ///< running time; 0: not in this run
+  bool step_in_flight = false;            ///< the store may have one that the next Describe judges
+  std::int64_t last_seen = 0;             ///< running time; 0: not in this run
+  Clock::time_point left{};               ///< when its last connection ended
 
-  // What it may make us do. Kept while it comes and goes.
+  // What it may make us do. Kept while it comes and goes; who was away for longer begins anew.
   TokenBucket planning_budget{limits::planning_rate};
   TokenBucket history_budget{limits::history_rate};
   TokenBucket row_write_budget{limits::row_write_rate};

@@ -10,10 +10,18 @@
 #include <fmt/core.h>
 
 namespace drydock::server {
-Result<Bytes> DeviceServer::admit(const transport::DeviceIdentity& identity, const std::string&) {
-  auto admission = evaluate(identity, fleet_, configuration_.policy);
-  if (admission.answer == Admission::Answer::rejected) return failure(ErrorKind::conflict, admission.words);
-  return std::move(admission.key);
+asio::awaitable<Result<Bytes>> DeviceServer::admit(const transport::DeviceIdentity& identity) {
+  std::optional<store::DeviceRow> row;
+  if (const auto* entry = find(identity.id); entry != nullptr) {
+    row = entry->row;
+  } else {
+    auto stored = co_await repository_.load_row(identity.id.text());
+    if (!stored) co_return tl::unexpected(stored.error());
+    row = std::move(*stored);
+  }
+  auto admission = evaluate(identity, row ? &*row : nullptr, configuration_.policy);
+  if (admission.answer == Admission::Answer::rejected) co_return failure(ErrorKind::conflict, admission.words);
+  co_return std::move(admission.key);
 }
 
 // It has proved to own this key. Which of several is the right one is for a person to say, who needs it to stay in
@@ -44,7 +52,7 @@ Result<void> DeviceServer::admit_unknown_device(const transport::DeviceIdentity&
     return failure(ErrorKind::conflict,
         fmt::format("too many new devices come from {}: those that come now are rejected for a while", address));
   if (configuration_.policy == state::Policy::open) return {};
-  const auto place = decide_pending(fleet_, address, identity.public_key);
+  const auto place = decide_pending(pending_devices(), address, identity.public_key);
   if (!place.refusal.empty())
     return failure(ErrorKind::conflict,
         fmt::format("a new device was rejected: {}. 'drydock devices forget --pending' makes room", place.refusal));
@@ -52,7 +60,7 @@ Result<void> DeviceServer::admit_unknown_device(const transport::DeviceIdentity&
   auto& evicted = fleet_.at(*place.evicted);
   if (evicted.channel != nullptr) evicted.channel->close();
   repository_.forget(evicted.row.id);
-  fleet_.erase(*place.evicted);
+  erase(*place.evicted);
   return {};
 }
 
@@ -74,6 +82,11 @@ void DeviceServer::track_replacement(DeviceEntry& entry) {
 asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer::register_connection(
     const transport::DeviceIdentity& identity, const device::Hello& hello, transport::Channel& channel) {
   const auto address = without_port(channel.peer());
+  if (find(identity.id) == nullptr) {
+    auto stored = co_await repository_.load(identity.id.text());
+    if (!stored) co_return tl::unexpected(stored.error());
+    if (*stored && find(identity.id) == nullptr) insert(identity.id, std::move(**stored));
+  }
   // Again, and with no await before the registration: others may have come between the handshake and this.
   if (auto* known = find(identity.id)) {
     if (known->row.approval == "refused")
@@ -93,12 +106,15 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
     entry.row.public_key = identity.public_key;
     entry.row.first_seen = now;
     entry.row.enrolled = uptime_.now();
-    entry.row.approval = configuration_.policy == state::Policy::open ? "approved" : "pending";
+    set_approval(entry, configuration_.policy == state::Policy::open ? "approved" : "pending");
+    if (entry.row.approval == "pending") entry.row.state = "awaiting_approval";
   }
   if (entry.channel != nullptr) {
     record(entry, log::Level::info, "connected", "a new connection replaces the old one");
     track_replacement(entry);
     entry.channel->close();
+  } else {
+    ++connected_;
   }
   entry.channel = &channel;
   entry.connection = ++connections_;
@@ -111,6 +127,7 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   row.system_version = hello.system_version;
   row.hello_flags = hello.flags;
   row.address = address;
+  if (row.approval == "approved") known_addresses_.insert(address);
   row.safe_mode = false;
   row.last_seen = now;
   mark_changed(entry);

@@ -50,6 +50,40 @@ void DeviceRepository::clear_force(std::string device_id) {
   writer_.post([device_id = std::move(device_id)](store::Database& db) { store::set_forced(db, device_id, false); });
 }
 
+asio::awaitable<Result<std::optional<DeviceRepository::StoredDevice>>> DeviceRepository::load(std::string device_id) {
+  std::function<std::optional<StoredDevice>(store::Database&)> work =
+      [id = std::move(device_id)](store::Database& db) -> std::optional<StoredDevice> {
+    auto row = store::load_device(db, id);
+    if (!row) return std::nullopt;
+    return StoredDevice{std::move(*row), store::load_targets(db, id), store::load_modules(db, id),
+        store::step_in_flight(db, id).has_value()};
+  };
+  co_return co_await writer_.read<std::optional<StoredDevice>>(std::move(work));
+}
+
+asio::awaitable<Result<std::optional<store::DeviceRow>>> DeviceRepository::load_row(std::string device_id) {
+  std::function<std::optional<store::DeviceRow>(store::Database&)> work =
+      [id = std::move(device_id)](store::Database& db) { return store::load_device(db, id); };
+  co_return co_await writer_.read<std::optional<store::DeviceRow>>(std::move(work));
+}
+
+asio::awaitable<Result<std::vector<DeviceRepository::Decided>>> DeviceRepository::load_decided(
+    std::vector<std::string> device_ids) {
+  std::function<std::vector<Decided>(store::Database&)> work = [ids = std::move(device_ids)](store::Database& db) {
+    std::vector<Decided> list;
+    for (const auto& id : ids) list.push_back({id, store::load_device(db, id), store::load_targets(db, id)});
+    return list;
+  };
+  co_return co_await writer_.read<std::vector<Decided>>(std::move(work));
+}
+
+asio::awaitable<Result<std::vector<store::Change>>> DeviceRepository::changes_since(std::int64_t revision) {
+  std::function<std::vector<store::Change>(store::Database&)> work = [revision](store::Database& db) {
+    return store::changes_since(db, revision);
+  };
+  co_return co_await writer_.read<std::vector<store::Change>>(std::move(work));
+}
+
 asio::awaitable<Result<void>> DeviceRepository::add(store::DeviceRow row) {
   std::function<void(store::Database&)> work = [row = std::move(row)](
                                                    store::Database& db) { store::add_device(db, row); };

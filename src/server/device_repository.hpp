@@ -4,6 +4,7 @@
 #include "server/service_uptime.hpp"
 #include "base/log.hpp"
 #include "planning/attempts.hpp"
+#include "store/changes.hpp"
 #include "store/devices.hpp"
 #include "store/history.hpp"
 #include "store/updates.hpp"
@@ -26,6 +27,25 @@ public:
   void record(log::Level level, HistoryRecord record);
   /// To the log alone.
   static void tell(log::Level level, const HistoryRecord& record);
+
+  /// What the store has of a device, or nothing.
+  struct StoredDevice {
+    store::DeviceRow row;
+    std::vector<planning::Target> targets;
+    std::vector<firmware::InstalledModule> modules;
+    bool step_in_flight = false;
+  };
+  asio::awaitable<Result<std::optional<StoredDevice>>> load(std::string device_id);
+  asio::awaitable<Result<std::optional<store::DeviceRow>>> load_row(std::string device_id);
+
+  /// What belongs to people, of devices of which some may be gone.
+  struct Decided {
+    std::string device_id;
+    std::optional<store::DeviceRow> row;  ///< empty: forgotten
+    std::vector<planning::Target> targets;
+  };
+  asio::awaitable<Result<std::vector<Decided>>> load_decided(std::vector<std::string> device_ids);
+  asio::awaitable<Result<std::vector<store::Change>>> changes_since(std::int64_t revision);
 
   asio::awaitable<Result<void>> add(store::DeviceRow row);
   void save_soon(store::DeviceRow row);

@@ -1,12 +1,12 @@
 #include "server/device_server.hpp"
 
 #include "server/commands.hpp"
-#include "server/pending_devices.hpp"
 #include "base/asio_tokens.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "device/session.hpp"
 #include "store/access.hpp"
+#include "store/changes.hpp"
 #include "store/modules.hpp"
 
 #include <algorithm>
@@ -20,28 +20,16 @@ using namespace std::chrono_literals;
 
 constexpr auto tidying_pause = 1h;
 
+// What is in memory from the beginning: those that wait for approval, of whom there is a limit, and what is of all.
 struct Stored {
-  std::vector<store::DeviceRow> devices;
-  std::map<std::string, std::vector<planning::Target>> targets;
-  std::map<std::string, std::vector<firmware::InstalledModule>> modules;
+  std::vector<store::DeviceRow> pending;
   firmware::Library library;
-  std::vector<std::string> unfinished;  ///< at a start: whose update ran
-  std::vector<std::string> in_flight;   ///< and who has a step to be judged
+  std::vector<std::string> unfinished;  ///< whose update ran
+  std::vector<std::string> addresses;   ///< of approved devices
+  std::int64_t latest_change = 0;
   std::int64_t running = 0;
   bool paused = false;
 };
-
-Stored load_state(store::Database& db) {
-  Stored stored;
-  stored.devices = store::load_devices(db);
-  for (const auto& row : stored.devices) {
-    stored.targets[row.id] = store::load_targets(db, row.id);
-    stored.modules[row.id] = store::load_modules(db, row.id);
-  }
-  stored.library = store::load_library(db);
-  stored.paused = commands::is_paused(db);
-  return stored;
-}
 
 void log_exception(std::exception_ptr failed) {
   if (!failed) return;
@@ -60,6 +48,7 @@ DeviceServer::DeviceServer(Services services, state::Configuration configuration
       repository_(services_.writer, uptime_),
       merge_timer_(services_.loop),
       expiry_timer_(services_.loop),
+      absence_timer_(services_.loop),
       update_slots_(configuration_.concurrent_updates) {}
 
 DeviceServer::~DeviceServer() = default;
@@ -69,77 +58,32 @@ asio::awaitable<Result<void>> DeviceServer::start() {
   std::function<Stored(store::Database&)> load = [now](store::Database& db) {
     store::mark_all_disconnected(db);
     store::recover_interrupted_steps(db, now);
-    auto stored_state = load_state(db);
-    stored_state.unfinished = store::devices_with_running_update(db);
-    for (const auto& row : stored_state.devices)
-      if (store::step_in_flight(db, row.id)) stored_state.in_flight.push_back(row.id);
-    stored_state.running = ServiceUptime::parse(store::load_setting(db, ServiceUptime::setting).value_or(""));
-    return stored_state;
+    Stored stored;
+    stored.pending = store::load_pending_devices(db);
+    stored.library = store::load_library(db);
+    stored.unfinished = store::devices_with_running_update(db);
+    stored.addresses = store::approved_addresses(db);
+    stored.latest_change = store::latest_change(db);
+    stored.running = ServiceUptime::parse(store::load_setting(db, ServiceUptime::setting).value_or(""));
+    stored.paused = commands::is_paused(db);
+    return stored;
   };
   auto stored = co_await services_.writer.perform<Stored>(std::move(load));
   if (!stored) co_return tl::unexpected(stored.error());
   library_ = std::move(stored->library);
   paused_ = stored->paused;
+  last_change_ = stored->latest_change;
+  known_addresses_.insert(stored->addresses.begin(), stored->addresses.end());
   uptime_.begin(stored->running);
-  const auto is_in = [](const std::vector<std::string>& ids, const std::string& id) {
-    return std::find(ids.begin(), ids.end(), id) != ids.end();
-  };
-  for (auto& row : stored->devices) {
-    const auto id = transport::DeviceId::parse(row.id);
-    if (!id) continue;
-    auto& entry = fleet_[*id];
-    entry.update_unfinished = is_in(stored->unfinished, row.id);
-    entry.step_in_flight = is_in(stored->in_flight, row.id);
-    entry.targets = stored->targets[row.id];
-    entry.modules_stored = stored->modules[row.id];
-    entry.row = std::move(row);
-    entry.stored = true;
-    mark_changed(entry);
+  for (auto& row : stored->pending) {
+    DeviceRepository::StoredDevice device;
+    device.row = std::move(row);
+    if (const auto id = transport::DeviceId::parse(device.row.id)) insert(*id, std::move(device));
   }
+  for (const auto& text : stored->unfinished)
+    if (const auto id = transport::DeviceId::parse(text)) unfinished_.push_back(*id);
   mark_membership_changed();
   expire_pending_devices();
-  co_return Result<void>{};
-}
-
-asio::awaitable<Result<void>> DeviceServer::reload() {
-  std::function<Stored(store::Database&)> load = load_state;
-  auto stored = co_await services_.writer.perform<Stored>(std::move(load));
-  if (!stored) co_return tl::unexpected(stored.error());
-  library_ = std::move(stored->library);
-  paused_ = stored->paused;
-
-  Fleet before = std::move(fleet_);
-  fleet_.clear();
-  for (auto& row : stored->devices) {
-    const auto id = transport::DeviceId::parse(row.id);
-    if (!id) continue;
-    // People change name, approval, keys and targets; the rest is fresher in memory.
-    auto old = before.extract(*id);
-    auto& entry = fleet_[*id];
-    if (old)
-      entry = std::move(old.mapped());
-    else
-      entry.row = row;
-    entry.row.name = row.name;
-    entry.row.approval = row.approval;
-    entry.row.held = row.held;
-    entry.row.forced = row.forced;
-    entry.row.public_key = row.public_key;
-    entry.row.changed_key = row.changed_key;
-    entry.targets = stored->targets[row.id];
-    entry.stored = true;
-    mark_changed(entry);
-    if (entry.row.approval == "refused" && entry.channel) entry.channel->close();
-  }
-  // What is left was forgotten by a person, or is so new that it was not stored yet when we looked.
-  for (auto& [id, entry] : before) {
-    if (!entry.stored)
-      fleet_.emplace(id, std::move(entry));
-    else if (entry.channel)
-      entry.channel->close();
-  }
-  interrupt_all();
-  mark_membership_changed();
   co_return Result<void>{};
 }
 
@@ -173,7 +117,7 @@ void DeviceServer::save(DeviceEntry& entry) {
   if (entry.row.approval == "pending") return;  // people see it as it is in memory; its row says that it was here
   entry.row_unsaved = !entry.row_write_budget.take(Clock::now());
   if (entry.row_unsaved)
-    schedule_merged_writes();
+    schedule_merged_writes(entry);
   else
     repository_.save_soon(entry.row);
 }
@@ -181,12 +125,13 @@ void DeviceServer::save(DeviceEntry& entry) {
 void DeviceServer::save_modules(DeviceEntry& entry) {
   entry.modules_unsaved = !entry.row_write_budget.take(Clock::now());
   if (entry.modules_unsaved)
-    schedule_merged_writes();
+    schedule_merged_writes(entry);
   else
     repository_.save_modules_soon(entry.row.id, entry.modules_stored);
 }
 
-void DeviceServer::schedule_merged_writes() {
+void DeviceServer::schedule_merged_writes(const DeviceEntry& changed) {
+  if (const auto id = transport::DeviceId::parse(changed.row.id)) unsaved_.insert(*id);
   if (std::exchange(merge_scheduled_, true)) return;
   merge_timer_.expires_after(limits::merge_delay);
   merge_timer_.async_wait([this](asio::error_code error) {
@@ -197,7 +142,10 @@ void DeviceServer::schedule_merged_writes() {
 }
 
 void DeviceServer::write_merged_changes(bool all) {
-  for (auto& [id, entry] : fleet_) {
+  for (const auto& id : std::exchange(unsaved_, {})) {
+    auto* known = find(id);
+    if (known == nullptr) continue;
+    auto& entry = *known;
     if (all && entry.row_unsaved)
       repository_.save_soon(entry.row);
     else if (entry.row_unsaved)
@@ -211,9 +159,9 @@ void DeviceServer::write_merged_changes(bool all) {
 }
 
 void DeviceServer::expire_pending_devices() {
-  for (const auto& id : expired(fleet_, uptime_.now(), uptime_.of_this_run())) {
+  for (const auto& id : expired(pending_devices(), uptime_.now(), uptime_.of_this_run())) {
     repository_.forget(id.text());
-    fleet_.erase(id);
+    erase(id);
     mark_membership_changed();
   }
   expiry_timer_.expires_after(tidying_pause);
@@ -222,23 +170,11 @@ void DeviceServer::expire_pending_devices() {
   });
 }
 
-void DeviceServer::mark_session_known(const transport::DeviceId& id) {
-  if (auto* entry = find(id)) entry->session_known = true;
-}
-
 bool DeviceServer::needs(const std::string& sha256) const {
   return std::any_of(fleet_.begin(), fleet_.end(), [&](const auto& known) {
-    const auto& entry = known.second;
-    return std::any_of(entry.plan.steps.begin(), entry.plan.steps.end(),
-               [&](const auto& step) { return step.module.sha256 == sha256; }) ||
-        std::any_of(
-            entry.targets.begin(), entry.targets.end(), [&](const auto& target) { return target.sha256 == sha256; });
+    const auto& steps = known.second.plan.steps;
+    return std::any_of(steps.begin(), steps.end(), [&](const auto& step) { return step.module.sha256 == sha256; });
   });
-}
-
-void DeviceServer::interrupt_all() {
-  for (auto& [id, entry] : fleet_)
-    if (entry.channel) entry.channel->interrupt();
 }
 
 // A plain function: its lambda never shares a full expression with an await.
@@ -298,6 +234,7 @@ std::size_t DeviceServer::transfers() const {
 void DeviceServer::stop() {
   stopping_ = true;
   merge_timer_.cancel();
+  absence_timer_.cancel();
   expiry_timer_.cancel();
   write_merged_changes(true);
   repository_.close();
@@ -317,10 +254,7 @@ void DeviceServer::wake_queued_devices() {
 }
 
 bool DeviceServer::is_known_address(const std::string& peer) const {
-  const auto address = without_port(peer);
-  return std::any_of(fleet_.begin(), fleet_.end(), [&](const auto& entry) {
-    return entry.second.row.approval == "approved" && entry.second.row.address == address;
-  });
+  return known_addresses_.contains(without_port(peer));
 }
 
 void DeviceServer::connection_rejected(const Error& why, const std::string& peer) {

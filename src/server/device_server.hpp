@@ -4,6 +4,7 @@
 
 #include "state/configuration.hpp"
 #include "server/device_entry.hpp"
+#include "server/pending_devices.hpp"
 #include "server/device_repository.hpp"
 #include "server/rejection_log.hpp"
 #include "server/update_slots.hpp"
@@ -14,6 +15,9 @@
 #include "transport/resumable_channel.hpp"
 
 #include <asio/io_context.hpp>
+#include <deque>
+#include <set>
+#include <unordered_set>
 
 namespace drydock::server {
 
@@ -45,29 +49,33 @@ public:
   /// A UDP device that did not get through its handshake.
   void handshake_failed(const Error& why, const std::string& peer);
 
-  /// Somebody else changed the database (the command line did): looks again, and lets every device be decided anew.
-  asio::awaitable<Result<void>> reload();
+  /// Somebody changed the database (a person by the page, the command line): looks at what was changed, and lets the
+  /// devices be decided anew whose plan that can change.
+  asio::awaitable<Result<void>> apply_changes();
 
   /// Begins no further step and lets idle devices go; transfers() falls to 0 as those that run come to their end.
   void begin_shutdown();
   std::size_t transfers() const;
 
-  /// What the store kept says that this device has a session: it may be heard from at any time.
-  void mark_session_known(const transport::DeviceId& id);
+  /// Devices whose update ran when the service before this one ended.
+  std::vector<transport::DeviceId> take_unfinished() { return std::exchange(unfinished_, {}); }
 
   /// Closes every connection; sessions() falls to 0 soon after.
   void stop();
   std::size_t sessions() const { return sessions_.size(); }
 
+  /// The devices in memory.
   const Fleet& fleet() const { return fleet_; }
+  std::size_t connected() const { return connected_; }
   const firmware::Library& library() const { return library_; }
   bool paused() const { return paused_; }
   /// Of the whole fleet: no entry's is larger. Entries whose revision is larger than one seen before have changed
   /// since.
   std::uint64_t revision() const { return revision_; }
-  /// Changes when devices come or go, the library changes, or everything is paused.
+  /// Changes when a list of devices may be another: devices are new, forgotten or renamed, the library changes, or
+  /// everything is paused.
   std::uint64_t membership_revision() const { return membership_revision_; }
-  /// Whether some device's plan or target has this file in it.
+  /// Whether the plan of some device in memory has this file in it.
   bool needs(const std::string& sha256) const;
   void on_change(std::function<void()> told) { services_.on_change = std::move(told); }
 
@@ -78,7 +86,7 @@ public:
   AsyncSemaphore& handshakes() override { return handshakes_; }
   bool is_known_address(const std::string& peer) const override;
   bool offer_fast_ota() const override { return configuration_.fast_ota; }
-  Result<Bytes> admit(const transport::DeviceIdentity& identity, const std::string& peer) override;
+  asio::awaitable<Result<Bytes>> admit(const transport::DeviceIdentity& identity) override;
   void connection_rejected(const Error& why, const std::string& peer) override;
   asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> register_connection(
       const transport::DeviceIdentity& identity, const device::Hello& hello, transport::Channel& channel) override;
@@ -92,7 +100,19 @@ private:
   asio::awaitable<void> run_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
   DeviceEntry* find(const transport::DeviceId& id);
   void wake_queued_devices();
-  void interrupt_all();
+  void interrupt_where(const std::function<bool(const DeviceEntry&)>& concerned);
+  DeviceEntry& insert(const transport::DeviceId& id, DeviceRepository::StoredDevice stored);
+  void erase(const transport::DeviceId& id);
+  void set_approval(DeviceEntry& entry, const std::string& approval);
+  void forget_address(const std::string& address);
+  PendingDevices pending_devices() const;
+  /// Its connection has ended: it leaves memory when it does not come back soon.
+  void forget_later(DeviceEntry& entry);
+  void drop_absent_devices();
+  asio::awaitable<Result<void>> reload_library();
+  asio::awaitable<Result<void>> reload_settings();
+  asio::awaitable<Result<void>> reload_devices(std::vector<transport::DeviceId> ids);
+  void apply(const transport::DeviceId& id, DeviceRepository::Decided decided);
   void mark_changed(DeviceEntry& entry);
   void mark_membership_changed();
   /// A line of a device's history and log, within its budget; what is left out is counted. Devices that wait for
@@ -101,7 +121,7 @@ private:
   /// The entry's row, within its budget: what comes too often is merged.
   void save(DeviceEntry& entry);
   void save_modules(DeviceEntry& entry);
-  void schedule_merged_writes();
+  void schedule_merged_writes(const DeviceEntry& entry);
   void write_merged_changes(bool all);
   void expire_pending_devices();
   Result<void> admit_unknown_device(const transport::DeviceIdentity& identity, const std::string& address);
@@ -113,11 +133,20 @@ private:
   ServiceUptime uptime_;
   DeviceRepository repository_;
   Fleet fleet_;
+  std::set<transport::DeviceId> pending_;            ///< of the fleet, those that wait for approval
+  std::size_t connected_ = 0;                        ///< of the fleet
+  std::unordered_set<std::string> known_addresses_;  ///< where approved devices were last
+  std::vector<transport::DeviceId> unfinished_;
+  std::int64_t last_change_ = 0;  ///< of the store's changes, the last that was looked at
+  /// Who left, the first one first: some may be back.
+  std::deque<std::pair<Clock::time_point, transport::DeviceId>> absent_;
+  std::set<transport::DeviceId> unsaved_;  ///< whose row or modules wait to be written
   TokenBuckets<std::string> pending_device_budget_{limits::pending_device_rate, limits::addresses_remembered};
   TokenBucket pending_history_budget_{limits::history_rate};
   Timer merge_timer_;
   bool merge_scheduled_ = false;
   Timer expiry_timer_;
+  Timer absence_timer_;
   firmware::Library library_;
   RejectionLog rejection_log_;
   UpdateSlots update_slots_;

@@ -8,7 +8,7 @@
 namespace drydock::server {
 namespace {
 
-using Entry = std::pair<const transport::DeviceId, DeviceEntry>;
+using Entry = Fleet::value_type;
 
 // The one that came first; those that are connected only if `connected_too`.
 const Entry* oldest(const std::vector<const Entry*>& entries, bool connected_too) {
@@ -27,10 +27,7 @@ PendingDecision evicted(const Entry* entry, const std::string& otherwise) {
 
 }  // namespace
 
-PendingDecision decide_pending(const Fleet& fleet, const std::string& address, const Bytes& public_key) {
-  std::vector<const Entry*> pending;
-  for (const auto& entry : fleet)
-    if (entry.second.row.approval == "pending") pending.push_back(&entry);
+PendingDecision decide_pending(const PendingDevices& pending, const std::string& address, const Bytes& public_key) {
   const auto those = [&](auto wanted) {
     std::vector<const Entry*> found;
     std::copy_if(pending.begin(), pending.end(), std::back_inserter(found), wanted);
@@ -54,16 +51,16 @@ PendingDecision decide_pending(const Fleet& fleet, const std::string& address, c
   return evicted(absent != nullptr ? absent : oldest(most->second, true), "");
 }
 
-std::vector<transport::DeviceId> expired(const Fleet& fleet, std::int64_t running, std::int64_t run) {
+std::vector<transport::DeviceId> expired(const PendingDevices& pending, std::int64_t running, std::int64_t run) {
   // Behind a start everybody has time to come back.
   constexpr std::int64_t grace = 60 * 60 * 1000;
   constexpr auto longest = std::chrono::milliseconds(limits::pending_device_expiry).count();
   std::vector<transport::DeviceId> list;
   if (run < grace) return list;
-  for (const auto& [id, entry] : fleet)
-    if (entry.row.approval == "pending" && entry.channel == nullptr &&
-        running - std::max(entry.row.enrolled, entry.last_seen) >= longest)
-      list.push_back(id);
+  for (const auto* device : pending)
+    if (const auto& entry = device->second;
+        entry.channel == nullptr && running - std::max(entry.row.enrolled, entry.last_seen) >= longest)
+      list.push_back(device->first);
   return list;
 }
 

@@ -16,13 +16,9 @@ UdpFrontend::UdpFrontend(Services services)
 asio::awaitable<Result<void>> UdpFrontend::start() {
   const auto kept = co_await session_store_.load_and_reserve();
   if (!kept) co_return tl::unexpected(kept.error());
-  for (const auto& session : *kept) {
-    demultiplexer_.restore(session);
-    services_.server.mark_session_known(session.device);
-  }
-  for (const auto& [id, entry] : services_.server.fleet())
-    if (entry.update_unfinished)
-      if (auto channel = demultiplexer_.find(id)) services_.server.call(std::move(channel));
+  for (const auto& session : *kept) demultiplexer_.restore(session);
+  for (const auto& id : services_.server.take_unfinished())
+    if (auto channel = demultiplexer_.find(id)) services_.server.call(std::move(channel));
   co_return Result<void>{};
 }
 

@@ -40,6 +40,8 @@ DeviceUpdateController::~DeviceUpdateController() {
   if (m == nullptr) return;
   leave_queue();
   m->channel = nullptr;
+  --server_.connected_;
+  server_.forget_later(*m);
   if (m->row.state == "updating") {
     const auto what = m->transfer ? fmt::format("went away while {} was being sent; it goes on when the device is back",
                                         m->transfer->step.module.title())

@@ -95,8 +95,8 @@ asio::awaitable<void> Service::watch_changes() {
     // Waited for: who is told must be there, and is as long as the loop runs.
     std::function<void(store::Database&)> tell = on_change_;
     (void)co_await writer_->perform(std::move(tell));
-    const auto reloaded = co_await server_->reload();
-    if (!reloaded) log::error("{}", reloaded.error().message);
+    const auto applied = co_await server_->apply_changes();
+    if (!applied) log::error("{}", applied.error().message);
   }
 }
 

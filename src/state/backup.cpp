@@ -49,7 +49,7 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsO
   std::optional<store::Database> db;
   as_owner([&] {
     db.emplace(store::Database::open(folder.database(), store::Access::read_only));
-    (void)store::load_devices(*db);  // opens what lies beside the database too
+    (void)store::count_all_devices(*db);  // opens what lies beside the database too
   });
   store::NewBackup backup(*db, to);
   for (const auto& key : {folder.server_key(), folder.udp_server_key()}) {
@@ -73,7 +73,7 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsO
     backup.add(firmware_prefix + sha256, **content);
     ++contents.modules;
   }
-  contents.devices = static_cast<int>(store::load_devices(*db).size());
+  contents.devices = static_cast<int>(store::count_all_devices(*db));
   backup.finish();
   firmware::sync(to);
   contents.bytes = std::filesystem::file_size(to);

@@ -1,6 +1,8 @@
 #include "store/devices.hpp"
 
+#include "store/changes.hpp"
 #include "store/dependencies_json.hpp"
+#include "store/device_columns.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <array>
@@ -8,18 +10,29 @@
 namespace drydock::store {
 namespace {
 
-constexpr const char* device_columns =
-    "id, name, approval, public_key, platform, product_id, product_version, system_version, hello_flags, address, "
-    "connected, "
-    "first_seen, last_seen, safe_mode, updates_enabled, state, state_words, application, changed_key, "
-    "changed_key_seen, held, enrolled, forced";
-
 Bytes blob(const SQLite::Column& column) {
   const auto* data = static_cast<const std::uint8_t*>(column.getBlob());
   return data ? Bytes(data, data + column.getBytes()) : Bytes();
 }
 
-DeviceRow read_row(SQLite::Statement& s) {
+void bind_blob(SQLite::Statement& s, int at, const Bytes& bytes) {
+  if (bytes.empty())
+    s.bind(at);
+  else
+    s.bind(at, bytes.data(), static_cast<int>(bytes.size()));
+}
+
+constexpr std::array store_names{"main", "factory", "backup", "scratchpad", "other"};
+
+firmware::StoreLocation store_of(const std::string& name) {
+  for (std::size_t i = 0; i < store_names.size(); ++i)
+    if (name == store_names[i]) return static_cast<firmware::StoreLocation>(i);
+  return firmware::StoreLocation::other;
+}
+
+}  // namespace
+
+DeviceRow read_device(SQLite::Statement& s) {
   DeviceRow row;
   row.id = s.getColumn(0).getString();
   row.name = s.getColumn(1).getString();
@@ -47,35 +60,39 @@ DeviceRow read_row(SQLite::Statement& s) {
   return row;
 }
 
-void bind_blob(SQLite::Statement& s, int at, const Bytes& bytes) {
-  if (bytes.empty())
-    s.bind(at);
-  else
-    s.bind(at, bytes.data(), static_cast<int>(bytes.size()));
-}
-
-constexpr std::array store_names{"main", "factory", "backup", "scratchpad", "other"};
-
-firmware::StoreLocation store_of(const std::string& name) {
-  for (std::size_t i = 0; i < store_names.size(); ++i)
-    if (name == store_names[i]) return static_cast<firmware::StoreLocation>(i);
-  return firmware::StoreLocation::other;
-}
-
-}  // namespace
-
 std::vector<DeviceRow> load_devices(Database& db) {
   SQLite::Statement s(db.sql(), std::string("SELECT ") + device_columns + " FROM devices ORDER BY first_seen, id");
   std::vector<DeviceRow> rows;
-  while (s.executeStep()) rows.push_back(read_row(s));
+  while (s.executeStep()) rows.push_back(read_device(s));
   return rows;
+}
+
+std::vector<DeviceRow> load_pending_devices(Database& db) {
+  SQLite::Statement s(db.sql(),
+      std::string("SELECT ") + device_columns +
+          " FROM devices WHERE shown_state IN ('awaiting_approval', 'unknown_key') "
+          "AND approval = 'pending' ORDER BY first_seen, id");
+  std::vector<DeviceRow> rows;
+  while (s.executeStep()) rows.push_back(read_device(s));
+  return rows;
+}
+
+std::vector<std::string> approved_addresses(Database& db) {
+  SQLite::Statement s(db.sql(), "SELECT DISTINCT address FROM devices WHERE approval = 'approved' AND address != ''");
+  std::vector<std::string> addresses;
+  while (s.executeStep()) addresses.push_back(s.getColumn(0).getString());
+  return addresses;
+}
+
+std::int64_t count_all_devices(Database& db) {
+  return db.sql().execAndGet("SELECT count(*) FROM devices").getInt64();
 }
 
 std::optional<DeviceRow> load_device(Database& db, const std::string& id) {
   SQLite::Statement s(db.sql(), std::string("SELECT ") + device_columns + " FROM devices WHERE id = ?");
   s.bind(1, id);
   if (!s.executeStep()) return std::nullopt;
-  return read_row(s);
+  return read_device(s);
 }
 
 void add_device(Database& db, const DeviceRow& row) {
@@ -124,6 +141,7 @@ void set_approval(Database& db, const std::string& id, const std::string& approv
   s.bind(1, approval);
   s.bind(2, id);
   s.exec();
+  note_change(db, id);
 }
 
 void set_held(Database& db, const std::string& id, bool held) {
@@ -131,6 +149,7 @@ void set_held(Database& db, const std::string& id, bool held) {
   s.bind(1, held ? 1 : 0);
   s.bind(2, id);
   s.exec();
+  note_change(db, id);
 }
 
 void set_forced(Database& db, const std::string& id, bool forced) {
@@ -138,6 +157,7 @@ void set_forced(Database& db, const std::string& id, bool forced) {
   s.bind(1, forced ? 1 : 0);
   s.bind(2, id);
   s.exec();
+  note_change(db, id);
 }
 
 void set_name(Database& db, const std::string& id, const std::string& name) {
@@ -145,6 +165,7 @@ void set_name(Database& db, const std::string& id, const std::string& name) {
   s.bind(1, name);
   s.bind(2, id);
   s.exec();
+  note_change(db, id);
 }
 
 void note_changed_key(Database& db, const std::string& id, const Bytes& key, std::int64_t at) {
@@ -160,6 +181,7 @@ bool accept_changed_key(Database& db, const std::string& id) {
       "UPDATE devices SET public_key = changed_key, changed_key = NULL, changed_key_seen = 0 WHERE id = ? AND "
       "changed_key IS NOT NULL");
   s.bind(1, id);
+  note_change(db, id);
   return s.exec() != 0;
 }
 
@@ -169,10 +191,12 @@ bool forget_device(Database& db, const std::string& id) {
   history.exec();
   SQLite::Statement s(db.sql(), "DELETE FROM devices WHERE id = ?");
   s.bind(1, id);
+  note_change(db, id);
   return s.exec() != 0;
 }
 
 int forget_pending_devices(Database& db) {
+  db.sql().exec("INSERT OR REPLACE INTO changes (subject) SELECT id FROM devices WHERE approval = 'pending'");
   db.sql().exec("DELETE FROM history WHERE device_id IN (SELECT id FROM devices WHERE approval = 'pending')");
   return db.sql().exec("DELETE FROM devices WHERE approval = 'pending'");
 }
@@ -239,12 +263,14 @@ void save_target(Database& db, const std::string& id, const planning::Target& ta
   s.bind(4, target.version);
   s.bind(5, target.sha256);
   s.exec();
+  note_change(db, id);
 }
 
 void clear_targets(Database& db, const std::string& id) {
   SQLite::Statement s(db.sql(), "DELETE FROM goals WHERE device_id = ?");
   s.bind(1, id);
   s.exec();
+  note_change(db, id);
 }
 
 std::vector<planning::Target> load_targets(Database& db, const std::string& id) {

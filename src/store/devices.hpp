@@ -35,6 +35,11 @@ struct DeviceRow {
 };
 
 std::vector<DeviceRow> load_devices(Database& db);
+/// Those that wait for approval: the service lets in limits::pending_devices of them.
+std::vector<DeviceRow> load_pending_devices(Database& db);
+/// Where approved devices were last, each address once.
+std::vector<std::string> approved_addresses(Database& db);
+std::int64_t count_all_devices(Database& db);
 std::optional<DeviceRow> load_device(Database& db, const std::string& id);
 
 /// A device seen for the first time. Of one already there, name, approval and keys stay: they belong to people.

@@ -1,5 +1,6 @@
 #include "store/modules.hpp"
 
+#include "store/changes.hpp"
 #include "store/dependencies_json.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -38,12 +39,14 @@ bool add_module(Database& db, const firmware::LibraryModule& module, std::int64_
     s.bind(15, assets);
   else
     s.bind(15);
+  note_change(db, subject::modules);  // of one already there, too: its file may have been repaired
   return s.exec() != 0;
 }
 
 bool remove_module(Database& db, const std::string& sha256) {
   SQLite::Statement s(db.sql(), "DELETE FROM modules WHERE sha256 = ?");
   s.bind(1, sha256);
+  note_change(db, subject::modules);
   return s.exec() != 0;
 }
 

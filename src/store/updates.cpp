@@ -1,6 +1,7 @@
 #include "store/updates.hpp"
 
 #include "base/limits.hpp"
+#include "store/changes.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <algorithm>
@@ -269,6 +270,26 @@ void allow_again(Database& db, const std::string& device_id) {
   SQLite::Statement s(db.sql(), "DELETE FROM sends WHERE device_id = ?");
   s.bind(1, device_id);
   s.exec();
+  note_change(db, device_id);
+}
+
+void allow_all_again(Database& db) {
+  db.sql().exec("UPDATE devices SET held = 0 WHERE approval = 'approved' AND held = 1");
+  for (const auto* table : {"attempts", "sends"})
+    db.sql().exec(std::string("DELETE FROM ") + table +
+        " WHERE device_id IN (SELECT id FROM devices WHERE approval = 'approved')");
+  note_change(db, subject::every_device);
+}
+
+bool is_needed(Database& db, const std::string& sha256) {
+  SQLite::Statement s(db.sql(),
+      "SELECT EXISTS (SELECT 1 FROM goals WHERE sha256 = ?1) OR EXISTS (SELECT 1 FROM updates JOIN update_steps USING "
+      "(device_id, update_number) WHERE updates.state = 'running' AND update_steps.sha256 = ?1 AND update_steps.state "
+      "IN "
+      "('planned', 'sending', 'sent'))");
+  s.bind(1, sha256);
+  s.executeStep();
+  return s.getColumn(0).getInt() != 0;
 }
 
 std::vector<std::string> devices_with_running_update(Database& db) {

@@ -34,10 +34,14 @@ void Writer::post(std::function<void(Database&)> work) {
 }
 
 asio::awaitable<Result<void>> Writer::perform(std::function<void(Database&)> work) {
-  auto error = std::make_shared<std::optional<Error>>();
   Job job;
   job.work = std::move(work);
   job.durable = true;
+  co_return co_await wait_for(std::move(job));
+}
+
+asio::awaitable<Result<void>> Writer::wait_for(Job job) {
+  auto error = std::make_shared<std::optional<Error>>();
   auto shared_job = std::make_shared<Job>(std::move(job));
   // Tracked: the loop must not end while somebody waits for the writer.
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -57,6 +61,18 @@ asio::awaitable<Result<void>> Writer::perform(std::function<void(Database&)> wor
       asio::use_awaitable, this, shared_job, error, home);
   if (*error) co_return tl::unexpected(**error);
   co_return Result<void>{};
+}
+
+void Writer::run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_executor& home) {
+  std::vector<std::optional<Error>> errors(jobs.size());
+  try {
+    SQLite::Transaction transaction(db.sql());  // all of a job's queries see the same
+    for (std::size_t i = 0; i < jobs.size(); ++i) errors[i] = attempt(db, jobs[i]);
+  } catch (const std::exception& e) {
+    for (auto& error : errors)
+      error = Error{ErrorKind::storage, std::string("the database could not be read: ") + e.what()};
+  }
+  for (std::size_t i = 0; i < jobs.size(); ++i) finish(jobs[i], std::move(errors[i]), home);
 }
 
 // Everything that waits shares one transaction, and so one sync of the card.
@@ -121,7 +137,8 @@ protected:
   void submit(Job job) override {
     {
       const std::lock_guard lock(mutex_);
-      waiting_.push_back(std::move(job));
+      auto& queue = job.reads ? reads_ : waiting_;
+      queue.push_back(std::move(job));
     }
     wake_.notify_one();
   }
@@ -129,15 +146,22 @@ protected:
 private:
   void run() {
     for (;;) {
+      std::vector<Job> reads;
       std::vector<Job> batch;
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-        wake_.wait_for(lock, longest_delay, [this] { return stopping_ || somebody_waits(); });
-        if (waiting_.empty()) return;  // only when stopping: everything submitted is written first
-        batch.swap(waiting_);
+        if (waiting_.empty()) {
+          wake_.wait(lock, [this] { return stopping_ || !reads_.empty() || !waiting_.empty(); });
+          write_at_ = std::chrono::steady_clock::now() + longest_delay;
+        }
+        wake_.wait_until(lock, write_at_, [this] { return stopping_ || !reads_.empty() || somebody_waits(); });
+        reads.swap(reads_);
+        const bool due = stopping_ || somebody_waits() || std::chrono::steady_clock::now() >= write_at_;
+        if (due) batch.swap(waiting_);
+        if (stopping_ && reads.empty() && batch.empty()) return;  // everything submitted is written first
       }
-      commit(db_, std::move(batch), home_);
+      if (!batch.empty()) commit(db_, std::move(batch), home_);
+      if (!reads.empty()) run_reads(db_, std::move(reads), home_);
     }
   }
 
@@ -150,6 +174,8 @@ private:
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Job> waiting_;
+  std::vector<Job> reads_;
+  std::chrono::steady_clock::time_point write_at_{};  ///< when the oldest of those that wait is written at the latest
   bool stopping_ = false;
   std::thread thread_;
 };

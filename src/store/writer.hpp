@@ -32,6 +32,11 @@ public:
   asio::awaitable<Result<T>> perform(std::function<T(Database&)> work);
   asio::awaitable<Result<void>> perform(std::function<void(Database&)> work);
 
+  /// Runs `work`, which only reads, as soon as the disk is free: it sees what perform() wrote, and may miss what was
+  /// posted and is not written yet, which it does not hurry.
+  template <class T>
+  asio::awaitable<Result<T>> read(std::function<T(Database&)> work);
+
   /// Runs `work` within a second or so; it may be lost in a power cut. Failures are logged.
   void post(std::function<void(Database&)> work);
 
@@ -40,13 +45,16 @@ protected:
     std::function<void(Database&)> work;
     std::function<void(std::optional<Error>)> done;  ///< empty: nobody waits
     bool durable = false;
+    bool reads = false;
   };
   virtual void submit(Job job) = 0;
 
+  static void run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_executor& home);
   /// Writes all jobs in one transaction and tells those who wait, on `home`.
   static void commit(Database& db, std::vector<Job> batch, const asio::any_io_executor& home);
 
 private:
+  asio::awaitable<Result<void>> wait_for(Job job);
   static std::optional<Error> attempt(Database& db, const Job& job);
   static void finish(Job& job, std::optional<Error> error, const asio::any_io_executor& home);
 };
@@ -73,6 +81,17 @@ asio::awaitable<Result<T>> Writer::perform(std::function<T(Database&)> work) {
     if (detail::failed(**value)) throw detail::Undone{};
   };
   const auto done = co_await perform(std::move(job));
+  if (!done) co_return tl::unexpected(done.error());
+  co_return std::move(**value);
+}
+
+template <class T>
+asio::awaitable<Result<T>> Writer::read(std::function<T(Database&)> work) {
+  auto value = std::make_shared<std::optional<T>>();
+  Job job;
+  job.work = [value, work = std::move(work)](Database& db) { value->emplace(work(db)); };
+  job.reads = true;
+  const auto done = co_await wait_for(std::move(job));
   if (!done) co_return tl::unexpected(done.error());
   co_return std::move(**value);
 }

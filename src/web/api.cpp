@@ -93,7 +93,7 @@ Response Api::route(const Request& request, Access access) {
   if (access == Access::none) return problem(401, "Log in first");
 
   if (is("GET", {"status"})) return status();
-  if (is("GET", {"devices"})) return devices();
+  if (is("GET", {"devices"})) return devices(request);
   if (is("GET", {"devices", "*"})) return device(parts[1]);
   if (is("GET", {"firmware"})) return firmware();
   if (access != Access::full)

@@ -4,6 +4,7 @@
 
 #include "state/state_folder.hpp"
 #include "web/authentication.hpp"
+#include "web/fleet_view.hpp"
 #include "web/loop_bridge.hpp"
 #include "web/http.hpp"
 
@@ -24,7 +25,11 @@ struct ApiOptions {
 class Api {
 public:
   Api(LoopBridge& bridge, Authentication& authentication, state::StateFolder folder, ApiOptions options)
-      : bridge_(bridge), authentication_(authentication), folder_(std::move(folder)), options_(std::move(options)) {}
+      : bridge_(bridge),
+        authentication_(authentication),
+        folder_(std::move(folder)),
+        options_(std::move(options)),
+        view_(bridge_, folder_) {}
 
   Response handle(const Request& request);
 
@@ -38,6 +43,8 @@ public:
   /// How much of what a request may do; decided by its cookie or token.
   enum class Access { none, read, full };
   Access access(const Request& request) const;
+
+  const FleetView& view() const { return view_; }
 
 private:
   Response route(const Request& request, Access access);
@@ -54,7 +61,7 @@ private:
   Response login_response(const Request& request, const Result<std::string>& session) const;
   // api_devices.cpp
   Response status() const;
-  Response devices() const;
+  Response devices(const Request& request) const;
   Response device(const std::string& id) const;
   Response rename(const Request& request, const std::string& id);
   Response targets(const Request& request, const std::string& id);
@@ -69,6 +76,7 @@ private:
   Authentication& authentication_;
   state::StateFolder folder_;
   ApiOptions options_;
+  FleetView view_;
   std::mutex validation_mutex_;  ///< one upload in memory at a time
 };
 

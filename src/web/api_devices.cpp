@@ -5,7 +5,12 @@
 #include "server/as_json.hpp"
 #include "server/commands.hpp"
 #include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "firmware/platforms.hpp"
 #include "version.hpp"
+
+#include <charconv>
+#include <fmt/core.h>
 
 namespace drydock::web {
 
@@ -14,9 +19,39 @@ namespace commands = server::commands;
 
 namespace {
 
-constexpr int history_shown = 100;
-constexpr int steps_shown = 50;
 constexpr int refusals_shown = 20;
+
+Result<store::DeviceQuery> device_query_of(const Request& request) {
+  static const std::map<std::string, store::DeviceOrder> orders{{"", store::DeviceOrder::label},
+      {"name", store::DeviceOrder::label}, {"state", store::DeviceOrder::state},
+      {"platform", store::DeviceOrder::platform}, {"last_seen", store::DeviceOrder::last_seen},
+      {"first_seen", store::DeviceOrder::first_seen}};
+  store::DeviceQuery query;
+  auto order = request.parameter("sort");
+  query.descending = order.starts_with('-');
+  if (query.descending) order.erase(0, 1);
+  const auto found = orders.find(order);
+  if (found == orders.end())
+    return failure(ErrorKind::malformed,
+        "'sort' is name, state, platform, last_seen or first_seen, with '-' before it for the reverse");
+  query.order = found->second;
+  query.state = request.parameter("state");
+  query.search = request.parameter("search");
+  if (!query.search.empty()) query.platforms_of_search = firmware::platforms_like(query.search);
+  query.after = request.parameter("after");
+  if (const auto connected = request.parameter("connected"); !connected.empty()) {
+    if (connected != "true" && connected != "false")
+      return failure(ErrorKind::malformed, "'connected' is true or false");
+    query.connected = connected == "true";
+  }
+  if (const auto limit = request.parameter("limit"); !limit.empty()) {
+    const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), query.limit);
+    if (error != std::errc() || end != limit.data() + limit.size() || query.limit < 1 ||
+        query.limit > limits::devices_in_a_list)
+      return failure(ErrorKind::malformed, fmt::format("'limit' is a number from 1 to {}", limits::devices_in_a_list));
+  }
+  return query;
+}
 
 // A change of one device, which must be there.
 LoopBridge::Work on_device(
@@ -31,38 +66,28 @@ LoopBridge::Work on_device(
 }  // namespace
 
 Response Api::status() const {
-  const auto snapshot = bridge_.snapshot();
+  auto body = json::parse(view_.summary(*bridge_.snapshot()));
+  body["version"] = version;
+  body["server_key"] = options_.server_key;
+  body["refusals"] = json::array();
   auto db = store::Database::open(folder_.database(), store::Access::read_only);
-  auto refusals = json::parse(server::history_as_json(store::recent_history_of_kind(db, "refused", refusals_shown)));
-  const auto wrong_keys =
-      json::parse(server::history_as_json(store::recent_history_of_kind(db, "wrong_server_key", refusals_shown)));
-  refusals.insert(refusals.end(), wrong_keys.begin(), wrong_keys.end());
-  const json body{{"version", version}, {"devices", snapshot->devices.size()}, {"paused", snapshot->paused},
-      {"server_key", options_.server_key}, {"refusals", refusals}};
+  for (const auto* kind : {"refused", "wrong_server_key"}) {
+    const auto refusals = json::parse(server::history_as_json(store::recent_history_of_kind(db, kind, refusals_shown)));
+    body["refusals"].insert(body["refusals"].end(), refusals.begin(), refusals.end());
+  }
   return {200, "application/json", body.dump()};
 }
 
-Response Api::devices() const {
-  const auto snapshot = bridge_.snapshot();
-  std::string body = "{\"revision\":" + std::to_string(snapshot->revision) +
-      ",\"paused\":" + (snapshot->paused ? "true" : "false") + ",\"devices\":[";
-  for (const auto& [id, device] : snapshot->devices) {
-    if (body.back() != '[') body += ',';
-    body += device->json;
-  }
-  body += "]}";
-  return {200, "application/json", std::move(body)};
+Response Api::devices(const Request& request) const {
+  const auto query = device_query_of(request);
+  if (!query) return problem(query.error());
+  auto body = view_.list(*query);
+  return body ? Response{200, "application/json", std::move(*body)} : problem(body.error());
 }
 
 Response Api::device(const std::string& id) const {
-  const auto snapshot = bridge_.snapshot();
-  const auto found = snapshot->devices.find(id);
-  if (found == snapshot->devices.end()) return problem(404, "Not found", "there is no device " + id);
-  auto body = json::parse(found->second->json);
-  auto db = store::Database::open(folder_.database(), store::Access::read_only);
-  body["history"] = json::parse(server::history_as_json(store::recent_history(db, id, history_shown)));
-  body["steps"] = json::parse(server::steps_as_json(store::recent_steps(db, id, steps_shown)));
-  return {200, "application/json", body.dump()};
+  auto body = view_.device(id);
+  return body ? Response{200, "application/json", std::move(*body)} : problem(body.error());
 }
 
 Response Api::rename(const Request& request, const std::string& id) {
@@ -144,14 +169,8 @@ Response Api::act_on_all(const std::string& action) {
       return {};
     };
   } else if (action == "update") {
-    // Whatever held an approved device back, except that it is not possible.
     work = [](store::Database& db) -> Result<void> {
-      commands::pause(db, false);
-      for (const auto& row : store::load_devices(db)) {
-        if (row.approval != "approved") continue;
-        commands::hold(db, row.id, false);
-        commands::retry(db, row.id);
-      }
+      commands::update_all(db);
       return {};
     };
   } else {

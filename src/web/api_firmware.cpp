@@ -6,6 +6,7 @@
 #include "base/limits.hpp"
 #include "firmware/files.hpp"
 #include "store/modules.hpp"
+#include "store/updates.hpp"
 
 #include <future>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,14 @@
 namespace drydock::web {
 
 using nlohmann::json;
+
+namespace {
+
+Result<void> needed() {
+  return failure(ErrorKind::conflict, "a device needs this file: its plan or its target firmware has it");
+}
+
+}  // namespace
 
 Response Api::firmware() const {
   return {200, "application/json", "{\"modules\":" + server::library_as_json(*bridge_.snapshot()->library) + "}"};
@@ -52,13 +61,12 @@ Response Api::remove(const std::string& sha256) {
   if (module == nullptr) return problem(404, "Not found", "there is no such file in the library");
   const auto removed = bridge_.change(
       [sha256](store::Database& db) -> Result<void> {
+        if (store::is_needed(db, sha256)) return needed();
         store::remove_module(db, sha256);
         return {};
       },
       [sha256](const server::DeviceServer& server) -> Result<void> {
-        if (server.needs(sha256))
-          return failure(ErrorKind::conflict, "a device needs this file: its plan or its target firmware has it");
-        return {};
+        return server.needs(sha256) ? needed() : Result<void>{};
       });
   if (!removed) return problem(removed.error());
   // The row first: a file without a row harms nobody.

@@ -1,6 +1,5 @@
 #include "web/loop_bridge.hpp"
 
-#include "server/as_json.hpp"
 #include "base/asio_tokens.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -16,13 +15,15 @@ using namespace std::chrono_literals;
 constexpr auto publishing_pause = 250ms;
 // An SD card may take seconds to sync while it erases.
 constexpr auto change_timeout = 10s;
+// A list can do without what is in memory alone.
+constexpr auto question_timeout = 1s;
 
 }  // namespace
 
 struct LoopBridge::Change {
   Work work;
   Precondition precondition;
-  bool reload_after = true;
+  bool concerns_devices = true;
   std::optional<Result<void>> outcome;  ///< guarded by the bridge's mutex
 };
 
@@ -64,26 +65,45 @@ void LoopBridge::publish() {
   auto next = std::make_shared<Snapshot>();
   next->revision = server_.revision();
   next->membership_revision = server_.membership_revision();
+  next->connected = server_.connected();
   next->paused = server_.paused();
   const bool same_structure = next->membership_revision == before->membership_revision;
   next->library = same_structure ? before->library : std::make_shared<firmware::Library>(server_.library());
-  for (const auto& [id, entry] : server_.fleet()) {
-    // Devices that did not change are shared with the snapshot before.
-    const auto known = before->devices.find(entry.row.id);
-    if (known != before->devices.end() && known->second->revision == entry.revision) {
-      next->devices.insert(*known);
-      continue;
-    }
-    auto device = std::make_shared<Snapshot::Device>();
-    device->revision = entry.revision;
-    device->json = server::device_as_json(entry);
-    next->devices[entry.row.id] = std::move(device);
-  }
   {
     const std::lock_guard lock(mutex_);
     snapshot_ = std::move(next);
   }
   published_.notify_all();
+}
+
+std::map<std::string, server::DeviceView> LoopBridge::devices_in_memory(
+    std::vector<std::string> ids, std::uint64_t revision) const {
+  struct Question {
+    std::vector<std::string> ids;
+    std::map<std::string, server::DeviceView> found;
+    bool answered = false;  ///< guarded by the bridge's mutex, as `found`
+  };
+  auto question = std::make_shared<Question>();
+  question->ids = std::move(ids);
+  std::unique_lock lock(mutex_);
+  if (closed_ || question->ids.empty()) return {};
+  // Copied there, printed here: the loop has better things to do.
+  asio::post(loop_, [this, question, revision] {
+    std::map<std::string, server::DeviceView> found;
+    for (const auto& text : question->ids) {
+      const auto id = transport::DeviceId::parse(text);
+      const auto known = id ? server_.fleet().find(*id) : server_.fleet().end();
+      if (known != server_.fleet().end() && known->second.revision > revision) found.emplace(text, known->second);
+    }
+    {
+      const std::lock_guard locked(mutex_);
+      question->found = std::move(found);
+      question->answered = true;
+    }
+    published_.notify_all();
+  });
+  published_.wait_for(lock, question_timeout, [&] { return closed_ || question->answered; });
+  return std::move(question->found);
 }
 
 Result<void> LoopBridge::change(Work work, Precondition precondition) {
@@ -96,7 +116,7 @@ Result<void> LoopBridge::change(Work work, Precondition precondition) {
 Result<void> LoopBridge::write(Work work) {
   auto change = std::make_shared<Change>();
   change->work = std::move(work);
-  change->reload_after = false;
+  change->concerns_devices = false;
   return post_change(std::move(change));
 }
 
@@ -131,8 +151,8 @@ asio::awaitable<void> LoopBridge::apply(std::shared_ptr<Change> change) {
     auto written = co_await writer_.perform<Result<void>>(std::move(work));
     result = written ? *written : tl::unexpected(written.error());
   }
-  if (result && change->reload_after) {
-    result = co_await server_.reload();
+  if (result && change->concerns_devices) {
+    result = co_await server_.apply_changes();
     pause_.cancel();
     ++timer_generation_;
     publishing_ = false;

@@ -6,6 +6,8 @@
 #include "server/device_server.hpp"
 #include "base/clock.hpp"
 
+#include <map>
+
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -14,13 +16,9 @@ namespace drydock::web {
 
 /// What there is to see, at one moment. Never changes once published.
 struct Snapshot {
-  struct Device {
-    std::uint64_t revision = 0;
-    std::string json;  ///< server::device_as_json
-  };
   std::uint64_t revision = 0;
-  std::uint64_t membership_revision = 0;                         ///< DeviceServer::membership_revision()
-  std::map<std::string, std::shared_ptr<const Device>> devices;  ///< by id
+  std::uint64_t membership_revision = 0;  ///< DeviceServer::membership_revision()
+  std::size_t connected = 0;              ///< devices
   std::shared_ptr<const firmware::Library> library = std::make_shared<firmware::Library>();
   bool paused = false;
 };
@@ -35,6 +33,11 @@ public:
   std::shared_ptr<const Snapshot> snapshot() const;
   /// Any thread: one newer than `revision`, or the same again after `patience`, or nothing once closed.
   std::shared_ptr<const Snapshot> wait_newer(std::uint64_t revision, std::chrono::milliseconds patience) const;
+
+  /// Any thread but the loop's: those of these devices that are in memory and changed behind `revision`, by id. Empty
+  /// when the loop does not answer within a second.
+  std::map<std::string, server::DeviceView> devices_in_memory(
+      std::vector<std::string> ids, std::uint64_t revision = 0) const;
 
   /// Any thread but the loop's: asks `precondition` on the loop, makes the change in the store, lets the server look
   /// again, and comes back when it has. ErrorKind::timed_out after a few seconds (the change may still be made),

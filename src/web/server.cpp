@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t largest_certificate = 256 * 1024;
 constexpr auto heartbeat = 15s;
+constexpr auto settling = 3s;
 
 // Nothing is loaded from elsewhere, nothing runs that is not a file of ours, nobody frames the page.
 constexpr const char* security_headers =
@@ -106,18 +107,17 @@ std::string event(const char* name, std::uint64_t revision, const std::string& d
   return fmt::format("event: {}\nid: {}\ndata: {}\n\n", name, revision, data);
 }
 
-// What changed from one snapshot to the next; everything when devices came or went, or for a page that has seen
-// nothing.
-std::string events_between(const Snapshot& before, const Snapshot& now) {
-  const bool all = before.membership_revision != now.membership_revision;
-  std::string devices;
-  for (const auto& [id, device] : now.devices) {
-    if (!all && device->revision <= before.revision) continue;
-    devices += devices.empty() ? "" : ",";
-    devices += device->json;
+// "a,b,c", as many as one page shows.
+std::vector<std::string> followed_devices(const Request& request) {
+  std::vector<std::string> ids;
+  const auto given = request.parameter("devices");
+  std::string_view list = given;
+  while (!list.empty() && ids.size() < limits::devices_followed) {
+    const auto end = std::min(list.find(','), list.size());
+    ids.emplace_back(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
   }
-  if (all) return event("fleet", now.revision, fmt::format("{{\"paused\":{},\"devices\":[{}]}}", now.paused, devices));
-  return event("devices", now.revision, "[" + devices + "]");
+  return ids;
 }
 
 // CivetWeb says only that it did not start.
@@ -290,15 +290,23 @@ void Server::stream(mg_connection* connection, const Request& request) {
       "close\r\n\r\nretry: 2000\n\n",
       security_headers);
   bool open = mg_write(connection, head.data(), head.size()) > 0;
-  auto seen = std::make_shared<const Snapshot>();
-  auto now = bridge_.snapshot();
-  auto text = events_between(*seen, *now);
-  while (open && now) {
+  const auto devices = followed_devices(request);
+  std::uint64_t seen = 0;
+  std::string last_summary;
+  for (auto now = bridge_.snapshot(); open && now;) {
+    std::string text;
+    if (const auto changed = api_.view().changed(devices, seen); !changed.empty())
+      text += event("devices", now->revision, changed);
+    // What is counted lags behind what happened by up to a few seconds: it is looked at once more after a change.
+    const auto summary = api_.view().summary(*now);
+    const bool news = summary != last_summary;
+    if (news) text += event("fleet", now->revision, summary);
+    last_summary = summary;
+    if (text.empty()) text = ": still here\n\n";
     open = mg_write(connection, text.data(), text.size()) > 0;
-    seen = now;
-    now = bridge_.wait_newer(seen->revision, heartbeat);
-    if (!now || api_.access(request) == Api::Access::none) break;
-    text = now == seen ? ": still here\n\n" : events_between(*seen, *now);
+    seen = now->revision;
+    now = bridge_.wait_newer(seen, news ? settling : heartbeat);
+    if (api_.access(request) == Api::Access::none) break;
   }
 }
 

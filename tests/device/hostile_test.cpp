@@ -41,7 +41,7 @@ struct HostileSystem : TestSystem {
     return server().fleet().at(*transport::DeviceId::parse(id_of(number)));
   }
   void reload() {
-    world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().reload(); });
+    world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().apply_changes(); });
     world.run_until_idle();
   }
 };

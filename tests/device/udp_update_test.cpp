@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(a_compressed_system_part_and_a_combined_file_are_passed_on_
     auto db = database();
     BOOST_REQUIRE(server::commands::add_target(db, *store::load_device(db, id_of(1)), "both.bin").has_value());
   }
-  world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().reload(); });
+  world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().apply_changes(); });
   BOOST_REQUIRE(run_until(10min, [&] { return device.applied.size() == 4; }));
   BOOST_TEST(device.applied.back() == "u2@7");
   BOOST_REQUIRE(run_until_state(1, "current", 10min));

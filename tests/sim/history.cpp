@@ -265,7 +265,7 @@ private:
     if (!row) return;
     for (const auto& module : ReleaseFleet::shared().any_target(platform_, dice_))
       (void)server::commands::add_target(*db_, *row, module.sha256);
-    world_.spawn([this]() -> asio::awaitable<void> { (void)co_await server_->reload(); });
+    world_.spawn([this]() -> asio::awaitable<void> { (void)co_await server_->apply_changes(); });
   }
 
   VirtualDevice& add_device(int number, virtual_device::Options options, virtual_device::Flash flash) {

@@ -134,7 +134,7 @@ void TestSystem::add_firmware(const Bytes& file, const std::string& name) {
   const auto added = server::add_to_library(db, {folder.path()}, *validated);
   if (!added) throw std::runtime_error(added.error().message);
   if (!running_) return;
-  world.spawn([this]() -> asio::awaitable<void> { (void)co_await running_->server.reload(); });
+  world.spawn([this]() -> asio::awaitable<void> { (void)co_await running_->server.apply_changes(); });
   world.run_until_idle();
 }
 
@@ -143,7 +143,7 @@ void TestSystem::approve(const std::string& id) {
     auto db = database();
     store::set_approval(db, id, "approved");
   }
-  world.spawn([this]() -> asio::awaitable<void> { (void)co_await running_->server.reload(); });
+  world.spawn([this]() -> asio::awaitable<void> { (void)co_await running_->server.apply_changes(); });
   world.run_until_idle();
 }
 

@@ -21,12 +21,24 @@ transport::DeviceIdentity identity_of(int number, int key) {
   return identity;
 }
 
-server::Fleet fleet_with(int number, int key, const std::string& approval = "approved") {
-  server::Fleet fleet;
-  auto& row = fleet[identity_of(number, key).id].row;
+store::DeviceRow row_with(int number, int key, const std::string& approval = "approved") {
+  store::DeviceRow row;
+  row.id = identity_of(number, key).id.text();
   row.approval = approval;
   row.public_key = identity_of(number, key).public_key;
-  return fleet;
+  return row;
+}
+
+Admission evaluate(
+    const transport::DeviceIdentity& identity, const std::optional<store::DeviceRow>& known, Policy policy) {
+  return server::evaluate(identity, known ? &*known : nullptr, policy);
+}
+
+server::PendingDevices pending_of(const server::Fleet& fleet) {
+  server::PendingDevices pending;
+  for (const auto& device : fleet)
+    if (device.second.row.approval == "pending") pending.push_back(&device);
+  return pending;
 }
 
 }  // namespace
@@ -34,32 +46,30 @@ server::Fleet fleet_with(int number, int key, const std::string& approval = "app
 BOOST_AUTO_TEST_SUITE(admission)
 
 BOOST_AUTO_TEST_CASE(unknown_devices_are_admitted_as_the_policy_says) {
-  BOOST_TEST((server::evaluate(identity_of(1, 1), {}, Policy::approve).answer == Admission::Answer::unknown));
-  BOOST_TEST((server::evaluate(identity_of(1, 1), {}, Policy::open).answer == Admission::Answer::unknown));
-  const auto closed = server::evaluate(identity_of(1, 1), {}, Policy::closed);
+  BOOST_TEST((evaluate(identity_of(1, 1), {}, Policy::approve).answer == Admission::Answer::unknown));
+  BOOST_TEST((evaluate(identity_of(1, 1), {}, Policy::open).answer == Admission::Answer::unknown));
+  const auto closed = evaluate(identity_of(1, 1), {}, Policy::closed);
   BOOST_TEST((closed.answer == Admission::Answer::rejected));
   BOOST_TEST(closed.key.empty());
   BOOST_TEST(closed.words.find("is unknown") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_known_device_is_known_by_its_key_only) {
+  BOOST_TEST((evaluate(identity_of(1, 1), row_with(1, 1), Policy::closed).answer == Admission::Answer::known));
+  BOOST_TEST((evaluate(identity_of(1, 2), row_with(1, 1), Policy::open).answer == Admission::Answer::changed_key));
   BOOST_TEST(
-      (server::evaluate(identity_of(1, 1), fleet_with(1, 1), Policy::closed).answer == Admission::Answer::known));
-  BOOST_TEST(
-      (server::evaluate(identity_of(1, 2), fleet_with(1, 1), Policy::open).answer == Admission::Answer::changed_key));
-  BOOST_TEST((server::evaluate(identity_of(1, 1), fleet_with(1, 1, "refused"), Policy::open).answer ==
-      Admission::Answer::rejected));
+      (evaluate(identity_of(1, 1), row_with(1, 1, "refused"), Policy::open).answer == Admission::Answer::rejected));
 }
 
 BOOST_AUTO_TEST_CASE(an_old_core_that_sends_no_key_is_held_to_the_one_on_file) {
   auto identity = identity_of(1, 1);
   identity.public_key.clear();
-  BOOST_TEST((server::evaluate(identity, fleet_with(1, 1), Policy::open).answer == Admission::Answer::known));
-  BOOST_TEST((server::evaluate(identity, {}, Policy::open).answer == Admission::Answer::rejected));
+  BOOST_TEST((evaluate(identity, row_with(1, 1), Policy::open).answer == Admission::Answer::known));
+  BOOST_TEST((evaluate(identity, {}, Policy::open).answer == Admission::Answer::rejected));
   identity.public_key = Bytes(162, 3);
-  BOOST_TEST((server::evaluate(identity, {}, Policy::open).answer == Admission::Answer::rejected));
+  BOOST_TEST((evaluate(identity, {}, Policy::open).answer == Admission::Answer::rejected));
   identity.public_key = server_key().public_key_spki();  // a key, but not one of a device's size
-  BOOST_TEST((server::evaluate(identity, {}, Policy::open).answer == Admission::Answer::rejected));
+  BOOST_TEST((evaluate(identity, {}, Policy::open).answer == Admission::Answer::rejected));
 }
 
 // Many from one address, or with one key, leave room for everybody else; who is not connected is evicted first.
@@ -82,28 +92,30 @@ BOOST_AUTO_TEST_CASE(no_number_of_unknown_devices_keeps_one_from_waiting_for_app
   const Bytes own_key{9, 9, 9};
   for (std::size_t i = 0; i < limits::pending_devices_per_address; ++i)
     add(i, "10.0.0.66").channel = i < 10 ? connected : nullptr;
-  BOOST_TEST(server::decide_pending(fleet, "10.0.0.1", own_key).refusal == "");
-  BOOST_TEST(!server::decide_pending(fleet, "10.0.0.1", own_key).evicted.has_value());
-  const auto same_address = server::decide_pending(fleet, "10.0.0.66", own_key);
+  BOOST_TEST(server::decide_pending(pending_of(fleet), "10.0.0.1", own_key).refusal == "");
+  BOOST_TEST(!server::decide_pending(pending_of(fleet), "10.0.0.1", own_key).evicted.has_value());
+  const auto same_address = server::decide_pending(pending_of(fleet), "10.0.0.66", own_key);
   BOOST_REQUIRE(same_address.evicted.has_value());
   BOOST_TEST(fleet.at(*same_address.evicted).row.first_seen == 10);
   for (auto& [id, member] : fleet) member.channel = connected;
-  BOOST_TEST(server::decide_pending(fleet, "10.0.0.66", own_key).refusal.find("wait for approval already") !=
+  BOOST_TEST(
+      server::decide_pending(pending_of(fleet), "10.0.0.66", own_key).refusal.find("wait for approval already") !=
       std::string::npos);
 
   // Everything taken, by several addresses, and everybody connected: the largest group gives up its oldest.
   for (std::size_t i = limits::pending_devices_per_address; i < limits::pending_devices; ++i)
     add(i, "10.0.1." + std::to_string(i % 5)).channel = connected;
-  const auto full = server::decide_pending(fleet, "10.0.0.1", own_key);
+  const auto full = server::decide_pending(pending_of(fleet), "10.0.0.1", own_key);
   BOOST_REQUIRE(full.evicted.has_value());
   BOOST_TEST(fleet.at(*full.evicted).row.address == "10.0.0.66");
   BOOST_TEST(fleet.at(*full.evicted).row.first_seen == 0);
 
   for (std::size_t i = 0; i < limits::pending_devices_per_key; ++i)
     add(5000 + i, "10.0.2." + std::to_string(i)).row.public_key = own_key;
-  BOOST_TEST(server::decide_pending(fleet, "10.0.0.1", own_key).evicted.has_value());
+  BOOST_TEST(server::decide_pending(pending_of(fleet), "10.0.0.1", own_key).evicted.has_value());
   for (auto& [id, member] : fleet) member.channel = connected;
-  BOOST_TEST(server::decide_pending(fleet, "10.0.0.1", own_key).refusal.find("same key") != std::string::npos);
+  BOOST_TEST(
+      server::decide_pending(pending_of(fleet), "10.0.0.1", own_key).refusal.find("same key") != std::string::npos);
 }
 
 // By the service's running time, which no clock can move.
@@ -114,14 +126,15 @@ BOOST_AUTO_TEST_CASE(who_waits_for_approval_and_is_not_seen_for_a_week_is_forgot
   member.row.enrolled = 1'000;
   constexpr std::int64_t hour = 3'600'000;
   constexpr std::int64_t week = 7 * 24 * hour;
-  BOOST_TEST(server::expired(fleet, 1'000 + week - 1, 2 * hour).empty());
-  BOOST_TEST(server::expired(fleet, 1'000 + week, hour - 1).empty());  // it has time to come back behind a start
-  BOOST_TEST(server::expired(fleet, 1'000 + week, 2 * hour).size() == 1u);
+  BOOST_TEST(server::expired(pending_of(fleet), 1'000 + week - 1, 2 * hour).empty());
+  BOOST_TEST(
+      server::expired(pending_of(fleet), 1'000 + week, hour - 1).empty());  // it has time to come back behind a start
+  BOOST_TEST(server::expired(pending_of(fleet), 1'000 + week, 2 * hour).size() == 1u);
   member.last_seen = 5'000;
-  BOOST_TEST(server::expired(fleet, 1'000 + week, 2 * hour).empty());
+  BOOST_TEST(server::expired(pending_of(fleet), 1'000 + week, 2 * hour).empty());
   member.last_seen = 0;
   member.row.approval = "approved";
-  BOOST_TEST(server::expired(fleet, 9 * week, 2 * hour).empty());
+  BOOST_TEST(server::expired(pending_of(fleet), 9 * week, 2 * hour).empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,29 @@
+#include "cli/state_words.hpp"
+
+#include "store/device_list.hpp"
+
+#include <map>
+
+namespace drydock::cli {
+
+std::string state_name(const std::string& shown_state) {
+  static const std::map<std::string, std::string> names{{"unknown", "connecting"},
+      {"awaiting_approval", "waits for approval"}, {"parked", "failed, needs attention"},
+      {"updates_disabled", "updates disabled"}, {"unknown_key", "unknown key"}};
+  const auto found = names.find(shown_state);
+  return found == names.end() ? shown_state : found->second;
+}
+
+std::vector<std::string> device_states() {
+  return {"unknown", "awaiting_approval", "refused", "unknown_key", "held", "current", "updating", "waiting", "blocked",
+      "parked", "updates_disabled"};
+}
+
+std::string state_in_words(const store::DeviceRow& row) {
+  const auto state = store::shown_state(row);
+  if (state == "unknown_key") return "came with another key than the one on file, and was refused";
+  if (state == "awaiting_approval" || state == "refused" || row.state_words.empty()) return state_name(state);
+  return row.state_words;
+}
+
+}  // namespace drydock::cli

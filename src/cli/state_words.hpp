@@ -1,0 +1,15 @@
+// Where a device stands, in the words that the page uses too.
+#pragma once
+
+#include "store/devices.hpp"
+
+namespace drydock::cli {
+
+/// "waits for approval": of what store::shown_state() gives.
+std::string state_name(const std::string& shown_state);
+/// All that store::shown_state() gives.
+std::vector<std::string> device_states();
+/// The sentence, where there is one.
+std::string state_in_words(const store::DeviceRow& row);
+
+}  // namespace drydock::cli

@@ -1,0 +1,206 @@
+// Which devices are in memory, and what becomes of them when a person changes something.
+#include "server/commands.hpp"
+#include "server/device_server.hpp"
+#include "store/modules.hpp"
+
+#include <algorithm>
+
+namespace drydock::server {
+namespace {
+
+// A device that resets or loses its network is back sooner, and need not be read again.
+constexpr auto absence = std::chrono::minutes(10);
+
+// Read in one go, between which others may read and write.
+constexpr std::size_t devices_at_once = 200;
+
+// Platforms of which a module came, went or is another now.
+std::set<std::uint16_t> changed_platforms(const firmware::Library& before, const firmware::Library& after) {
+  std::set<std::uint16_t> platforms;
+  for (const auto* module : before.all())
+    if (after.find(module->sha256) == nullptr) platforms.insert(module->platform);
+  for (const auto* module : after.all())
+    if (before.find(module->sha256) == nullptr) platforms.insert(module->platform);
+  return platforms;
+}
+
+}  // namespace
+
+DeviceEntry& DeviceServer::insert(const transport::DeviceId& id, DeviceRepository::StoredDevice stored) {
+  auto& entry = fleet_[id];
+  entry.stored = true;
+  entry.step_in_flight = stored.step_in_flight;
+  entry.targets = std::move(stored.targets);
+  entry.modules_stored = std::move(stored.modules);
+  entry.row = std::move(stored.row);
+  entry.row.connected = false;
+  if (entry.row.approval == "pending") pending_.insert(id);
+  forget_later(entry);
+  mark_changed(entry);
+  return entry;
+}
+
+void DeviceServer::erase(const transport::DeviceId& id) {
+  if (const auto* entry = find(id); entry != nullptr && entry->channel != nullptr) --connected_;
+  pending_.erase(id);
+  fleet_.erase(id);
+}
+
+void DeviceServer::set_approval(DeviceEntry& entry, const std::string& approval) {
+  entry.row.approval = approval;
+  const auto id = transport::DeviceId::parse(entry.row.id);
+  if (!id) return;
+  if (approval == "pending")
+    pending_.insert(*id);
+  else
+    pending_.erase(*id);
+  if (approval == "approved" && !entry.row.address.empty()) known_addresses_.insert(entry.row.address);
+}
+
+// Unless another device that was let in is there.
+void DeviceServer::forget_address(const std::string& address) {
+  const bool used = std::any_of(fleet_.begin(), fleet_.end(), [&](const auto& known) {
+    return known.second.row.approval == "approved" && known.second.row.address == address;
+  });
+  if (!used) known_addresses_.erase(address);
+}
+
+PendingDevices DeviceServer::pending_devices() const {
+  PendingDevices list;
+  for (const auto& id : pending_)
+    if (const auto found = fleet_.find(id); found != fleet_.end()) list.push_back(&*found);
+  return list;
+}
+
+void DeviceServer::forget_later(DeviceEntry& entry) {
+  entry.left = Clock::now();
+  const auto id = transport::DeviceId::parse(entry.row.id);
+  if (id && entry.row.approval != "pending") absent_.emplace_back(entry.left, *id);
+  if (absent_.size() == 1) drop_absent_devices();
+}
+
+void DeviceServer::drop_absent_devices() {
+  const auto now = Clock::now();
+  while (!absent_.empty() && absent_.front().first + absence <= now) {
+    const auto id = absent_.front().second;
+    absent_.pop_front();
+    const auto* entry = find(id);
+    // Who was back meanwhile stands further behind, if it left again.
+    if (entry == nullptr || entry->channel != nullptr || entry->left + absence > now) continue;
+    if (entry->row.approval == "pending" || unsaved_.contains(id)) continue;
+    erase(id);
+  }
+  if (absent_.empty() || stopping_) return;
+  absence_timer_.expires_at(absent_.front().first + absence);
+  absence_timer_.async_wait([this](asio::error_code error) {
+    if (!error) drop_absent_devices();
+  });
+}
+
+asio::awaitable<Result<void>> DeviceServer::apply_changes() {
+  const auto changes = co_await repository_.changes_since(last_change_);
+  if (!changes) co_return tl::unexpected(changes.error());
+  bool library = false;
+  bool settings = false;
+  bool every_device = false;
+  bool lists = false;
+  std::vector<transport::DeviceId> ids;
+  for (const auto& change : *changes) {
+    last_change_ = std::max(last_change_, change.revision);
+    library |= change.subject == store::subject::modules;
+    settings |= change.subject == store::subject::settings;
+    every_device |= change.subject == store::subject::every_device;
+    const auto id = transport::DeviceId::parse(change.subject);
+    if (id && find(*id) != nullptr) ids.push_back(*id);
+    lists |= id && find(*id) == nullptr;
+  }
+  if (every_device) {
+    ids.clear();
+    for (const auto& [id, entry] : fleet_) ids.push_back(id);
+  }
+  if (library)
+    if (const auto loaded = co_await reload_library(); !loaded) co_return loaded;
+  if (settings)
+    if (const auto loaded = co_await reload_settings(); !loaded) co_return loaded;
+  for (std::size_t at = 0; at < ids.size(); at += devices_at_once) {
+    const auto end = std::min(at + devices_at_once, ids.size());
+    std::vector<transport::DeviceId> some(
+        ids.begin() + static_cast<std::ptrdiff_t>(at), ids.begin() + static_cast<std::ptrdiff_t>(end));
+    if (const auto loaded = co_await reload_devices(std::move(some)); !loaded) co_return loaded;
+  }
+  if (lists || !ids.empty()) mark_membership_changed();
+  co_return Result<void>{};
+}
+
+// A device that has what it should gets nothing else because a file came or went: only others are planned anew.
+asio::awaitable<Result<void>> DeviceServer::reload_library() {
+  std::function<firmware::Library(store::Database&)> load = store::load_library;
+  auto library = co_await services_.writer.read<firmware::Library>(std::move(load));
+  if (!library) co_return tl::unexpected(library.error());
+  const auto platforms = changed_platforms(library_, *library);
+  library_ = std::move(*library);
+  // Files that were repaired are the same in the library: whom they are for waits, and is no longer blocked by them.
+  interrupt_where([&](const DeviceEntry& entry) {
+    return entry.row.state == "blocked" || (platforms.contains(entry.row.platform) && !entry.plan.current());
+  });
+  mark_membership_changed();
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> DeviceServer::reload_settings() {
+  std::function<bool(store::Database&)> load = commands::is_paused;
+  const auto paused = co_await services_.writer.read<bool>(std::move(load));
+  if (!paused) co_return tl::unexpected(paused.error());
+  if (std::exchange(paused_, *paused) == *paused) co_return Result<void>{};
+  interrupt_where([](const DeviceEntry&) { return true; });
+  mark_membership_changed();
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> DeviceServer::reload_devices(std::vector<transport::DeviceId> ids) {
+  std::vector<std::string> texts;
+  for (const auto& id : ids) texts.push_back(id.text());
+  auto decided = co_await repository_.load_decided(std::move(texts));
+  if (!decided) co_return tl::unexpected(decided.error());
+  for (auto& one : *decided)
+    if (const auto id = transport::DeviceId::parse(one.device_id)) apply(*id, std::move(one));
+  co_return Result<void>{};
+}
+
+// People change name, approval, keys and targets; the rest is fresher in memory.
+void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decided decided) {
+  auto* entry = find(id);
+  if (entry == nullptr) return;
+  if (!decided.row) {
+    if (!entry->stored) return;  // so new that it was not stored yet when we looked
+    const auto address = entry->row.address;
+    if (entry->channel != nullptr) entry->channel->close();
+    erase(id);
+    forget_address(address);
+    return;
+  }
+  auto& row = *decided.row;
+  set_approval(*entry, row.approval);
+  entry->row.name = std::move(row.name);
+  entry->row.held = row.held;
+  entry->row.forced = row.forced;
+  entry->row.public_key = std::move(row.public_key);
+  entry->row.changed_key = std::move(row.changed_key);
+  entry->targets = std::move(decided.targets);
+  entry->stored = true;
+  mark_changed(*entry);
+  if (entry->channel == nullptr) return;
+  if (entry->row.approval == "refused") {
+    forget_address(entry->row.address);
+    entry->channel->close();
+  } else {
+    entry->channel->interrupt();
+  }
+}
+
+void DeviceServer::interrupt_where(const std::function<bool(const DeviceEntry&)>& concerned) {
+  for (auto& [id, entry] : fleet_)
+    if (entry.channel && concerned(entry)) entry.channel->interrupt();
+}
+
+}  // namespace drydock::server

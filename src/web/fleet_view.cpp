@@ -1,0 +1,108 @@
+#include "web/fleet_view.hpp"
+
+#include "server/as_json.hpp"
+#include "store/dtls_sessions.hpp"
+#include "store/updates.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace drydock::web {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+constexpr int history_shown = 100;
+constexpr int steps_shown = 50;
+constexpr auto counted_every = 1s;
+
+store::Database open(const state::StateFolder& folder) {
+  return store::Database::open(folder.database(), store::Access::read_only);
+}
+
+server::DeviceView view_in_store(store::Database& db, store::ListedDevice device) {
+  server::DeviceView view;
+  view.targets = store::load_targets(db, device.row.id);
+  view.modules_stored = store::load_modules(db, device.row.id);
+  view.session_known = device.session_known;
+  view.row = std::move(device.row);
+  return view;
+}
+
+}  // namespace
+
+Result<std::string> FleetView::list(const store::DeviceQuery& query) const {
+  const auto snapshot = bridge_.snapshot();
+  auto db = open(folder_);
+  auto page = store::list_devices(db, query);
+  if (!page) return tl::unexpected(page.error());
+  std::vector<std::string> ids;
+  for (const auto& device : page->devices) ids.push_back(device.row.id);
+  const auto in_memory = bridge_.devices_in_memory(ids);
+
+  std::string body = "{\"revision\":" + std::to_string(snapshot->revision) +
+      ",\"membership\":" + std::to_string(snapshot->membership_revision) +
+      ",\"paused\":" + (snapshot->paused ? "true" : "false") + ",\"next\":" +
+      (page->next.empty() ? "null" : json(page->next).dump(-1, ' ', false, json::error_handler_t::replace)) +
+      ",\"devices\":[";
+  for (auto& device : page->devices) {
+    if (body.back() != '[') body += ',';
+    const auto fresher = in_memory.find(device.row.id);
+    body += server::device_as_json(fresher != in_memory.end() ? fresher->second : view_in_store(db, std::move(device)));
+  }
+  body += "]}";
+  return body;
+}
+
+Result<std::string> FleetView::device(const std::string& id) const {
+  auto db = open(folder_);
+  const auto in_memory = bridge_.devices_in_memory({id});
+  server::DeviceView view;
+  if (const auto fresher = in_memory.find(id); fresher != in_memory.end()) {
+    view = fresher->second;
+  } else {
+    auto row = store::load_device(db, id);
+    if (!row) return failure(ErrorKind::not_found, "there is no device " + id);
+    store::ListedDevice device;
+    device.row = std::move(*row);
+    device.session_known = store::has_dtls_session(db, id);
+    view = view_in_store(db, std::move(device));
+    // As it would be planned if it came now and still had what it said last.
+    firmware::Inventory reported;
+    reported.platform = view.row.platform;
+    reported.modules = view.modules_stored;
+    if (view.row.approval == "approved" && !reported.modules.empty())
+      view.plan = planning::plan(reported, *bridge_.snapshot()->library, {view.targets});
+  }
+  auto body = json::parse(server::device_as_json(view));
+  body["history"] = json::parse(server::history_as_json(store::recent_history(db, id, history_shown)));
+  body["steps"] = json::parse(server::steps_as_json(store::recent_steps(db, id, steps_shown)));
+  return body.dump();
+}
+
+std::string FleetView::summary(const Snapshot& snapshot) const {
+  std::map<std::string, std::int64_t> counts;
+  {
+    const std::lock_guard lock(counting_);
+    if (const auto now = Clock::now(); counted_ == Clock::time_point{} || now - counted_ >= counted_every) {
+      auto db = open(folder_);
+      counts_ = store::count_devices(db);
+      counted_ = now;
+    }
+    counts = counts_;
+  }
+  std::int64_t devices = 0;
+  for (const auto& [state, count] : counts) devices += count;
+  return json{{"membership", snapshot.membership_revision}, {"paused", snapshot.paused},
+      {"connected", snapshot.connected}, {"devices", devices}, {"states", counts}}
+      .dump();
+}
+
+std::string FleetView::changed(const std::vector<std::string>& ids, std::uint64_t revision) const {
+  std::string list;
+  for (const auto& [id, view] : bridge_.devices_in_memory(ids, revision))
+    list += (list.empty() ? "[" : ",") + server::device_as_json(view);
+  return list.empty() ? list : list + "]";
+}
+
+}  // namespace drydock::web

@@ -1,0 +1,36 @@
+// What a page shows of the fleet: lists come from the store, and of devices in memory what is fresher there. Called on
+// the web server's threads.
+#pragma once
+
+#include "state/state_folder.hpp"
+#include "store/device_list.hpp"
+#include "web/loop_bridge.hpp"
+
+namespace drydock::web {
+
+class FleetView {
+public:
+  FleetView(LoopBridge& bridge, state::StateFolder folder) : bridge_(bridge), folder_(std::move(folder)) {}
+
+  /// {"revision", "paused", "devices": […], "next": null or where the next page begins}.
+  Result<std::string> list(const store::DeviceQuery& query) const;
+
+  /// One device with its steps and history, as the database has them. ErrorKind::not_found.
+  Result<std::string> device(const std::string& id) const;
+
+  /// {"membership", "paused", "connected", "devices", "states": {state: count}}. Counted once a second at
+  /// the most, however many ask.
+  std::string summary(const Snapshot& snapshot) const;
+
+  /// A list of those of these devices that changed behind `revision`; empty when none did.
+  std::string changed(const std::vector<std::string>& ids, std::uint64_t revision) const;
+
+private:
+  LoopBridge& bridge_;
+  state::StateFolder folder_;
+  mutable std::mutex counting_;
+  mutable std::map<std::string, std::int64_t> counts_;
+  mutable Clock::time_point counted_{};
+};
+
+}  // namespace drydock::web

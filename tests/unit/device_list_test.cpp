@@ -1,0 +1,230 @@
+// Lists that are cut in the database, and the changes that tell a service what to look at again.
+#include "store/changes.hpp"
+#include "store/device_list.hpp"
+#include "store/modules.hpp"
+#include "store/updates.hpp"
+
+#include <algorithm>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <fmt/core.h>
+#include <random>
+
+using namespace drydock;
+using store::Database;
+using store::DeviceOrder;
+
+namespace {
+
+std::string id_of(int number) {
+  return fmt::format("{:024x}", number);
+}
+
+void add(Database& db, int number, const std::function<void(store::DeviceRow&)>& with = {}) {
+  store::DeviceRow row;
+  row.id = id_of(number);
+  row.public_key = {1};
+  row.approval = "approved";
+  row.platform = 6;
+  row.state = "current";
+  if (with) with(row);
+  store::add_device(db, row);
+  if (!row.name.empty()) store::set_name(db, row.id, row.name);
+}
+
+// Every page of a list, one behind the other.
+std::vector<store::DeviceRow> all_pages(Database& db, store::DeviceQuery query) {
+  std::vector<store::DeviceRow> rows;
+  do {
+    const auto page = store::list_devices(db, query);
+    BOOST_REQUIRE(page.has_value());
+    BOOST_REQUIRE(page->devices.size() <= static_cast<std::size_t>(query.limit));
+    for (const auto& device : page->devices) rows.push_back(device.row);
+    query.after = page->next;
+  } while (!query.after.empty());
+  return rows;
+}
+
+std::vector<std::string> subjects_since(Database& db, std::int64_t revision) {
+  std::vector<std::string> subjects;
+  for (const auto& change : store::changes_since(db, revision)) subjects.push_back(change.subject);
+  return subjects;
+}
+
+using Texts = std::vector<std::string>;
+
+const auto orders = boost::unit_test::data::make({0, 1, 2, 3, 4});
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(device_list)
+
+// Many devices are alike in what they are sorted by, and the page's end falls among them.
+BOOST_DATA_TEST_CASE(pages_together_have_every_device_once_and_in_order,
+    orders* boost::unit_test::data::make({false, true}), number, descending) {
+  const auto order = static_cast<DeviceOrder>(number);
+  auto db = Database::in_memory();
+  std::mt19937 random(7);
+  const char* states[] = {"current", "blocked", "waiting"};
+  const char* names[] = {"", "boiler", "Boiler", "böiler", "100%_x", "a'b"};
+  for (int i = 0; i < 200; ++i)
+    add(db, i, [&](store::DeviceRow& row) {
+      row.name = names[random() % std::size(names)];
+      row.state = states[random() % 3];
+      row.platform = static_cast<std::uint16_t>(random() % 3);
+      row.last_seen = static_cast<std::int64_t>(random() % 5);
+      row.first_seen = static_cast<std::int64_t>(random() % 5);
+    });
+  store::DeviceQuery whole;
+  whole.order = order;
+  whole.descending = descending;
+  whole.limit = 1000;
+  auto paged = whole;
+  paged.limit = 7;
+  const auto expected = all_pages(db, whole);
+  const auto found = all_pages(db, paged);
+  BOOST_REQUIRE(expected.size() == 200u);
+  BOOST_REQUIRE(found.size() == 200u);
+  for (std::size_t i = 0; i < found.size(); ++i) BOOST_TEST(found[i].id == expected[i].id);
+  const auto key = [&](const store::DeviceRow& row) -> std::int64_t {
+    if (order == DeviceOrder::platform) return row.platform;
+    if (order == DeviceOrder::last_seen) return row.last_seen;
+    return order == DeviceOrder::first_seen ? row.first_seen : 0;
+  };
+  for (std::size_t i = 1; i < found.size(); ++i)
+    BOOST_TEST((descending ? key(found[i - 1]) >= key(found[i]) : key(found[i - 1]) <= key(found[i])));
+}
+
+// The device that the page before ended with may be gone, or called otherwise.
+BOOST_AUTO_TEST_CASE(the_next_page_begins_where_the_last_ended_whatever_happened_since) {
+  auto db = Database::in_memory();
+  for (int i = 0; i < 6; ++i)
+    add(db, i, [&](store::DeviceRow& row) { row.name = std::string(1, static_cast<char>('a' + i)); });
+  store::DeviceQuery query;
+  query.limit = 3;
+  const auto first = store::list_devices(db, query);
+  BOOST_REQUIRE(first->devices.size() == 3u);
+  store::forget_device(db, id_of(2));
+  query.after = first->next;
+  const auto second = store::list_devices(db, query);
+  BOOST_REQUIRE(second->devices.size() == 3u);
+  BOOST_TEST(second->devices[0].row.name == "d");
+  BOOST_TEST(second->next == "");
+}
+
+BOOST_DATA_TEST_CASE(a_position_that_is_none_is_refused, orders, number) {
+  const auto order = static_cast<DeviceOrder>(number);
+  auto db = Database::in_memory();
+  add(db, 1);
+  for (const auto* after :
+      {"x", "0", "zzzzzzzzzzzzzzzzzzzzzzzz", "' OR 1=1 --", "0000000000000000000000019999999999999999999999"}) {
+    store::DeviceQuery query;
+    query.order = order;
+    query.after = after;
+    const auto page = store::list_devices(db, query);
+    // Behind a whole id any text may stand that a device can be called.
+    const bool may_be_text = order == DeviceOrder::label || order == DeviceOrder::state;
+    if (may_be_text && query.after.size() > 24 && query.after[0] == '0') continue;
+    BOOST_TEST(!page.has_value(), after);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(filters_find_what_people_mean) {
+  auto db = Database::in_memory();
+  add(db, 1, [](auto& row) { row.name = "Boiler 100%"; });
+  add(db, 2, [](auto& row) {
+    row.address = "10.0.7.2";
+    row.platform = 13;
+  });
+  add(db, 3, [](auto& row) {
+    row.approval = "pending";
+    row.state = "unknown";
+  });
+  add(db, 4, [](auto& row) { row.connected = true; });
+  store::set_held(db, id_of(4), true);
+  store::note_changed_key(db, id_of(2), {9}, 1);
+  const auto found = [&](store::DeviceQuery query) {
+    Texts ids;
+    for (const auto& row : all_pages(db, query)) ids.push_back(row.id.substr(23));
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  };
+  store::DeviceQuery query;
+  query.search = "boiler";
+  BOOST_TEST(found(query) == Texts{"1"});
+  query.search = "%";  // itself, not everything
+  BOOST_TEST(found(query) == Texts{"1"});
+  query.search = "0.7.";
+  BOOST_TEST(found(query) == Texts{"2"});
+  query.search = "boron";
+  query.platforms_of_search = {13};
+  BOOST_TEST(found(query) == Texts{"2"});
+  query = {};
+  query.state = "held";
+  BOOST_TEST(found(query) == Texts{"4"});
+  query.state = "awaiting_approval";
+  BOOST_TEST(found(query) == Texts{"3"});
+  query.state = "unknown_key";
+  BOOST_TEST(found(query) == Texts{"2"});
+  query = {};
+  query.connected = true;
+  BOOST_TEST(found(query) == Texts{"4"});
+  const std::map<std::string, std::int64_t> counts{
+      {"awaiting_approval", 1}, {"current", 1}, {"held", 1}, {"unknown_key", 1}};
+  BOOST_TEST((store::count_devices(db) == counts));
+  // The database and the program say the same.
+  for (const auto& row : store::load_devices(db)) {
+    store::DeviceQuery same;
+    same.state = store::shown_state(row);
+    const auto ids = found(same);
+    BOOST_TEST((std::find(ids.begin(), ids.end(), row.id.substr(23)) != ids.end()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_device_is_found_by_id_by_its_beginning_and_by_name) {
+  auto db = Database::in_memory();
+  add(db, 1, [](auto& row) { row.name = "pump"; });
+  add(db, 0xabc, [](auto& row) { row.name = id_of(1); });
+  const auto found = [&](const std::string& name) { return store::find_devices(db, name, 10).size(); };
+  BOOST_TEST(found("pump") == 1u);
+  BOOST_TEST(found("Pump") == 0u);
+  BOOST_TEST(found("0000") == 2u);
+  BOOST_TEST(found("000") == 0u);  // too short to be meant as an id
+  BOOST_TEST(store::find_devices(db, id_of(1), 10).front().name == "pump");
+  BOOST_TEST(found("x") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_people_change_is_noted_and_what_devices_change_is_not) {
+  auto db = Database::in_memory();
+  add(db, 1);
+  add(db, 2);
+  auto seen = store::latest_change(db);
+  const auto noted = [&](const Texts& expected) {
+    BOOST_TEST(subjects_since(db, seen) == expected, boost::test_tools::per_element());
+    BOOST_TEST(store::latest_change(db) >= seen);
+    seen = store::latest_change(db);
+  };
+  auto row = *store::load_device(db, id_of(1));
+  row.state = "blocked";
+  row.address = "10.0.0.9";
+  store::update_device(db, row);
+  store::save_modules(db, row.id, {});
+  noted({});
+  store::set_name(db, row.id, "pump");
+  store::set_held(db, row.id, true);
+  store::set_name(db, id_of(2), "fan");
+  noted({id_of(1), id_of(2)});
+  for (const auto& change : std::vector<std::function<void()>>{[&] { store::set_approval(db, row.id, "refused"); },
+           [&] { store::set_forced(db, row.id, true); }, [&] { store::save_target(db, row.id, {}); },
+           [&] { store::clear_targets(db, row.id); }, [&] { store::allow_again(db, row.id); },
+           [&] { store::forget_device(db, row.id); }}) {
+    change();
+    noted({row.id});
+  }
+  store::add_module(db, {}, 1);
+  noted({store::subject::modules});
+  store::allow_all_again(db);
+  noted({store::subject::every_device});
+}
+
+BOOST_AUTO_TEST_SUITE_END()
