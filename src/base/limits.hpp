@@ -22,9 +22,9 @@ struct Rate {
 };
 
 // Connections.
-inline constexpr std::size_t connections = 10'000;
-inline constexpr std::size_t connections_of_unknown =
-    7'500;                                             ///< the others are for addresses where a device was before
+inline constexpr std::size_t most_connections = 100'000;  ///< that the configuration may ask for
+/// Of all connections: the others are for addresses where a device was before.
+inline constexpr double connections_of_unknown = 0.75;
 inline constexpr std::size_t handshakes_at_once = 16;  ///< whose private-key operations may be queued
 inline constexpr std::size_t pending_devices = 1'000;  ///< waiting for approval; beyond, the oldest is evicted
 inline constexpr std::size_t pending_devices_per_address = 256;  ///< a site behind one address may be that large
@@ -47,8 +47,9 @@ inline constexpr Rate dtls_handshake_rate_known_address{
     512, 1200};                                         ///< and one where a device was before: a fleet may be behind it
 inline constexpr std::size_t handshake_message = 2048;  ///< of a device; real ones have at most 94 bytes
 inline constexpr std::uint16_t handshake_messages_ahead = 8;  ///< kept when they come out of order
-inline constexpr std::size_t dtls_sessions = 10'000;   ///< known, with or without a device behind them at the moment
-inline constexpr std::size_t datagram = 2048;          ///< a device's record has at most 1152 bytes and its headers
+inline constexpr std::size_t dtls_sessions =
+    10'000;                                    ///< known, with or without a device behind them; unless configured
+inline constexpr std::size_t datagram = 2048;  ///< a device's record has at most 1152 bytes and its headers
 inline constexpr std::size_t datagrams_waiting = 256;  ///< messages of one device that nobody has read yet
 
 // Messages. A device's buffer is at most 1152 bytes; block-wise transfer carries what is longer.

@@ -14,6 +14,13 @@
 namespace drydock::cli {
 namespace {
 
+std::string no_platform(const std::string& given) {
+  return fmt::format(
+      "there is no platform '{}': photon, p1, electron, core, argon, boron, xenon, asom, bsom, b5som, tracker, p2, … or its "
+      "number",
+      given);
+}
+
 using std::filesystem::path;
 
 Result<firmware::LibraryModule> read_module(const path& file) {
@@ -68,7 +75,7 @@ Result<firmware::Inventory> read_inventory(const PlanOptions& options) {
   inventory.modules = describe->system->modules;
   if (!options.platform.empty()) {
     const auto* platform = firmware::find_platform(options.platform);
-    if (!platform) return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", options.platform));
+    if (!platform) return failure(ErrorKind::not_found, no_platform(options.platform));
     inventory.platform = platform->id;
   } else if (describe->system->platform) {
     inventory.platform = *describe->system->platform;
@@ -108,7 +115,7 @@ int plan_releases(const Context& context, const PlanOptions& options) {
   if (options.to.empty()) return misunderstood("--to is missing: the release that the device should come to");
   if (options.platform.empty()) return misunderstood("--platform is missing: photon, boron, or another one");
   const auto* platform = firmware::find_platform(options.platform);
-  if (!platform) return print_error(fmt::format("there is no platform '{}'", options.platform));
+  if (!platform) return print_error(no_platform(options.platform));
   const auto from = read_release(*platform, options.from);
   if (!from) return print_error(from.error().message);
   const auto to = read_release(*platform, options.to);
@@ -120,7 +127,7 @@ int plan_releases(const Context& context, const PlanOptions& options) {
     return result.blocked() ? 1 : 0;
   }
   fmt::print("{} from Device OS {} to {}{}\n", platform->name, from->number.text(), to->number.text(),
-      result.steps.empty() ? "" : fmt::format(": {} files, in this order", result.steps.size()));
+      result.steps.empty() ? "" : fmt::format(": {} file{}, in this order", result.steps.size(), result.steps.size() == 1 ? "" : "s"));
   if (!from->published || !to->published)
     fmt::print(
         "note: Particle lists no Device OS {} for {}\n", (from->published ? to : from)->number.text(), platform->name);

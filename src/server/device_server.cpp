@@ -49,7 +49,8 @@ DeviceServer::DeviceServer(Services services, state::Configuration configuration
       merge_timer_(services_.loop),
       expiry_timer_(services_.loop),
       absence_timer_(services_.loop),
-      update_slots_(configuration_.concurrent_updates) {}
+      update_slots_(configuration_.concurrent_updates),
+      delay_(services_.loop) {}
 
 DeviceServer::~DeviceServer() = default;
 
@@ -89,6 +90,7 @@ asio::awaitable<Result<void>> DeviceServer::start() {
 
 void DeviceServer::mark_changed(DeviceEntry& entry) {
   entry.revision = ++revision_;
+  delay_.sample();
   if (services_.on_change) services_.on_change();
 }
 

@@ -9,6 +9,7 @@
 #include "server/rejection_log.hpp"
 #include "server/update_slots.hpp"
 #include "base/limits.hpp"
+#include "base/loop_delay.hpp"
 #include "device/session_host.hpp"
 #include "firmware/files.hpp"
 #include "transport/byte_stream.hpp"
@@ -67,6 +68,7 @@ public:
   /// The devices in memory.
   const Fleet& fleet() const { return fleet_; }
   std::size_t connected() const { return connected_; }
+  Clock::duration longest_delay() const { return delay_.longest(); }
   const firmware::Library& library() const { return library_; }
   bool paused() const { return paused_; }
   /// Of the whole fleet: no entry's is larger. Entries whose revision is larger than one seen before have changed
@@ -150,6 +152,7 @@ private:
   firmware::Library library_;
   RejectionLog rejection_log_;
   UpdateSlots update_slots_;
+  LoopDelay delay_;
   AsyncSemaphore handshakes_{limits::handshakes_at_once};
   std::map<const void*, std::function<void()>> sessions_;  ///< how to close each
   std::uint64_t connections_ = 0;

@@ -11,7 +11,8 @@ UdpFrontend::UdpFrontend(Services services)
           [this](std::shared_ptr<transport::DtlsChannel> channel) { services_.server.serve(std::move(channel)); },
           [this](const Error& why, const std::string& peer) { services_.server.handshake_failed(why, peer); },
           services_.server.handshakes(),
-          [this](const std::string& peer) { return services_.server.is_known_address(peer); }}) {}
+          [this](const std::string& peer) { return services_.server.is_known_address(peer); },
+          services_.most_sessions}) {}
 
 asio::awaitable<Result<void>> UdpFrontend::start() {
   const auto kept = co_await session_store_.load_and_reserve();

@@ -1,6 +1,7 @@
 // Everything that makes the server reachable for UDP devices: their sessions, the demultiplexer, the socket.
 #pragma once
 
+#include "base/limits.hpp"
 #include "server/device_server.hpp"
 #include "server/dtls_session_store.hpp"
 #include "transport/dtls/demultiplexer.hpp"
@@ -18,6 +19,7 @@ public:
     crypto::Random& random;
     crypto::Workers workers;
     DeviceServer& server;
+    std::size_t most_sessions = limits::dtls_sessions;
   };
   explicit UdpFrontend(Services services);
 

@@ -46,8 +46,8 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
   server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, crypto::Workers(pool_.get_executor())};
   server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
-  const server::UdpFrontend::Services udp{
-      loop_, *writer_, server_keys_->udp, random_, crypto::Workers(pool_.get_executor()), *server_};
+  const server::UdpFrontend::Services udp{loop_, *writer_, server_keys_->udp, random_,
+      crypto::Workers(pool_.get_executor()), *server_, configuration_.connections};
   udp_ = std::make_unique<server::UdpFrontend>(udp);
 }
 
@@ -77,8 +77,8 @@ Result<void> Service::listen() {
       server_->connection_rejected(why, peer);
     };
     const auto knows = [this](const std::string& peer) { return server_->is_known_address(peer); };
-    listener_ = std::make_unique<transport::TcpListener>(
-        loop_, tcp, configuration_.connections_per_address, serve, connection_rejected, knows);
+    const transport::TcpListener::Most most{configuration_.connections, configuration_.connections_per_address};
+    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, most, serve, connection_rejected, knows);
     port = configuration_.udp_port;
     const transport::UdpEndpoint udp(address, port);
     udp_->listen(udp);

@@ -93,11 +93,16 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"listen.udp_port",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.udp_port, 0, 65535); },
               "a port number, 0 to 65535"}},
+      {"listen.connections",
+          {[](const toml::node& n, Configuration& c) {
+             return take_number(n, c.connections, 1, limits::most_connections);
+           },
+              "a number, 1 to 100000"}},
       {"listen.connections_per_address",
           {[](const toml::node& n, Configuration& c) {
-             return take_number(n, c.connections_per_address, 1, limits::connections);
+             return take_number(n, c.connections_per_address, 1, limits::most_connections);
            },
-              "a number, 1 to 10000"}},
+              "a number, 1 to 100000"}},
       {"devices.policy",
           {[](const toml::node& n, Configuration& c) { return take_word(n, c.policy, parse_policy); },
               "\"approve\", \"open\" or \"closed\""}},
@@ -216,6 +221,8 @@ std::string default_configuration_text() {
 # Electron, Argon, Boron, Tracker, P2 / Photon 2 and M SoM connect here. They use this port whatever their server address says.
 #udp_port = 5684
 
+# How many TCP connections there may be at a time, and as many sessions over UDP. Each connection is a file descriptor.
+#connections = 10000
 # How many TCP connections one address may have at a time: a site behind NAT has one address for all its devices.
 #connections_per_address = 4000
 

@@ -25,6 +25,7 @@ struct Configuration {
   std::string address = "0.0.0.0";
   std::uint16_t tcp_port = 5683;
   std::uint16_t udp_port = 5684;                ///< devices from 1.1 on use no other (PROTOCOL §3.1)
+  std::size_t connections = 10'000;             ///< over TCP, and as many sessions over UDP
   std::size_t connections_per_address = 4'000;  ///< over TCP; a whole site may stand behind one address
   Policy policy = Policy::approve;
   int concurrent_updates = 8;  ///< devices that are sent a module at the same time

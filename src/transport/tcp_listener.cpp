@@ -30,11 +30,11 @@ struct TcpListener::Counted {
   TcpStream stream;
 };
 
-TcpListener::TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept,
+TcpListener::TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, Most most, Accept accept,
     OnRejected connection_rejected, IsKnownAddress is_known_address)
     : loop_(loop),
       acceptor_(loop, at),
-      per_address_(per_address),
+      most_(most),
       accept_(std::move(accept)),
       on_rejected_(std::move(connection_rejected)),
       is_known_address_(std::move(is_known_address)),
@@ -77,15 +77,18 @@ void TcpListener::take(asio::ip::tcp::socket socket) {
   if (gone) return;
   const auto text = fmt::format("{}:{}", address.to_string(), peer.port());
   const auto refuse = [&](std::string words) { on_rejected_({ErrorKind::conflict, std::move(words)}, text); };
-  const bool full = counts_->total >= limits::connections ||
-      (counts_->total >= limits::connections_of_unknown && !is_known_address_(text));
-  if (full) return refuse(fmt::format("no more connections: there are {} already", counts_->total));
+  const auto of_unknown = static_cast<std::size_t>(static_cast<double>(most_.in_all) * limits::connections_of_unknown);
+  const bool full = counts_->total >= most_.in_all || (counts_->total >= of_unknown && !is_known_address_(text));
+  if (full)
+    return refuse(
+        fmt::format("no more connections: there are {} already. If so many devices are yours, raise listen.connections",
+            counts_->total));
   const auto known = counts_->by_address.find(address);
-  if (known != counts_->by_address.end() && known->second >= per_address_)
+  if (known != counts_->by_address.end() && known->second >= most_.per_address)
     return refuse(
         fmt::format("a connection was closed: this address has {} already. If so many devices stand behind it, raise "
                     "listen.connections_per_address",
-            per_address_));
+            most_.per_address));
   auto counted = std::make_shared<Counted>(counts_, address, std::move(socket));
   accept_(std::shared_ptr<ByteStream>(counted, &counted->stream));
 }

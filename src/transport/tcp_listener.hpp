@@ -23,8 +23,14 @@ public:
   /// Whether a device was there before: such an address finds a place when unknown devices have taken theirs.
   using IsKnownAddress = std::function<bool(const std::string& peer)>;
 
+  /// How many connections there may be at a time.
+  struct Most {
+    std::size_t in_all = 10'000;
+    std::size_t per_address = 4'000;
+  };
+
   /// Binds at once; throws std::system_error when the port is taken or may not be used.
-  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, std::size_t per_address, Accept accept,
+  TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, Most most, Accept accept,
       OnRejected connection_rejected, IsKnownAddress is_known_address);
   ~TcpListener();
 
@@ -44,7 +50,7 @@ private:
 
   asio::io_context& loop_;
   asio::ip::tcp::acceptor acceptor_;
-  std::size_t per_address_;
+  Most most_;
   Accept accept_;
   OnRejected on_rejected_;
   IsKnownAddress is_known_address_;

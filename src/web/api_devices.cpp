@@ -68,6 +68,7 @@ LoopBridge::Work on_device(
 Response Api::status() const {
   auto body = json::parse(view_.summary(*bridge_.snapshot()));
   body["version"] = version;
+  body["loop_delay_ms"] = std::chrono::duration<double, std::milli>(bridge_.snapshot()->longest_delay).count();
   body["server_key"] = options_.server_key;
   body["refusals"] = json::array();
   auto db = store::Database::open(folder_.database(), store::Access::read_only);

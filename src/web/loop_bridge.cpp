@@ -65,6 +65,7 @@ void LoopBridge::publish() {
   auto next = std::make_shared<Snapshot>();
   next->revision = server_.revision();
   next->membership_revision = server_.membership_revision();
+  next->longest_delay = server_.longest_delay();
   next->connected = server_.connected();
   next->paused = server_.paused();
   const bool same_structure = next->membership_revision == before->membership_revision;

@@ -30,6 +30,8 @@ struct Order {
   bool fast = false;  ///< all of them, not every second one
   bool hostile = false;  ///< each with a Describe as costly as 11 kB can be, posted again and again; they stay
                          ///< until patience ends
+  bool current = false;  ///< have what they need from the beginning: to be idle
+  int every = 0;         ///< milliseconds between the first connections of two devices
   int sources = 1;       ///< loopback addresses that they come from in turn
 };
 
@@ -72,8 +74,9 @@ private:
     options.erase_time = options.reset_time = options.reconnect_time = std::chrono::milliseconds(order_.pause);
     options.chunk_timeout = std::chrono::milliseconds(order_.chunk);
     virtual_device::Flash flash(6);
-    flash.put(module(4, 1, 1, {}));
-    flash.put(module(4, 2, 1, {4, 1, 1}));
+    const std::uint16_t installed = order_.current ? 3 : 1;
+    flash.put(module(4, 1, installed, {}));
+    flash.put(module(4, 2, installed, {4, 1, installed}));
     flash.put(module(5, 1, 6, {4, 2, 3}));
     devices_.push_back(
         std::make_unique<virtual_device::VirtualDevice>(std::move(options), key_of(number), std::move(flash)));
@@ -84,13 +87,21 @@ private:
     virtual_device::Connect dial = [this, number]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
       return connect(number);
     };
-    asio::co_spawn(loop_, devices_.back()->run(dial), [](std::exception_ptr e) {
+    asio::co_spawn(loop_, run_later(*devices_.back(), dial, number * order_.every), [](std::exception_ptr e) {
       if (e) std::rethrow_exception(e);
     });
   }
+  asio::awaitable<void> run_later(
+      virtual_device::VirtualDevice& device, virtual_device::Connect dial, int milliseconds) {
+    Timer pause(loop_);
+    pause.expires_after(std::chrono::milliseconds(milliseconds));
+    (void)co_await pause.async_wait(as_result);
+    co_await device.run(std::move(dial));
+  }
   // A large fleet has one key for every four devices: making a thousand takes minutes.
   virtual_device::DeviceKey key_of(int number) {
-    if (!order_.hostile || number % 4 == 0) pem_ = crypto::RsaPrivateKey::generate(1024).to_pem();
+    const bool shared = order_.hostile ? number % 4 != 0 : order_.current && number > 0;
+    if (!shared) pem_ = crypto::RsaPrivateKey::generate(1024).to_pem();
     return virtual_device::DeviceKey::from_pem(Bytes(pem_.begin(), pem_.end()));
   }
   asio::awaitable<std::shared_ptr<transport::ByteStream>> connect(int number) {
@@ -117,9 +128,14 @@ private:
     done_since_ = Clock::now();  // making the keys took its time
     const auto deadline = done_since_ + std::chrono::seconds(order_.patience);
     while (Clock::now() - done_since_ < std::chrono::milliseconds(order_.peace) && Clock::now() < deadline) {
-      pause.expires_after(10ms);
+      pause.expires_after(order_.current ? 500ms : 10ms);
       (void)co_await pause.async_wait(as_result);
-      if (!done()) done_since_ = Clock::now();
+      const bool ready = done();
+      if (!ready) done_since_ = Clock::now();
+      if (ready && order_.current && !std::exchange(told_, true)) {
+        fmt::print("ready after {:.1f} s\n", std::chrono::duration<double>(Clock::now() - began_).count());
+        std::fflush(stdout);
+      }
     }
   }
 
@@ -129,6 +145,7 @@ private:
   std::vector<std::unique_ptr<virtual_device::VirtualDevice>> devices_;
   const Clock::time_point began_ = Clock::now();
   Clock::time_point done_since_ = began_;
+  bool told_ = false;
 };
 
 }  // namespace
@@ -145,6 +162,8 @@ int main(int argc, char** argv) {
   app.add_option("--pause", order.pause, "Milliseconds");
   app.add_flag("--fast", order.fast);
   app.add_flag("--hostile", order.hostile);
+  app.add_flag("--current", order.current);
+  app.add_option("--every", order.every, "Milliseconds");
   app.add_option("--sources", order.sources);
   CLI11_PARSE(app, argc, argv);
   const bool good = Fleet(order).run();

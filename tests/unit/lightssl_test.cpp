@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(so_many_connections_of_one_address) {
   std::vector<std::shared_ptr<ByteStream>> in;
   int connection_rejected = 0;
   TcpListener listener(
-      loop, {asio::ip::make_address("127.0.0.1"), 0}, 2,
+      loop, {asio::ip::make_address("127.0.0.1"), 0}, transport::TcpListener::Most{10, 2},
       [&](std::shared_ptr<ByteStream> s) { in.push_back(std::move(s)); },
       [&](const Error&, const std::string&) { ++connection_rejected; }, [](const std::string&) { return false; });
   listener.start();

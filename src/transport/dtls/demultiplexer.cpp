@@ -47,7 +47,7 @@ void DtlsDemultiplexer::save_positions() {
 }
 
 bool DtlsDemultiplexer::add(const std::shared_ptr<DtlsChannel>& channel) {
-  if (channels_.size() >= limits::dtls_sessions && !evict_session()) {
+  if (channels_.size() >= services_.most_sessions && !evict_session()) {
     log::warning("no more DTLS sessions: there are {} already", channels_.size());
     return false;
   }

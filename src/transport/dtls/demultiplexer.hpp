@@ -2,6 +2,7 @@
 // cannot prove to be its device.
 #pragma once
 
+#include "base/limits.hpp"
 #include "transport/dtls/acceptor.hpp"
 
 #include <map>
@@ -22,6 +23,7 @@ public:
     std::function<void(const Error&, const std::string& peer)> connection_rejected;
     AsyncSemaphore& handshakes;  ///< see DtlsAcceptor
     std::function<bool(const std::string& peer)> is_known_address;
+    std::size_t most_sessions = limits::dtls_sessions;
   };
 
   explicit DtlsDemultiplexer(Services services);
