@@ -16,7 +16,8 @@ namespace {
 
 std::string no_platform(const std::string& given) {
   return fmt::format(
-      "there is no platform '{}': photon, p1, electron, core, argon, boron, xenon, asom, bsom, b5som, tracker, p2, … or its "
+      "there is no platform '{}': photon, p1, electron, core, argon, boron, xenon, asom, bsom, b5som, tracker, p2, … "
+      "or its "
       "number",
       given);
 }
@@ -127,7 +128,9 @@ int plan_releases(const Context& context, const PlanOptions& options) {
     return result.blocked() ? 1 : 0;
   }
   fmt::print("{} from Device OS {} to {}{}\n", platform->name, from->number.text(), to->number.text(),
-      result.steps.empty() ? "" : fmt::format(": {} file{}, in this order", result.steps.size(), result.steps.size() == 1 ? "" : "s"));
+      result.steps.empty()
+          ? ""
+          : fmt::format(": {} file{}, in this order", result.steps.size(), result.steps.size() == 1 ? "" : "s"));
   if (!from->published || !to->published)
     fmt::print(
         "note: Particle lists no Device OS {} for {}\n", (from->published ? to : from)->number.text(), platform->name);

@@ -15,6 +15,7 @@ namespace {
 asio::awaitable<void> start(service::Service& service, const state::Configuration& configuration) {
   const auto started = co_await service.start();
   if (!started) throw std::runtime_error(started.error().message);
+  if (service.stopping()) co_return;
   log::notice("drydock {} listens on {} port {} for Photon, P1 and Core, UDP port {} for later devices; state in {}",
       version, configuration.address, service.tcp_port(), service.udp_port(), configuration.state_folder.string());
   log::info("server key for TCP {}", state::fingerprint(service.server_key().public_key_spki()));

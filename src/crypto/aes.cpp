@@ -33,22 +33,30 @@ struct Aes128CbcDecryptor::Impl : Cipher {
   explicit Impl(const AesKey& key) : Cipher(key, AES_DECRYPTION) {}
 };
 
-Aes128CbcEncryptor::Aes128CbcEncryptor(const AesKey& key) : impl_(std::make_unique<Impl>(key)) {}
+Aes128CbcEncryptor::Aes128CbcEncryptor(const AesKey& key) : key_(key) {}
 Aes128CbcEncryptor::~Aes128CbcEncryptor() = default;
 Aes128CbcEncryptor::Aes128CbcEncryptor(Aes128CbcEncryptor&&) noexcept = default;
+void Aes128CbcEncryptor::rest() {
+  impl_.reset();
+}
 
 void Aes128CbcEncryptor::encrypt(const AesBlock& iv, std::span<std::uint8_t> data) {
+  if (!impl_) impl_ = std::make_unique<Impl>(key_.key);
   const auto size = static_cast<word32>(data.size());
   int status = wc_AesSetIV(&impl_->aes, iv.data());
   if (status == 0) status = wc_AesCbcEncrypt(&impl_->aes, data.data(), data.data(), size);
   check(status, size);
 }
 
-Aes128CbcDecryptor::Aes128CbcDecryptor(const AesKey& key) : impl_(std::make_unique<Impl>(key)) {}
+Aes128CbcDecryptor::Aes128CbcDecryptor(const AesKey& key) : key_(key) {}
 Aes128CbcDecryptor::~Aes128CbcDecryptor() = default;
 Aes128CbcDecryptor::Aes128CbcDecryptor(Aes128CbcDecryptor&&) noexcept = default;
+void Aes128CbcDecryptor::rest() {
+  impl_.reset();
+}
 
 void Aes128CbcDecryptor::decrypt(const AesBlock& iv, std::span<std::uint8_t> data) {
+  if (!impl_) impl_ = std::make_unique<Impl>(key_.key);
   const auto size = static_cast<word32>(data.size());
   int status = wc_AesSetIV(&impl_->aes, iv.data());
   if (status == 0) status = wc_AesCbcDecrypt(&impl_->aes, data.data(), data.data(), size);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "crypto/wipe.hpp"
 
 #include <array>
 #include <memory>
@@ -14,6 +15,15 @@ inline constexpr std::size_t aes_block = 16;
 using AesKey = std::array<std::uint8_t, 16>;
 using AesBlock = std::array<std::uint8_t, aes_block>;
 
+/// A key that does not stay in memory behind its owner.
+struct WipedKey {
+  explicit WipedKey(const AesKey& k) : key(k) {}
+  ~WipedKey() { wipe(key); }
+  WipedKey(const WipedKey&) = default;
+  WipedKey& operator=(const WipedKey&) = default;
+  AesKey key;
+};
+
 /// One key for one direction. `data` is replaced in place; its size must be a multiple of 16.
 class Aes128CbcEncryptor {
 public:
@@ -21,9 +31,12 @@ public:
   ~Aes128CbcEncryptor();
   Aes128CbcEncryptor(Aes128CbcEncryptor&&) noexcept;
   void encrypt(const AesBlock& iv, std::span<std::uint8_t> data);
+  /// Gives back the key schedule, some 1.1 kB, until the next use.
+  void rest();
 
 private:
   struct Impl;
+  WipedKey key_;
   std::unique_ptr<Impl> impl_;
 };
 
@@ -33,9 +46,12 @@ public:
   ~Aes128CbcDecryptor();
   Aes128CbcDecryptor(Aes128CbcDecryptor&&) noexcept;
   void decrypt(const AesBlock& iv, std::span<std::uint8_t> data);
+  /// Gives back the key schedule, some 1.1 kB, until the next use.
+  void rest();
 
 private:
   struct Impl;
+  WipedKey key_;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -242,6 +242,7 @@ asio::awaitable<Result<Message>> DeviceProtocol::response_to(const Message& requ
 }
 
 asio::awaitable<Result<WakeReason>> DeviceProtocol::answer_until(Clock::time_point until) {
+  channel_.rest();
   auto silent_since = Clock::now();
   while (!std::exchange(state_changed_, false)) {
     if (std::exchange(interrupted_, false)) co_return WakeReason::interrupted;

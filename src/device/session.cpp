@@ -111,11 +111,16 @@ asio::awaitable<Result<HandshakeResult>> handshake_within_limit(
   co_return opened;
 }
 
-asio::awaitable<Result<void>> establish_session(transport::ByteStream& stream, SessionHost& host) {
+// What only the handshake needs goes with it: the session may last for months.
+asio::awaitable<Result<HandshakeResult>> handshake(transport::ByteStream& stream, SessionHost& host) {
   const auto encrypted =
       co_await lightssl::receive_handshake(stream, host.random(), Clock::now() + limits::handshake_timeout);
   if (!encrypted) co_return tl::unexpected(encrypted.error());
-  const auto opened = co_await handshake_within_limit(stream, *encrypted, host);
+  co_return co_await handshake_within_limit(stream, *encrypted, host);
+}
+
+asio::awaitable<Result<void>> establish_session(transport::ByteStream& stream, SessionHost& host) {
+  const auto opened = co_await handshake(stream, host);
   if (!opened) co_return tl::unexpected(opened.error());
   const auto& [identity, credentials] = *opened;
 

@@ -71,6 +71,7 @@ asio::awaitable<Result<void>> DeviceServer::start() {
   };
   auto stored = co_await services_.writer.perform<Stored>(std::move(load));
   if (!stored) co_return tl::unexpected(stored.error());
+  if (stopping_) co_return Result<void>{};
   library_ = std::move(stored->library);
   paused_ = stored->paused;
   last_change_ = stored->latest_change;

@@ -59,8 +59,11 @@ Service::~Service() {
 asio::awaitable<Result<void>> Service::start() {
   const auto started = co_await server_->start();
   if (!started) co_return started;
+  // A signal may have come while the database was read: what stop() has stopped must not begin now.
+  if (stopping_) co_return Result<void>{};
   if (const auto bound = listen(); !bound) co_return bound;
   if (const auto taken_up = co_await udp_->start(); !taken_up) co_return taken_up;
+  if (stopping_) co_return Result<void>{};
   listener_->start();
   asio::co_spawn(loop_, watch_changes(), rethrow);
   systemd_.ready();

@@ -34,6 +34,9 @@ public:
   /// Whatever is pending ends with ErrorKind::closed.
   virtual void close() = 0;
 
+  /// Nothing is expected soon: what can be made again is given back.
+  virtual void rest() {}
+
   /// Over UDP: from now on the session is written down, and outlives this program.
   virtual void persist_session() {}
 

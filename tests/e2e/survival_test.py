@@ -13,7 +13,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness import ServiceFolder, build, patience
+from harness import ServiceFolder, build, patience, program
 
 
 class Killed(ServiceFolder):
@@ -185,6 +185,18 @@ class Stopped(ServiceFolder):
         self.start("--policy", "open", port=self.port)
         self.result(fleet)
         self.assertEqual(self.query("SELECT max(count) FROM attempts"), [(None,)])
+
+    def test_a_signal_while_it_starts_ends_it(self):
+        serve = [program, "--state", self.state, "serve", "--address", "127.0.0.1", "--port", "0", "--udp-port", "0"]
+        for _ in range(3):
+            # The page's line comes first: the database is still being read then.
+            process = subprocess.Popen([*serve, "--web-port", "0"], stderr=subprocess.PIPE, text=True)
+            self.addCleanup(self.stop, process)
+            while "the page is at" not in process.stderr.readline():
+                self.assertIsNone(process.poll())
+            process.terminate()
+            self.assertEqual(process.wait(patience), 0)
+            process.stderr.close()
 
     def test_a_second_signal_waits_for_nothing(self):
         self.in_the_middle(chunk=100)

@@ -10,6 +10,8 @@ namespace {
 
 // How much a run of sends may gather before it is written: a few segments, so that a fast transfer costs one system
 // call for many chunks.
+// Held by every idle connection. What devices say is short, but for their Describe.
+constexpr std::size_t read_size = 256;
 constexpr std::size_t write_batch = 16 * 1024;
 
 Error connection_ended() {
@@ -100,7 +102,7 @@ LightsslChannel::LightsslChannel(asio::any_io_executor executor, ByteStream& str
 
 asio::awaitable<Result<coap::Message>> LightsslChannel::receive(Clock::time_point deadline) {
   if (const auto flushed = co_await flush(); !flushed) co_return tl::unexpected(flushed.error());
-  std::array<std::uint8_t, 4096> chunk;
+  std::array<std::uint8_t, read_size> chunk;
   for (;;) {
     auto frame = reader_.next();
     if (!frame) co_return tl::unexpected(frame.error());
@@ -139,6 +141,12 @@ asio::awaitable<Result<void>> LightsslChannel::flush() {
     co_return tl::unexpected(connection_ended());
   }
   co_return Result<void>{};
+}
+
+void LightsslChannel::rest() {
+  reader_.rest();
+  writer_.rest();
+  if (pending_.empty()) pending_.shrink_to_fit();
 }
 
 void LightsslChannel::interrupt() {

@@ -39,6 +39,7 @@ public:
   asio::awaitable<Result<coap::Message>> receive(Clock::time_point deadline) override;
   asio::awaitable<Result<void>> send(const coap::Message& message, Flush flush) override;
   void interrupt() override;
+  void rest() override;
   void close() override;
   bool reliable() const override { return true; }
   std::size_t unacknowledged() const override { return pending_.size() + stream_.unacknowledged(); }

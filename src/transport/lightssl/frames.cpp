@@ -32,6 +32,11 @@ void FrameWriter::seal(ByteView message, Bytes& wire) {
   std::copy_n(ciphertext.begin(), iv_.size(), iv_.begin());
 }
 
+void FrameReader::rest() {
+  cipher_.rest();
+  if (buffer_.empty()) buffer_.shrink_to_fit();
+}
+
 Result<std::optional<Bytes>> FrameReader::next() {
   const auto waiting = ByteView(buffer_).subspan(consumed_);
   if (waiting.size() < length_size) return std::nullopt;

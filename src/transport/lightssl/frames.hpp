@@ -15,6 +15,8 @@ public:
 
   /// Appends the message's frame to `wire`.
   void seal(ByteView message, Bytes& wire);
+  /// See Channel::rest().
+  void rest() { cipher_.rest(); }
 
 private:
   crypto::Aes128CbcEncryptor cipher_;
@@ -33,6 +35,7 @@ public:
   /// limits::frame, ErrorKind::malformed for one that is not a multiple of 16, or for wrong padding. After an error the
   /// stream is lost.
   Result<std::optional<Bytes>> next();
+  void rest();
 
 private:
   crypto::Aes128CbcDecryptor cipher_;
