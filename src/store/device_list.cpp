@@ -26,19 +26,22 @@ Order order_of(DeviceOrder order) {
 
 constexpr std::size_t id_length = 24;
 
-// A position is the last id and, behind it, what its row was sorted by: as the row may have changed since.
+// A position is the last id and, behind it in hexadecimal digits, what its row was sorted by: the row may have changed
+// since, and names need not be UTF-8.
 struct Position {
   std::string id;
   std::string key;
 };
 
 std::string print(const Position& position) {
-  return position.id + position.key;
+  return position.id + to_hex(view_of(position.key));
 }
 
 std::optional<Position> parse_position(const std::string& text, bool is_text) {
   if (text.size() < id_length || text.find_first_not_of("0123456789abcdef") < id_length) return std::nullopt;
-  Position position{text.substr(0, id_length), text.substr(id_length)};
+  const auto key = from_hex(std::string_view(text).substr(id_length));
+  if (!key) return std::nullopt;
+  Position position{text.substr(0, id_length), std::string(key->begin(), key->end())};
   if (!is_text &&
       (position.key.empty() || position.key.find_first_not_of("0123456789") != std::string::npos ||
           position.key.size() > 18))

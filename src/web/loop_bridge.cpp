@@ -2,6 +2,7 @@
 
 #include "base/asio_tokens.hpp"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
 #include <optional>
@@ -15,6 +16,8 @@ using namespace std::chrono_literals;
 constexpr auto publishing_pause = 250ms;
 // An SD card may take seconds to sync while it erases.
 constexpr auto change_timeout = 10s;
+// Asked for in one go: the loop copies them, and has others waiting.
+constexpr std::size_t devices_at_once = 50;
 // A list can do without what is in memory alone.
 constexpr auto question_timeout = 1s;
 
@@ -78,7 +81,19 @@ void LoopBridge::publish() {
 }
 
 std::map<std::string, server::DeviceView> LoopBridge::devices_in_memory(
-    std::vector<std::string> ids, std::uint64_t revision) const {
+    const std::vector<std::string>& ids, std::uint64_t revision) const {
+  std::map<std::string, server::DeviceView> all;
+  const auto latest = Clock::now() + question_timeout;
+  for (std::size_t at = 0; at < ids.size() && Clock::now() < latest; at += devices_at_once) {
+    const auto first = ids.begin() + static_cast<std::ptrdiff_t>(at);
+    all.merge(ask(std::vector<std::string>(
+                      first, first + static_cast<std::ptrdiff_t>(std::min(devices_at_once, ids.size() - at))),
+        revision));
+  }
+  return all;
+}
+
+std::map<std::string, server::DeviceView> LoopBridge::ask(std::vector<std::string> ids, std::uint64_t revision) const {
   struct Question {
     std::vector<std::string> ids;
     std::map<std::string, server::DeviceView> found;

@@ -38,7 +38,7 @@ public:
   /// Any thread but the loop's: those of these devices that are in memory and changed behind `revision`, by id. Empty
   /// when the loop does not answer within a second.
   std::map<std::string, server::DeviceView> devices_in_memory(
-      std::vector<std::string> ids, std::uint64_t revision = 0) const;
+      const std::vector<std::string>& ids, std::uint64_t revision = 0) const;
 
   /// Any thread but the loop's: asks `precondition` on the loop, makes the change in the store, lets the server look
   /// again, and comes back when it has. ErrorKind::timed_out after a few seconds (the change may still be made),
@@ -54,6 +54,7 @@ public:
 
 private:
   struct Change;
+  std::map<std::string, server::DeviceView> ask(std::vector<std::string> ids, std::uint64_t revision) const;
   void publish_soon();
   void publish();
   void complete(Change& change, Result<void> outcome);

@@ -66,7 +66,7 @@ BOOST_DATA_TEST_CASE(pages_together_have_every_device_once_and_in_order,
   auto db = Database::in_memory();
   std::mt19937 random(7);
   const char* states[] = {"current", "blocked", "waiting"};
-  const char* names[] = {"", "boiler", "Boiler", "böiler", "100%_x", "a'b"};
+  const char* names[] = {"", "boiler", "Boiler", "böiler", "100%_x", "a'b", "\xff\xfe", "\xc3"};
   for (int i = 0; i < 200; ++i)
     add(db, i, [&](store::DeviceRow& row) {
       row.name = names[random() % std::size(names)];
@@ -116,15 +116,11 @@ BOOST_DATA_TEST_CASE(a_position_that_is_none_is_refused, orders, number) {
   const auto order = static_cast<DeviceOrder>(number);
   auto db = Database::in_memory();
   add(db, 1);
-  for (const auto* after :
-      {"x", "0", "zzzzzzzzzzzzzzzzzzzzzzzz", "' OR 1=1 --", "0000000000000000000000019999999999999999999999"}) {
+  for (const auto* after : {"x", "0", "zzzzzzzzzzzzzzzzzzzzzzzz", "' OR 1=1 --", "000000000000000000000001zz"}) {
     store::DeviceQuery query;
     query.order = order;
     query.after = after;
     const auto page = store::list_devices(db, query);
-    // Behind a whole id any text may stand that a device can be called.
-    const bool may_be_text = order == DeviceOrder::label || order == DeviceOrder::state;
-    if (may_be_text && query.after.size() > 24 && query.after[0] == '0') continue;
     BOOST_TEST(!page.has_value(), after);
   }
 }
