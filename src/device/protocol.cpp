@@ -242,11 +242,11 @@ asio::awaitable<Result<Message>> DeviceProtocol::response_to(const Message& requ
 }
 
 asio::awaitable<Result<WakeReason>> DeviceProtocol::answer_until(Clock::time_point until) {
-  channel_.rest();
   auto silent_since = Clock::now();
   while (!std::exchange(state_changed_, false)) {
     if (std::exchange(interrupted_, false)) co_return WakeReason::interrupted;
     const auto gone = silent_since + idle_timeout();
+    channel_.rest();
     const auto message = co_await next(std::min(until, gone));
     if (!message && message.error().kind == ErrorKind::session_restarted) {
       auto why = co_await handle_resumption();

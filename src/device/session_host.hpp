@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/async_semaphore.hpp"
+#include "base/boxed.hpp"
 #include "crypto/offload.hpp"
 #include "device/protocol.hpp"
 #include "planning/plan.hpp"
@@ -19,7 +20,7 @@ struct Decision {
     planning::Step step;
     std::shared_ptr<const Bytes> image;
   };
-  std::optional<Send> send;
+  Boxed<Send> send;
   /// Its application disabled updates, and a person wants this one: to be said to the device first.
   bool force_updates = false;
   /// Without a module to send: when to decide again, if nothing happens before.

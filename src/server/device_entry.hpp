@@ -2,6 +2,7 @@
 // store alone. Only the event loop touches it.
 #pragma once
 
+#include "base/boxed.hpp"
 #include "base/token_bucket.hpp"
 #include "device/reported_state.hpp"
 #include "planning/plan.hpp"
@@ -30,7 +31,7 @@ struct DeviceView {
   std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
   planning::Plan plan;                                    ///< from the last Describe
   std::size_t steps_done = 0;                             ///< of the update that runs, since this program started
-  std::optional<Transfer> transfer;
+  Boxed<Transfer> transfer;
   bool session_known = false;  ///< over UDP: it can be heard from at any time, connected or not
   std::uint64_t revision = 0;  ///< grows with every change that people can see
 };

@@ -40,7 +40,7 @@ private:
   bool reconciled_ = false;  ///< the Describe at hand has been held against what was tried
   bool holds_slot_ = false;
   bool resets_without_reply_ = false;
-  std::optional<Transfer> current_transfer_;
+  Boxed<Transfer> current_transfer_;
   DeadlineTimer stall_timer_;  ///< gives the slot back when a transfer makes no progress
 };
 
