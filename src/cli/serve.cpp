@@ -48,10 +48,10 @@ int serve(const Context& context) {
   give_up_root();
   asio::io_context loop(1);
   service::Service service(loop, context.configuration);
+  service.stop_on_signals();  // before anything is said, which somebody may take for a reason to send one
   std::optional<web::WebService> site;
   if (context.configuration.web.enabled) site.emplace(loop, service, context.configuration);
   if (site) invite(*site, context.configuration);
-  service.stop_on_signals();
   asio::co_spawn(loop, start(service, context.configuration), rethrow);
   loop.run();
   site.reset();
