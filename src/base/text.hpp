@@ -15,6 +15,13 @@ inline std::string shorten(std::string_view text, std::size_t bytes) {
   return std::string(text.substr(0, end)) + std::string(more);
 }
 
+/// Of ASCII letters; others stay.
+inline std::string lower_ascii(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
 /// The address of "192.168.1.20:5683" or "[fe80::1]:5683" without its port.
 inline std::string without_port(const std::string& peer) {
   return peer.substr(0, peer.rfind(':'));

@@ -1,3 +1,4 @@
+#include "state/module_fetch.hpp"
 #include "state/state_replacement.hpp"
 #include "state/server_keys.hpp"
 #include "base/limits.hpp"
@@ -70,12 +71,12 @@ void check_key(
 }
 
 void check_database(Report& report, const state::StateFolder& folder) {
-  auto db = store::Database::open(folder.database(), store::Access::read_only);
+  auto db = store::Database::open(folder.location(), store::Access::read_only);
   if (const auto words = db.integrity(); words != "ok")
     return report.bad("database",
         fmt::format("{} is damaged: {}. Restore a backup with 'drydock restore'", folder.database().string(), words));
   report.good("database", folder.database().string());
-  const firmware::ModuleFiles files(folder.firmware());
+  const firmware::ModuleFiles files(folder.firmware(), state::module_fetch(folder));
   const auto library = store::load_library(db);
   int damaged = 0;
   for (const auto* module : library.all()) {

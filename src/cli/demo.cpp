@@ -64,7 +64,7 @@ void stock(const std::filesystem::path& state, const Firmware& firmware) {
   if (const auto made = folder.create(); !made) throw std::runtime_error(made.error().message);
   if (const auto keys = state::load_or_create_server_keys(folder); !keys)
     throw std::runtime_error(keys.error().message);
-  auto db = store::Database::open(folder.database(), store::Access::read_write);
+  auto db = store::Database::open(folder.location(), store::Access::read_write);
   const auto add = [&](const Bytes& file, const std::string& name) {
     const auto validated = server::validate_module(file, name);
     if (!validated) throw std::runtime_error(validated.error().message);

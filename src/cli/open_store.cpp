@@ -16,8 +16,12 @@ store::Database open_to_write(const Context& context) {
   require_finished(folder);
   if (const auto made = folder.create(); !made) throw store::StoreError(made.error().message);
   // Keys come before the database: one without them would mean that they were lost.
-  if (const auto keys = state::load_or_create_server_keys(folder); !keys) throw store::StoreError(keys.error().message);
-  return store::Database::open(folder.database(), store::Access::read_write);
+  const auto keys = state::load_or_create_server_keys(folder);
+  if (!keys) throw store::StoreError(keys.error().message);
+  auto db = store::Database::open(folder.location(), store::Access::read_write);
+  if (db.engine() == store::Engine::postgresql)
+    if (const auto same = state::require_same_keys(db, *keys); !same) throw store::StoreError(same.error().message);
+  return db;
 }
 
 void require_finished(const state::StateFolder& folder) {

@@ -8,7 +8,7 @@
 namespace drydock::cli {
 
 inline state::StateFolder folder_of(const Context& context) {
-  return {context.configuration.state_folder};
+  return {context.configuration.state_folder, context.configuration.store_url};
 }
 
 /// Throws store::StoreError when the folder is another user's.
@@ -22,7 +22,7 @@ void require_state(const state::StateFolder& folder);
 inline store::Database open_to_read(const Context& context) {
   const auto folder = folder_of(context);
   require_state(folder);
-  return store::Database::open(folder.database(), store::Access::read_only);
+  return store::Database::open(folder.location(), store::Access::read_only);
 }
 
 /// For changing; makes the folder, and the server's keys, where there are none. Throws store::StoreError.

@@ -112,6 +112,14 @@ void ModuleFiles::sweep() const {
   }
 }
 
+Result<Bytes> ModuleFiles::read(const std::string& sha256) const {
+  auto content = read_file(path_of(sha256), limits::module_file, Links::refuse);
+  if (content && to_hex(crypto::sha256(*content)) != sha256)
+    return failure(ErrorKind::storage,
+        fmt::format("{} was damaged on disk: remove the module and add it again", path_of(sha256).string()));
+  return content;
+}
+
 Result<std::shared_ptr<const Bytes>> ModuleFiles::load(const std::string& sha256) const {
   {
     const std::lock_guard lock(mutex_);
@@ -119,11 +127,12 @@ Result<std::shared_ptr<const Bytes>> ModuleFiles::load(const std::string& sha256
     if (found != in_use_.end())
       if (auto shared = found->second.lock()) return shared;
   }
-  auto content = read_file(path_of(sha256), limits::module_file, Links::refuse);
+  auto content = read(sha256);
+  if (!content && fetch_) {
+    content = fetch_(sha256);
+    if (content) (void)save(sha256, *content);  // without a copy it is fetched again the next time
+  }
   if (!content) return tl::unexpected(content.error());
-  if (to_hex(crypto::sha256(*content)) != sha256)
-    return failure(ErrorKind::storage,
-        fmt::format("{} was damaged on disk: remove the module and add it again", path_of(sha256).string()));
   auto shared = std::make_shared<const Bytes>(std::move(*content));
   const std::lock_guard lock(mutex_);
   std::erase_if(in_use_, [](const auto& entry) { return entry.second.expired(); });

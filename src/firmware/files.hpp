@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,7 +35,10 @@ bool write_all(int fd, ByteView content);
 
 class ModuleFiles {
 public:
-  explicit ModuleFiles(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  /// Where a file comes from that is not in the folder, or damaged there: several appliances share a library that way.
+  using Fetch = std::function<Result<Bytes>(const std::string& sha256)>;
+  explicit ModuleFiles(std::filesystem::path folder, Fetch fetch = {})
+      : folder_(std::move(folder)), fetch_(std::move(fetch)) {}
 
   std::filesystem::path path_of(const std::string& sha256) const { return folder_ / (sha256 + ".bin"); }
   Result<void> save(const std::string& sha256, ByteView content) const;
@@ -48,7 +52,10 @@ public:
   Result<std::shared_ptr<const Bytes>> load(const std::string& sha256) const;
 
 private:
+  Result<Bytes> read(const std::string& sha256) const;
+
   std::filesystem::path folder_;
+  Fetch fetch_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, std::weak_ptr<const Bytes>> in_use_;
 };

@@ -23,7 +23,9 @@ Result<Added> add_to_library(store::Database& db, const state::StateFolder& fold
   const firmware::ModuleFiles files(folder.firmware());
   if (auto saved = files.save(validated.module.sha256, validated.content); !saved) return tl::unexpected(saved.error());
   try {
-    return store::add_module(db, validated.module, utc_milliseconds()) ? Added::new_module : Added::already_present;
+    const bool is_new = store::add_module(db, validated.module, utc_milliseconds());
+    store::save_module_file(db, validated.module.sha256, validated.content);
+    return is_new ? Added::new_module : Added::already_present;
   } catch (const std::exception& e) {
     return failure(ErrorKind::storage, e.what());
   }

@@ -5,6 +5,7 @@
 #include "base/asio_tokens.hpp"
 
 #include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
 #include <csignal>
 #include <fmt/core.h>
 #include <stdexcept>
@@ -32,8 +33,8 @@ void rethrow(std::exception_ptr failed) {
 Service::Service(asio::io_context& loop, const state::Configuration& configuration)
     : loop_(loop),
       configuration_(configuration),
-      folder_{configuration.state_folder},
-      files_(folder_.firmware()),
+      folder_{configuration.state_folder, configuration.store_url},
+      files_(folder_.firmware(), state::module_fetch(folder_)),
       systemd_(loop.get_executor()) {
   or_throw(state::state_replacement::require_finished(folder_));  // before anything is made in it
   or_throw(folder_.create());
@@ -42,7 +43,16 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
   state::state_replacement::discard(folder_);
   files_.sweep();
   server_keys_.emplace(or_throw(state::load_or_create_server_keys(folder_)));
-  auto database = store::Database::open(folder_.database(), store::Access::read_write);
+  auto database = store::Database::open(folder_.location(), store::Access::read_write);
+  if (!folder_.store_url.empty()) {
+    or_throw(state::require_same_keys(database, *server_keys_));
+    const auto changed = [this] {
+      asio::post(loop_, [this] { asio::co_spawn(loop_, apply_announced_changes(), rethrow); });
+    };
+    const auto taken = [this] { asio::post(loop_, [this] { stop(); }); };
+    change_listener_ =
+        std::make_unique<store::ChangeListener>(folder_.store_url, store::ChangeListener::Told{changed, taken});
+  }
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
   server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, crypto::Workers(pool_.get_executor())};
   server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
@@ -52,6 +62,7 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
 }
 
 Service::~Service() {
+  change_listener_.reset();
   pool_.join();
   writer_.reset();
 }
@@ -65,7 +76,7 @@ asio::awaitable<Result<void>> Service::start() {
   if (const auto taken_up = co_await udp_->start(); !taken_up) co_return taken_up;
   if (stopping_) co_return Result<void>{};
   listener_->start();
-  asio::co_spawn(loop_, watch_changes(), rethrow);
+  if (database_watcher_) asio::co_spawn(loop_, watch_changes(), rethrow);
   systemd_.ready();
   co_return Result<void>{};
 }
@@ -85,7 +96,7 @@ Result<void> Service::listen() {
     port = configuration_.udp_port;
     const transport::UdpEndpoint udp(address, port);
     udp_->listen(udp);
-    database_watcher_ = std::make_unique<DatabaseWatcher>(loop_.get_executor(), folder_);
+    if (folder_.store_url.empty()) database_watcher_ = std::make_unique<DatabaseWatcher>(loop_.get_executor(), folder_);
     return {};
   } catch (const std::system_error& e) {
     return failure(ErrorKind::conflict,
@@ -94,13 +105,22 @@ Result<void> Service::listen() {
 }
 
 asio::awaitable<void> Service::watch_changes() {
-  while (co_await database_watcher_->changed()) {
-    // Waited for: who is told must be there, and is as long as the loop runs.
-    std::function<void(store::Database&)> tell = on_change_;
-    (void)co_await writer_->perform(std::move(tell));
-    const auto applied = co_await server_->apply_changes();
-    if (!applied) log::error("{}", applied.error().message);
-  }
+  while (co_await database_watcher_->changed()) co_await apply_changes();
+}
+
+asio::awaitable<void> Service::apply_changes() {
+  // Waited for: who is told must be there, and is as long as the loop runs.
+  std::function<void(store::Database&)> tell = on_change_;
+  (void)co_await writer_->perform(std::move(tell));
+  const auto applied = co_await server_->apply_changes();
+  if (!applied) log::error("{}", applied.error().message);
+}
+
+asio::awaitable<void> Service::apply_announced_changes() {
+  if (std::exchange(change_announced_, true) || applying_) co_return;
+  applying_ = true;
+  while (std::exchange(change_announced_, false) && !stopping_) co_await apply_changes();
+  applying_ = false;
 }
 
 void Service::stop_on_signals() {
@@ -123,6 +143,7 @@ void Service::stop() {
   if (listener_) listener_->stop();
   udp_->stop();
   if (database_watcher_) database_watcher_->stop();
+  change_listener_.reset();
   server_->begin_shutdown();
   const auto running = server_->transfers();
   if (running == 0)

@@ -3,10 +3,12 @@
 
 #include "server/device_server.hpp"
 #include "service/database_watcher.hpp"
+#include "state/module_fetch.hpp"
 #include "state/server_keys.hpp"
 #include "state/state_folder.hpp"
 #include "service/systemd_notifier.hpp"
 #include "server/udp_frontend.hpp"
+#include "store/change_listener.hpp"
 #include "transport/tcp_listener.hpp"
 
 #include <asio/signal_set.hpp>
@@ -48,6 +50,8 @@ public:
 private:
   Result<void> listen();
   asio::awaitable<void> watch_changes();
+  asio::awaitable<void> apply_changes();
+  asio::awaitable<void> apply_announced_changes();
   asio::awaitable<void> drain();
   void await_signal();
 
@@ -63,7 +67,10 @@ private:
   std::unique_ptr<server::DeviceServer> server_;
   std::unique_ptr<server::UdpFrontend> udp_;
   std::unique_ptr<transport::TcpListener> listener_;
-  std::unique_ptr<DatabaseWatcher> database_watcher_;
+  std::unique_ptr<DatabaseWatcher> database_watcher_;       ///< of a SQLite file
+  std::unique_ptr<store::ChangeListener> change_listener_;  ///< of a PostgreSQL
+  bool change_announced_ = false;
+  bool applying_ = false;
   std::unique_ptr<asio::signal_set> signals_;
   std::function<void(store::Database&)> on_change_ = [](store::Database&) {};
   SystemdNotifier systemd_;

@@ -1,5 +1,6 @@
 #include "state/backup.hpp"
 
+#include "state/module_fetch.hpp"
 #include "state/state_replacement.hpp"
 
 #include "base/clock.hpp"
@@ -48,7 +49,7 @@ Result<void> make_for_owner_only(const path& file) {
 Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsOwner& as_owner) {
   std::optional<store::Database> db;
   as_owner([&] {
-    db.emplace(store::Database::open(folder.database(), store::Access::read_only));
+    db.emplace(store::Database::open(folder.location(), store::Access::read_only));
     (void)store::count_all_devices(*db);  // opens what lies beside the database too
   });
   store::NewBackup backup(*db, to);
@@ -63,7 +64,7 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsO
     backup.add(key.filename().string(), *content);
   }
   BackupContents contents;
-  const firmware::ModuleFiles files(folder.firmware());
+  const firmware::ModuleFiles files(folder.firmware(), module_fetch(folder));
   for (const auto& sha256 : backup.modules()) {
     Result<std::shared_ptr<const Bytes>> content;
     as_owner([&] { content = files.load(sha256); });
@@ -115,7 +116,7 @@ Result<void> check(store::OldBackup& backup) {
 
 Result<BackupContents> unpack(store::OldBackup& backup, const StateFolder& folder) {
   BackupContents contents;
-  const firmware::ModuleFiles files(folder.firmware());
+  const firmware::ModuleFiles files(folder.firmware(), module_fetch(folder));
   for (const auto& name : backup.names()) {
     const auto content = backup.content(name);
     const bool is_module = name.starts_with(firmware_prefix);

@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "firmware/files.hpp"
+#include "store/postgresql_engine.hpp"
 
 #include <algorithm>
 #include <array>
@@ -85,6 +86,11 @@ const std::map<std::string, Option, std::less<>>& options() {
   static const std::map<std::string, Option, std::less<>> known{
       {"state.folder",
           {[](const toml::node& n, Configuration& c) { return take_text(n, c.state_folder); }, "a path in quotes"}},
+      {"store.url",
+          {[](const toml::node& n, Configuration& c) {
+             return take_text(n, c.store_url) && store::is_postgresql_url(c.store_url);
+           },
+              "the address of a PostgreSQL, as \"postgresql://USER@HOST/DATABASE\""}},
       {"listen.address",
           {[](const toml::node& n, Configuration& c) { return take_text(n, c.address); }, "an IP address in quotes"}},
       {"listen.tcp_port",
@@ -213,6 +219,11 @@ std::string default_configuration_text() {
 [state]
 # Where keys, firmware files and the database live. Back this folder up: devices know this server by its keys.
 #folder = "/var/lib/drydock"
+
+[store]
+# The database is a file in the state folder, and nothing need be done for it. Several appliances can share a PostgreSQL (15 or later)
+# instead: the same address here on each, and the same keys. The password, if there is one, belongs into ~/.pgpass.
+#url = "postgresql://drydock@db.example.org/drydock"
 
 [listen]
 #address = "0.0.0.0"

@@ -1,5 +1,8 @@
 #include "state/server_keys.hpp"
 
+#include "store/access.hpp"
+#include "store/postgresql_engine.hpp"
+
 #include "crypto/hash.hpp"
 #include "firmware/files.hpp"
 #include "store/database.hpp"
@@ -31,8 +34,22 @@ std::filesystem::path beginning_of(const std::filesystem::path& file) {
   return file.string() + ".new";
 }
 
+constexpr const char* keys_setting = "server_keys";
+
+bool belongs_to_keys(const StateFolder& folder) {
+  try {
+    auto db = store::Database::open(folder.location(), store::Access::read_only);
+    return store::load_setting(db, keys_setting).has_value();
+  } catch (const store::ConnectionLost&) {
+    throw;
+  } catch (const store::StoreError&) {
+    return false;  // without tables of ours
+  }
+}
+
 // What shows that devices may know this server by a key.
 std::string trace_of_use(const StateFolder& folder) {
+  if (!folder.store_url.empty() && belongs_to_keys(folder)) return "the database " + store::shown_url(folder.store_url);
   if (std::filesystem::exists(folder.database())) return folder.database().string();
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder.firmware(), error), end; !error && entry != end;
@@ -129,6 +146,17 @@ Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder) {
   if (!tcp) return tl::unexpected(tcp.error());
   if (!udp) return tl::unexpected(udp.error());
   return ServerKeys{std::move(*tcp), std::move(*udp)};
+}
+
+Result<void> require_same_keys(store::Database& db, const ServerKeys& keys) {
+  const auto ours = fingerprint(keys.tcp.public_key_spki()) + ", " + fingerprint(keys.udp.public_key_spki());
+  const auto known = store::load_setting(db, keys_setting);
+  if (known && *known != ours)
+    return failure(ErrorKind::conflict,
+        "the keys in the state folder are not those by which the devices in this database know their server: copy "
+        "server_key.pem and server_key_udp.pem from where it was used before, or restore a backup");
+  if (!known) store::save_setting(db, keys_setting, ours);
+  return {};
 }
 
 std::string fingerprint(ByteView spki) {

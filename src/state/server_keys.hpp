@@ -28,6 +28,10 @@ struct ServerKeys {
 /// the other key shows that there was one: a new one in its place would leave every device outside.
 Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder);
 
+/// Whether a database that is not in the folder (PostgreSQL) belongs to these keys; one that belongs to none belongs to
+/// them from now on. ErrorKind::conflict.
+Result<void> require_same_keys(store::Database& db, const ServerKeys& keys);
+
 /// SHA-256 of the public key, in groups for people to compare.
 std::string fingerprint(ByteView spki);
 /// Its first 16 digits, to type.

@@ -10,6 +10,9 @@ namespace drydock::state {
 
 struct StateFolder {
   std::filesystem::path root;
+  std::string store_url = {};  ///< of a PostgreSQL that is used instead of the database in here; empty: there is none
+  store::Location location() const { return {database(), store_url}; }
+  /// SQLite's file.
   std::filesystem::path database() const { return root / "drydock.db"; }
   std::filesystem::path firmware() const { return root / "firmware"; }
   std::filesystem::path server_key() const { return root / "server_key.pem"; }

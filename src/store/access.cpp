@@ -1,107 +1,106 @@
 #include "store/access.hpp"
 
-#include <SQLiteCpp/SQLiteCpp.h>
+#include "store/statement.hpp"
 
 namespace drydock::store {
 
 std::optional<std::string> load_setting(Database& db, const std::string& key) {
-  SQLite::Statement s(db.sql(), "SELECT value FROM settings WHERE key = ?");
+  Statement s(db, "SELECT value FROM settings WHERE key = ?");
   s.bind(1, key);
-  if (!s.executeStep()) return std::nullopt;
-  return s.getColumn(0).getString();
+  if (!s.step()) return std::nullopt;
+  return s.text(0);
 }
 
 void save_setting(Database& db, const std::string& key, const std::string& value) {
-  SQLite::Statement s(
-      db.sql(), "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value");
+  Statement s(
+      db, "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
   s.bind(1, key);
   s.bind(2, value);
-  s.exec();
+  s.execute();
 }
 
 void remove_setting(Database& db, const std::string& key) {
-  SQLite::Statement s(db.sql(), "DELETE FROM settings WHERE key = ?");
+  Statement s(db, "DELETE FROM settings WHERE key = ?");
   s.bind(1, key);
-  s.exec();
+  s.execute();
 }
 
 void save_web_session(Database& db, const WebSession& session) {
-  SQLite::Statement s(db.sql(), "INSERT INTO web_sessions (token_sha256, created, expires) VALUES (?, ?, ?)");
+  Statement s(db, "INSERT INTO web_sessions (token_sha256, created, expires) VALUES (?, ?, ?)");
   s.bind(1, session.token_sha256);
   s.bind(2, session.created);
   s.bind(3, session.expires);
-  s.exec();
+  s.execute();
 }
 
 void remove_web_session(Database& db, const std::string& token_sha256) {
-  SQLite::Statement s(db.sql(), "DELETE FROM web_sessions WHERE token_sha256 = ?");
+  Statement s(db, "DELETE FROM web_sessions WHERE token_sha256 = ?");
   s.bind(1, token_sha256);
-  s.exec();
+  s.execute();
 }
 
 void remove_other_web_sessions(Database& db, const std::string& kept) {
-  SQLite::Statement s(db.sql(), "DELETE FROM web_sessions WHERE token_sha256 != ?");
+  Statement s(db, "DELETE FROM web_sessions WHERE token_sha256 != ?");
   s.bind(1, kept);
-  s.exec();
+  s.execute();
 }
 
 std::vector<WebSession> load_web_sessions(Database& db, std::int64_t now) {
-  SQLite::Statement old(db.sql(), "DELETE FROM web_sessions WHERE expires <= ?");
+  Statement old(db, "DELETE FROM web_sessions WHERE expires <= ?");
   old.bind(1, now);
-  old.exec();
-  SQLite::Statement s(db.sql(), "SELECT token_sha256, created, expires FROM web_sessions");
+  old.execute();
+  Statement s(db, "SELECT token_sha256, created, expires FROM web_sessions");
   std::vector<WebSession> sessions;
-  while (s.executeStep())
-    sessions.push_back({s.getColumn(0).getString(), s.getColumn(1).getInt64(), s.getColumn(2).getInt64()});
+  while (s.step()) sessions.push_back({s.text(0), s.integer(1), s.integer(2)});
   return sessions;
 }
 
 void save_known_browser(Database& db, const std::string& token_sha256, std::int64_t created, int most) {
-  SQLite::Statement s(db.sql(), "INSERT OR IGNORE INTO known_browsers (token_sha256, created) VALUES (?, ?)");
+  Statement s(db, "INSERT INTO known_browsers (token_sha256, created) VALUES (?, ?) ON CONFLICT DO NOTHING");
   s.bind(1, token_sha256);
   s.bind(2, created);
-  s.exec();
-  SQLite::Statement trim(db.sql(),
-      "DELETE FROM known_browsers WHERE token_sha256 IN (SELECT token_sha256 FROM known_browsers ORDER BY created DESC "
-      "LIMIT -1 OFFSET ?)");
+  s.execute();
+  Statement trim(db,
+      "DELETE FROM known_browsers WHERE token_sha256 NOT IN (SELECT token_sha256 FROM known_browsers ORDER BY created "
+      "DESC LIMIT ?)");
   trim.bind(1, most);
-  trim.exec();
+  trim.execute();
 }
 
 std::vector<std::string> load_known_browsers(Database& db) {
-  SQLite::Statement s(db.sql(), "SELECT token_sha256 FROM known_browsers");
+  Statement s(db, "SELECT token_sha256 FROM known_browsers");
   std::vector<std::string> list;
-  while (s.executeStep()) list.push_back(s.getColumn(0).getString());
+  while (s.step()) list.push_back(s.text(0));
   return list;
 }
 
 void forget_all_access(Database& db) {
   remove_setting(db, "password");
   for (const char* table : {"web_sessions", "known_browsers", "api_tokens"})
-    db.sql().exec(std::string("DELETE FROM ") + table);
+    db.connection().execute(std::string("DELETE FROM ") + table);
 }
 
 std::int64_t add_api_token(Database& db, const ApiToken& token) {
-  SQLite::Statement s(db.sql(), "INSERT INTO api_tokens (name, token_sha256, created) VALUES (?, ?, ?)");
+  Statement s(db, "INSERT INTO api_tokens (name, token_sha256, created) VALUES (?, ?, ?) RETURNING id");
   s.bind(1, token.name);
   s.bind(2, token.token_sha256);
   s.bind(3, token.created);
-  s.exec();
-  return db.sql().getLastInsertRowid();
+  s.step();
+  const auto id = s.integer(0);
+  s.execute_rest();
+  return id;
 }
 
 bool remove_api_token(Database& db, std::int64_t id) {
-  SQLite::Statement s(db.sql(), "DELETE FROM api_tokens WHERE id = ?");
+  Statement s(db, "DELETE FROM api_tokens WHERE id = ?");
   s.bind(1, id);
-  return s.exec() > 0;
+  return s.execute() > 0;
 }
 
 std::vector<ApiToken> load_api_tokens(Database& db) {
-  SQLite::Statement s(db.sql(), "SELECT id, name, token_sha256, created FROM api_tokens ORDER BY id");
+  Statement s(db, "SELECT id, name, token_sha256, created FROM api_tokens ORDER BY id");
   std::vector<ApiToken> tokens;
-  while (s.executeStep())
-    tokens.push_back(
-        {s.getColumn(0).getInt64(), s.getColumn(1).getString(), s.getColumn(2).getString(), s.getColumn(3).getInt64()});
+  while (s.step()) tokens.push_back({s.integer(0), s.text(1), s.text(2), s.integer(3)});
   return tokens;
 }
 

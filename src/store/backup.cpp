@@ -1,6 +1,8 @@
 #include "store/backup.hpp"
 
+#include "store/copy.hpp"
 #include "store/migrations.hpp"
+#include "store/sqlite_engine.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/core.h>
@@ -32,9 +34,14 @@ auto explained(const std::filesystem::path& file, Work work) {
 
 NewBackup::NewBackup(Database& db, const std::filesystem::path& file) : file_(file) {
   explained(file_, [&] {
-    SQLite::Statement copy(db.sql(), "VACUUM INTO ?");
-    copy.bind(1, file.string());
-    copy.exec();
+    if (db.engine() == Engine::sqlite) {
+      SQLite::Statement copy(db.sqlite().sql(), "VACUUM INTO ?");
+      copy.bind(1, file.string());
+      copy.exec();
+    } else {
+      auto copy = Database::open(file, Access::read_write);
+      copy_database(db, copy);
+    }
     sql_ = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READWRITE);
     set_id(*sql_, unfinished_id);
     sql_->exec("PRAGMA journal_mode = DELETE");

@@ -7,6 +7,10 @@
 #include <string>
 #include <vector>
 
+namespace SQLite {
+class Database;
+}
+
 namespace drydock::store {
 
 /// Copies the database as it is at this moment, whoever else uses it, into `file`, which must be empty or not there.

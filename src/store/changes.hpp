@@ -23,6 +23,8 @@ struct Change {
 
 /// Called by the functions of this layer that change what belongs to people.
 void note_change(Database& db, const std::string& subject);
+/// For whoever writes to `changes` by other ways: before the first.
+void order_changes(Database& db);
 /// Those with a larger revision, the oldest first; of each subject the latest only.
 std::vector<Change> changes_since(Database& db, std::int64_t revision);
 std::int64_t latest_change(Database& db);

@@ -2,10 +2,7 @@
 #pragma once
 
 #include "store/devices.hpp"
-
-namespace SQLite {
-class Statement;
-}
+#include "store/statement.hpp"
 
 namespace drydock::store {
 
@@ -16,6 +13,6 @@ inline constexpr const char* device_columns =
 inline constexpr int device_column_count = 23;
 
 /// The row that `statement`, whose first columns are device_columns, stands at.
-DeviceRow read_device(SQLite::Statement& statement);
+DeviceRow read_device(Statement& statement);
 
 }  // namespace drydock::store

@@ -1,9 +1,12 @@
 #include "store/device_list.hpp"
 
+#include "store/statement.hpp"
+
+#include "base/text.hpp"
 #include "store/device_columns.hpp"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
+#include <variant>
 
 namespace drydock::store {
 namespace {
@@ -49,14 +52,14 @@ std::optional<Position> parse_position(const std::string& text, bool is_text) {
   return position;
 }
 
-// '%' and '_' mean themselves.
+// '%' and '_' mean themselves; letters are those of a text that was made lower().
 std::string like_pattern(const std::string& part) {
   std::string pattern = "%";
   for (const char c : part) {
     if (c == '%' || c == '_' || c == '\\') pattern += '\\';
     pattern += c;
   }
-  return pattern + "%";
+  return lower_ascii(pattern + "%");
 }
 
 }  // namespace
@@ -69,52 +72,54 @@ Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
 
   std::string sql = fmt::format(
       "SELECT {}, shown_state, {}, EXISTS (SELECT 1 FROM dtls_sessions WHERE device_id = devices.id) FROM devices "
-      "WHERE 1",
+      "WHERE true",
       device_columns, order.column);
-  if (!query.state.empty()) sql += " AND shown_state = :state";
-  if (query.connected) sql += " AND connected = :connected";
+  std::vector<std::variant<std::int64_t, std::string>> parameters;
+  const auto parameter = [&](auto value) {
+    parameters.emplace_back(std::move(value));
+    return fmt::format("?{}", parameters.size());
+  };
+  if (!query.state.empty()) sql += " AND shown_state = " + parameter(query.state);
+  if (query.connected) sql += " AND connected = " + parameter(std::int64_t{*query.connected ? 1 : 0});
   if (!query.search.empty()) {
-    sql += " AND (name LIKE :search ESCAPE '\\' OR id LIKE :search ESCAPE '\\' OR address LIKE :search ESCAPE '\\'";
+    sql +=
+        fmt::format(" AND (lower(name) LIKE {0} ESCAPE '\\' OR id LIKE {0} ESCAPE '\\' OR address LIKE {0} ESCAPE '\\'",
+            parameter(like_pattern(query.search)));
     if (!query.platforms_of_search.empty())
       sql += fmt::format(" OR platform IN ({})", fmt::join(query.platforms_of_search, ","));
     sql += ")";
   }
   const auto* direction = query.descending ? "DESC" : "ASC";
-  if (after) sql += fmt::format(" AND ({}, id) {} (:key, :id)", order.column, query.descending ? "<" : ">");
-  sql += fmt::format(" ORDER BY {0} {1}, id {1} LIMIT :limit", order.column, direction);
-
-  SQLite::Statement s(db.sql(), sql);
-  if (!query.state.empty()) s.bind(":state", query.state);
-  if (query.connected) s.bind(":connected", *query.connected ? 1 : 0);
-  if (!query.search.empty()) s.bind(":search", like_pattern(query.search));
   if (after) {
-    s.bind(":id", after->id);
-    if (order.is_text)
-      s.bind(":key", after->key);
-    else
-      s.bind(":key", static_cast<std::int64_t>(std::stoll(after->key)));
+    const auto key = order.is_text ? parameter(after->key) : parameter(std::int64_t{std::stoll(after->key)});
+    sql +=
+        fmt::format(" AND ({}, id) {} ({}, {})", order.column, query.descending ? "<" : ">", key, parameter(after->id));
   }
-  s.bind(":limit", query.limit + 1);  // one more tells whether there is more
+  sql += fmt::format(" ORDER BY {0} {1}, id {1} LIMIT {2}", order.column, direction,
+      parameter(std::int64_t{query.limit} + 1));  // one more tells whether there is more
+
+  Statement s(db, sql);
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    std::visit([&](const auto& value) { s.bind(static_cast<int>(i + 1), value); }, parameters[i]);
 
   DevicePage page;
   Position last;
-  while (s.executeStep()) {
+  while (s.step()) {
     if (page.devices.size() == static_cast<std::size_t>(query.limit)) {
       page.next = print(last);
       break;
     }
     auto row = read_device(s);
-    last = {row.id, s.getColumn(device_column_count + 1).getString()};
-    page.devices.push_back({std::move(row), s.getColumn(device_column_count).getString(),
-        s.getColumn(device_column_count + 2).getInt() != 0});
+    last = {row.id, s.text(device_column_count + 1)};
+    page.devices.push_back({std::move(row), s.text(device_column_count), s.boolean(device_column_count + 2)});
   }
   return page;
 }
 
 std::map<std::string, std::int64_t> count_devices(Database& db) {
-  SQLite::Statement s(db.sql(), "SELECT shown_state, count(*) FROM devices GROUP BY shown_state");
+  Statement s(db, "SELECT shown_state, count(*) FROM devices GROUP BY shown_state");
   std::map<std::string, std::int64_t> counts;
-  while (s.executeStep()) counts[s.getColumn(0).getString()] = s.getColumn(1).getInt64();
+  while (s.step()) counts[s.text(0)] = s.integer(1);
   return counts;
 }
 
@@ -122,16 +127,17 @@ std::vector<DeviceRow> find_devices(Database& db, const std::string& id_or_name,
   if (auto row = load_device(db, id_or_name)) return {std::move(*row)};
   constexpr std::size_t shortest_part = 4;
   // The end of a range of ids: every id's digits come before 'g'.
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       std::string("SELECT ") + device_columns +
-          " FROM devices WHERE (label = ?1 AND name = ?1) OR (id >= ?2 AND id < ?3) ORDER BY id LIMIT ?4");
+          " FROM devices WHERE (label = ?5 AND name = ?1) OR (id >= ?2 AND id < ?3) ORDER BY id LIMIT ?4");
   const bool part = id_or_name.size() >= shortest_part;
   s.bind(1, id_or_name);
   s.bind(2, part ? id_or_name : "x");
   s.bind(3, part ? id_or_name + "g" : "x");
   s.bind(4, limit);
+  s.bind(5, lower_ascii(id_or_name));
   std::vector<DeviceRow> rows;
-  while (s.executeStep()) rows.push_back(read_device(s));
+  while (s.step()) rows.push_back(read_device(s));
   return rows;
 }
 

@@ -1,25 +1,21 @@
 #include "store/devices.hpp"
 
+#include "store/statement.hpp"
+
 #include "store/changes.hpp"
 #include "store/dependencies_json.hpp"
 #include "store/device_columns.hpp"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <array>
 
 namespace drydock::store {
 namespace {
 
-Bytes blob(const SQLite::Column& column) {
-  const auto* data = static_cast<const std::uint8_t*>(column.getBlob());
-  return data ? Bytes(data, data + column.getBytes()) : Bytes();
-}
-
-void bind_blob(SQLite::Statement& s, int at, const Bytes& bytes) {
+void bind_or_null(Statement& s, int at, const Bytes& bytes) {
   if (bytes.empty())
-    s.bind(at);
+    s.bind_null(at);
   else
-    s.bind(at, bytes.data(), static_cast<int>(bytes.size()));
+    s.bind(at, bytes);
 }
 
 constexpr std::array store_names{"main", "factory", "backup", "scratchpad", "other"};
@@ -32,87 +28,87 @@ firmware::StoreLocation store_of(const std::string& name) {
 
 }  // namespace
 
-DeviceRow read_device(SQLite::Statement& s) {
+DeviceRow read_device(Statement& s) {
   DeviceRow row;
-  row.id = s.getColumn(0).getString();
-  row.name = s.getColumn(1).getString();
-  row.approval = s.getColumn(2).getString();
-  row.public_key = blob(s.getColumn(3));
-  row.platform = static_cast<std::uint16_t>(s.getColumn(4).getInt());
-  row.product_id = static_cast<std::uint16_t>(s.getColumn(5).getInt());
-  row.product_version = static_cast<std::uint16_t>(s.getColumn(6).getInt());
-  row.system_version = static_cast<std::uint16_t>(s.getColumn(7).getInt());
-  row.hello_flags = static_cast<std::uint16_t>(s.getColumn(8).getInt());
-  row.address = s.getColumn(9).getString();
-  row.connected = s.getColumn(10).getInt() != 0;
-  row.first_seen = s.getColumn(11).getInt64();
-  row.last_seen = s.getColumn(12).getInt64();
-  row.safe_mode = s.getColumn(13).getInt() != 0;
-  if (!s.getColumn(14).isNull()) row.updates_enabled = s.getColumn(14).getInt() != 0;
-  row.state = s.getColumn(15).getString();
-  row.state_words = s.getColumn(16).getString();
-  row.application = s.getColumn(17).getString();
-  row.changed_key = blob(s.getColumn(18));
-  row.changed_key_seen = s.getColumn(19).getInt64();
-  row.held = s.getColumn(20).getInt() != 0;
-  row.enrolled = s.getColumn(21).getInt64();
-  row.forced = s.getColumn(22).getInt() != 0;
+  row.id = s.text(0);
+  row.name = s.text(1);
+  row.approval = s.text(2);
+  row.public_key = s.bytes(3);
+  row.platform = s.integer<std::uint16_t>(4);
+  row.product_id = s.integer<std::uint16_t>(5);
+  row.product_version = s.integer<std::uint16_t>(6);
+  row.system_version = s.integer<std::uint16_t>(7);
+  row.hello_flags = s.integer<std::uint16_t>(8);
+  row.address = s.text(9);
+  row.connected = s.boolean(10);
+  row.first_seen = s.integer(11);
+  row.last_seen = s.integer(12);
+  row.safe_mode = s.boolean(13);
+  if (!s.is_null(14)) row.updates_enabled = s.boolean(14);
+  row.state = s.text(15);
+  row.state_words = s.text(16);
+  row.application = s.text(17);
+  row.changed_key = s.bytes(18);
+  row.changed_key_seen = s.integer(19);
+  row.held = s.boolean(20);
+  row.enrolled = s.integer(21);
+  row.forced = s.boolean(22);
   return row;
 }
 
 std::vector<DeviceRow> load_devices(Database& db) {
-  SQLite::Statement s(db.sql(), std::string("SELECT ") + device_columns + " FROM devices ORDER BY first_seen, id");
+  Statement s(db, std::string("SELECT ") + device_columns + " FROM devices ORDER BY first_seen, id");
   std::vector<DeviceRow> rows;
-  while (s.executeStep()) rows.push_back(read_device(s));
+  while (s.step()) rows.push_back(read_device(s));
   return rows;
 }
 
 std::vector<DeviceRow> load_pending_devices(Database& db) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       std::string("SELECT ") + device_columns +
           " FROM devices WHERE shown_state IN ('awaiting_approval', 'unknown_key') "
           "AND approval = 'pending' ORDER BY first_seen, id");
   std::vector<DeviceRow> rows;
-  while (s.executeStep()) rows.push_back(read_device(s));
+  while (s.step()) rows.push_back(read_device(s));
   return rows;
 }
 
 std::vector<std::string> approved_addresses(Database& db) {
-  SQLite::Statement s(db.sql(), "SELECT DISTINCT address FROM devices WHERE approval = 'approved' AND address != ''");
+  Statement s(db, "SELECT DISTINCT address FROM devices WHERE approval = 'approved' AND address != ''");
   std::vector<std::string> addresses;
-  while (s.executeStep()) addresses.push_back(s.getColumn(0).getString());
+  while (s.step()) addresses.push_back(s.text(0));
   return addresses;
 }
 
 std::int64_t count_all_devices(Database& db) {
-  return db.sql().execAndGet("SELECT count(*) FROM devices").getInt64();
+  return query_integer(db, "SELECT count(*) FROM devices");
 }
 
 std::optional<DeviceRow> load_device(Database& db, const std::string& id) {
-  SQLite::Statement s(db.sql(), std::string("SELECT ") + device_columns + " FROM devices WHERE id = ?");
+  Statement s(db, std::string("SELECT ") + device_columns + " FROM devices WHERE id = ?");
   s.bind(1, id);
-  if (!s.executeStep()) return std::nullopt;
+  if (!s.step()) return std::nullopt;
   return read_device(s);
 }
 
 void add_device(Database& db, const DeviceRow& row) {
-  SQLite::Statement s(db.sql(),
-      "INSERT OR IGNORE INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, enrolled) "
-      "VALUES (?,?,?,?,?,?,?,?)");
+  Statement s(db,
+      "INSERT INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, enrolled) "
+      "VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   s.bind(1, row.id);
   s.bind(2, row.name);
   s.bind(3, row.approval);
-  bind_blob(s, 4, row.public_key);
+  bind_or_null(s, 4, row.public_key);
   s.bind(5, row.platform);
   s.bind(6, row.first_seen);
   s.bind(7, row.last_seen);
   s.bind(8, row.enrolled);
-  s.exec();
+  s.execute();
   update_device(db, row);
 }
 
 void update_device(Database& db, const DeviceRow& row) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       "UPDATE devices SET platform = ?, product_id = ?, product_version = ?, system_version = ?, hello_flags = ?, "
       "address = ?, connected = ?, "
       "last_seen = ?, safe_mode = ?, updates_enabled = ?, state = ?, state_words = ?, application = ? WHERE id = ?");
@@ -125,92 +121,93 @@ void update_device(Database& db, const DeviceRow& row) {
   s.bind(7, row.connected ? 1 : 0);
   s.bind(8, row.last_seen);
   s.bind(9, row.safe_mode ? 1 : 0);
-  if (row.updates_enabled)
-    s.bind(10, *row.updates_enabled ? 1 : 0);
-  else
-    s.bind(10);
+  s.bind(10, row.updates_enabled);
   s.bind(11, row.state);
   s.bind(12, row.state_words);
   s.bind(13, row.application);
   s.bind(14, row.id);
-  s.exec();
+  s.execute();
 }
 
 void set_approval(Database& db, const std::string& id, const std::string& approval) {
-  SQLite::Statement s(db.sql(), "UPDATE devices SET approval = ? WHERE id = ?");
+  Statement s(db, "UPDATE devices SET approval = ? WHERE id = ?");
   s.bind(1, approval);
   s.bind(2, id);
-  s.exec();
+  s.execute();
   note_change(db, id);
 }
 
 void set_held(Database& db, const std::string& id, bool held) {
-  SQLite::Statement s(db.sql(), "UPDATE devices SET held = ? WHERE id = ?");
+  Statement s(db, "UPDATE devices SET held = ? WHERE id = ?");
   s.bind(1, held ? 1 : 0);
   s.bind(2, id);
-  s.exec();
+  s.execute();
   note_change(db, id);
 }
 
 void set_forced(Database& db, const std::string& id, bool forced) {
-  SQLite::Statement s(db.sql(), "UPDATE devices SET forced = ? WHERE id = ?");
+  Statement s(db, "UPDATE devices SET forced = ? WHERE id = ?");
   s.bind(1, forced ? 1 : 0);
   s.bind(2, id);
-  s.exec();
+  s.execute();
   note_change(db, id);
 }
 
 void set_name(Database& db, const std::string& id, const std::string& name) {
-  SQLite::Statement s(db.sql(), "UPDATE devices SET name = ? WHERE id = ?");
+  Statement s(db, "UPDATE devices SET name = ? WHERE id = ?");
   s.bind(1, name);
   s.bind(2, id);
-  s.exec();
+  s.execute();
   note_change(db, id);
 }
 
 void note_changed_key(Database& db, const std::string& id, const Bytes& key, std::int64_t at) {
-  SQLite::Statement s(db.sql(), "UPDATE devices SET changed_key = ?, changed_key_seen = ? WHERE id = ?");
-  bind_blob(s, 1, key);
+  Statement s(db, "UPDATE devices SET changed_key = ?, changed_key_seen = ? WHERE id = ?");
+  bind_or_null(s, 1, key);
   s.bind(2, at);
   s.bind(3, id);
-  s.exec();
+  s.execute();
 }
 
 bool accept_changed_key(Database& db, const std::string& id) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       "UPDATE devices SET public_key = changed_key, changed_key = NULL, changed_key_seen = 0 WHERE id = ? AND "
       "changed_key IS NOT NULL");
   s.bind(1, id);
   note_change(db, id);
-  return s.exec() != 0;
+  return s.execute() != 0;
 }
 
 bool forget_device(Database& db, const std::string& id) {
-  SQLite::Statement history(db.sql(), "DELETE FROM history WHERE device_id = ?");
+  Statement history(db, "DELETE FROM history WHERE device_id = ?");
   history.bind(1, id);
-  history.exec();
-  SQLite::Statement s(db.sql(), "DELETE FROM devices WHERE id = ?");
+  history.execute();
+  Statement s(db, "DELETE FROM devices WHERE id = ?");
   s.bind(1, id);
   note_change(db, id);
-  return s.exec() != 0;
+  return s.execute() != 0;
 }
 
 int forget_pending_devices(Database& db) {
-  db.sql().exec("INSERT OR REPLACE INTO changes (subject) SELECT id FROM devices WHERE approval = 'pending'");
-  db.sql().exec("DELETE FROM history WHERE device_id IN (SELECT id FROM devices WHERE approval = 'pending')");
-  return db.sql().exec("DELETE FROM devices WHERE approval = 'pending'");
+  order_changes(db);
+  db.connection().execute(
+      "INSERT INTO changes (revision, subject) SELECT (SELECT coalesce(max(revision), 0) FROM changes) + row_number() "
+      "OVER (ORDER BY id), id FROM devices WHERE approval = 'pending' ON CONFLICT (subject) DO UPDATE SET revision = "
+      "excluded.revision");
+  db.connection().execute("DELETE FROM history WHERE device_id IN (SELECT id FROM devices WHERE approval = 'pending')");
+  return static_cast<int>(db.connection().execute("DELETE FROM devices WHERE approval = 'pending'"));
 }
 
 void mark_all_disconnected(Database& db) {
-  db.sql().exec("UPDATE devices SET connected = 0 WHERE connected = 1");
+  db.connection().execute("UPDATE devices SET connected = 0 WHERE connected = 1");
 }
 
 void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules) {
   if (load_modules(db, id) == modules) return;
-  SQLite::Statement clear(db.sql(), "DELETE FROM device_modules WHERE device_id = ?");
+  Statement clear(db, "DELETE FROM device_modules WHERE device_id = ?");
   clear.bind(1, id);
-  clear.exec();
-  SQLite::Statement s(db.sql(),
+  clear.execute();
+  Statement s(db,
       "INSERT INTO device_modules (device_id, position, function, module_index, version, store, max_size, checked, "
       "passed, sha256, dependencies) "
       "VALUES (?,?,?,?,?,?,?,?,?,?,?)");
@@ -228,62 +225,61 @@ void save_modules(Database& db, const std::string& id, const std::vector<firmwar
     s.bind(9, m.passed);
     s.bind(10, m.sha256);
     s.bind(11, dependencies_to_json(m.dependencies));
-    s.exec();
+    s.execute();
   }
 }
 
 std::vector<firmware::InstalledModule> load_modules(Database& db, const std::string& id) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       "SELECT function, module_index, version, store, max_size, checked, passed, sha256, dependencies "
       "FROM device_modules WHERE device_id = ? ORDER BY position");
   s.bind(1, id);
   std::vector<firmware::InstalledModule> modules;
-  while (s.executeStep()) {
+  while (s.step()) {
     firmware::InstalledModule m;
-    m.key = {
-        static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
-    m.version = static_cast<std::uint16_t>(s.getColumn(2).getInt());
-    m.store = store_of(s.getColumn(3).getString());
-    m.max_size = s.getColumn(4).getUInt();
-    m.checked = s.getColumn(5).getUInt();
-    m.passed = s.getColumn(6).getUInt();
-    m.sha256 = s.getColumn(7).getString();
-    m.dependencies = dependencies_from_json(s.getColumn(8).getString());
+    m.key = {static_cast<firmware::Function>(s.integer(0)), s.integer<std::uint8_t>(1)};
+    m.version = s.integer<std::uint16_t>(2);
+    m.store = store_of(s.text(3));
+    m.max_size = s.integer<std::uint32_t>(4);
+    m.checked = s.integer<std::uint32_t>(5);
+    m.passed = s.integer<std::uint32_t>(6);
+    m.sha256 = s.text(7);
+    m.dependencies = dependencies_from_json(s.text(8));
     modules.push_back(std::move(m));
   }
   return modules;
 }
 
 void save_target(Database& db, const std::string& id, const planning::Target& target) {
-  SQLite::Statement s(
-      db.sql(), "INSERT OR REPLACE INTO goals (device_id, function, module_index, version, sha256) VALUES (?,?,?,?,?)");
+  Statement s(db,
+      "INSERT INTO goals (device_id, function, module_index, version, sha256) VALUES (?,?,?,?,?) ON CONFLICT "
+      "(device_id, function, module_index) DO UPDATE SET version = excluded.version, sha256 = excluded.sha256");
   s.bind(1, id);
   s.bind(2, static_cast<int>(target.key.function));
   s.bind(3, target.key.index);
   s.bind(4, target.version);
   s.bind(5, target.sha256);
-  s.exec();
+  s.execute();
   note_change(db, id);
 }
 
 void clear_targets(Database& db, const std::string& id) {
-  SQLite::Statement s(db.sql(), "DELETE FROM goals WHERE device_id = ?");
+  Statement s(db, "DELETE FROM goals WHERE device_id = ?");
   s.bind(1, id);
-  s.exec();
+  s.execute();
   note_change(db, id);
 }
 
 std::vector<planning::Target> load_targets(Database& db, const std::string& id) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       "SELECT function, module_index, version, sha256 FROM goals WHERE device_id = ? ORDER BY function, module_index");
   s.bind(1, id);
   std::vector<planning::Target> targets;
-  while (s.executeStep()) {
+  while (s.step()) {
     planning::Target target;
-    target.key = {
-        static_cast<firmware::Function>(s.getColumn(0).getInt()), static_cast<std::uint8_t>(s.getColumn(1).getInt())};
-    target.version = static_cast<std::uint16_t>(s.getColumn(2).getInt());
-    target.sha256 = s.getColumn(3).getString();
+    target.key = {static_cast<firmware::Function>(s.integer(0)), s.integer<std::uint8_t>(1)};
+    target.version = s.integer<std::uint16_t>(2);
+    target.sha256 = s.text(3);
     targets.push_back(std::move(target));
   }
   return targets;

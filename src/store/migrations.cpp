@@ -1,6 +1,7 @@
 #include "store/migrations.hpp"
 
 #include "base/embedded.hpp"
+#include "store/postgresql_engine.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <charconv>
@@ -9,14 +10,30 @@
 namespace drydock::embedded_migrations {
 std::span<const EmbeddedFile> files();
 }
+namespace drydock::embedded_postgresql_migrations {
+std::span<const EmbeddedFile> files();
+}
 
 namespace drydock::store {
 namespace {
+
+constexpr int oldest_postgresql = 15;
 
 int number_of(const EmbeddedFile& file) {
   int number = 0;
   std::from_chars(file.name.data(), file.name.data() + file.name.size(), number);
   return number;
+}
+
+std::int64_t asked(PostgresqlConnection& connection, const std::string& sql) {
+  const auto statement = connection.prepare(sql);
+  return statement->step() ? statement->integer(0) : 0;
+}
+
+/// 0: there are no tables of ours.
+std::int64_t postgresql_version(PostgresqlConnection& connection) {
+  if (asked(connection, "SELECT to_regclass('drydock_schema') IS NOT NULL") == 0) return 0;
+  return asked(connection, "SELECT version FROM drydock_schema");
 }
 
 }  // namespace
@@ -35,6 +52,36 @@ void migrate(SQLite::Database& sql, int up_to) {
     sql.exec(std::string(file.content));
     sql.exec(fmt::format("PRAGMA user_version = {}", number));
     transaction.commit();
+  }
+}
+
+void migrate_postgresql(PostgresqlConnection& connection, Access access, const std::string& shown) {
+  if (asked(connection, "SELECT CAST(current_setting('server_version_num') AS INTEGER) / 10000") < oldest_postgresql)
+    throw StoreError(
+        fmt::format("the PostgreSQL server of {} is too old: {} or later is needed", shown, oldest_postgresql));
+  const auto found = postgresql_version(connection);
+  if (found > newest_migration())
+    throw StoreError(fmt::format(
+        "the database {} was written by a newer Drydock (its schema is version {}, this program knows up to {}). It "
+        "was left as it is: install the newer version here too",
+        shown, found, newest_migration()));
+  if (found == newest_migration()) return;
+  if (access == Access::read_only)
+    throw StoreError(fmt::format("the database {} {}: start 'drydock serve' once, which {}", shown,
+        found == 0 ? "has no tables of Drydock's yet" : "was written by an older Drydock",
+        found == 0 ? "makes them" : "brings it up to date"));
+  connection.begin(Connection::Transaction::writes);
+  try {
+    connection.lock("migrations");
+    const auto version = postgresql_version(connection);  // another appliance may have been first
+    for (const auto& file : embedded_postgresql_migrations::files())
+      if (number_of(file) > version) connection.execute(std::string(file.content));
+    connection.execute("DELETE FROM drydock_schema");
+    connection.execute(fmt::format("INSERT INTO drydock_schema (version) VALUES ({})", newest_migration()));
+    connection.commit();
+  } catch (...) {
+    connection.rollback();
+    throw;
   }
 }
 

@@ -9,6 +9,11 @@ namespace drydock::store {
 /// False when the same file is there already; its name then stays.
 bool add_module(Database& db, const firmware::LibraryModule& module, std::int64_t now);
 bool remove_module(Database& db, const std::string& sha256);
+/// The file of a module that is there, where the database keeps it for all who share it: PostgreSQL does, SQLite not.
+void save_module_file(Database& db, const std::string& sha256, const Bytes& content);
+/// Nothing where the database has it not.
+std::optional<Bytes> load_module_file(Database& db, const std::string& sha256);
+
 firmware::Library load_library(Database& db);
 
 }  // namespace drydock::store

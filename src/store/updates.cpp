@@ -1,9 +1,10 @@
 #include "store/updates.hpp"
 
+#include "store/statement.hpp"
+
 #include "base/limits.hpp"
 #include "store/changes.hpp"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <algorithm>
 
 namespace drydock::store {
@@ -21,111 +22,111 @@ int version_or_none(std::optional<std::uint16_t> version) {
   return version ? *version : no_version;
 }
 
-StepRow read_step(SQLite::Statement& s) {
+StepRow read_step(Statement& s) {
   StepRow row;
-  row.id = s.getColumn(0).getInt64();
-  row.device_id = s.getColumn(1).getString();
-  row.update_number = s.getColumn(2).getInt64();
-  row.key = {
-      static_cast<firmware::Function>(s.getColumn(3).getInt()), static_cast<std::uint8_t>(s.getColumn(4).getInt())};
-  row.version = static_cast<std::uint16_t>(s.getColumn(5).getInt());
-  row.sha256 = s.getColumn(6).getString();
-  row.suffix_sha256 = s.getColumn(7).getString();
-  if (const int from = s.getColumn(8).getInt(); from != no_version) row.from_version = static_cast<std::uint16_t>(from);
-  row.reason = s.getColumn(9).getString();
-  row.state = s.getColumn(10).getString();
-  row.bytes_total = s.getColumn(11).getUInt();
-  row.bytes_acknowledged = s.getColumn(12).getUInt();
-  row.planned_at = s.getColumn(13).getInt64();
-  row.started_at = s.getColumn(14).getInt64();
-  row.finished_at = s.getColumn(15).getInt64();
-  row.error = s.getColumn(16).getString();
-  row.confirmed = s.getColumn(17).getInt() != 0;
+  row.id = s.integer(0);
+  row.device_id = s.text(1);
+  row.update_number = s.integer(2);
+  row.key = {static_cast<firmware::Function>(s.integer(3)), s.integer<std::uint8_t>(4)};
+  row.version = s.integer<std::uint16_t>(5);
+  row.sha256 = s.text(6);
+  row.suffix_sha256 = s.text(7);
+  if (const int from = s.integer<int>(8); from != no_version) row.from_version = static_cast<std::uint16_t>(from);
+  row.reason = s.text(9);
+  row.state = s.text(10);
+  row.bytes_total = s.integer<std::uint32_t>(11);
+  row.bytes_acknowledged = s.integer<std::uint32_t>(12);
+  row.planned_at = s.integer(13);
+  row.started_at = s.integer(14);
+  row.finished_at = s.integer(15);
+  row.error = s.text(16);
+  row.confirmed = s.boolean(17);
   return row;
 }
 
 std::int64_t running_update(Database& db, const std::string& device_id, std::int64_t now) {
-  SQLite::Statement find(db.sql(), "SELECT update_number FROM updates WHERE device_id = ? AND state = 'running'");
+  Statement find(db, "SELECT update_number FROM updates WHERE device_id = ? AND state = 'running'");
   find.bind(1, device_id);
-  if (find.executeStep()) return find.getColumn(0).getInt64();
-  SQLite::Statement add(db.sql(),
+  if (find.step()) return find.integer(0);
+  Statement add(db,
       "INSERT INTO updates (device_id, update_number, state, started_at) "
-      "SELECT ?, coalesce(max(update_number), 0) + 1, 'running', ? FROM updates WHERE device_id = ? RETURNING "
+      "SELECT CAST(? AS TEXT), coalesce(max(update_number), 0) + 1, 'running', CAST(? AS BIGINT) FROM updates WHERE "
+      "device_id = ? RETURNING "
       "update_number");
   add.bind(1, device_id);
   add.bind(2, now);
   add.bind(3, device_id);
-  add.executeStep();
-  const auto number = add.getColumn(0).getInt64();
-  add.executeStep();
+  add.step();
+  const auto number = add.integer(0);
+  add.execute_rest();
   return number;
 }
 
 // Years of updates must not fill the card: the oldest steps go, and the updates that have none left.
 void trim(Database& db, const std::string& device_id) {
-  SQLite::Statement steps(db.sql(),
+  Statement steps(db,
       "DELETE FROM update_steps WHERE device_id = ?1 AND state IN ('verified', 'failed', 'superseded') AND id <= "
       "(SELECT id FROM update_steps WHERE device_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)");
   steps.bind(1, device_id);
   steps.bind(2, limits::steps_per_device);
-  if (steps.exec() == 0) return;
-  SQLite::Statement updates(db.sql(),
+  if (steps.execute() == 0) return;
+  Statement updates(db,
       "DELETE FROM updates WHERE device_id = ?1 AND state != 'running' AND update_number < "
       "(SELECT min(update_number) FROM update_steps WHERE device_id = ?1)");
   updates.bind(1, device_id);
-  updates.exec();
+  updates.execute();
 }
 
 void finish_step(Database& db, std::int64_t id, const char* state, const std::string& error, std::int64_t now) {
-  SQLite::Statement s(db.sql(), "UPDATE update_steps SET state = ?, error = ?, finished_at = ? WHERE id = ?");
+  Statement s(db, "UPDATE update_steps SET state = ?, error = ?, finished_at = ? WHERE id = ?");
   s.bind(1, state);
   s.bind(2, error);
   s.bind(3, now);
   s.bind(4, id);
-  s.exec();
+  s.execute();
 }
 
 }  // namespace
 
 std::optional<StepRow> step_in_flight(Database& db, const std::string& device_id) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       std::string("SELECT ") + step_columns +
           " FROM update_steps WHERE device_id = ? AND state IN ('sending', 'sent') ORDER BY id DESC LIMIT 1");
   s.bind(1, device_id);
-  if (!s.executeStep()) return std::nullopt;
+  if (!s.step()) return std::nullopt;
   return read_step(s);
 }
 
 void mark_verified(Database& db, const StepRow& step, std::int64_t now) {
   finish_step(db, step.id, "verified", "", now);
-  SQLite::Statement bytes(db.sql(), "UPDATE update_steps SET bytes_acknowledged = bytes_total WHERE id = ?");
+  Statement bytes(db, "UPDATE update_steps SET bytes_acknowledged = bytes_total WHERE id = ?");
   bytes.bind(1, step.id);
-  bytes.exec();
-  SQLite::Statement s(db.sql(), "DELETE FROM attempts WHERE device_id = ? AND sha256 = ?");
+  bytes.execute();
+  Statement s(db, "DELETE FROM attempts WHERE device_id = ? AND sha256 = ?");
   s.bind(1, step.device_id);
   s.bind(2, step.sha256);
-  s.exec();
+  s.execute();
 }
 
 void mark_failed(Database& db, const StepRow& step, const std::string& error, std::int64_t now) {
   finish_step(db, step.id, "failed", error, now);
-  SQLite::Statement s(
-      db.sql(), "UPDATE attempts SET last_error = ? WHERE device_id = ? AND sha256 = ? AND from_version = ?");
+  Statement s(db, "UPDATE attempts SET last_error = ? WHERE device_id = ? AND sha256 = ? AND from_version = ?");
   s.bind(1, error);
   s.bind(2, step.device_id);
   s.bind(3, step.sha256);
   s.bind(4, version_or_none(step.from_version));
-  s.exec();
+  s.execute();
 }
 
 void take_back_attempt(Database& db, const StepRow& step) {
-  SQLite::Statement s(db.sql(),
-      "UPDATE attempts SET count = max(count - 1, 0), last_started = 0 WHERE device_id = ? AND sha256 = ? AND "
+  Statement s(db,
+      "UPDATE attempts SET count = CASE WHEN count > 0 THEN count - 1 ELSE 0 END, last_started = 0 WHERE device_id = ? "
+      "AND sha256 = ? AND "
       "from_version = ?");
   s.bind(1, step.device_id);
   s.bind(2, step.sha256);
   s.bind(3, version_or_none(step.from_version));
-  s.exec();
+  s.execute();
 }
 
 void record_plan(
@@ -133,11 +134,11 @@ void record_plan(
   const auto number = running_update(db, device_id, now);
   std::vector<StepRow> rows;
   {
-    SQLite::Statement s(db.sql(),
+    Statement s(db,
         std::string("SELECT ") + step_columns +
             " FROM update_steps WHERE device_id = ? AND state = 'planned' ORDER BY id");
     s.bind(1, device_id);
-    while (s.executeStep()) rows.push_back(read_step(s));
+    while (s.step()) rows.push_back(read_step(s));
   }
   const bool unchanged = std::equal(
       rows.begin(), rows.end(), plan.begin(), plan.end(), [&](const StepRow& row, const planning::Step& step) {
@@ -145,7 +146,7 @@ void record_plan(
       });
   if (unchanged) return;
   for (const auto& row : rows) finish_step(db, row.id, "superseded", "", now);
-  SQLite::Statement add(db.sql(),
+  Statement add(db,
       "INSERT INTO update_steps (device_id, update_number, function, module_index, version, sha256, suffix_sha256, "
       "from_version, "
       "reason, state, bytes_total, planned_at) VALUES (?,?,?,?,?,?,?,?,?,'planned',?,?)");
@@ -162,162 +163,163 @@ void record_plan(
     add.bind(9, step.reason);
     add.bind(10, step.module.size);
     add.bind(11, now);
-    add.exec();
+    add.execute();
   }
   trim(db, device_id);
 }
 
 std::int64_t begin_step(
     Database& db, const std::string& device_id, const planning::Step& step, std::int64_t now, std::int64_t running) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       "UPDATE update_steps SET state = 'sending', started_at = ?, bytes_acknowledged = 0 WHERE id = "
       "(SELECT min(id) FROM update_steps WHERE device_id = ? AND state = 'planned' AND sha256 = ?) RETURNING id");
   s.bind(1, now);
   s.bind(2, device_id);
   s.bind(3, step.module.sha256);
-  if (!s.executeStep()) throw StoreError("a step was begun that was never planned");
-  const auto id = s.getColumn(0).getInt64();
-  s.executeStep();
-  SQLite::Statement count(db.sql(),
+  if (!s.step()) throw StoreError("a step was begun that was never planned");
+  const auto id = s.integer(0);
+  s.execute_rest();
+  Statement count(db,
       "INSERT INTO attempts (device_id, sha256, from_version, count, last_started, last_error) VALUES (?,?,?,1,?,'no "
       "result yet') "
-      "ON CONFLICT DO UPDATE SET count = count + 1, last_started = excluded.last_started");
+      "ON CONFLICT (device_id, sha256, from_version) DO UPDATE SET count = attempts.count + 1, last_started = "
+      "excluded.last_started");
   count.bind(1, device_id);
   count.bind(2, step.module.sha256);
   count.bind(3, version_or_none(step.from_version));
   count.bind(4, running);
-  count.exec();
+  count.execute();
   // A clock that went back, as after the loss of what was written last, begins the day anew and keeps the count.
-  SQLite::Statement sends(db.sql(),
-      "INSERT INTO sends (device_id, sha256, began, count) VALUES (?1,?2,?3,1) ON CONFLICT DO UPDATE SET "
-      "count = CASE WHEN ?3 - began >= ?4 THEN 1 ELSE count + 1 END, began = CASE WHEN ?3 - began >= ?4 OR ?3 < began "
-      "THEN ?3 ELSE began END");
+  Statement sends(db,
+      "INSERT INTO sends (device_id, sha256, began, count) VALUES (?1,?2,?3,1) ON CONFLICT (device_id, sha256) DO "
+      "UPDATE "
+      "SET count = CASE WHEN excluded.began - sends.began >= ?4 THEN 1 ELSE sends.count + 1 END, began = CASE WHEN "
+      "excluded.began - sends.began >= ?4 OR excluded.began < sends.began THEN excluded.began ELSE sends.began END");
   sends.bind(1, device_id);
   sends.bind(2, step.module.sha256);
   sends.bind(3, running);
   sends.bind(4, sends_milliseconds);
-  sends.exec();
+  sends.execute();
   return id;
 }
 
 void record_progress(Database& db, std::int64_t step_id, std::uint32_t bytes) {
-  SQLite::Statement s(
-      db.sql(), "UPDATE update_steps SET bytes_acknowledged = ? WHERE id = ? AND bytes_acknowledged < ?");
+  Statement s(db, "UPDATE update_steps SET bytes_acknowledged = ? WHERE id = ? AND bytes_acknowledged < ?");
   s.bind(1, bytes);
   s.bind(2, step_id);
   s.bind(3, bytes);
-  s.exec();
+  s.execute();
 }
 
 void mark_sent(Database& db, std::int64_t step_id, bool confirmed, std::int64_t now) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       "UPDATE update_steps SET state = 'sent', confirmed = ?, bytes_acknowledged = bytes_total, finished_at = ? WHERE "
       "id = ? AND state = 'sending'");
   s.bind(1, confirmed ? 1 : 0);
   s.bind(2, now);
   s.bind(3, step_id);
-  s.exec();
+  s.execute();
 }
 
 void end_update(
     Database& db, const std::string& device_id, const std::string& state, const std::string& words, std::int64_t now) {
-  SQLite::Statement steps(db.sql(),
-      "UPDATE update_steps SET state = 'superseded', finished_at = ? WHERE device_id = ? AND state = 'planned'");
+  Statement steps(
+      db, "UPDATE update_steps SET state = 'superseded', finished_at = ? WHERE device_id = ? AND state = 'planned'");
   steps.bind(1, now);
   steps.bind(2, device_id);
-  steps.exec();
-  SQLite::Statement s(
-      db.sql(), "UPDATE updates SET state = ?, words = ?, finished_at = ? WHERE device_id = ? AND state = 'running'");
+  steps.execute();
+  Statement s(db, "UPDATE updates SET state = ?, words = ?, finished_at = ? WHERE device_id = ? AND state = 'running'");
   s.bind(1, state);
   s.bind(2, words);
   s.bind(3, now);
   s.bind(4, device_id);
-  s.exec();
+  s.execute();
   // A step cut short may have arrived after all, and then its attempt is nobody's to settle.
   if (state == "done") clear_attempts(db, device_id);
 }
 
 planning::Attempts load_attempts(
     Database& db, const std::string& device_id, const planning::Step& step, std::int64_t running) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       "SELECT count, last_started, last_error FROM attempts WHERE device_id = ? AND sha256 = ? AND from_version = ?");
   s.bind(1, device_id);
   s.bind(2, step.module.sha256);
   s.bind(3, version_or_none(step.from_version));
   planning::Attempts attempts;
-  if (s.executeStep()) {
-    attempts.count = s.getColumn(0).getInt();
-    attempts.last_started = s.getColumn(1).getInt64();
-    attempts.last_error = s.getColumn(2).getString();
+  if (s.step()) {
+    attempts.count = s.integer<int>(0);
+    attempts.last_started = s.integer(1);
+    attempts.last_error = s.text(2);
   }
-  SQLite::Statement sends(db.sql(), "SELECT count FROM sends WHERE device_id = ? AND sha256 = ? AND ? - began < ?");
+  Statement sends(db, "SELECT count FROM sends WHERE device_id = ? AND sha256 = ? AND ? - began < ?");
   sends.bind(1, device_id);
   sends.bind(2, step.module.sha256);
   sends.bind(3, running);
   sends.bind(4, sends_milliseconds);
-  if (sends.executeStep()) attempts.recent_sends = sends.getColumn(0).getInt();
+  if (sends.step()) attempts.recent_sends = sends.integer<int>(0);
   return attempts;
 }
 
 void clear_attempts(Database& db, const std::string& device_id) {
-  SQLite::Statement s(db.sql(), "DELETE FROM attempts WHERE device_id = ?");
+  Statement s(db, "DELETE FROM attempts WHERE device_id = ?");
   s.bind(1, device_id);
-  s.exec();
+  s.execute();
 }
 
 void allow_again(Database& db, const std::string& device_id) {
   clear_attempts(db, device_id);
-  SQLite::Statement s(db.sql(), "DELETE FROM sends WHERE device_id = ?");
+  Statement s(db, "DELETE FROM sends WHERE device_id = ?");
   s.bind(1, device_id);
-  s.exec();
+  s.execute();
   note_change(db, device_id);
 }
 
 void allow_all_again(Database& db) {
-  db.sql().exec("UPDATE devices SET held = 0 WHERE approval = 'approved' AND held = 1");
+  db.connection().execute("UPDATE devices SET held = 0 WHERE approval = 'approved' AND held = 1");
   for (const auto* table : {"attempts", "sends"})
-    db.sql().exec(std::string("DELETE FROM ") + table +
+    db.connection().execute(std::string("DELETE FROM ") + table +
         " WHERE device_id IN (SELECT id FROM devices WHERE approval = 'approved')");
   note_change(db, subject::every_device);
 }
 
 bool is_needed(Database& db, const std::string& sha256) {
-  SQLite::Statement s(db.sql(),
+  Statement s(db,
       "SELECT EXISTS (SELECT 1 FROM goals WHERE sha256 = ?1) OR EXISTS (SELECT 1 FROM updates JOIN update_steps USING "
       "(device_id, update_number) WHERE updates.state = 'running' AND update_steps.sha256 = ?1 AND update_steps.state "
       "IN "
       "('planned', 'sending', 'sent'))");
   s.bind(1, sha256);
-  s.executeStep();
-  return s.getColumn(0).getInt() != 0;
+  s.step();
+  return s.boolean(0);
 }
 
 std::vector<std::string> devices_with_running_update(Database& db) {
-  SQLite::Statement s(db.sql(), "SELECT device_id FROM updates WHERE state = 'running'");
+  Statement s(db, "SELECT device_id FROM updates WHERE state = 'running'");
   std::vector<std::string> ids;
-  while (s.executeStep()) ids.push_back(s.getColumn(0).getString());
+  while (s.step()) ids.push_back(s.text(0));
   return ids;
 }
 
 void recover_interrupted_steps(Database& db, std::int64_t now) {
-  SQLite::Statement uncount(db.sql(),
-      "UPDATE attempts SET count = max(count - 1, 0) WHERE (device_id, sha256, from_version) IN "
+  Statement uncount(db,
+      "UPDATE attempts SET count = CASE WHEN count > 0 THEN count - 1 ELSE 0 END WHERE (device_id, sha256, "
+      "from_version) IN "
       "(SELECT device_id, sha256, from_version FROM update_steps WHERE state = 'sending')");
-  uncount.exec();
-  SQLite::Statement s(db.sql(),
+  uncount.execute();
+  Statement s(db,
       "UPDATE update_steps SET state = 'failed', error = 'the appliance was stopped in the middle of it', finished_at "
       "= ? WHERE state = 'sending'");
   s.bind(1, now);
-  s.exec();
+  s.execute();
 }
 
 std::vector<StepRow> recent_steps(Database& db, const std::string& device_id, int limit) {
-  SQLite::Statement s(db.sql(),
-      std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? ORDER BY id DESC LIMIT ?");
+  Statement s(
+      db, std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? ORDER BY id DESC LIMIT ?");
   s.bind(1, device_id);
   s.bind(2, limit);
   std::vector<StepRow> rows;
-  while (s.executeStep()) rows.push_back(read_step(s));
+  while (s.step()) rows.push_back(read_step(s));
   return rows;
 }
 

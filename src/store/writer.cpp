@@ -1,9 +1,8 @@
 #include "store/writer.hpp"
 
 #include "base/log.hpp"
+#include "store/statement.hpp"
 
-#include <SQLiteCpp/SQLiteCpp.h>
-#include <SQLiteCpp/Savepoint.h>
 #include <asio/execution/outstanding_work.hpp>
 #include <asio/post.hpp>
 #include <asio/prefer.hpp>
@@ -11,7 +10,6 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
-#include <sqlite3.h>
 #include <thread>
 #include <utility>
 
@@ -66,7 +64,7 @@ asio::awaitable<Result<void>> Writer::wait_for(Job job) {
 void Writer::run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_executor& home) {
   std::vector<std::optional<Error>> errors(jobs.size());
   try {
-    SQLite::Transaction transaction(db.sql());  // all of a job's queries see the same
+    Transaction transaction(db, Connection::Transaction::reads);  // all of a job's queries see the same
     for (std::size_t i = 0; i < jobs.size(); ++i) errors[i] = attempt(db, jobs[i]);
   } catch (const std::exception& e) {
     for (auto& error : errors)
@@ -76,36 +74,45 @@ void Writer::run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_e
 }
 
 // Everything that waits shares one transaction, and so one sync of the card.
-void Writer::commit(Database& db, std::vector<Job> batch, const asio::any_io_executor& home) {
-  std::vector<std::optional<Error>> errors(batch.size());
+std::optional<std::string> Writer::commit(
+    Database& db, const std::vector<Job>& batch, std::vector<std::optional<Error>>& errors) {
+  errors.assign(batch.size(), std::nullopt);
   try {
-    const bool durable = std::any_of(batch.begin(), batch.end(), [](const Job& job) { return job.durable; });
-    db.sql().exec(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-    SQLite::Transaction transaction(db.sql(), SQLite::TransactionBehavior::IMMEDIATE);
+    db.connection().set_durable(std::any_of(batch.begin(), batch.end(), [](const Job& job) { return job.durable; }));
+    Transaction transaction(db, Connection::Transaction::writes);
     for (std::size_t i = 0; i < batch.size(); ++i) errors[i] = attempt(db, batch[i]);
     transaction.commit();
+  } catch (const ConnectionLost& e) {
+    errors.assign(batch.size(), storage_error(e));
+    return e.what();
   } catch (const std::exception& e) {
-    for (auto& error : errors) error = storage_error(e);
+    errors.assign(batch.size(), storage_error(e));
   }
+  return std::nullopt;
+}
+
+void Writer::finish(
+    std::vector<Job>& batch, std::vector<std::optional<Error>>& errors, const asio::any_io_executor& home) {
   for (std::size_t i = 0; i < batch.size(); ++i) finish(batch[i], std::move(errors[i]), home);
 }
 
-// One job's failure must not undo the other jobs of its transaction, unless it is the disk's.
+// One job's failure must not undo the other jobs of its transaction, unless it is the disk's or the connection's.
 std::optional<Error> Writer::attempt(Database& db, const Job& job) {
   std::string failure;
   try {
-    SQLite::Savepoint savepoint(db.sql(), "job");
+    Savepoint savepoint(db);
     job.work(db);
     savepoint.release();
     return std::nullopt;
   } catch (const detail::Undone&) {
     return std::nullopt;  // the savepoint is rolled back; its value says why
+  } catch (const ConnectionLost&) {
+    throw;
   } catch (const std::exception& e) {
     failure = e.what();
   }
-  // SQLite undoes the whole transaction by itself when the disk is full or fails. A job after that would run outside of
-  // any transaction, and stay.
-  if (sqlite3_get_autocommit(db.sql().getHandle()) != 0) throw StoreError(failure);
+  // A job after that would run outside of any transaction, and stay.
+  if (!db.connection().in_transaction()) throw StoreError(failure);
   return storage_error(failure);
 }
 
@@ -119,6 +126,10 @@ namespace {
 
 // What nobody waits for is committed with what somebody waits for: on a card every commit costs whole blocks.
 constexpr auto longest_delay = std::chrono::seconds(1);
+
+// While the database's server is away: how often it is tried, and how much that nobody waits for is kept meanwhile.
+constexpr auto try_again_after = std::chrono::seconds(1);
+constexpr std::size_t most_kept = 20'000;
 
 class ThreadWriter final : public Writer {
 public:
@@ -138,6 +149,7 @@ protected:
     {
       const std::lock_guard lock(mutex_);
       auto& queue = job.reads ? reads_ : waiting_;
+      if (away_ && !job.done && queue.size() >= most_kept) return;
       queue.push_back(std::move(job));
     }
     wake_.notify_one();
@@ -160,9 +172,25 @@ private:
         if (due) batch.swap(waiting_);
         if (stopping_ && reads.empty() && batch.empty()) return;  // everything submitted is written first
       }
-      if (!batch.empty()) commit(db_, std::move(batch), home_);
+      if (!batch.empty()) write(std::move(batch));
       if (!reads.empty()) run_reads(db_, std::move(reads), home_);
     }
+  }
+
+  // Connected devices outlive a database server that restarts: what they wait for is written when it is back.
+  void write(std::vector<Job> batch) {
+    std::vector<std::optional<Error>> errors;
+    const auto lost = commit(db_, batch, errors);
+    std::unique_lock lock(mutex_);
+    if (lost && !std::exchange(away_, true)) log::error("{}. What there is to write waits for it", *lost);
+    if (!lost && std::exchange(away_, false)) log::notice("the database is back");
+    if (lost && !stopping_) {
+      waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
+      wake_.wait_for(lock, try_again_after, [this] { return stopping_ || !reads_.empty(); });
+      return;
+    }
+    lock.unlock();
+    finish(batch, errors, home_);
   }
 
   bool somebody_waits() const {
@@ -177,6 +205,7 @@ private:
   std::vector<Job> reads_;
   std::chrono::steady_clock::time_point write_at_{};  ///< when the oldest of those that wait is written at the latest
   bool stopping_ = false;
+  bool away_ = false;  ///< the database's server could not be reached the last time
   std::thread thread_;
 };
 
@@ -198,7 +227,11 @@ private:
   // Outlives the writer while the loop still holds a call to it.
   struct Queue {
     void write() {
-      if (!waiting.empty()) commit(*db, std::exchange(waiting, {}), home);
+      auto batch = std::exchange(waiting, {});
+      std::vector<std::optional<Error>> errors;
+      if (batch.empty()) return;
+      commit(*db, batch, errors);
+      finish(batch, errors, home);
     }
     std::shared_ptr<Database> db;
     asio::any_io_executor home;

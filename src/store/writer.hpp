@@ -27,7 +27,7 @@ public:
 
   /// Runs `work` in a transaction; what it wrote is on disk when the awaiting coroutine goes on. ErrorKind::storage,
   /// with nothing of `work` written, when it throws or the commit fails. A Result that is a failure comes back as the
-  /// value, with nothing written either.
+  /// value, with nothing written either. While the server of a PostgreSQL is away it waits, and `work` may run again.
   template <class T>
   asio::awaitable<Result<T>> perform(std::function<T(Database&)> work);
   asio::awaitable<Result<void>> perform(std::function<void(Database&)> work);
@@ -50,8 +50,13 @@ protected:
   virtual void submit(Job job) = 0;
 
   static void run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_executor& home);
-  /// Writes all jobs in one transaction and tells those who wait, on `home`.
-  static void commit(Database& db, std::vector<Job> batch, const asio::any_io_executor& home);
+  /// Writes all jobs in one transaction; `errors` says what became of each. Words when the database's server cannot be
+  /// reached: then nothing is written, and all may be tried again.
+  static std::optional<std::string> commit(
+      Database& db, const std::vector<Job>& batch, std::vector<std::optional<Error>>& errors);
+  /// Tells those who wait, on `home`.
+  static void finish(
+      std::vector<Job>& batch, std::vector<std::optional<Error>>& errors, const asio::any_io_executor& home);
 
 private:
   asio::awaitable<Result<void>> wait_for(Job job);

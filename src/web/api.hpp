@@ -28,8 +28,9 @@ public:
       : bridge_(bridge),
         authentication_(authentication),
         folder_(std::move(folder)),
+        readers_(folder_.location()),
         options_(std::move(options)),
-        view_(bridge_, folder_) {}
+        view_(bridge_, readers_) {}
 
   Response handle(const Request& request);
 
@@ -75,6 +76,7 @@ private:
   LoopBridge& bridge_;
   Authentication& authentication_;
   state::StateFolder folder_;
+  mutable store::Readers readers_;
   ApiOptions options_;
   FleetView view_;
   std::mutex validation_mutex_;  ///< one upload in memory at a time

@@ -71,7 +71,8 @@ Response Api::status() const {
   body["loop_delay_ms"] = std::chrono::duration<double, std::milli>(bridge_.snapshot()->longest_delay).count();
   body["server_key"] = options_.server_key;
   body["refusals"] = json::array();
-  auto db = store::Database::open(folder_.database(), store::Access::read_only);
+  auto lease = readers_.lease();
+  auto& db = *lease;
   for (const auto* kind : {"refused", "wrong_server_key"}) {
     const auto refusals = json::parse(server::history_as_json(store::recent_history_of_kind(db, kind, refusals_shown)));
     body["refusals"].insert(body["refusals"].end(), refusals.begin(), refusals.end());

@@ -16,10 +16,6 @@ constexpr int history_shown = 100;
 constexpr int steps_shown = 50;
 constexpr auto counted_every = 1s;
 
-store::Database open(const state::StateFolder& folder) {
-  return store::Database::open(folder.database(), store::Access::read_only);
-}
-
 server::DeviceView view_in_store(store::Database& db, store::ListedDevice device) {
   server::DeviceView view;
   view.targets = store::load_targets(db, device.row.id);
@@ -33,7 +29,8 @@ server::DeviceView view_in_store(store::Database& db, store::ListedDevice device
 
 Result<std::string> FleetView::list(const store::DeviceQuery& query) const {
   const auto snapshot = bridge_.snapshot();
-  auto db = open(folder_);
+  auto lease = readers_.lease();
+  auto& db = *lease;
   auto page = store::list_devices(db, query);
   if (!page) return tl::unexpected(page.error());
   std::vector<std::string> ids;
@@ -55,7 +52,8 @@ Result<std::string> FleetView::list(const store::DeviceQuery& query) const {
 }
 
 Result<std::string> FleetView::device(const std::string& id) const {
-  auto db = open(folder_);
+  auto lease = readers_.lease();
+  auto& db = *lease;
   const auto in_memory = bridge_.devices_in_memory({id});
   server::DeviceView view;
   if (const auto fresher = in_memory.find(id); fresher != in_memory.end()) {
@@ -85,7 +83,8 @@ std::string FleetView::summary(const Snapshot& snapshot) const {
   {
     const std::lock_guard lock(counting_);
     if (const auto now = Clock::now(); counted_ == Clock::time_point{} || now - counted_ >= counted_every) {
-      auto db = open(folder_);
+      auto lease = readers_.lease();
+      auto& db = *lease;
       counts_ = store::count_devices(db);
       counted_ = now;
     }

@@ -2,7 +2,7 @@
 // the web server's threads.
 #pragma once
 
-#include "state/state_folder.hpp"
+#include "store/readers.hpp"
 #include "store/device_list.hpp"
 #include "web/loop_bridge.hpp"
 
@@ -10,7 +10,7 @@ namespace drydock::web {
 
 class FleetView {
 public:
-  FleetView(LoopBridge& bridge, state::StateFolder folder) : bridge_(bridge), folder_(std::move(folder)) {}
+  FleetView(LoopBridge& bridge, store::Readers& readers) : bridge_(bridge), readers_(readers) {}
 
   /// {"revision", "paused", "devices": […], "next": null or where the next page begins}.
   Result<std::string> list(const store::DeviceQuery& query) const;
@@ -27,7 +27,7 @@ public:
 
 private:
   LoopBridge& bridge_;
-  state::StateFolder folder_;
+  store::Readers& readers_;
   mutable std::mutex counting_;
   mutable std::map<std::string, std::int64_t> counts_;
   mutable Clock::time_point counted_{};

@@ -7,7 +7,7 @@ namespace drydock::web {
 namespace {
 
 server::ServiceUptime running_time_of(const state::StateFolder& folder) {
-  auto db = store::Database::open(folder.database(), store::Access::read_write);
+  auto db = store::Database::open(folder.location(), store::Access::read_write);
   server::ServiceUptime running;
   running.begin(server::ServiceUptime::parse(store::load_setting(db, server::ServiceUptime::setting).value_or("")));
   return running;
@@ -15,7 +15,7 @@ server::ServiceUptime running_time_of(const state::StateFolder& folder) {
 
 Authentication make_authentication(
     const state::StateFolder& folder, crypto::Random& random, LoopBridge& bridge, std::int64_t running) {
-  auto db = store::Database::open(folder.database(), store::Access::read_write);
+  auto db = store::Database::open(folder.location(), store::Access::read_write);
   const auto persist = [&bridge](std::function<void(store::Database&)> work) {
     return bridge.write([work = std::move(work)](store::Database& to) -> Result<void> {
       work(to);

@@ -3,6 +3,7 @@
 #include "device/udp_system.hpp"
 #include "server/commands.hpp"
 
+#include "store/statement.hpp"
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/test/unit_test.hpp>
 #include <set>
@@ -170,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_lost_its_session_makes_a_new_one_and_the_old_
   BOOST_TEST(demultiplexer().sessions() == 1u);
   world.advance(5s);
   auto db = database();
-  BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM dtls_sessions").getInt() == 1);
+  BOOST_TEST(store::query_integer(db, "SELECT count(*) FROM dtls_sessions") == 1);
   // It is the new one that is kept.
   kill();
   restart();
@@ -204,7 +205,7 @@ BOOST_AUTO_TEST_CASE(a_device_whose_session_is_not_known_any_more_comes_back_by_
   kill();
   {
     auto db = database();
-    db.sql().exec("DELETE FROM dtls_sessions");
+    db.connection().execute("DELETE FROM dtls_sessions");
   }
   restart();
   world.advance(5min);
@@ -243,7 +244,7 @@ BOOST_AUTO_TEST_CASE(a_session_is_written_down_from_its_approval_on) {
   world.advance(5min);
   const auto sessions = [this] {
     auto db = database();
-    return db.sql().execAndGet("SELECT count(*) FROM dtls_sessions").getInt();
+    return store::query_integer(db, "SELECT count(*) FROM dtls_sessions");
   };
   BOOST_TEST(sessions() == 0);
   approve(id_of(1));

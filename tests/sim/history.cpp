@@ -9,6 +9,7 @@
 #include "sim/release_fleet.hpp"
 #include "server/commands.hpp"
 #include "store/modules.hpp"
+#include "store/sqlite_engine.hpp"
 #include "support/test_system.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -120,7 +121,7 @@ private:
 
   // With this trigger the store says "counted" and keeps nothing: what losing that one write would do.
   void plant_forgotten_attempts() {
-    db_->sql().exec(
+    db_->sqlite().sql().exec(
         "CREATE TRIGGER plant_insert AFTER INSERT ON attempts BEGIN UPDATE attempts SET count = 0 WHERE sha256 = "
         "NEW.sha256; END;"
         "CREATE TRIGGER plant_update AFTER UPDATE OF count ON attempts WHEN NEW.count > 0 BEGIN UPDATE attempts SET "
@@ -135,7 +136,7 @@ private:
     db_.reset();
     db_ = std::make_shared<store::Database>(
         store::Database::open("drydock.db", store::Access::read_write, Disk::vfs_name));
-    const auto whole = db_->sql().execAndGet("PRAGMA integrity_check").getString();
+    const auto whole = db_->sqlite().sql().execAndGet("PRAGMA integrity_check").getString();
     if (whole != "ok") print_error("the database is damaged: " + whole);
   }
 

@@ -1,5 +1,7 @@
 #include "support/test_system.hpp"
 
+#include "store/postgresql_engine.hpp"
+#include "support/any_engine.hpp"
 #include "server/commands.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -76,7 +78,7 @@ struct TestSystem::Running {
   Running(SimulatedWorld& world, const state::StateFolder& folder, const state::Configuration& configuration)
       : files(folder.firmware()),
         writer(store::Writer::on_loop(
-            std::make_shared<store::Database>(store::Database::open(folder.database(), store::Access::read_write)),
+            std::make_shared<store::Database>(store::Database::open(folder.location(), store::Access::read_write)),
             world.loop.get_executor())),
         server(
             server::Services{world.loop, *writer, files, server_key(), world.random, crypto::Workers()}, configuration),
@@ -91,7 +93,8 @@ struct TestSystem::Running {
 TestSystem::TestSystem(unsigned seed) : world(seed), network_(world) {
   configuration.policy = state::Policy::open;
   configuration.state_folder = folder.path();
-  (void)state::StateFolder{folder.path()}.create();
+  configuration.store_url = fresh_postgresql().value_or("");
+  (void)state_folder().create();
   log::set_sink([this](log::Level, std::string_view line) { log.emplace_back(line); });
 }
 
@@ -107,7 +110,7 @@ TestSystem::~TestSystem() {
 }
 
 void TestSystem::start() {
-  running_ = std::make_unique<Running>(world, state::StateFolder{folder.path()}, configuration);
+  running_ = std::make_unique<Running>(world, state_folder(), configuration);
   world.spawn([this]() -> asio::awaitable<void> {
     const auto started = co_await running_->server.start();
     if (!started) throw std::runtime_error(started.error().message);
@@ -217,7 +220,8 @@ transport::DtlsDemultiplexer& TestSystem::demultiplexer() {
 void TestSystem::kill() {
   network_.server_is_down = true;
   // Its coroutines must come to an end here; what they write while they do is undone.
-  const auto database = state::StateFolder{folder.path()}.database();
+  if (!configuration.store_url.empty()) return kill_on_postgresql();
+  const auto database = state_folder().database();
   const TemporaryFolder before;
   namespace fs = std::filesystem;
   for (const char* part : {"", "-wal"})
@@ -232,13 +236,27 @@ void TestSystem::kill() {
       fs::copy_file(before.path() / (std::string("db") + part), database.string() + part);
 }
 
+// Nothing is written where there are no tables.
+void TestSystem::kill_on_postgresql() {
+  const auto rename = [this](const char* from, const char* to) {
+    auto connection = store::PostgresqlConnection::connect(configuration.store_url);
+    connection->execute(fmt::format("ALTER SCHEMA {}{} RENAME TO {}{}", schema_of(configuration.store_url), from,
+        schema_of(configuration.store_url), to));
+  };
+  rename("", "_away");
+  running_->server.stop();
+  world.run_until_idle();
+  running_.reset();
+  rename("_away", "");
+}
+
 void TestSystem::restart() {
   start();
   network_.server_is_down = false;
 }
 
 store::Database TestSystem::database() {
-  return store::Database::open(state::StateFolder{folder.path()}.database(), store::Access::read_write);
+  return store::Database::open(state_folder().location(), store::Access::read_write);
 }
 
 store::DeviceRow TestSystem::row(int number) {

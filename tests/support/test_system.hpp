@@ -84,6 +84,8 @@ public:
 private:
   struct Running;
   void start();
+  void kill_on_postgresql();
+  state::StateFolder state_folder() const { return {folder.path(), configuration.store_url}; }
   std::unique_ptr<Running> running_;
   std::vector<std::unique_ptr<virtual_device::VirtualDevice>> devices_;
   Network network_;

@@ -1,4 +1,5 @@
 // Lists that are cut in the database, and the changes that tell a service what to look at again.
+#include "support/any_engine.hpp"
 #include "store/changes.hpp"
 #include "store/device_list.hpp"
 #include "store/modules.hpp"
@@ -11,6 +12,7 @@
 #include <random>
 
 using namespace drydock;
+using namespace drydock::testing;
 using store::Database;
 using store::DeviceOrder;
 
@@ -63,7 +65,7 @@ BOOST_AUTO_TEST_SUITE(device_list)
 BOOST_DATA_TEST_CASE(pages_together_have_every_device_once_and_in_order,
     orders* boost::unit_test::data::make({false, true}), number, descending) {
   const auto order = static_cast<DeviceOrder>(number);
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   std::mt19937 random(7);
   const char* states[] = {"current", "blocked", "waiting"};
   const char* names[] = {"", "boiler", "Boiler", "böiler", "100%_x", "a'b", "\xff\xfe", "\xc3"};
@@ -97,7 +99,7 @@ BOOST_DATA_TEST_CASE(pages_together_have_every_device_once_and_in_order,
 
 // The device that the page before ended with may be gone, or called otherwise.
 BOOST_AUTO_TEST_CASE(the_next_page_begins_where_the_last_ended_whatever_happened_since) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   for (int i = 0; i < 6; ++i)
     add(db, i, [&](store::DeviceRow& row) { row.name = std::string(1, static_cast<char>('a' + i)); });
   store::DeviceQuery query;
@@ -114,7 +116,7 @@ BOOST_AUTO_TEST_CASE(the_next_page_begins_where_the_last_ended_whatever_happened
 
 BOOST_DATA_TEST_CASE(a_position_that_is_none_is_refused, orders, number) {
   const auto order = static_cast<DeviceOrder>(number);
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   add(db, 1);
   for (const auto* after : {"x", "0", "zzzzzzzzzzzzzzzzzzzzzzzz", "' OR 1=1 --", "000000000000000000000001zz"}) {
     store::DeviceQuery query;
@@ -126,7 +128,7 @@ BOOST_DATA_TEST_CASE(a_position_that_is_none_is_refused, orders, number) {
 }
 
 BOOST_AUTO_TEST_CASE(filters_find_what_people_mean) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   add(db, 1, [](auto& row) { row.name = "Boiler 100%"; });
   add(db, 2, [](auto& row) {
     row.address = "10.0.7.2";
@@ -178,7 +180,7 @@ BOOST_AUTO_TEST_CASE(filters_find_what_people_mean) {
 }
 
 BOOST_AUTO_TEST_CASE(a_device_is_found_by_id_by_its_beginning_and_by_name) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   add(db, 1, [](auto& row) { row.name = "pump"; });
   add(db, 0xabc, [](auto& row) { row.name = id_of(1); });
   const auto found = [&](const std::string& name) { return store::find_devices(db, name, 10).size(); };
@@ -191,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_device_is_found_by_id_by_its_beginning_and_by_name) {
 }
 
 BOOST_AUTO_TEST_CASE(what_people_change_is_noted_and_what_devices_change_is_not) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   add(db, 1);
   add(db, 2);
   auto seen = store::latest_change(db);
@@ -217,7 +219,9 @@ BOOST_AUTO_TEST_CASE(what_people_change_is_noted_and_what_devices_change_is_not)
     change();
     noted({row.id});
   }
-  store::add_module(db, {}, 1);
+  firmware::LibraryModule module;
+  module.sha256 = std::string(64, 'a');
+  store::add_module(db, module, 1);
   noted({store::subject::modules});
   store::allow_all_again(db);
   noted({store::subject::every_device});

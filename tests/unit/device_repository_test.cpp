@@ -2,6 +2,8 @@
 #include "server/device_repository.hpp"
 #include "server/dtls_session_store.hpp"
 #include "store/dtls_sessions.hpp"
+#include "store/statement.hpp"
+#include "support/any_engine.hpp"
 #include "support/test_system.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -22,7 +24,7 @@ transport::DeviceIdentity identity_of(int number, int key) {
 
 struct StoreWithOneDevice {
   SimulatedWorld world;
-  std::shared_ptr<store::Database> db = std::make_shared<store::Database>(store::Database::in_memory());
+  std::shared_ptr<store::Database> db = std::make_shared<store::Database>(fresh_database());
   store::DeviceRow row;
   std::unique_ptr<store::Writer> writer = store::Writer::on_loop(db, world.loop.get_executor());
 
@@ -77,8 +79,8 @@ BOOST_AUTO_TEST_CASE(a_session_taken_up_uses_no_more_numbers_than_were_written_d
   BOOST_REQUIRE(taken.size() == 1u);
   BOOST_TEST(taken[0].state.next_to_send == 5000u);
   BOOST_TEST(taken[0].reserved > 5000u);
-  BOOST_TEST(static_cast<std::int64_t>(taken[0].reserved) <=
-      db->sql().execAndGet("SELECT leased FROM dtls_sessions").getInt64());
+  BOOST_TEST(
+      static_cast<std::int64_t>(taken[0].reserved) <= store::query_integer(*db, "SELECT leased FROM dtls_sessions"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

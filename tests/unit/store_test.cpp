@@ -1,11 +1,14 @@
 #include "base/limits.hpp"
 #include "store/devices.hpp"
+#include "store/sqlite_engine.hpp"
+#include "store/statement.hpp"
 #include "store/history.hpp"
 #include "store/migrations.hpp"
 #include "store/modules.hpp"
 #include "store/updates.hpp"
 #include "store/writer.hpp"
 #include "base/temporary_folder.hpp"
+#include "support/any_engine.hpp"
 #include "support/world.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -72,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_database_is_made_once_and_opened_again) {
   BOOST_REQUIRE(row.has_value());
   BOOST_TEST(row->approval == "pending");
   BOOST_TEST((row->public_key == Bytes{1, 2, 3}));
-  BOOST_TEST(db.sql().execAndGet("PRAGMA user_version").getInt() == store::newest_migration());
+  BOOST_TEST(db.sqlite().sql().execAndGet("PRAGMA user_version").getInt() == store::newest_migration());
 }
 
 BOOST_AUTO_TEST_CASE(a_database_of_a_newer_program_is_refused_and_left_alone) {
@@ -80,7 +83,7 @@ BOOST_AUTO_TEST_CASE(a_database_of_a_newer_program_is_refused_and_left_alone) {
   const auto file = folder.path() / "drydock.db";
   {
     auto db = Database::open(file, Access::read_write);
-    db.sql().exec("PRAGMA user_version = 9999");
+    db.sqlite().sql().exec("PRAGMA user_version = 9999");
   }
   const auto before = content_of(file);
   const auto message = message_of(file, Access::read_write);
@@ -108,7 +111,7 @@ BOOST_AUTO_TEST_CASE(every_older_schema_is_brought_up_to_date) {
       BOOST_TEST(old.execAndGet("PRAGMA user_version").getInt() == version);
     }
     auto db = Database::open(file, Access::read_write);
-    BOOST_TEST(db.sql().execAndGet("PRAGMA user_version").getInt() == store::newest_migration());
+    BOOST_TEST(db.sqlite().sql().execAndGet("PRAGMA user_version").getInt() == store::newest_migration());
     BOOST_TEST(store::load_device(db, id)->name == "greenhouse");
     BOOST_TEST(store::load_library(db).all().at(0)->title() == "system part 1 version 3 (0.4.3)");
     BOOST_TEST(db.integrity() == "ok");
@@ -133,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_and_a_strange_database_are_refused_and_left_
 }
 
 BOOST_AUTO_TEST_CASE(what_people_decide_is_not_overwritten_by_the_service) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   store::set_approval(db, id, "approved");
   store::set_name(db, id, "greenhouse");
@@ -147,7 +150,7 @@ BOOST_AUTO_TEST_CASE(what_people_decide_is_not_overwritten_by_the_service) {
 }
 
 BOOST_AUTO_TEST_CASE(a_changed_key_is_kept_until_a_person_accepts_it) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   BOOST_TEST(!store::accept_changed_key(db, id));
   store::note_changed_key(db, id, {9, 9}, 5000);
@@ -158,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_changed_key_is_kept_until_a_person_accepts_it) {
 }
 
 BOOST_AUTO_TEST_CASE(modules_targets_and_history_go_with_a_forgotten_device) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   firmware::InstalledModule m;
   m.key = {firmware::Function::system_part, 2};
@@ -181,7 +184,7 @@ BOOST_AUTO_TEST_CASE(modules_targets_and_history_go_with_a_forgotten_device) {
 }
 
 BOOST_AUTO_TEST_CASE(a_step_goes_from_planned_to_verified_and_forgets_its_attempts) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   store::record_plan(db, id, {step(3), step(4, std::string(64, 'b'))}, 100);
   const auto row = store::begin_step(db, id, step(3), 200, 200);
@@ -201,7 +204,7 @@ BOOST_AUTO_TEST_CASE(a_step_goes_from_planned_to_verified_and_forgets_its_attemp
 }
 
 BOOST_AUTO_TEST_CASE(an_attempt_that_the_service_itself_cut_short_does_not_count) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   store::record_plan(db, id, {step(3)}, 100);
   store::begin_step(db, id, step(3), 200, 200);
@@ -213,7 +216,7 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_the_service_itself_cut_short_does_not_count
 }
 
 BOOST_AUTO_TEST_CASE(a_device_that_runs_what_it_should_has_no_attempts_left) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   for (const auto& [end, left] : {std::pair{"blocked", 1}, std::pair{"done", 0}}) {
     store::record_plan(db, id, {step(3)}, 100);
@@ -221,12 +224,12 @@ BOOST_AUTO_TEST_CASE(a_device_that_runs_what_it_should_has_no_attempts_left) {
     // It had taken the module all the same, and no step stands for it any more.
     store::recover_interrupted_steps(db, 300);
     store::end_update(db, id, end, "", 400);
-    BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM attempts").getInt() == left);
+    BOOST_TEST(store::query_integer(db, "SELECT count(*) FROM attempts") == left);
   }
 }
 
 BOOST_AUTO_TEST_CASE(years_of_updates_do_not_fill_the_card) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   constexpr int updates = 150;
   for (int i = 0; i < updates; ++i) {
@@ -237,15 +240,14 @@ BOOST_AUTO_TEST_CASE(years_of_updates_do_not_fill_the_card) {
   const auto steps = store::recent_steps(db, id, 10'000);
   BOOST_TEST(steps.size() == static_cast<std::size_t>(limits::steps_per_device));
   BOOST_TEST(steps.front().state == "planned");
-  BOOST_TEST(db.sql().execAndGet("SELECT count(*) FROM updates").getInt() < updates);
-  BOOST_TEST(db.sql()
-                 .execAndGet(
-                     "SELECT count(*) FROM updates WHERE update_number = " + std::to_string(steps.back().update_number))
-                 .getInt() == 1);
+  BOOST_TEST(store::query_integer(db, "SELECT count(*) FROM updates") < updates);
+  BOOST_TEST(
+      store::query_integer(
+          db, "SELECT count(*) FROM updates WHERE update_number = " + std::to_string(steps.back().update_number)) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(history_keeps_its_newest_rows_only) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   for (int i = 0; i < limits::history_per_device + 50; ++i) store::append_history(db, {i, id, "k", std::to_string(i)});
   const auto rows = store::recent_history(db, id, 10'000);
   BOOST_TEST(rows.size() == static_cast<std::size_t>(limits::history_per_device));
@@ -282,7 +284,7 @@ BOOST_AUTO_TEST_CASE(the_writer_isolates_jobs_and_loses_none) {
 // What work wrote before it gave a failure is undone; other jobs in the same transaction stay.
 BOOST_AUTO_TEST_CASE(work_that_gives_a_failure_leaves_nothing_behind) {
   SimulatedWorld world;
-  auto db = std::make_shared<Database>(Database::in_memory());
+  auto db = std::make_shared<Database>(fresh_database());
   store::add_device(*db, photon());
   store::save_target(*db, id, {{firmware::Function::system_part, 1}, 3, ""});
   const auto writer = store::Writer::on_loop(db, world.loop.get_executor());
@@ -310,7 +312,7 @@ BOOST_AUTO_TEST_CASE(work_that_gives_a_failure_leaves_nothing_behind) {
 
 // Sendings of a file are counted over what became of them, within a day of running time.
 BOOST_AUTO_TEST_CASE(sendings_of_the_last_day_are_counted_whatever_came_of_them) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   constexpr std::int64_t hour = 3'600'000;
   const auto send = [&](std::int64_t running) {
@@ -337,7 +339,7 @@ BOOST_AUTO_TEST_CASE(sendings_of_the_last_day_are_counted_whatever_came_of_them)
 }
 
 BOOST_AUTO_TEST_CASE(what_is_settled_is_not_called_sent_later) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   store::record_plan(db, id, {step(3)}, 0);
   const auto row = store::begin_step(db, id, step(3), 0, 0);
@@ -356,13 +358,13 @@ BOOST_AUTO_TEST_CASE(a_database_is_for_its_owner_alone_and_none_of_the_next_prog
       (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)));
   {
     auto db = Database::open(file, Access::read_write);
-    db.sql().exec("PRAGMA user_version = " + std::to_string(store::newest_migration() + 1));
+    db.sqlite().sql().exec("PRAGMA user_version = " + std::to_string(store::newest_migration() + 1));
   }
   BOOST_TEST(message_of(file, Access::read_write).find("newer Drydock") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_attempt_that_is_taken_back_asks_nobody_to_wait) {
-  auto db = Database::in_memory();
+  auto db = fresh_database();
   store::add_device(db, photon());
   store::record_plan(db, id, {step(3)}, 0);
   store::mark_sent(db, store::begin_step(db, id, step(3), 0, 5'000), false, 0);
@@ -379,12 +381,12 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_is_taken_back_asks_nobody_to_wait) {
 // As SQLite does by itself when the disk is full: the transaction is gone in the middle of a batch.
 BOOST_AUTO_TEST_CASE(behind_a_lost_transaction_nothing_stays) {
   SimulatedWorld world;
-  auto db = std::make_shared<Database>(Database::in_memory());
+  auto db = std::make_shared<Database>(fresh_database());
   auto writer = store::Writer::on_loop(db, world.loop.get_executor());
   int failed = 0;
   const auto write = [&](int i) -> asio::awaitable<void> {
     std::function<void(Database&)> work = [i](Database& d) {
-      if (i == 1) d.sql().exec("ROLLBACK");
+      if (i == 1) d.connection().execute("ROLLBACK");
       if (i == 1) throw std::runtime_error("the disk is full");
       store::append_history(d, {i, "", "k", "w"});
     };

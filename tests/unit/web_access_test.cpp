@@ -35,7 +35,7 @@ struct Access : TestSystem {
   web::Api api(bool guests = false) {
     web::ApiOptions options;
     options.guest_read_access = guests;
-    return web::Api(bridge, authentication, {folder.path()}, options);
+    return web::Api(bridge, authentication, {folder.path(), configuration.store_url}, options);
   }
   Request request(const std::string& method, const std::string& path, std::map<std::string, std::string> headers = {}) {
     Request r;

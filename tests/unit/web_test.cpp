@@ -1,4 +1,5 @@
 #include "server/commands.hpp"
+#include "support/any_engine.hpp"
 #include "support/test_system.hpp"
 #include "web/api.hpp"
 #include "web/password.hpp"
@@ -18,7 +19,7 @@ constexpr std::int64_t minute = 60'000;
 const std::string good_password = "correct horse";
 
 struct AuthenticationFixture {
-  AuthenticationFixture() : db(store::Database::in_memory()), random(1), authentication(make(0)) {}
+  AuthenticationFixture() : db(fresh_database()), random(1), authentication(make(0)) {}
   web::Authentication make(std::int64_t now) {
     const auto persist = [this](std::function<void(store::Database&)> work) -> Result<void> {
       work(db);
@@ -162,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_change_from_another_thread_is_made_on_the_loop_and_refuse
   BOOST_REQUIRE(state.create().has_value());
   asio::io_context loop(1);
   auto writer =
-      store::Writer::on_thread(store::Database::open(state.database(), store::Access::read_write), loop.get_executor());
+      store::Writer::on_thread(store::Database::open(state.location(), store::Access::read_write), loop.get_executor());
   const firmware::ModuleFiles files(state.firmware());
   SeededRandom random(1);
   server::DeviceServer server(server::Services{loop, *writer, files, server_key(), random, crypto::Workers()}, {});

@@ -1,0 +1,81 @@
+#include "store/change_listener.hpp"
+
+#include "base/log.hpp"
+#include "store/postgresql_engine.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace drydock::store {
+namespace {
+
+// What a lost notification costs at most, and how often a server that is away is tried.
+constexpr int look_milliseconds = 5000;
+constexpr int retry_milliseconds = 1000;
+
+constexpr const char* latest = "SELECT coalesce(max(revision), 0) FROM changes";
+
+long long ask(PostgresqlConnection& connection, const std::string& sql) {
+  const auto statement = connection.prepare(sql);
+  return statement->step() ? statement->integer(0) : 0;
+}
+
+class InUse : public StoreError {
+public:
+  InUse()
+      : StoreError(
+            "another Drydock uses this database, and one at a time can: stop that one first, or give this one a "
+            "database of its own") {}
+};
+
+}  // namespace
+
+ChangeListener::ChangeListener(std::string url, Told told) : url_(std::move(url)), told_(std::move(told)) {
+  connect();
+  revision_ = ask(*connection_, latest);
+  wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  thread_ = std::thread([this] { run(); });
+}
+
+ChangeListener::~ChangeListener() {
+  stopping_ = true;
+  const std::uint64_t one = 1;
+  (void)!::write(wake_, &one, sizeof one);
+  thread_.join();
+  ::close(wake_);
+}
+
+void ChangeListener::connect() {
+  auto connection = PostgresqlConnection::connect(url_);
+  if (ask(*connection, "SELECT pg_try_advisory_lock(hashtext(current_schema() || '.service'))") == 0) throw InUse();
+  connection->execute("LISTEN drydock_changes");
+  connection_ = std::move(connection);
+}
+
+void ChangeListener::look() {
+  (void)connection_->take_notifications();
+  const auto found = ask(*connection_, latest);
+  if (std::exchange(revision_, found) != found) told_.changed();
+}
+
+void ChangeListener::run() {
+  while (!stopping_) {
+    try {
+      if (!connection_) connect();
+      look();
+    } catch (const InUse& e) {
+      log::error("{}", e.what());
+      told_.taken();
+      return;
+    } catch (const std::exception&) {
+      connection_.reset();  // the writer says so
+    }
+    pollfd waited[] = {{wake_, POLLIN, 0}, {connection_ ? connection_->socket() : -1, POLLIN, 0}};
+    ::poll(waited, 2, connection_ ? look_milliseconds : retry_milliseconds);
+  }
+}
+
+}  // namespace drydock::store

@@ -1,0 +1,257 @@
+#include "store/postgresql_engine.hpp"
+
+#include "store/migrations.hpp"
+#include "store/postgresql_values.hpp"
+
+#include <chrono>
+#include <cstdlib>
+#include <fmt/core.h>
+#include <thread>
+
+namespace drydock::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t most_prepared = 200;
+constexpr auto settle_limit = 60s;
+
+// A server that does not answer is given up after this, and a frozen appliance's locks end after that.
+constexpr const char* connect_seconds = "5";
+constexpr const char* silence_milliseconds = "15000";
+constexpr const char* session = "SET client_min_messages = warning; SET idle_in_transaction_session_timeout = '30s'";
+
+std::string trimmed(const char* message) {
+  std::string text = message ? message : "";
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+// Of the server's own going down, and of connections: the statement may be tried again on a new one.
+bool is_loss(std::string_view sqlstate) {
+  return sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "25P03";
+}
+
+class PostgresqlPrepared final : public Prepared {
+public:
+  PostgresqlPrepared(PostgresqlConnection& connection, std::string sql)
+      : connection_(connection), pq_(connection.library()), sql_(std::move(sql)) {}
+
+  void bind(int at, std::int64_t value) override { set(at, {std::to_string(value), Kind::text}); }
+  void bind(int at, std::string_view text) override { set(at, {storable_text(text), Kind::text}); }
+  void bind(int at, ByteView bytes) override { set(at, {std::string(bytes.begin(), bytes.end()), Kind::bytes}); }
+  void bind_null(int at) override { set(at, {}); }
+
+  bool step() override {
+    if (!result_) run();
+    return ++row_ < pq_.rows(result_.get());
+  }
+  std::int64_t execute() override {
+    run();
+    const char* changed = pq_.changed_rows(result_.get());
+    return changed == nullptr ? 0 : std::strtoll(changed, nullptr, 10);
+  }
+  void reset() override { result_.reset(); }
+
+  bool is_null(int column) override { return pq_.is_null(result_.get(), row_, column) != 0; }
+  std::int64_t integer(int column) override { return integer_value(value(column)); }
+  std::string text(int column) override { return std::string(value(column)); }
+  Bytes bytes(int column) override { return bytes_value(value(column)); }
+
+private:
+  enum class Kind { null, text, bytes };
+  struct Value {
+    std::string content;
+    Kind kind = Kind::null;
+  };
+
+  void set(int at, Value value) {
+    if (values_.size() < static_cast<std::size_t>(at)) values_.resize(static_cast<std::size_t>(at));
+    values_[static_cast<std::size_t>(at) - 1] = std::move(value);
+  }
+  void run() {
+    PostgresqlConnection::Parameters parameters;
+    for (const auto& value : values_) {
+      parameters.values.push_back(value.kind == Kind::null ? nullptr : value.content.c_str());
+      parameters.lengths.push_back(static_cast<int>(value.content.size()));
+      parameters.formats.push_back(value.kind == Kind::bytes ? 1 : 0);
+    }
+    result_ = connection_.run(sql_, parameters);
+    row_ = -1;
+  }
+  std::string_view value(int column) {
+    return {pq_.value(result_.get(), row_, column), static_cast<std::size_t>(pq_.length(result_.get(), row_, column))};
+  }
+
+  PostgresqlConnection& connection_;
+  const Libpq& pq_;
+  std::string sql_;
+  std::vector<Value> values_;
+  PostgresqlConnection::ResultPointer result_{nullptr, nullptr};
+  int row_ = -1;
+};
+
+}  // namespace
+
+PostgresqlConnection::PostgresqlConnection(const std::string& url) : pq_(Libpq::load()) {
+  const char* names[] = {
+      "dbname", "client_encoding", "fallback_application_name", "connect_timeout", "tcp_user_timeout", nullptr};
+  const char* values[] = {url.c_str(), "UTF8", "drydock", connect_seconds, silence_milliseconds, nullptr};
+  connection_ = pq_.connect(names, values, 1);
+  if (connection_ == nullptr) throw std::bad_alloc();
+  if (pq_.status(connection_) != CONNECTION_OK) {
+    const auto why = trimmed(pq_.error_message(connection_));
+    pq_.finish(connection_);
+    throw ConnectionLost(fmt::format("the database {} cannot be reached: {}", shown_url(url), why));
+  }
+  prepare_session();
+}
+
+PostgresqlConnection::~PostgresqlConnection() {
+  pq_.finish(connection_);
+}
+
+std::unique_ptr<PostgresqlConnection> PostgresqlConnection::open(const std::string& url, Access access) {
+  auto connection = connect(url);
+  migrate_postgresql(*connection, access, shown_url(url));
+  return connection;
+}
+
+std::unique_ptr<PostgresqlConnection> PostgresqlConnection::connect(const std::string& url) {
+  return std::unique_ptr<PostgresqlConnection>(new PostgresqlConnection(url));
+}
+
+void PostgresqlConnection::prepare_session() {
+  pq_.set_notice_processor(
+      connection_, [](void*, const char*) {}, nullptr);
+  execute(session);
+}
+
+void PostgresqlConnection::reconnect() {
+  prepared_.clear();
+  pq_.reset(connection_);
+  if (pq_.status(connection_) != CONNECTION_OK)
+    throw ConnectionLost("the database cannot be reached: " + trimmed(pq_.error_message(connection_)));
+  prepare_session();
+}
+
+PostgresqlConnection::ResultPointer PostgresqlConnection::checked(PGresult* result) {
+  ResultPointer owned(result, pq_.clear);
+  const auto status = pq_.result_status(result);
+  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return owned;
+  const char* sqlstate = result ? pq_.error_field(result, PG_DIAG_SQLSTATE) : nullptr;
+  const auto message = trimmed(result ? pq_.result_error(result) : pq_.error_message(connection_));
+  if (pq_.status(connection_) != CONNECTION_OK || (sqlstate && is_loss(sqlstate))) throw ConnectionLost(message);
+  throw StoreError(message);
+}
+
+PostgresqlConnection::ResultPointer PostgresqlConnection::run(const std::string& sql, const Parameters& parameters) {
+  const auto count = static_cast<int>(parameters.values.size());
+  auto name = prepared_.find(sql);
+  if (name == prepared_.end()) {
+    const auto translated = numbered_parameters(sql);
+    if (prepared_.size() >= most_prepared)
+      return checked(pq_.exec_params(connection_, translated.c_str(), count, nullptr, parameters.values.data(),
+          parameters.lengths.data(), parameters.formats.data(), 0));
+    auto new_name = fmt::format("s{}", prepared_.size());
+    (void)checked(pq_.prepare(connection_, new_name.c_str(), translated.c_str(), 0, nullptr));
+    name = prepared_.emplace(sql, std::move(new_name)).first;
+  }
+  return checked(pq_.exec_prepared(connection_, name->second.c_str(), count, parameters.values.data(),
+      parameters.lengths.data(), parameters.formats.data(), 0));
+}
+
+std::unique_ptr<Prepared> PostgresqlConnection::prepare(const std::string& sql) {
+  return std::make_unique<PostgresqlPrepared>(*this, sql);
+}
+
+std::int64_t PostgresqlConnection::execute(const std::string& sql) {
+  const auto result = checked(pq_.exec(connection_, sql.c_str()));
+  return std::strtoll(pq_.changed_rows(result.get()), nullptr, 10);
+}
+
+void PostgresqlConnection::begin(Transaction kind) {
+  const std::string command = kind == Transaction::writes ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+  if (pq_.status(connection_) != CONNECTION_OK) reconnect();
+  try {
+    execute(command);
+  } catch (const ConnectionLost&) {
+    reconnect();  // the server may have gone and come back since the last transaction
+    execute(command);
+  }
+  if (kind == Transaction::writes && !durable_) execute("SET LOCAL synchronous_commit = off");
+}
+
+void PostgresqlConnection::commit() {
+  std::string transaction_id;
+  if (durable_) {
+    const auto id = run("SELECT coalesce(CAST(pg_current_xact_id_if_assigned() AS TEXT), '')", {});
+    transaction_id = pq_.value(id.get(), 0, 0);
+  }
+  try {
+    execute("COMMIT");
+  } catch (const ConnectionLost&) {
+    if (transaction_id.empty() || !was_committed(transaction_id)) throw;
+  }
+}
+
+bool PostgresqlConnection::was_committed(const std::string& transaction_id) {
+  const auto last_moment = std::chrono::steady_clock::now() + settle_limit;
+  for (;;) {
+    try {
+      if (pq_.status(connection_) != CONNECTION_OK) reconnect();
+      PostgresqlPrepared status(*this, "SELECT coalesce(pg_xact_status(CAST(CAST(? AS TEXT) AS xid8)), 'aborted')");
+      status.bind(1, std::string_view(transaction_id));
+      status.step();
+      if (status.text(0) != "in progress") return status.text(0) == "committed";
+    } catch (const ConnectionLost&) {
+      if (std::chrono::steady_clock::now() >= last_moment) throw;
+    }
+    std::this_thread::sleep_for(500ms);
+  }
+}
+
+void PostgresqlConnection::rollback() noexcept {
+  if (!in_transaction()) return;
+  pq_.clear(pq_.exec(connection_, "ROLLBACK"));
+}
+
+bool PostgresqlConnection::in_transaction() const {
+  const auto status = pq_.transaction_status(connection_);
+  return status != PQTRANS_IDLE && status != PQTRANS_UNKNOWN;
+}
+
+void PostgresqlConnection::lock(const char* name) {
+  PostgresqlPrepared s(*this, "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.' || CAST(? AS TEXT)))");
+  s.bind(1, std::string_view(name));
+  s.step();
+}
+
+bool is_postgresql_url(const std::string& url) {
+  return url.starts_with("postgresql://") || url.starts_with("postgres://");
+}
+
+std::string shown_url(const std::string& url) {
+  const auto at = url.find('@');
+  const auto user = url.find("//");
+  if (at == std::string::npos || user == std::string::npos) return url;
+  const auto password = url.find(':', user + 2);
+  return password < at ? url.substr(0, password) + url.substr(at) : url;
+}
+
+int PostgresqlConnection::socket() const {
+  return pq_.socket(connection_);
+}
+
+bool PostgresqlConnection::take_notifications() {
+  if (pq_.consume_input(connection_) == 0)
+    throw ConnectionLost("the database's connection ended: " + trimmed(pq_.error_message(connection_)));
+  bool any = false;
+  while (auto* notification = pq_.notifies(connection_)) {
+    any = true;
+    pq_.free_memory(notification);
+  }
+  return any;
+}
+
+}  // namespace drydock::store

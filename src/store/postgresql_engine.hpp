@@ -1,0 +1,68 @@
+// PostgreSQL 15 or later, through libpq. Why not through SOCI, which has both engines: its blobs are large objects,
+// which bytea columns refuse, it has no notifications, and it links libpq for everybody.
+#pragma once
+
+#include "store/engine.hpp"
+#include "store/libpq.hpp"
+
+#include <unordered_map>
+
+namespace drydock::store {
+
+class PostgresqlConnection final : public Connection {
+public:
+  /// Connects and, for read_write, creates and migrates the tables. Throws StoreError; ConnectionLost when the server
+  /// cannot be reached. `url` as libpq takes it.
+  static std::unique_ptr<PostgresqlConnection> open(const std::string& url, Access access);
+  /// Connects alone.
+  static std::unique_ptr<PostgresqlConnection> connect(const std::string& url);
+  ~PostgresqlConnection() override;
+  PostgresqlConnection(const PostgresqlConnection&) = delete;
+  PostgresqlConnection& operator=(const PostgresqlConnection&) = delete;
+
+  Engine engine() const override { return Engine::postgresql; }
+  std::unique_ptr<Prepared> prepare(const std::string& sql) override;
+  std::int64_t execute(const std::string& sql) override;
+  /// Connects again where the connection was lost.
+  void begin(Transaction kind) override;
+  /// When the connection is lost in it, waits up to a minute for the server to say what became of the transaction.
+  void commit() override;
+  void rollback() noexcept override;
+  bool in_transaction() const override;
+  void set_durable(bool durable) override { durable_ = durable; }
+  void lock(const char* name) override;
+
+  /// For LISTEN: readable when something arrived.
+  int socket() const;
+  /// Takes what arrived. Whether there was a notification; throws ConnectionLost.
+  bool take_notifications();
+
+  /// For its statements: runs, and owns the result. Parameters as libpq takes them.
+  struct Parameters {
+    std::vector<const char*> values;
+    std::vector<int> lengths;
+    std::vector<int> formats;
+  };
+  using ResultPointer = std::unique_ptr<PGresult, decltype(&::PQclear)>;
+  ResultPointer run(const std::string& sql, const Parameters& parameters);
+  const Libpq& library() const { return pq_; }
+
+private:
+  explicit PostgresqlConnection(const std::string& url);
+  ResultPointer checked(PGresult* result);
+  void reconnect();
+  void prepare_session();
+  bool was_committed(const std::string& transaction_id);
+
+  const Libpq& pq_;
+  PGconn* connection_ = nullptr;
+  bool durable_ = true;
+  std::unordered_map<std::string, std::string> prepared_;  ///< SQL → its name at the server
+};
+
+/// Whether it is one for this engine, and not something else.
+bool is_postgresql_url(const std::string& url);
+/// Without its password, to be shown.
+std::string shown_url(const std::string& url);
+
+}  // namespace drydock::store

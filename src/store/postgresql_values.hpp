@@ -1,0 +1,21 @@
+// How values and SQL look at PostgreSQL, which takes and gives them as text.
+#pragma once
+
+#include "base/bytes.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace drydock::store {
+
+/// What PostgreSQL can store as text: no NUL, and UTF-8. Everything else becomes U+FFFD.
+std::string storable_text(std::string_view text);
+/// "12", or a boolean's "t" and "f". Anything else is 0.
+std::int64_t integer_value(std::string_view text);
+/// Of a bytea, as \x and hexadecimal digits.
+Bytes bytes_value(std::string_view text);
+/// ? becomes $1, $2 …, and ?2 $2, outside of quotes.
+std::string numbered_parameters(std::string_view sql);
+
+}  // namespace drydock::store
