@@ -3,6 +3,9 @@
 #include "cli/commands.hpp"
 #include "cli/identity.hpp"
 #include "cli/open_store.hpp"
+#include "state/store_move.hpp"
+#include "store/copy.hpp"
+#include "store/postgresql_engine.hpp"
 
 #include <fmt/core.h>
 
@@ -12,6 +15,16 @@ namespace {
 std::string told(const state::BackupContents& contents) {
   return fmt::format("{} device{}, {} module file{} and the server's keys", contents.devices,
       contents.devices == 1 ? "" : "s", contents.modules, contents.modules == 1 ? "" : "s");
+}
+
+// Before anything is changed.
+Result<void> require_unused_store(const state::StateFolder& folder, bool replace) {
+  if (folder.store_url.empty() || replace) return {};
+  auto db = store::Database::open(folder.location(), store::Access::read_write);
+  if (!store::is_used(db)) return {};
+  return failure(ErrorKind::conflict,
+      fmt::format("there are devices or firmware in {} already: --replace overwrites them",
+          store::shown_url(folder.store_url)));
 }
 
 }  // namespace
@@ -49,8 +62,16 @@ int restore(const Context& context, const std::filesystem::path& file, bool repl
     from.open(file, std::ios::binary);
   }
   if (!from) return print_error(file.string() + " cannot be read");
-  const auto restored = state::restore(folder_of(context), from, file.string(), replace);
+  const auto folder = folder_of(context);
+  if (const auto free = require_unused_store(folder, replace); !free) return print_error(free.error().message);
+  const auto restored = state::restore(folder, from, file.string(), replace);
   if (!restored) return print_error(restored.error().message);
+  if (!folder.store_url.empty()) {
+    const auto moved = state::move_store({folder.root}, folder.location(), replace);
+    if (!moved)
+      return print_error(fmt::format("restored into {}, but not into {}: {}. 'drydock store move' does the rest",
+          folder.root.string(), store::shown_url(folder.store_url), moved.error().message));
+  }
   fmt::print("Restored into {}: {}.\n", context.configuration.state_folder.string(), told(restored->contents));
   if (!restored->moved_to.empty()) fmt::print("What was there before is now in {}.\n", restored->moved_to.string());
   fmt::print(

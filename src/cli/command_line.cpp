@@ -103,6 +103,12 @@ public:
       if (backup_file->count() + finish->count() == 0) throw CLI::RequiredError("file or --finish");
       action_ = [this](const Context& c) { return pending_ ? finish_restore(c) : restore(c, file_, clear_); };
     });
+    auto* store = app_.add_subcommand("store", "Where the database is");
+    store->require_subcommand(1);
+    auto* move = command(*store, "move", "Copy everything into a PostgreSQL, or back into SQLite's file, and compare",
+        [this](const Context& c) { return store_move(c, name_, clear_); });
+    move->add_option("--to", name_, "postgresql://USER@HOST/DATABASE, or sqlite")->required();
+    move->add_flag("--replace", clear_, "Overwrite what is there already");
     auto* config = app_.add_subcommand("config", "The configuration file");
     config->require_subcommand(1);
     config->add_subcommand("default", "Print one with every option and its default")->callback([this] {

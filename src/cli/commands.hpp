@@ -78,6 +78,7 @@ int password_reset(const Context& context);
 int check(const Context& context);
 int backup(const Context& context, const std::filesystem::path& file);
 int finish_restore(const Context& context);
+int store_move(const Context& context, const std::string& to, bool replace);
 int restore(const Context& context, const std::filesystem::path& file, bool replace);
 
 }  // namespace drydock::cli

@@ -105,7 +105,12 @@ Result<void> Service::listen() {
 }
 
 asio::awaitable<void> Service::watch_changes() {
-  while (co_await database_watcher_->changed()) co_await apply_changes();
+  // Not as the loop's condition: with nothing but an awaiting call in the loop g++ 12 loses `this`.
+  for (;;) {
+    const bool changed = co_await database_watcher_->changed();
+    if (!changed) co_return;
+    co_await apply_changes();
+  }
 }
 
 asio::awaitable<void> Service::apply_changes() {
@@ -119,7 +124,9 @@ asio::awaitable<void> Service::apply_changes() {
 asio::awaitable<void> Service::apply_announced_changes() {
   if (std::exchange(change_announced_, true) || applying_) co_return;
   applying_ = true;
-  while (std::exchange(change_announced_, false) && !stopping_) co_await apply_changes();
+  while (std::exchange(change_announced_, false) && !stopping_) {
+    co_await apply_changes();
+  }
   applying_ = false;
 }
 

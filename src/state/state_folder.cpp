@@ -27,7 +27,7 @@ Result<void> StateFolder::create() const {
 }
 
 bool StateFolder::exists() const {
-  return std::filesystem::exists(database());
+  return std::filesystem::exists(store_url.empty() ? database() : server_key());
 }
 
 void StateFolder::touch_changed() const {

@@ -1,6 +1,7 @@
 #include "store/change_listener.hpp"
 
 #include "base/log.hpp"
+#include "store/database.hpp"
 #include "store/postgresql_engine.hpp"
 
 #include <poll.h>
@@ -30,7 +31,15 @@ public:
             "database of its own") {}
 };
 
+bool claim_connection(PostgresqlConnection& connection) {
+  return ask(connection, "SELECT pg_try_advisory_lock(hashtext(current_schema() || '.service'))") != 0;
+}
+
 }  // namespace
+
+bool claim(Database& db) {
+  return db.engine() == Engine::sqlite || claim_connection(static_cast<PostgresqlConnection&>(db.connection()));
+}
 
 ChangeListener::ChangeListener(std::string url, Told told) : url_(std::move(url)), told_(std::move(told)) {
   connect();
@@ -50,7 +59,7 @@ ChangeListener::~ChangeListener() {
 
 void ChangeListener::connect() {
   auto connection = PostgresqlConnection::connect(url_);
-  if (ask(*connection, "SELECT pg_try_advisory_lock(hashtext(current_schema() || '.service'))") == 0) throw InUse();
+  if (!claim_connection(*connection)) throw InUse();
   connection->execute("LISTEN drydock_changes");
   connection_ = std::move(connection);
 }

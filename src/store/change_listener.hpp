@@ -10,7 +10,12 @@
 
 namespace drydock::store {
 
+class Database;
 class PostgresqlConnection;
+
+/// Keeps other services away from this database for as long as the connection lasts. False: one is there already. Of a
+/// SQLite file the state folder's lock says so.
+bool claim(Database& db);
 
 class ChangeListener {
 public:

@@ -45,6 +45,10 @@ void forget_dtls_session(Database& db, const Bytes& id) {
   s.execute();
 }
 
+void forget_all_dtls_sessions(Database& db) {
+  db.connection().execute("DELETE FROM dtls_sessions");
+}
+
 std::vector<DtlsSessionRow> load_and_reserve_dtls_sessions(Database& db, std::uint64_t reservation) {
   std::vector<DtlsSessionRow> rows;
   Statement s(db,

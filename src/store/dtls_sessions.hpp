@@ -27,6 +27,9 @@ void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now
 bool has_dtls_session(Database& db, const std::string& device_id);
 void forget_dtls_session(Database& db, const Bytes& id);
 
+/// Nobody goes on with any of them: another database has them now.
+void forget_all_dtls_sessions(Database& db);
+
 /// All of them, after raising `reserved` of each by `reservation` in the same transaction: what is returned goes on
 /// from the old number. No session is too old: there is one a device, and the device has it as long as we do.
 std::vector<DtlsSessionRow> load_and_reserve_dtls_sessions(Database& db, std::uint64_t reservation);

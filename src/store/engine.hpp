@@ -60,6 +60,8 @@ public:
   enum class Transaction { reads, writes };
   virtual void begin(Transaction kind) = 0;
   virtual void commit() = 0;
+  /// After ConnectionLost from commit(): whether it took effect all the same. ConnectionLost while nobody can say.
+  virtual bool was_committed() { return false; }
   /// Never throws: a transaction that cannot be undone by command is undone by the connection's end.
   virtual void rollback() noexcept = 0;
   virtual bool in_transaction() const = 0;

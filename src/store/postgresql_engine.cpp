@@ -3,18 +3,13 @@
 #include "store/migrations.hpp"
 #include "store/postgresql_values.hpp"
 
-#include <chrono>
 #include <cstdlib>
 #include <fmt/core.h>
-#include <thread>
 
 namespace drydock::store {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::size_t most_prepared = 200;
-constexpr auto settle_limit = 60s;
 
 // A server that does not answer is given up after this, and a frozen appliance's locks end after that.
 constexpr const char* connect_seconds = "5";
@@ -183,32 +178,24 @@ void PostgresqlConnection::begin(Transaction kind) {
 }
 
 void PostgresqlConnection::commit() {
-  std::string transaction_id;
+  in_doubt_.clear();
   if (durable_) {
     const auto id = run("SELECT coalesce(CAST(pg_current_xact_id_if_assigned() AS TEXT), '')", {});
-    transaction_id = pq_.value(id.get(), 0, 0);
+    in_doubt_ = pq_.value(id.get(), 0, 0);
   }
-  try {
-    execute("COMMIT");
-  } catch (const ConnectionLost&) {
-    if (transaction_id.empty() || !was_committed(transaction_id)) throw;
-  }
+  execute("COMMIT");
+  in_doubt_.clear();
 }
 
-bool PostgresqlConnection::was_committed(const std::string& transaction_id) {
-  const auto last_moment = std::chrono::steady_clock::now() + settle_limit;
-  for (;;) {
-    try {
-      if (pq_.status(connection_) != CONNECTION_OK) reconnect();
-      PostgresqlPrepared status(*this, "SELECT coalesce(pg_xact_status(CAST(CAST(? AS TEXT) AS xid8)), 'aborted')");
-      status.bind(1, std::string_view(transaction_id));
-      status.step();
-      if (status.text(0) != "in progress") return status.text(0) == "committed";
-    } catch (const ConnectionLost&) {
-      if (std::chrono::steady_clock::now() >= last_moment) throw;
-    }
-    std::this_thread::sleep_for(500ms);
-  }
+bool PostgresqlConnection::was_committed() {
+  if (in_doubt_.empty()) return false;
+  if (pq_.status(connection_) != CONNECTION_OK) reconnect();
+  PostgresqlPrepared status(*this, "SELECT coalesce(pg_xact_status(CAST(CAST(? AS TEXT) AS xid8)), 'aborted')");
+  status.bind(1, std::string_view(in_doubt_));
+  status.step();
+  if (status.text(0) == "in progress") throw ConnectionLost("the database still works on what was committed");
+  in_doubt_.clear();
+  return status.text(0) == "committed";
 }
 
 void PostgresqlConnection::rollback() noexcept {

@@ -25,8 +25,8 @@ public:
   std::int64_t execute(const std::string& sql) override;
   /// Connects again where the connection was lost.
   void begin(Transaction kind) override;
-  /// When the connection is lost in it, waits up to a minute for the server to say what became of the transaction.
   void commit() override;
+  bool was_committed() override;
   void rollback() noexcept override;
   bool in_transaction() const override;
   void set_durable(bool durable) override { durable_ = durable; }
@@ -52,11 +52,11 @@ private:
   ResultPointer checked(PGresult* result);
   void reconnect();
   void prepare_session();
-  bool was_committed(const std::string& transaction_id);
 
   const Libpq& pq_;
   PGconn* connection_ = nullptr;
   bool durable_ = true;
+  std::string in_doubt_;  ///< the transaction that was being committed when the connection was lost
   std::unordered_map<std::string, std::string> prepared_;  ///< SQL → its name at the server
 };
 

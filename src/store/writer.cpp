@@ -74,26 +74,27 @@ void Writer::run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_e
 }
 
 // Everything that waits shares one transaction, and so one sync of the card.
-std::optional<std::string> Writer::commit(
-    Database& db, const std::vector<Job>& batch, std::vector<std::optional<Error>>& errors) {
-  errors.assign(batch.size(), std::nullopt);
+Writer::Outcome Writer::commit(Database& db, const std::vector<Job>& batch) {
+  Outcome outcome;
+  outcome.errors.resize(batch.size());
   try {
     db.connection().set_durable(std::any_of(batch.begin(), batch.end(), [](const Job& job) { return job.durable; }));
     Transaction transaction(db, Connection::Transaction::writes);
-    for (std::size_t i = 0; i < batch.size(); ++i) errors[i] = attempt(db, batch[i]);
+    for (std::size_t i = 0; i < batch.size(); ++i) outcome.errors[i] = attempt(db, batch[i]);
+    outcome.in_doubt = true;
     transaction.commit();
+    outcome.in_doubt = false;
   } catch (const ConnectionLost& e) {
-    errors.assign(batch.size(), storage_error(e));
-    return e.what();
+    outcome.lost = e.what();
   } catch (const std::exception& e) {
-    errors.assign(batch.size(), storage_error(e));
+    outcome.errors.assign(batch.size(), storage_error(e));
+    outcome.in_doubt = false;
   }
-  return std::nullopt;
+  return outcome;
 }
 
-void Writer::finish(
-    std::vector<Job>& batch, std::vector<std::optional<Error>>& errors, const asio::any_io_executor& home) {
-  for (std::size_t i = 0; i < batch.size(); ++i) finish(batch[i], std::move(errors[i]), home);
+void Writer::finish(std::vector<Job>& batch, Outcome& outcome, const asio::any_io_executor& home) {
+  for (std::size_t i = 0; i < batch.size(); ++i) finish(batch[i], std::move(outcome.errors[i]), home);
 }
 
 // One job's failure must not undo the other jobs of its transaction, unless it is the disk's or the connection's.
@@ -179,18 +180,34 @@ private:
 
   // Connected devices outlive a database server that restarts: what they wait for is written when it is back.
   void write(std::vector<Job> batch) {
-    std::vector<std::optional<Error>> errors;
-    const auto lost = commit(db_, batch, errors);
-    std::unique_lock lock(mutex_);
-    if (lost && !std::exchange(away_, true)) log::error("{}. What there is to write waits for it", *lost);
-    if (!lost && std::exchange(away_, false)) log::notice("the database is back");
-    if (lost && !stopping_) {
-      waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
-      wake_.wait_for(lock, try_again_after, [this] { return stopping_ || !reads_.empty(); });
-      return;
+    auto outcome = commit(db_, batch);
+    while (outcome.lost && wait_for_server(*outcome.lost)) {
+      try {
+        if (outcome.in_doubt && db_.connection().was_committed())
+          outcome.lost.reset();
+        else
+          outcome = commit(db_, batch);
+      } catch (const ConnectionLost& e) {
+        outcome.lost = e.what();
+      }
     }
+    if (outcome.lost) outcome.errors.assign(batch.size(), storage_error(*outcome.lost));
+    finish(batch, outcome, home_);
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(away_, false)) log::notice("the database is back");
+  }
+
+  /// Meanwhile there is nothing to read. False: it is not waited for any more.
+  bool wait_for_server(const std::string& why) {
+    std::vector<Job> reads;
+    std::unique_lock lock(mutex_);
+    if (!std::exchange(away_, true)) log::error("{}. What there is to write waits for it", why);
+    wake_.wait_for(lock, try_again_after, [this] { return stopping_; });
+    reads.swap(reads_);
+    const bool go_on = !stopping_;
     lock.unlock();
-    finish(batch, errors, home_);
+    for (auto& job : reads) Writer::finish(job, storage_error(why), home_);
+    return go_on;
   }
 
   bool somebody_waits() const {
@@ -228,10 +245,10 @@ private:
   struct Queue {
     void write() {
       auto batch = std::exchange(waiting, {});
-      std::vector<std::optional<Error>> errors;
       if (batch.empty()) return;
-      commit(*db, batch, errors);
-      finish(batch, errors, home);
+      auto outcome = commit(*db, batch);
+      if (outcome.lost) outcome.errors.assign(batch.size(), storage_error(*outcome.lost));
+      finish(batch, outcome, home);
     }
     std::shared_ptr<Database> db;
     asio::any_io_executor home;

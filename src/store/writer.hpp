@@ -50,18 +50,21 @@ protected:
   virtual void submit(Job job) = 0;
 
   static void run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_executor& home);
-  /// Writes all jobs in one transaction; `errors` says what became of each. Words when the database's server cannot be
-  /// reached: then nothing is written, and all may be tried again.
-  static std::optional<std::string> commit(
-      Database& db, const std::vector<Job>& batch, std::vector<std::optional<Error>>& errors);
+  /// What became of a transaction.
+  struct Outcome {
+    std::vector<std::optional<Error>> errors;  ///< of each job
+    std::optional<std::string> lost;  ///< the database's server cannot be reached: nothing is written, unless `in_doubt`
+    bool in_doubt = false;
+  };
+  /// Writes all jobs in one transaction.
+  static Outcome commit(Database& db, const std::vector<Job>& batch);
   /// Tells those who wait, on `home`.
-  static void finish(
-      std::vector<Job>& batch, std::vector<std::optional<Error>>& errors, const asio::any_io_executor& home);
+  static void finish(std::vector<Job>& batch, Outcome& outcome, const asio::any_io_executor& home);
+  static void finish(Job& job, std::optional<Error> error, const asio::any_io_executor& home);
 
 private:
   asio::awaitable<Result<void>> wait_for(Job job);
   static std::optional<Error> attempt(Database& db, const Job& job);
-  static void finish(Job& job, std::optional<Error> error, const asio::any_io_executor& home);
 };
 
 namespace detail {

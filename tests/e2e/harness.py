@@ -23,6 +23,8 @@ def status(process, field):
 
 
 class Folder(unittest.TestCase):
+    program_options = ()
+
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="drydock-e2e-"))
         self.state = self.folder / "state"
@@ -32,7 +34,7 @@ class Folder(unittest.TestCase):
         where = ["--state", str(self.state)] if state else []
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DRYDOCK_")}
         return subprocess.run(
-            [*wrapper, program, *where, *map(str, args)],
+            [*wrapper, program, *(self.program_options if state else ()), *where, *map(str, args)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -52,7 +54,6 @@ class ServiceFolder(Folder):
         super().setUp()
         self.log = self.folder / "log"
         self.process = None
-        self.program_options = ()
         self.page = ("--no-web",)
         self.udp_port = 0
 

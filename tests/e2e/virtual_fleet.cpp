@@ -23,6 +23,7 @@ struct Order {
   std::uint16_t port = 0;
   std::string key;
   int count = 1;
+  int first = 0;          ///< number of the first, by which its id is made
   int patience = 60;  ///< seconds
   int peace = 1000;   ///< milliseconds for which all must be up to date at the end, so that the server has heard it too
   int chunk = 20;     ///< milliseconds for writing one chunk
@@ -51,7 +52,7 @@ public:
 
   bool run() {
     const auto server_key = *firmware::read_file(order_.key, 4096);
-    for (int i = 0; i < order_.count; ++i) start_device(i, server_key);
+    for (int i = 0; i < order_.count; ++i) start_device(order_.first + i, server_key);
     asio::co_spawn(loop_, watch(), [this](std::exception_ptr e) {
       if (e) std::rethrow_exception(e);
       loop_.stop();
@@ -156,6 +157,7 @@ int main(int argc, char** argv) {
   app.add_option("--port", order.port)->required();
   app.add_option("--key", order.key, "The server's public key")->required();
   app.add_option("--count", order.count);
+  app.add_option("--first", order.first);
   app.add_option("--patience", order.patience, "Seconds");
   app.add_option("--peace", order.peace, "Milliseconds");
   app.add_option("--chunk", order.chunk, "Milliseconds");

@@ -1,0 +1,242 @@
+"""The real binary on a PostgreSQL: killed, the server killed and restarted, two on one database, moved there and back."""
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "postgresql"))
+
+import page_test
+import survival_test
+from harness import ServiceFolder, patience
+from server import Server
+
+server = None
+
+
+def setUpModule():
+    global server
+    server = Server()
+
+
+def tearDownModule():
+    server.close()
+
+
+class OnPostgresql:
+    """Mixed into tests that then run on a database of their own."""
+
+    databases = 0
+
+    def setUp(self):
+        OnPostgresql.databases += 1
+        self.database = f"test{OnPostgresql.databases}"
+        self.url = server.new_database(self.database)
+        self.use(self.url)
+        super().setUp()
+
+    def use(self, url):
+        configuration = Path(f"/tmp/drydock-e2e-{os.getpid()}-{self.database}.toml")
+        configuration.write_text(f'[store]\nurl = "{url}"\n' if url else "")
+        self.addCleanup(configuration.unlink, True)
+        self.program_options = ("--config", str(configuration))
+
+    def query(self, sql):
+        value = lambda text: int(text) if text.isdecimal() and len(text) < 20 else text
+        return [tuple(map(value, line.split("|"))) for line in server.sql(sql, self.database).splitlines()]
+
+    def check_database(self):
+        pass
+
+    def all_current(self, count):
+        return self.query("SELECT state FROM devices") == [("current",)] * count
+
+
+class Killed(OnPostgresql, survival_test.Killed):
+    test_at_every_single_commit_of_an_update_of_three_devices = None  # counts SQLite's syncs
+
+
+class KilledOverUdp(OnPostgresql, survival_test.KilledOverUdp):
+    pass
+
+
+class ServerAway(OnPostgresql, ServiceFolder):
+    def test_connected_devices_stay_and_go_on_when_it_is_back(self):
+        """Killed and restarted while thirty devices update: none is sent more than it needs, but for what was under way."""
+        self.stock()
+        self.start("--policy", "open")
+        fleet = self.launch(30)
+        for how in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+            self.wait_for(
+                lambda: fleet.poll() is not None
+                or self.query("SELECT count(*) FROM update_steps WHERE state = 'sending'") != [(0,)]
+            )
+            server.end(how)
+            time.sleep(1.5)  # longer than the service waits before it tries again
+            server.start()
+        images, _ = self.result(fleet)
+        self.assertEqual(len(images), 30)
+        for received in images:
+            self.assertLessEqual(received, 2 + 3)
+        self.wait_for(lambda: self.all_current(30))
+        # What was acknowledged is not lost: each device has its two steps, verified.
+        self.assertEqual(
+            self.query("SELECT DISTINCT count(*) FROM update_steps WHERE state = 'verified' GROUP BY device_id"), [(2,)]
+        )
+        log = self.log.read_text()
+        self.assertIn("waits for it", log)
+        self.assertIn("the database is back", log)
+
+    def test_it_is_told_at_start_and_by_commands(self):
+        self.stock()
+        server.end()
+        try:
+            self.start(mortal=True)
+            self.assertEqual(self.process.wait(patience), 1)
+            self.assertIn("cannot be reached", self.log.read_text())
+            run = self.run_drydock("status")
+            self.assertEqual(run.returncode, 1)
+            self.assertIn("cannot be reached", run.stderr)
+        finally:
+            server.start()
+
+
+class Together(OnPostgresql, ServiceFolder):
+    def test_what_the_command_line_changes_is_heard_at_once(self):
+        self.stock()
+        self.start()
+        fleet = self.launch(3)
+        self.wait_for(lambda: self.query("SELECT count(*) FROM devices WHERE state = 'awaiting_approval'") == [(3,)])
+        begun = time.monotonic()
+        ids = [row[0][3:] for row in self.query("SELECT 'id ' || id FROM devices")]
+        self.assertEqual(self.run_drydock("devices", "approve", *ids).returncode, 0)
+        self.result(fleet)
+        self.wait_for(lambda: self.all_current(3))
+        self.assertLess(time.monotonic() - begun, patience)
+
+    def test_one_service_at_a_time(self):
+        self.stock()
+        self.start()
+        other = self.folder / "other"
+        other.mkdir(mode=0o700)
+        for key in ("server_key.pem", "server_key_udp.pem"):
+            shutil.copy2(self.state / key, other / key)
+        self.state = other
+        first = self.process
+        self.start(mortal=True)
+        self.assertEqual(self.process.wait(patience), 1)
+        self.assertIn("another Drydock uses this database", self.log.read_text())
+        self.stop(first)
+        self.start()  # with the same keys it takes over, and has the firmware from the database
+        checked = self.run_drydock("check")
+        self.assertEqual(checked.returncode, 0, checked.stdout)
+        self.assertEqual(len(list((other / "firmware").glob("*.bin"))), 2)
+
+    def test_keys_that_the_devices_do_not_know_are_refused(self):
+        self.stock()
+        self.state = self.folder / "stranger"
+        run = self.run_drydock("firmware", "list")
+        self.assertEqual(run.returncode, 1)
+        self.start(mortal=True)
+        self.assertEqual(self.process.wait(patience), 1)
+        self.assertIn("shows that there was one, by which devices know this server", self.log.read_text())
+        self.assertFalse((self.state / "server_key.pem").exists())
+
+
+class Moved(OnPostgresql, ServiceFolder):
+    tables = (
+        "devices device_modules modules goals update_steps updates attempts sends history settings api_tokens changes"
+    ).split()
+
+    def rows_of_sqlite(self, table):
+        database = sqlite3.connect(self.state / "drydock.db")
+        columns = [c for _, c, *_ in database.execute(f"PRAGMA table_info({table})") if c not in ("label", "shown_state")]
+        rows = database.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+        database.close()
+        as_text = lambda v: None if v is None else v.hex() if isinstance(v, bytes) else str(v)
+        return columns, sorted([as_text(v) for v in row] for row in rows if not (table == "settings" and row[0] == "server_keys"))
+
+    def rows_of_postgresql(self, table, columns):
+        text = server.sql(f"SELECT coalesce(json_agg(t), '[]') FROM {table} t", self.database)
+        as_text = lambda v: None if v is None else v[2:] if str(v).startswith("\\x") else str(v)
+        rows = [[as_text(row[c]) for c in columns] for row in json.loads(text)]
+        return sorted(row for row in rows if not (table == "settings" and row[0] == "server_keys"))
+
+    def test_there_and_back_and_through_a_backup(self):
+        url = self.url
+        self.use(None)
+        self.stock()
+        self.start("--policy", "open")
+        self.result(self.launch(5))
+        database = self.state / "drydock.db"
+        self.assertNotEqual(self.run_drydock("store", "move", "--to", url).returncode, 0)  # it runs
+        self.stop(self.process)
+        self.assertEqual(self.run_drydock("devices", "rename", "0a", "Grün 'n' \"so\"").returncode, 1)
+        some = sqlite3.connect(database).execute("SELECT id FROM devices").fetchone()[0]
+        self.assertEqual(self.run_drydock("devices", "rename", some, "Grün 'n' \\x \"so\"").returncode, 0)
+        before = {table: self.rows_of_sqlite(table) for table in self.tables}
+
+        moved = self.run_drydock("store", "move", "--to", url)
+        self.assertEqual(moved.returncode, 0, moved.stderr)
+        self.assertIn("5 devices and 2 module files", moved.stdout)
+        for table, (columns, rows) in before.items():
+            self.assertEqual(self.rows_of_postgresql(table, columns), rows, table)
+        again = self.run_drydock("store", "move", "--to", url)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("--replace overwrites", again.stderr)
+
+        self.use(url)
+        for file in (self.state / "firmware").glob("*.bin"):
+            file.unlink()  # the database has them
+        backup = self.folder / "backup"
+        made = self.run_drydock("backup", backup)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.start("--policy", "open")  # ids go on behind those that were copied
+        fleet = self.launch(2, first=50)
+        self.result(fleet)
+        self.stop(self.process)
+
+        self.assertEqual(self.run_drydock("store", "move", "--to", "sqlite").returncode, 1)  # what was left there
+        back = self.run_drydock("store", "move", "--to", "sqlite", "--replace")
+        self.assertEqual(back.returncode, 0, back.stderr)
+        self.use(None)
+        self.assertEqual(self.run_drydock("check").returncode, 0)
+        self.assertEqual(len(json.loads(self.run_drydock("status", "--json").stdout)["devices"]), 7)
+        restored = self.run_drydock("restore", backup, "--replace")
+        self.assertEqual(restored.returncode, 0, restored.stderr)
+        # What belongs to a running service aside, that is what there was.
+        for table in ("devices", "modules", "goals", "updates"):
+            self.assertEqual(self.rows_of_sqlite(table), before[table], table)
+        self.use(url)
+        refused = self.run_drydock("restore", backup)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("--replace", refused.stderr)
+        self.assertEqual(self.run_drydock("restore", backup, "--replace").returncode, 0)
+        self.assertEqual(self.rows_of_postgresql("devices", before["devices"][0]), before["devices"][1])
+        self.start("--policy", "open")
+
+
+class PageOnPostgresql(OnPostgresql, page_test.Page):
+    def test_it_works_and_says_when_the_database_is_away(self):
+        self.stock()
+        self.open()
+        self.enter()
+        self.result(self.launch(3))
+        status, answer, _ = self.ask("GET", "devices?search=photon&sort=-last_seen")
+        self.assertEqual((status, len(answer["devices"])), (200, 3))
+        server.end()
+        try:
+            status, answer, _ = self.ask("GET", "devices")
+            self.assertEqual((status, answer["title"]), (503, "The database cannot be reached"))
+        finally:
+            server.start()
+        self.assertEqual(self.ask("GET", "devices")[0], 200)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[2:])
