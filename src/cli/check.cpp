@@ -73,11 +73,10 @@ void check_key(
 
 void check_database(Report& report, const state::StateFolder& folder) {
   auto db = store::Database::open(folder.location(), store::Access::read_only);
-  const auto where =
-      folder.store_url.empty() ? folder.database().string() : store::shown_url(folder.store_url);
+  const auto where = folder.store_url.empty() ? folder.database().string() : store::shown_url(folder.store_url);
   if (const auto words = db.integrity(); words != "ok")
-    return report.bad("database",
-        fmt::format("{} is damaged: {}. Restore a backup with 'drydock restore'", where, words));
+    return report.bad(
+        "database", fmt::format("{} is damaged: {}. Restore a backup with 'drydock restore'", where, words));
   report.good("database", where);
   const firmware::ModuleFiles files(folder.firmware(), state::module_fetch(folder));
   const auto library = store::load_library(db);

@@ -22,11 +22,13 @@ int store_move(const Context& context, const std::string& to, bool replace) {
   fmt::print("{} device{} and {} module file{} are in {}, compared row by row.\n", moved->devices,
       moved->devices == 1 ? "" : "s", moved->modules, moved->modules == 1 ? "" : "s",
       location.url.empty() ? location.file.string() : store::shown_url(location.url));
-  const auto file = context.configuration_file.empty() ? "/etc/drydock/drydock.toml" : context.configuration_file.string();
+  const auto file =
+      context.configuration_file.empty() ? "/etc/drydock/drydock.toml" : context.configuration_file.string();
   if (location.url.empty())
     fmt::print("Now take 'url' out of [store] in {}, and start Drydock.\n", file);
   else
-    fmt::print("Now write url = \"{}\" below [store] in {}, and start Drydock.\n", store::shown_url(location.url), file);
+    fmt::print(
+        "Now write url = \"{}\" below [store] in {}, and start Drydock.\n", store::shown_url(location.url), file);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "state/state_replacement.hpp"
 
 #include "base/asio_tokens.hpp"
+#include "store/postgresql_engine.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
@@ -49,9 +50,18 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
     const auto changed = [this] {
       asio::post(loop_, [this] { asio::co_spawn(loop_, apply_announced_changes(), rethrow); });
     };
-    const auto taken = [this] { asio::post(loop_, [this] { stop(); }); };
+    const auto taken = [this] {
+      asio::post(loop_, [this] {
+        log::error("another Drydock uses the database now, and one at a time can");
+        stop();
+      });
+    };
+    if (!database.claim(taken))
+      throw std::runtime_error(fmt::format("another Drydock uses the database {}, and one at a time can: stop that one "
+                                           "first, or give this one a database of its own",
+          store::shown_url(folder_.store_url)));
     change_listener_ =
-        std::make_unique<store::ChangeListener>(folder_.store_url, store::ChangeListener::Told{changed, taken});
+        std::make_unique<store::ChangeListener>(folder_.store_url, changed);
   }
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
   server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, crypto::Workers(pool_.get_executor())};

@@ -221,8 +221,8 @@ std::string default_configuration_text() {
 #folder = "/var/lib/drydock"
 
 [store]
-# The database is a file in the state folder, and nothing need be done for it. Several appliances can share a PostgreSQL (15 or later)
-# instead: the same address here on each, and the same keys. The password, if there is one, belongs into ~/.pgpass.
+# The database is a file in the state folder, for which nothing need be done. A PostgreSQL (15 or later) can be used instead, by one
+# Drydock at a time; 'drydock store move' takes everything there. Its password belongs into .pgpass in the home of Drydock's user.
 #url = "postgresql://drydock@db.example.org/drydock"
 
 [listen]

@@ -2,7 +2,6 @@
 
 #include "state/module_fetch.hpp"
 #include "state/server_keys.hpp"
-#include "store/change_listener.hpp"
 #include "store/copy.hpp"
 #include "store/devices.hpp"
 #include "store/dtls_sessions.hpp"
@@ -34,7 +33,7 @@ Result<StoreMove> move_between(const StateFolder& folder, const store::Location&
   auto source = store::Database::open(folder.location(), store::Access::read_write);
   auto destination = store::Database::open(to, store::Access::read_write);
   for (auto* database : {&source, &destination})
-    if (!store::claim(*database))
+    if (!database->claim())
       return failure(ErrorKind::conflict,
           fmt::format("a Drydock runs on {}: stop it first", shown(database == &source ? folder.location() : to)));
   if (!replace && store::is_used(destination))

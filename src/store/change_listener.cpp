@@ -1,13 +1,12 @@
 #include "store/change_listener.hpp"
 
-#include "base/log.hpp"
-#include "store/database.hpp"
 #include "store/postgresql_engine.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 namespace drydock::store {
 namespace {
@@ -23,25 +22,10 @@ long long ask(PostgresqlConnection& connection, const std::string& sql) {
   return statement->step() ? statement->integer(0) : 0;
 }
 
-class InUse : public StoreError {
-public:
-  InUse()
-      : StoreError(
-            "another Drydock uses this database, and one at a time can: stop that one first, or give this one a "
-            "database of its own") {}
-};
-
-bool claim_connection(PostgresqlConnection& connection) {
-  return ask(connection, "SELECT pg_try_advisory_lock(hashtext(current_schema() || '.service'))") != 0;
-}
-
 }  // namespace
 
-bool claim(Database& db) {
-  return db.engine() == Engine::sqlite || claim_connection(static_cast<PostgresqlConnection&>(db.connection()));
-}
-
-ChangeListener::ChangeListener(std::string url, Told told) : url_(std::move(url)), told_(std::move(told)) {
+ChangeListener::ChangeListener(std::string url, std::function<void()> changed)
+    : url_(std::move(url)), changed_(std::move(changed)) {
   connect();
   revision_ = ask(*connection_, latest);
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -59,7 +43,6 @@ ChangeListener::~ChangeListener() {
 
 void ChangeListener::connect() {
   auto connection = PostgresqlConnection::connect(url_);
-  if (!claim_connection(*connection)) throw InUse();
   connection->execute("LISTEN drydock_changes");
   connection_ = std::move(connection);
 }
@@ -67,7 +50,7 @@ void ChangeListener::connect() {
 void ChangeListener::look() {
   (void)connection_->take_notifications();
   const auto found = ask(*connection_, latest);
-  if (std::exchange(revision_, found) != found) told_.changed();
+  if (std::exchange(revision_, found) != found) changed_();
 }
 
 void ChangeListener::run() {
@@ -75,10 +58,6 @@ void ChangeListener::run() {
     try {
       if (!connection_) connect();
       look();
-    } catch (const InUse& e) {
-      log::error("{}", e.what());
-      told_.taken();
-      return;
     } catch (const std::exception&) {
       connection_.reset();  // the writer says so
     }

@@ -1,5 +1,5 @@
 // A PostgreSQL tells by itself what the command line changed there: on a thread and a connection of its own, so that
-// nothing else waits for it. The connection also keeps a second service away from the same database.
+// nothing else waits for it.
 #pragma once
 
 #include <atomic>
@@ -10,21 +10,12 @@
 
 namespace drydock::store {
 
-class Database;
 class PostgresqlConnection;
-
-/// Keeps other services away from this database for as long as the connection lasts. False: one is there already. Of a
-/// SQLite file the state folder's lock says so.
-bool claim(Database& db);
 
 class ChangeListener {
 public:
-  struct Told {
-    std::function<void()> changed;  ///< somebody changed something; called on the listener's thread
-    std::function<void()> taken;    ///< while the connection was lost another service took the database
-  };
-  /// Throws StoreError, also when another service uses the database.
-  ChangeListener(std::string url, Told told);
+  /// `changed` is called on the listener's thread. Throws StoreError.
+  ChangeListener(std::string url, std::function<void()> changed);
   ~ChangeListener();
   ChangeListener(const ChangeListener&) = delete;
   ChangeListener& operator=(const ChangeListener&) = delete;
@@ -35,7 +26,7 @@ private:
   void look();
 
   const std::string url_;
-  const Told told_;
+  const std::function<void()> changed_;
   std::unique_ptr<PostgresqlConnection> connection_;  ///< empty while there is none
   long long revision_ = 0;
   int wake_;  ///< an eventfd

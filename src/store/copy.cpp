@@ -207,6 +207,9 @@ void copy_database(
   Transaction reading(from, Connection::Transaction::reads);
   to.connection().set_durable(true);
   Transaction writing(to, Connection::Transaction::writes);
+  for (auto* database : {&from, &to})  // the one idles while the other is read through
+    if (database->engine() == Engine::postgresql)
+      database->connection().execute("SET LOCAL idle_in_transaction_session_timeout = 0");
   for (auto table = tables().rbegin(); table != tables().rend(); ++table)
     to.connection().execute(fmt::format("DELETE FROM {}", table->name));
   for (const auto& table : tables()) {

@@ -30,6 +30,11 @@ Result<void> Database::transact(const std::function<Result<void>(Database&)>& wo
   return done;
 }
 
+bool Database::claim(std::function<void()> taken) {
+  if (engine() == Engine::sqlite) return true;
+  return static_cast<PostgresqlConnection&>(*connection_).claim(std::move(taken));
+}
+
 SqliteConnection& Database::sqlite() {
   if (engine() != Engine::sqlite) throw std::logic_error("this database is not SQLite's");
   return static_cast<SqliteConnection&>(*connection_);

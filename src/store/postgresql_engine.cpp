@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <fmt/core.h>
+#include <regex>
 
 namespace drydock::store {
 namespace {
@@ -14,7 +15,11 @@ constexpr std::size_t most_prepared = 200;
 // A server that does not answer is given up after this, and a frozen appliance's locks end after that.
 constexpr const char* connect_seconds = "5";
 constexpr const char* silence_milliseconds = "15000";
-constexpr const char* session = "SET client_min_messages = warning; SET idle_in_transaction_session_timeout = '30s'";
+// What is acknowledged must last, whatever the server's own setting says.
+constexpr const char* session =
+    "SET client_min_messages = warning; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET "
+    "tcp_keepalives_count = 3; SET idle_in_transaction_session_timeout = '30s'; SELECT "
+    "set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 std::string trimmed(const char* message) {
   std::string text = message ? message : "";
@@ -120,6 +125,10 @@ void PostgresqlConnection::prepare_session() {
   pq_.set_notice_processor(
       connection_, [](void*, const char*) {}, nullptr);
   execute(session);
+  PostgresqlPrepared process(
+      *this, "SELECT concat(pid, ' ', backend_start) FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+  process.step();
+  server_process_ = process.text(0);
 }
 
 void PostgresqlConnection::reconnect() {
@@ -127,7 +136,28 @@ void PostgresqlConnection::reconnect() {
   pq_.reset(connection_);
   if (pq_.status(connection_) != CONNECTION_OK)
     throw ConnectionLost("the database cannot be reached: " + trimmed(pq_.error_message(connection_)));
+  const auto before = server_process_;
   prepare_session();
+  if (!claimed_ || try_claim()) return;
+  // Of a connection that broke unseen the server may not know yet.
+  PostgresqlPrepared end(*this, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
+                                "concat(pid, ' ', backend_start) = ?");
+  end.bind(1, std::string_view(before));
+  end.step();
+  if (try_claim()) return;
+  if (*claimed_) (*claimed_)();
+  throw ConnectionLost("another Drydock uses the database now");
+}
+
+bool PostgresqlConnection::claim(std::function<void()> taken) {
+  if (!try_claim()) return false;
+  claimed_ = std::move(taken);
+  return true;
+}
+
+bool PostgresqlConnection::try_claim() {
+  PostgresqlPrepared s(*this, "SELECT pg_try_advisory_lock(hashtext(current_schema() || '.service'))");
+  return s.step() && s.integer(0) != 0;
 }
 
 PostgresqlConnection::ResultPointer PostgresqlConnection::checked(PGresult* result) {
@@ -219,11 +249,9 @@ bool is_postgresql_url(const std::string& url) {
 }
 
 std::string shown_url(const std::string& url) {
-  const auto at = url.find('@');
-  const auto user = url.find("//");
-  if (at == std::string::npos || user == std::string::npos) return url;
-  const auto password = url.find(':', user + 2);
-  return password < at ? url.substr(0, password) + url.substr(at) : url;
+  static const std::regex by_colon("(//[^/?@:]*):[^/?@]*@");
+  static const std::regex by_name("([?&]password=)[^&]*");
+  return std::regex_replace(std::regex_replace(url, by_colon, "$1@"), by_name, "$1...");
 }
 
 int PostgresqlConnection::socket() const {

@@ -5,6 +5,8 @@
 #include "store/engine.hpp"
 #include "store/libpq.hpp"
 
+#include <functional>
+#include <optional>
 #include <unordered_map>
 
 namespace drydock::store {
@@ -32,6 +34,9 @@ public:
   void set_durable(bool durable) override { durable_ = durable; }
   void lock(const char* name) override;
 
+  /// See Database::claim().
+  bool claim(std::function<void()> taken);
+
   /// For LISTEN: readable when something arrived.
   int socket() const;
   /// Takes what arrived. Whether there was a notification; throws ConnectionLost.
@@ -51,11 +56,14 @@ private:
   explicit PostgresqlConnection(const std::string& url);
   ResultPointer checked(PGresult* result);
   void reconnect();
+  bool try_claim();
   void prepare_session();
 
   const Libpq& pq_;
   PGconn* connection_ = nullptr;
   bool durable_ = true;
+  std::optional<std::function<void()>> claimed_;  ///< whom to tell when it is lost
+  std::string server_process_;                    ///< that serves this connection: its id and beginning
   std::string in_doubt_;  ///< the transaction that was being committed when the connection was lost
   std::unordered_map<std::string, std::string> prepared_;  ///< SQL → its name at the server
 };

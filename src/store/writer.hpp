@@ -53,7 +53,8 @@ protected:
   /// What became of a transaction.
   struct Outcome {
     std::vector<std::optional<Error>> errors;  ///< of each job
-    std::optional<std::string> lost;  ///< the database's server cannot be reached: nothing is written, unless `in_doubt`
+    std::optional<std::string>
+        lost;  ///< the database's server cannot be reached: nothing is written, unless `in_doubt`
     bool in_doubt = false;
   };
   /// Writes all jobs in one transaction.

@@ -76,9 +76,14 @@ class ServerAway(OnPostgresql, ServiceFolder):
                 lambda: fleet.poll() is not None
                 or self.query("SELECT count(*) FROM update_steps WHERE state = 'sending'") != [(0,)]
             )
+            said = lambda words: fleet.poll() is not None or self.log.read_text().count(words) > times
+            times = self.log.read_text().count("the database is back")
             server.end(how)
-            time.sleep(1.5)  # longer than the service waits before it tries again
-            server.start()
+            try:
+                self.wait_for(lambda: said("waits for it"))
+            finally:
+                server.start()
+            self.wait_for(lambda: said("the database is back"))
         images, _ = self.result(fleet)
         self.assertEqual(len(images), 30)
         for received in images:
@@ -130,7 +135,7 @@ class Together(OnPostgresql, ServiceFolder):
         first = self.process
         self.start(mortal=True)
         self.assertEqual(self.process.wait(patience), 1)
-        self.assertIn("another Drydock uses this database", self.log.read_text())
+        self.assertIn("another Drydock uses the database", self.log.read_text())
         self.stop(first)
         self.start()  # with the same keys it takes over, and has the firmware from the database
         checked = self.run_drydock("check")
@@ -155,11 +160,15 @@ class Moved(OnPostgresql, ServiceFolder):
 
     def rows_of_sqlite(self, table):
         database = sqlite3.connect(self.state / "drydock.db")
-        columns = [c for _, c, *_ in database.execute(f"PRAGMA table_info({table})") if c not in ("label", "shown_state")]
+        columns = [
+            c for _, c, *_ in database.execute(f"PRAGMA table_info({table})") if c not in ("label", "shown_state")
+        ]
         rows = database.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
         database.close()
         as_text = lambda v: None if v is None else v.hex() if isinstance(v, bytes) else str(v)
-        return columns, sorted([as_text(v) for v in row] for row in rows if not (table == "settings" and row[0] == "server_keys"))
+        return columns, sorted(
+            [as_text(v) for v in row] for row in rows if not (table == "settings" and row[0] == "server_keys")
+        )
 
     def rows_of_postgresql(self, table, columns):
         text = server.sql(f"SELECT coalesce(json_agg(t), '[]') FROM {table} t", self.database)

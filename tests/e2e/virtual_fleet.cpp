@@ -23,7 +23,7 @@ struct Order {
   std::uint16_t port = 0;
   std::string key;
   int count = 1;
-  int first = 0;          ///< number of the first, by which its id is made
+  int first = 0;      ///< number of the first, by which its id is made
   int patience = 60;  ///< seconds
   int peace = 1000;   ///< milliseconds for which all must be up to date at the end, so that the server has heard it too
   int chunk = 20;     ///< milliseconds for writing one chunk

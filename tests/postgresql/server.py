@@ -54,11 +54,23 @@ class Server:
         return self.url(name)
 
     def start(self):
-        options = ["-c", "listen_addresses=", "-k", self.folder, "-c", "max_connections=60", "-c", "shared_buffers=32MB"]
+        options = [
+            "-c",
+            "listen_addresses=",
+            "-k",
+            self.folder,
+            "-c",
+            "max_connections=60",
+            "-c",
+            "shared_buffers=32MB",
+        ]
         options += ["-c", "fsync=off"]  # processes are killed here, never the machine
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [self.programs / "postgres", "-D", self.folder / "data", *options], stdout=log, stderr=log, **self.as_user
+                [self.programs / "postgres", "-D", self.folder / "data", *options],
+                stdout=log,
+                stderr=log,
+                **self.as_user,
             )
         last_moment = time.monotonic() + 60
         ready = [self.programs / "pg_isready", "-q", "-h", self.folder]
@@ -76,7 +88,19 @@ class Server:
         self.process.wait(60)
         if how == signal.SIGKILL:
             (self.folder / "data/postmaster.pid").unlink(missing_ok=True)
-            time.sleep(1)
+            while self.processes():
+                time.sleep(0.02)
+
+    def processes(self):
+        """All of the server's: they have its folder as their own."""
+        own = []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(process / "cwd") == str(self.folder / "data"):
+                    own.append(process.name)
+            except OSError:
+                pass  # gone, or another's
+        return own
 
     def close(self):
         if self.process.poll() is None:

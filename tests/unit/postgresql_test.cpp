@@ -157,6 +157,8 @@ BOOST_AUTO_TEST_CASE(an_address_is_shown_without_its_password) {
   BOOST_TEST(store::shown_url("postgresql://me:secret@host/db") == "postgresql://me@host/db");
   BOOST_TEST(store::shown_url("postgresql://me@host:5432/db") == "postgresql://me@host:5432/db");
   BOOST_TEST(store::shown_url("postgresql:///db?host=/run/postgresql") == "postgresql:///db?host=/run/postgresql");
+  BOOST_TEST(store::shown_url("postgresql:///db?user=me&password=secret&port=1") ==
+      "postgresql:///db?user=me&password=...&port=1");
   BOOST_TEST(store::is_postgresql_url("postgres://host/db"));
   BOOST_TEST(!store::is_postgresql_url("mysql://host/db"));
 }
