@@ -180,6 +180,7 @@ asio::awaitable<void> Service::drain() {
   }
   if (const auto left = server_->transfers())
     log::warning("{} transfer{} did not finish in time and will begin again", left, left == 1 ? "" : "s");
+  writer_->stop_waiting();
   server_->stop();
   // The loop must not run out of work while sessions still wait for the writer or the pool.
   for (auto waited = 0ms; server_->sessions() > 0 && waited < drain_limit; waited += 10ms) {

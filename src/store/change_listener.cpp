@@ -56,7 +56,10 @@ void ChangeListener::look() {
 void ChangeListener::run() {
   while (!stopping_) {
     try {
-      if (!connection_) connect();
+      if (!connection_) {
+        connect();
+        changed_();  // whatever happened meanwhile; and the writer connects again, too
+      }
       look();
     } catch (const std::exception&) {
       connection_.reset();  // the writer says so

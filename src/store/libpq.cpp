@@ -30,7 +30,6 @@ Libpq load_library() {
   find(library, pq.exec_prepared, "PQexecPrepared");
   find(library, pq.result_status, "PQresultStatus");
   find(library, pq.error_field, "PQresultErrorField");
-  find(library, pq.result_error, "PQresultErrorMessage");
   find(library, pq.clear, "PQclear");
   find(library, pq.rows, "PQntuples");
   find(library, pq.value, "PQgetvalue");

@@ -19,7 +19,6 @@ struct Libpq {
   decltype(&::PQexecPrepared) exec_prepared;
   decltype(&::PQresultStatus) result_status;
   decltype(&::PQresultErrorField) error_field;
-  decltype(&::PQresultErrorMessage) result_error;
   decltype(&::PQclear) clear;
   decltype(&::PQntuples) rows;
   decltype(&::PQgetvalue) value;

@@ -70,6 +70,10 @@ void migrate_postgresql(PostgresqlConnection& connection, Access access, const s
     throw StoreError(fmt::format("the database {} {}: start 'drydock serve' once, which {}", shown,
         found == 0 ? "has no tables of Drydock's yet" : "was written by an older Drydock",
         found == 0 ? "makes them" : "brings it up to date"));
+  if (asked(connection, "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)") == 0)
+    throw StoreError(fmt::format(
+        "in the database {} no tables may be made: let it belong to the role ('ALTER DATABASE name OWNER TO role')",
+        shown));
   connection.begin(Connection::Transaction::writes);
   try {
     connection.lock("migrations");

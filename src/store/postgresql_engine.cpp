@@ -21,9 +21,14 @@ constexpr const char* session =
     "tcp_keepalives_count = 3; SET idle_in_transaction_session_timeout = '30s'; SELECT "
     "set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
+// On one line, as everything in the log.
 std::string trimmed(const char* message) {
-  std::string text = message ? message : "";
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  std::string text;
+  for (const char* at = message ? message : ""; *at != '\0'; ++at) {
+    const char c = *at == '\n' || *at == '\t' ? ' ' : *at;
+    if (c != ' ' || (!text.empty() && text.back() != ' ')) text += c;
+  }
+  if (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
 }
 
@@ -165,7 +170,8 @@ PostgresqlConnection::ResultPointer PostgresqlConnection::checked(PGresult* resu
   const auto status = pq_.result_status(result);
   if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return owned;
   const char* sqlstate = result ? pq_.error_field(result, PG_DIAG_SQLSTATE) : nullptr;
-  const auto message = trimmed(result ? pq_.result_error(result) : pq_.error_message(connection_));
+  const char* primary = result ? pq_.error_field(result, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
+  const auto message = trimmed(primary ? primary : pq_.error_message(connection_));
   if (pq_.status(connection_) != CONNECTION_OK || (sqlstate && is_loss(sqlstate))) throw ConnectionLost(message);
   throw StoreError(message);
 }

@@ -61,7 +61,9 @@ asio::awaitable<Result<void>> Writer::wait_for(Job job) {
   co_return Result<void>{};
 }
 
-void Writer::run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_executor& home) {
+std::optional<std::string> Writer::run_reads(
+    Database& db, std::vector<Job> jobs, const asio::any_io_executor& home) {
+  std::optional<std::string> lost;
   std::vector<std::optional<Error>> errors(jobs.size());
   try {
     Transaction transaction(db, Connection::Transaction::reads);  // all of a job's queries see the same
@@ -69,8 +71,10 @@ void Writer::run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_e
   } catch (const std::exception& e) {
     for (auto& error : errors)
       error = Error{ErrorKind::storage, std::string("the database could not be read: ") + e.what()};
+    if (dynamic_cast<const ConnectionLost*>(&e) != nullptr) lost = e.what();
   }
   for (std::size_t i = 0; i < jobs.size(); ++i) finish(jobs[i], std::move(errors[i]), home);
+  return lost;
 }
 
 // Everything that waits shares one transaction, and so one sync of the card.
@@ -145,6 +149,14 @@ public:
     thread_.join();
   }
 
+  void stop_waiting() override {
+    {
+      const std::lock_guard lock(mutex_);
+      patient_ = false;
+    }
+    wake_.notify_one();
+  }
+
 protected:
   void submit(Job job) override {
     {
@@ -174,7 +186,7 @@ private:
         if (stopping_ && reads.empty() && batch.empty()) return;  // everything submitted is written first
       }
       if (!batch.empty()) write(std::move(batch));
-      if (!reads.empty()) run_reads(db_, std::move(reads), home_);
+      if (!reads.empty()) note(run_reads(db_, std::move(reads), home_));
     }
   }
 
@@ -193,18 +205,27 @@ private:
     }
     if (outcome.lost) outcome.errors.assign(batch.size(), storage_error(*outcome.lost));
     finish(batch, outcome, home_);
+    note(outcome.lost);
+  }
+
+  /// Says once that the server went away, and once that it is back.
+  void note(const std::optional<std::string>& lost) {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(away_, false)) log::notice("the database is back");
+    if (std::exchange(away_, lost.has_value()) == lost.has_value()) return;
+    if (lost)
+      log::error("{}. What there is to write waits for it", *lost);
+    else
+      log::notice("the database is back");
   }
 
   /// Meanwhile there is nothing to read. False: it is not waited for any more.
   bool wait_for_server(const std::string& why) {
+    note(why);
     std::vector<Job> reads;
     std::unique_lock lock(mutex_);
-    if (!std::exchange(away_, true)) log::error("{}. What there is to write waits for it", why);
-    wake_.wait_for(lock, try_again_after, [this] { return stopping_; });
+    wake_.wait_for(lock, try_again_after, [this] { return stopping_ || !patient_; });
     reads.swap(reads_);
-    const bool go_on = !stopping_;
+    const bool go_on = !stopping_ && patient_;
     lock.unlock();
     for (auto& job : reads) Writer::finish(job, storage_error(why), home_);
     return go_on;
@@ -222,6 +243,7 @@ private:
   std::vector<Job> reads_;
   std::chrono::steady_clock::time_point write_at_{};  ///< when the oldest of those that wait is written at the latest
   bool stopping_ = false;
+  bool patient_ = true;
   bool away_ = false;  ///< the database's server could not be reached the last time
   std::thread thread_;
 };

@@ -40,6 +40,9 @@ public:
   /// Runs `work` within a second or so; it may be lost in a power cut. Failures are logged.
   void post(std::function<void(Database&)> work);
 
+  /// From now on a server that is away is not waited for: who stops must come to an end.
+  virtual void stop_waiting() {}
+
 protected:
   struct Job {
     std::function<void(Database&)> work;
@@ -49,7 +52,9 @@ protected:
   };
   virtual void submit(Job job) = 0;
 
-  static void run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_executor& home);
+  /// Words when the database's server cannot be reached.
+  static std::optional<std::string> run_reads(
+      Database& db, std::vector<Job> jobs, const asio::any_io_executor& home);
   /// What became of a transaction.
   struct Outcome {
     std::vector<std::optional<Error>> errors;  ///< of each job

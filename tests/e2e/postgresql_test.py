@@ -97,6 +97,20 @@ class ServerAway(OnPostgresql, ServiceFolder):
         self.assertIn("waits for it", log)
         self.assertIn("the database is back", log)
 
+    def test_a_service_stops_while_it_is_away(self):
+        """And what nobody could write is said."""
+        self.stock()
+        self.start("--policy", "open")
+        server.end()
+        try:
+            fleet = self.launch(2)
+            self.wait_for(lambda: "waits for it" in self.log.read_text())
+            self.assertEqual(self.stop(self.process), 0)
+            fleet.kill()
+            self.assertIn("the database could not be written", self.log.read_text())
+        finally:
+            server.start()
+
     def test_it_is_told_at_start_and_by_commands(self):
         self.stock()
         server.end()
