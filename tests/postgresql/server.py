@@ -19,7 +19,9 @@ def programs():
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, syncs=False):
+        """Without `syncs` it outlives its own end and not the machine's: tests kill processes alone."""
+        self.syncs = syncs
         self.programs = programs()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="drydock-postgresql-", dir="/tmp"))
         self.as_user = {}
@@ -64,7 +66,8 @@ class Server:
             "-c",
             "shared_buffers=32MB",
         ]
-        options += ["-c", "fsync=off"]  # processes are killed here, never the machine
+        if not self.syncs:
+            options += ["-c", "fsync=off"]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.folder / "data", *options],
