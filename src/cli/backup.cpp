@@ -5,7 +5,7 @@
 #include "cli/open_store.hpp"
 #include "state/store_move.hpp"
 #include "store/copy.hpp"
-#include "store/postgresql_engine.hpp"
+#include "store/postgresql_values.hpp"
 
 #include <fmt/core.h>
 

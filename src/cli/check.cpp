@@ -6,7 +6,7 @@
 #include "cli/open_store.hpp"
 #include "firmware/files.hpp"
 #include "store/modules.hpp"
-#include "store/postgresql_engine.hpp"
+#include "store/postgresql_values.hpp"
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <fmt/core.h>
 #include <functional>
 
@@ -57,6 +58,13 @@ Result<Context> make_context(const Flags& flags) {
   context.json = flags.json;
   log::set_threshold(context.configuration.log_level);
   return context;
+}
+
+// libpq looks for one in the home of whoever started the program, which under sudo is root's.
+void name_password_file(const state::Configuration& configuration) {
+  const auto file = configuration.state_folder / ".pgpass";
+  std::error_code error;
+  if (!configuration.store_url.empty() && std::filesystem::exists(file, error)) ::setenv("PGPASSFILE", file.c_str(), 0);
 }
 
 class CommandLine {
@@ -128,6 +136,7 @@ public:
     const auto context = make_context(flags_);
     if (!context) return print_error(context.error().message);
     act_as_owner_of(context->configuration.state_folder);
+    name_password_file(context->configuration);
     return action_(*context);
   }
 

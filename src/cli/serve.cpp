@@ -1,4 +1,5 @@
 #include "state/server_keys.hpp"
+#include "store/postgresql_values.hpp"
 #include "service/service.hpp"
 #include "cli/commands.hpp"
 #include "cli/identity.hpp"
@@ -18,6 +19,7 @@ asio::awaitable<void> start(service::Service& service, const state::Configuratio
   if (service.stopping()) co_return;
   log::notice("drydock {} listens on {} port {} for Photon, P1 and Core, UDP port {} for later devices; state in {}",
       version, configuration.address, service.tcp_port(), service.udp_port(), configuration.state_folder.string());
+  if (!configuration.store_url.empty()) log::info("database {}", store::shown_url(configuration.store_url));
   log::info("server key for TCP {}", state::fingerprint(service.server_key().public_key_spki()));
   log::info("server key for UDP {}", state::fingerprint(service.udp_server_key().public_key_spki()));
 }

@@ -2,7 +2,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/open_store.hpp"
-#include "store/postgresql_engine.hpp"
+#include "store/postgresql_values.hpp"
 
 #include <fmt/core.h>
 

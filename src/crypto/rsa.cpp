@@ -1,9 +1,12 @@
 #include "crypto/rsa.hpp"
 
+#include "crypto/wipe.hpp"
+
 #include <algorithm>
 #include <array>
 #include <mutex>
 #include <stdexcept>
+#include <vector>
 #include <wolfssl/options.h>
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/rsa.h>
@@ -101,15 +104,58 @@ Result<Bytes> RsaPublicKey::encrypt(ByteView plaintext, Random& padding) const {
   return out;
 }
 
+namespace {
+
 // wolfCrypt keeps scratch state in the key and blinds with the generator, so one operation at a time.
-struct RsaPrivateKey::Impl : Key {
-  Impl() {
+struct BlindedKey : Key {
+  BlindedKey() {
     if (wc_InitRng(&rng) != 0) throw std::runtime_error("no random numbers from the operating system");
     wc_RsaSetRNG(&rsa, &rng);
   }
-  ~Impl() { wc_FreeRng(&rng); }
+  ~BlindedKey() { wc_FreeRng(&rng); }
   WC_RNG rng;
+};
+
+Bytes private_der_of(RsaKey& key) {
+  Bytes der(static_cast<std::size_t>(wc_RsaEncryptSize(&key)) * 8 + 256);
+  const int written = wc_RsaKeyToDer(&key, der.data(), static_cast<word32>(der.size()));
+  if (written <= 0) throw std::runtime_error("RSA private key could not be encoded");
+  wipe(std::span(der).subspan(static_cast<std::size_t>(written)));
+  der.resize(static_cast<std::size_t>(written));
+  return der;
+}
+
+}  // namespace
+
+struct RsaPrivateKey::Impl : BlindedKey {
+  // A copy of the key for each thread that works with it at the same time; one that nobody needed is never made.
+  template <class Work>
+  auto with_copy(const Work& work) {
+    auto copy = take();
+    auto result = work(*copy);
+    const std::lock_guard lock(mutex);
+    idle.push_back(std::move(copy));
+    return result;
+  }
+
+  std::unique_ptr<BlindedKey> take() {
+    const std::lock_guard lock(mutex);
+    if (!idle.empty()) {
+      auto copy = std::move(idle.back());
+      idle.pop_back();
+      return copy;
+    }
+    auto copy = std::make_unique<BlindedKey>();
+    auto der = private_der_of(rsa);
+    word32 index = 0;
+    const int status = wc_RsaPrivateKeyDecode(der.data(), &index, &copy->rsa, static_cast<word32>(der.size()));
+    wipe(der);
+    if (status != 0) throw std::runtime_error("an RSA private key could not be copied");
+    return copy;
+  }
+
   std::mutex mutex;
+  std::vector<std::unique_ptr<BlindedKey>> idle;
 };
 
 RsaPrivateKey::RsaPrivateKey() : impl_(std::make_unique<Impl>()) {}
@@ -144,11 +190,7 @@ std::size_t RsaPrivateKey::size() const {
 }
 
 std::string RsaPrivateKey::to_pem() const {
-  Bytes der(size() * 8 + 256);
-  const int written = wc_RsaKeyToDer(&impl_->rsa, der.data(), static_cast<word32>(der.size()));
-  if (written <= 0) throw std::runtime_error("RSA private key could not be encoded");
-  der.resize(static_cast<std::size_t>(written));
-  return pem_of(der, PRIVATEKEY_TYPE);
+  return pem_of(private_der_of(impl_->rsa), PRIVATEKEY_TYPE);
 }
 
 Bytes RsaPrivateKey::public_key_spki() const {
@@ -162,9 +204,10 @@ std::string RsaPrivateKey::public_key_pem() const {
 Result<Bytes> RsaPrivateKey::decrypt(ByteView ciphertext) const {
   if (ciphertext.size() != size()) return failure(ErrorKind::malformed, "RSA ciphertext of the wrong length");
   Bytes out(size());
-  const std::lock_guard lock(impl_->mutex);
-  const int written = wc_RsaPrivateDecrypt(ciphertext.data(), static_cast<word32>(ciphertext.size()), out.data(),
-      static_cast<word32>(out.size()), &impl_->rsa);
+  const int written = impl_->with_copy([&](BlindedKey& key) {
+    return wc_RsaPrivateDecrypt(ciphertext.data(), static_cast<word32>(ciphertext.size()), out.data(),
+        static_cast<word32>(out.size()), &key.rsa);
+  });
   if (written < 0) return failure(ErrorKind::malformed, "RSA decryption found no PKCS#1 padding");
   out.resize(static_cast<std::size_t>(written));
   return out;
@@ -172,9 +215,10 @@ Result<Bytes> RsaPrivateKey::decrypt(ByteView ciphertext) const {
 
 Result<Bytes> RsaPrivateKey::sign_bare(ByteView digest) const {
   Bytes out(size());
-  const std::lock_guard lock(impl_->mutex);
-  const int written = wc_RsaSSL_Sign(digest.data(), static_cast<word32>(digest.size()), out.data(),
-      static_cast<word32>(out.size()), &impl_->rsa, &impl_->rng);
+  const int written = impl_->with_copy([&](BlindedKey& key) {
+    return wc_RsaSSL_Sign(digest.data(), static_cast<word32>(digest.size()), out.data(),
+        static_cast<word32>(out.size()), &key.rsa, &key.rng);
+  });
   if (written != static_cast<int>(out.size())) return failure(ErrorKind::internal, "RSA signature failed");
   return out;
 }

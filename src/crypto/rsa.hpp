@@ -34,6 +34,7 @@ private:
   std::unique_ptr<Impl> impl_;
 };
 
+/// Private operations may be asked for by several threads at the same time.
 class RsaPrivateKey {
 public:
   /// Takes a second or so for 2048 bits, more on a Pi.

@@ -3,13 +3,15 @@
 #include "state/state_replacement.hpp"
 
 #include "base/asio_tokens.hpp"
-#include "store/postgresql_engine.hpp"
+#include "store/postgresql_values.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
+#include <algorithm>
 #include <csignal>
 #include <fmt/core.h>
 #include <stdexcept>
+#include <thread>
 
 namespace drydock::service {
 namespace {
@@ -23,6 +25,12 @@ template <class T>
 T or_throw(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);
   if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+// All cores but the event loop's: a mass reconnect over TCP is mostly RSA.
+std::size_t private_key_threads() {
+  constexpr unsigned most = 4;
+  return std::clamp(std::thread::hardware_concurrency(), 2U, most + 1) - 1;
 }
 
 void rethrow(std::exception_ptr failed) {
@@ -57,14 +65,16 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
       });
     };
     if (!database.claim(taken))
-      throw std::runtime_error(fmt::format("another Drydock uses the database {}, and one at a time can: stop that one "
-                                           "first, or give this one a database of its own",
-          store::shown_url(folder_.store_url)));
-    change_listener_ =
-        std::make_unique<store::ChangeListener>(folder_.store_url, changed);
+      throw std::runtime_error(
+          fmt::format("another Drydock uses the database {}, and one at a time can: stop that one "
+                      "first, or give this one a database of its own",
+              store::shown_url(folder_.store_url)));
+    change_listener_ = std::make_unique<store::ChangeListener>(folder_.store_url, changed);
   }
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
-  server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, crypto::Workers(pool_.get_executor())};
+  if (const auto threads = private_key_threads(); threads > 1) tcp_pool_.emplace(threads);
+  const crypto::Workers tcp_workers((tcp_pool_ ? *tcp_pool_ : pool_).get_executor());
+  server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, tcp_workers};
   server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
   const server::UdpFrontend::Services udp{loop_, *writer_, server_keys_->udp, random_,
       crypto::Workers(pool_.get_executor()), *server_, configuration_.connections};
@@ -73,6 +83,7 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
 
 Service::~Service() {
   change_listener_.reset();
+  if (tcp_pool_) tcp_pool_->join();
   pool_.join();
   writer_.reset();
 }

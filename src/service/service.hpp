@@ -62,6 +62,8 @@ private:
   std::optional<state::ServerKeys> server_keys_;
   crypto::SystemRandom random_;
   asio::thread_pool pool_{1};
+  std::optional<asio::thread_pool>
+      tcp_pool_;  ///< more threads for private RSA operations, where there are cores for them
   std::unique_ptr<store::Writer> writer_;
   firmware::ModuleFiles files_;
   std::unique_ptr<server::DeviceServer> server_;

@@ -3,7 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "firmware/files.hpp"
-#include "store/postgresql_engine.hpp"
+#include "store/postgresql_values.hpp"
 
 #include <algorithm>
 #include <array>
@@ -222,7 +222,7 @@ std::string default_configuration_text() {
 
 [store]
 # The database is a file in the state folder, for which nothing need be done. A PostgreSQL (15 or later) can be used instead, by one
-# Drydock at a time; 'drydock store move' takes everything there. Its password belongs into .pgpass in the home of Drydock's user.
+# Drydock at a time; 'drydock store move' takes everything there. Its password belongs into .pgpass in the state folder.
 #url = "postgresql://drydock@db.example.org/drydock"
 
 [listen]

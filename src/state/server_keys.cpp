@@ -1,7 +1,7 @@
 #include "state/server_keys.hpp"
 
 #include "store/access.hpp"
-#include "store/postgresql_engine.hpp"
+#include "store/postgresql_values.hpp"
 
 #include "crypto/hash.hpp"
 #include "firmware/files.hpp"

@@ -6,7 +6,7 @@
 #include "store/devices.hpp"
 #include "store/dtls_sessions.hpp"
 #include "store/modules.hpp"
-#include "store/postgresql_engine.hpp"
+#include "store/postgresql_values.hpp"
 
 #include <fmt/core.h>
 

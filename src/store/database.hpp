@@ -44,7 +44,8 @@ public:
 
   /// Keeps other services away from this database for as long as this connection lasts, and is what a service writes
   /// by: whoever lost it cannot write. False: there is one already. `taken` is called when the connection was lost and
-  /// another service came meanwhile; nothing is written any more then. Of a SQLite file the state folder's lock says it.
+  /// another service came meanwhile; nothing is written any more then. Of a SQLite file the state folder's lock says
+  /// it.
   bool claim(std::function<void()> taken = {});
 
   Engine engine() const { return connection_->engine(); }

@@ -5,7 +5,6 @@
 
 #include <cstdlib>
 #include <fmt/core.h>
-#include <regex>
 
 namespace drydock::store {
 namespace {
@@ -145,8 +144,9 @@ void PostgresqlConnection::reconnect() {
   prepare_session();
   if (!claimed_ || try_claim()) return;
   // Of a connection that broke unseen the server may not know yet.
-  PostgresqlPrepared end(*this, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
-                                "concat(pid, ' ', backend_start) = ?");
+  PostgresqlPrepared end(*this,
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
+      "concat(pid, ' ', backend_start) = ?");
   end.bind(1, std::string_view(before));
   end.step();
   if (try_claim()) return;
@@ -248,16 +248,6 @@ void PostgresqlConnection::lock(const char* name) {
   PostgresqlPrepared s(*this, "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.' || CAST(? AS TEXT)))");
   s.bind(1, std::string_view(name));
   s.step();
-}
-
-bool is_postgresql_url(const std::string& url) {
-  return url.starts_with("postgresql://") || url.starts_with("postgres://");
-}
-
-std::string shown_url(const std::string& url) {
-  static const std::regex by_colon("(//[^/?@:]*):[^/?@]*@");
-  static const std::regex by_name("([?&]password=)[^&]*");
-  return std::regex_replace(std::regex_replace(url, by_colon, "$1@"), by_name, "$1...");
 }
 
 int PostgresqlConnection::socket() const {

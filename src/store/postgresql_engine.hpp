@@ -68,9 +68,4 @@ private:
   std::unordered_map<std::string, std::string> prepared_;  ///< SQL → its name at the server
 };
 
-/// Whether it is one for this engine, and not something else.
-bool is_postgresql_url(const std::string& url);
-/// Without its password, to be shown.
-std::string shown_url(const std::string& url);
-
 }  // namespace drydock::store

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 namespace drydock::store {
 
@@ -42,6 +43,16 @@ std::string numbered_parameters(std::string_view sql) {
     if (!has_number) numbered += std::to_string(next++);
   }
   return numbered;
+}
+
+bool is_postgresql_url(const std::string& url) {
+  return url.starts_with("postgresql://") || url.starts_with("postgres://");
+}
+
+std::string shown_url(const std::string& url) {
+  static const std::regex by_colon("(//[^/?@:]*):[^/?@]*@");
+  static const std::regex by_name("([?&]password=)[^&]*");
+  return std::regex_replace(std::regex_replace(url, by_colon, "$1@"), by_name, "$1...");
 }
 
 }  // namespace drydock::store

@@ -18,4 +18,9 @@ Bytes bytes_value(std::string_view text);
 /// ? becomes $1, $2 …, and ?2 $2, outside of quotes.
 std::string numbered_parameters(std::string_view sql);
 
+/// Whether it is the address of a PostgreSQL, and not something else.
+bool is_postgresql_url(const std::string& url);
+/// Without its password, to be shown.
+std::string shown_url(const std::string& url);
+
 }  // namespace drydock::store

@@ -61,8 +61,7 @@ asio::awaitable<Result<void>> Writer::wait_for(Job job) {
   co_return Result<void>{};
 }
 
-std::optional<std::string> Writer::run_reads(
-    Database& db, std::vector<Job> jobs, const asio::any_io_executor& home) {
+std::optional<std::string> Writer::run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_executor& home) {
   std::optional<std::string> lost;
   std::vector<std::optional<Error>> errors(jobs.size());
   try {

@@ -53,8 +53,7 @@ protected:
   virtual void submit(Job job) = 0;
 
   /// Words when the database's server cannot be reached.
-  static std::optional<std::string> run_reads(
-      Database& db, std::vector<Job> jobs, const asio::any_io_executor& home);
+  static std::optional<std::string> run_reads(Database& db, std::vector<Job> jobs, const asio::any_io_executor& home);
   /// What became of a transaction.
   struct Outcome {
     std::vector<std::optional<Error>> errors;  ///< of each job

@@ -12,7 +12,9 @@
 #include <asio/ip/tcp.hpp>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <thread>
 
 using namespace drydock;
 using namespace drydock::testing;
@@ -237,6 +239,30 @@ BOOST_AUTO_TEST_CASE(a_frame_of_noise_is_refused) {
   lightssl::FrameReader reader({}, {});
   reader.feed(hex("0020" + std::string(64, '5')));
   BOOST_TEST(!reader.next().has_value());
+}
+
+// As a pool of several threads asks for them.
+BOOST_AUTO_TEST_CASE(private_operations_of_one_key_run_beside_each_other) {
+  const auto key = crypto::RsaPrivateKey::generate(2048);
+  const auto publicly = crypto::RsaPublicKey::from_spki(key.public_key_spki());
+  crypto::SystemRandom random;
+  std::vector<Bytes> plaintexts;
+  std::vector<Bytes> ciphertexts;
+  for (std::uint8_t i = 0; i < 24; ++i) {
+    plaintexts.emplace_back(40, i);
+    ciphertexts.push_back(*publicly->encrypt(plaintexts.back(), random));
+  }
+  const Bytes digest(20, 7);
+  const auto signature = *key.sign_bare(digest);
+  std::atomic<int> right = 0;
+  const auto work = [&](std::size_t first) {
+    for (auto i = first; i < ciphertexts.size(); i += 3)
+      right += static_cast<int>(*key.decrypt(ciphertexts[i]) == plaintexts[i] && *key.sign_bare(digest) == signature);
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 3; ++i) threads.emplace_back(work, i);
+  for (auto& thread : threads) thread.join();
+  BOOST_TEST(right == 24);
 }
 
 BOOST_AUTO_TEST_CASE(private_keys_survive_being_written_down) {
