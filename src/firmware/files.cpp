@@ -115,8 +115,8 @@ void ModuleFiles::sweep() const {
 Result<Bytes> ModuleFiles::read(const std::string& sha256) const {
   auto content = read_file(path_of(sha256), limits::module_file, Links::refuse);
   if (content && to_hex(crypto::sha256(*content)) != sha256)
-    return failure(ErrorKind::storage,
-        fmt::format("{} was damaged on disk: remove the module and add it again", path_of(sha256).string()));
+    return failure(
+        ErrorKind::storage, fmt::format("{} was damaged on disk: add the module again", path_of(sha256).string()));
   return content;
 }
 

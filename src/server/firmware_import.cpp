@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "firmware/files.hpp"
 #include "store/modules.hpp"
+#include "store/updates.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -49,6 +50,12 @@ Result<firmware::LibraryModule> find_in_library(store::Database& db, const std::
 Result<void> remove_from_library(
     store::Database& db, const state::StateFolder& folder, const firmware::LibraryModule& module) {
   try {
+    if (store::is_needed(db, module.sha256))
+      return failure(ErrorKind::conflict,
+          fmt::format(
+              "a device needs {}: an update that runs or its target firmware has it ('drydock devices list' shows "
+              "what runs, 'devices target --clear' takes targets back)",
+              module.file_name));
     store::remove_module(db, module.sha256);
   } catch (const std::exception& e) {
     return failure(ErrorKind::storage, e.what());

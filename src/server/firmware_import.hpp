@@ -21,6 +21,7 @@ Result<Added> add_to_library(store::Database& db, const state::StateFolder& fold
 /// By the beginning of its SHA-256 or its file name. ErrorKind::not_found; ErrorKind::conflict when several match.
 Result<firmware::LibraryModule> find_in_library(store::Database& db, const std::string& name);
 
+/// ErrorKind::conflict when an update that runs or the target firmware of a device has it.
 Result<void> remove_from_library(
     store::Database& db, const state::StateFolder& folder, const firmware::LibraryModule& module);
 

@@ -16,8 +16,8 @@ firmware::ModuleFiles::Fetch module_fetch(const StateFolder& folder) {
       if (!content)
         return failure(ErrorKind::not_found, fmt::format("the database has no file {}: add it again", sha256));
       if (to_hex(crypto::sha256(*content)) != sha256)
-        return failure(ErrorKind::storage,
-            fmt::format("the file {} is damaged in the database: remove the module and add it again", sha256));
+        return failure(
+            ErrorKind::storage, fmt::format("the file {} is damaged in the database: add the module again", sha256));
       return *content;
     } catch (const std::exception& e) {
       return failure(ErrorKind::storage, e.what());

@@ -83,9 +83,14 @@ void migrate_postgresql(PostgresqlConnection& connection, Access access, const s
     connection.execute("DELETE FROM drydock_schema");
     connection.execute(fmt::format("INSERT INTO drydock_schema (version) VALUES ({})", newest_migration()));
     connection.commit();
-  } catch (...) {
-    connection.rollback();
+  } catch (const ConnectionLost&) {
     throw;
+  } catch (const StoreError& e) {
+    connection.rollback();
+    throw StoreError(fmt::format(
+        "the tables in {} could not be made or brought up to date: {}. It was left as it is. Does it belong to another "
+        "program? Drydock needs a database of its own",
+        shown, e.what()));
   }
 }
 

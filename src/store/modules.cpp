@@ -47,7 +47,9 @@ bool remove_module(Database& db, const std::string& sha256) {
 
 void save_module_file(Database& db, const std::string& sha256, const Bytes& content) {
   if (db.engine() == Engine::sqlite) return;
-  Statement s(db, "INSERT INTO module_files (sha256, content) VALUES (?, ?) ON CONFLICT DO NOTHING");
+  Statement s(db,
+      "INSERT INTO module_files (sha256, content) VALUES (?, ?) ON CONFLICT (sha256) DO UPDATE SET content = "
+      "excluded.content");
   s.bind(1, sha256);
   s.bind(2, content);
   s.execute();

@@ -1,4 +1,5 @@
 #include "server/firmware_import.hpp"
+#include "store/devices.hpp"
 #include "base/crc32.hpp"
 #include "firmware/files.hpp"
 #include "firmware/module.hpp"
@@ -134,6 +135,14 @@ BOOST_AUTO_TEST_CASE(add_keeps_one_copy_of_each_file_and_notices_damage) {
   BOOST_TEST((elsewhere.load(std::string(64, 'a')).error().kind == ErrorKind::not_found));
 
   BOOST_TEST(server::find_in_library(db, "a.bin").has_value());
+  store::DeviceRow device;
+  device.id = std::string(24, 'a');
+  device.public_key = {1};
+  store::add_device(db, device);
+  store::save_target(db, device.id, {part->module.key, part->module.version, part->module.sha256});
+  BOOST_TEST((server::remove_from_library(db, folder, part->module).error().kind == ErrorKind::conflict));
+  BOOST_TEST(std::filesystem::exists(files.path_of(part->module.sha256)));
+  store::clear_targets(db, device.id);
   BOOST_TEST(server::remove_from_library(db, folder, part->module).has_value());
   BOOST_TEST((server::find_in_library(db, "a.bin").error().kind == ErrorKind::not_found));
   BOOST_TEST(!std::filesystem::exists(files.path_of(part->module.sha256)));
