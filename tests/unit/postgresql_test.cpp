@@ -4,10 +4,14 @@
 #include "store/postgresql_engine.hpp"
 #include "store/postgresql_values.hpp"
 #include "store/statement.hpp"
+#include "store/writer.hpp"
 #include "support/any_engine.hpp"
 
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
 #include <map>
+#include <thread>
 
 using namespace drydock;
 using namespace drydock::testing;
@@ -134,6 +138,66 @@ BOOST_AUTO_TEST_CASE(a_copy_that_fails_changes_nothing) {
   BOOST_CHECK_THROW(store::copy_database(from, to), std::exception);
   BOOST_TEST(store::load_device(to, row.id).has_value());
   BOOST_TEST(store::count_all_devices(to) == 1);
+}
+
+namespace {
+
+/// Writes one row of history by a writer on its thread; how many there are then, or -1 when the writer gave an error.
+std::int64_t rows_written(const std::string& url) {
+  asio::io_context loop;
+  bool good = false;
+  {
+    auto writer = store::Writer::on_thread(Database::open({{}, url}, store::Access::read_write), loop.get_executor());
+    const auto write = [&]() -> asio::awaitable<void> {
+      std::function<void(Database&)> work = [](Database& db) { store::append_history(db, {1, "", "kind", "words"}); };
+      const auto done = co_await writer->perform(std::move(work));
+      good = done.has_value();
+    };
+    asio::co_spawn(loop, write(), [](std::exception_ptr) {});
+    loop.run();
+  }
+  auto db = Database::open({{}, url}, store::Access::read_only);
+  return good ? store::query_integer(db, "SELECT count(*) FROM history") : -1;
+}
+
+}  // namespace
+
+// A server whose standby does not answer has committed, and its client does not know it yet.
+BOOST_AUTO_TEST_CASE(a_commit_whose_answer_was_lost_is_not_done_again, *boost::unit_test::precondition(with_server)) {
+  const auto url = *fresh_postgresql();
+  { auto db = Database::open({{}, url}, store::Access::read_write); }
+  auto other = store::PostgresqlConnection::connect(url);
+  other->execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  other->execute("SELECT pg_reload_conf()");
+  std::thread cutting([&] {
+    const auto waiting = [&] {
+      const auto s = other->prepare("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+      return s->step() && s->integer(0) != 0;
+    };
+    while (!waiting()) other->execute("SELECT pg_sleep(0.01)");
+    other->execute("ALTER SYSTEM RESET synchronous_standby_names");
+    other->execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    other->execute("SELECT pg_reload_conf()");
+  });
+  const auto rows = rows_written(url);
+  cutting.join();
+  BOOST_TEST(rows == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_commit_that_was_cut_off_is_done_again, *boost::unit_test::precondition(with_server)) {
+  const auto url = *fresh_postgresql();
+  {
+    auto db = Database::open({{}, url}, store::Access::read_write);
+    // At the first commit, and a sequence forgets nothing.
+    db.connection().execute(
+        "CREATE SEQUENCE commits; CREATE FUNCTION cut_off() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF "
+        "nextval('commits') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $$; "
+        "CREATE CONSTRAINT TRIGGER cut_off AFTER INSERT ON history DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE "
+        "FUNCTION cut_off()");
+  }
+  BOOST_TEST(rows_written(url) == 1);
+  auto db = Database::open({{}, url}, store::Access::read_only);
+  BOOST_TEST(store::query_integer(db, "SELECT last_value FROM commits") == 2);
 }
 
 BOOST_AUTO_TEST_CASE(parameters_are_numbered_outside_of_quotes) {
