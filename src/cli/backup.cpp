@@ -3,9 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/identity.hpp"
 #include "cli/open_store.hpp"
-#include "state/store_move.hpp"
-#include "store/copy.hpp"
-#include "store/postgresql_values.hpp"
+#include "state/state_replacement.hpp"
 
 #include <fmt/core.h>
 
@@ -17,14 +15,12 @@ std::string told(const state::BackupContents& contents) {
       contents.devices == 1 ? "" : "s", contents.modules, contents.modules == 1 ? "" : "s");
 }
 
-// Before anything is changed.
-Result<void> require_unused_store(const state::StateFolder& folder, bool replace) {
-  if (folder.store_url.empty() || replace) return {};
-  auto db = store::Database::open(folder.location(), store::Access::read_write);
-  if (!store::is_used(db)) return {};
-  return failure(ErrorKind::conflict,
-      fmt::format("there are devices or firmware in {} already: --replace overwrites them",
-          store::shown_url(folder.store_url)));
+void tell_of_before(const std::filesystem::path& moved_to) {
+  if (moved_to.empty()) return;
+  fmt::print("What was there before is now in {}.\n", moved_to.string());
+  const auto kept = moved_to / state::state_replacement::kept_file;
+  if (std::filesystem::exists(kept))
+    fmt::print("What the database held is {}, which 'drydock restore' takes.\n", kept.string());
 }
 
 }  // namespace
@@ -51,7 +47,7 @@ int finish_restore(const Context& context) {
   const auto moved_to = state::finish_restore(folder);
   if (!moved_to) return print_error(moved_to.error().message);
   fmt::print("The restore into {} is finished.\n", folder.root.string());
-  if (!moved_to->empty()) fmt::print("What was there before is now in {}.\n", moved_to->string());
+  tell_of_before(*moved_to);
   return 0;
 }
 
@@ -63,17 +59,11 @@ int restore(const Context& context, const std::filesystem::path& file, bool repl
   }
   if (!from) return print_error(file.string() + " cannot be read");
   const auto folder = folder_of(context);
-  if (const auto free = require_unused_store(folder, replace); !free) return print_error(free.error().message);
   const auto restored = state::restore(folder, from, file.string(), replace);
   if (!restored) return print_error(restored.error().message);
-  if (!folder.store_url.empty()) {
-    const auto moved = state::move_store({folder.root}, folder.location(), replace);
-    if (!moved)
-      return print_error(fmt::format("restored into {}, but not into {}: {}. 'drydock store move' does the rest",
-          folder.root.string(), store::shown_url(folder.store_url), moved.error().message));
-  }
-  fmt::print("Restored into {}: {}.\n", context.configuration.state_folder.string(), told(restored->contents));
-  if (!restored->moved_to.empty()) fmt::print("What was there before is now in {}.\n", restored->moved_to.string());
+  const auto into = folder.store_url.empty() ? std::string() : " and " + store::shown(folder.location());
+  fmt::print("Restored into {}{}: {}.\n", folder.root.string(), into, told(restored->contents));
+  tell_of_before(restored->moved_to);
   fmt::print(
       "Start Drydock again ('sudo systemctl start drydock'). The devices find it as soon as it has the old address: "
       "those over TCP at once, the others within some minutes.\n");

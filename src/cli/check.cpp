@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "cli/open_store.hpp"
 #include "firmware/files.hpp"
+#include "store/copy.hpp"
 #include "store/modules.hpp"
 #include "store/postgresql_values.hpp"
 
@@ -77,6 +78,11 @@ void check_database(Report& report, const state::StateFolder& folder) {
   if (const auto words = db.integrity(); words != "ok")
     return report.bad(
         "database", fmt::format("{} is damaged: {}. Restore a backup with 'drydock restore'", where, words));
+  if (db.engine() == store::Engine::postgresql) {
+    auto writing = store::Database::open(folder.location(), store::Access::read_write);
+    if (const auto fault = store::fault_of(writing); !fault.empty())
+      return report.bad("database", fmt::format("{}: {}", where, fault));
+  }
   report.good("database", where);
   const firmware::ModuleFiles files(folder.firmware(), state::module_fetch(folder));
   const auto library = store::load_library(db);
@@ -141,7 +147,7 @@ int check(const Context& context) {
     check_key(report, "key for TCP", state::load_server_key(folder), folder.server_key(), folder.exists());
     check_key(report, "key for UDP", state::load_udp_server_key(folder), folder.udp_server_key(), folder.exists());
     try {
-      if (folder.exists())
+      if (folder.exists() || !folder.store_url.empty())
         check_database(report, folder);
       else
         report.later("database",

@@ -64,7 +64,7 @@ Result<Context> make_context(const Flags& flags) {
 void name_password_file(const state::Configuration& configuration) {
   const auto file = configuration.state_folder / ".pgpass";
   std::error_code error;
-  if (!configuration.store_url.empty() && std::filesystem::exists(file, error)) ::setenv("PGPASSFILE", file.c_str(), 0);
+  if (std::filesystem::exists(file, error)) ::setenv("PGPASSFILE", file.c_str(), 0);
 }
 
 class CommandLine {

@@ -26,6 +26,11 @@ int store_move(const Context& context, const std::string& to, bool replace) {
       context.configuration_file.empty() ? "/etc/drydock/drydock.toml" : context.configuration_file.string();
   if (location.url.empty())
     fmt::print("Now take 'url' out of [store] in {}, and start Drydock.\n", file);
+  else if (store::shown_url(location.url) != location.url)
+    fmt::print(
+        "Now write that address as 'url' below [store] in {}, better without its password, which belongs into {}, "
+        "and start Drydock.\n",
+        file, (folder.root / ".pgpass").string());
   else
     fmt::print(
         "Now write url = \"{}\" below [store] in {}, and start Drydock.\n", store::shown_url(location.url), file);

@@ -117,7 +117,7 @@ asio::awaitable<Result<DeviceRepository::Reconciliation>> DeviceRepository::reco
 }
 
 asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(
-    std::string device_id, std::vector<planning::Step> steps, bool may_begin) {
+    std::string device_id, std::vector<planning::Step> steps, MayBegin may_begin) {
   const auto now = utc_milliseconds();
   const auto running = uptime_.now();
   std::function<StepBegun(store::Database&)> work = [=](store::Database& db) {
@@ -129,7 +129,7 @@ asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(
       return begun;
     }
     store::record_plan(db, device_id, steps, now);
-    if (begun.permission.answer == planning::Permission::Answer::go && may_begin) {
+    if (begun.permission.answer == planning::Permission::Answer::go && may_begin && may_begin()) {
       begun.step_id = store::begin_step(db, device_id, steps.front(), now, running);
       save_running(db, running);  // what was counted in it must not lie in the future behind a crash
     }

@@ -62,12 +62,15 @@ public:
   };
   asio::awaitable<Result<Reconciliation>> reconcile(std::string device_id, firmware::Inventory reported);
 
-  /// Records the plan and, where past attempts and `may_begin` allow, begins its first step.
+  /// Records the plan and, where past attempts and `may_begin` allow, begins its first step. `may_begin` is asked at
+  /// the moment of writing, on the writer's thread; empty: it may not.
+  using MayBegin = std::function<bool()>;
   struct StepBegun {
     planning::Permission permission;
     std::int64_t step_id = 0;  ///< 0: not begun
   };
-  asio::awaitable<Result<StepBegun>> begin(std::string device_id, std::vector<planning::Step> steps, bool may_begin);
+  asio::awaitable<Result<StepBegun>> begin(
+      std::string device_id, std::vector<planning::Step> steps, MayBegin may_begin);
 
   asio::awaitable<Result<void>> end_update(std::string device_id, std::string state, std::string words);
   void progress(std::int64_t step_id, std::size_t bytes);

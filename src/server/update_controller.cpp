@@ -18,6 +18,10 @@ using planning::Permission;
 constexpr std::size_t progress_bytes = 64 * 1024;
 constexpr auto progress_time = 5s;
 
+constexpr auto database_pause = 2s;
+// Who waited longer for the database than this may be gone by now.
+constexpr auto longest_wait_to_begin = 10s;
+
 Error replaced() {
   return {ErrorKind::conflict, "another connection of the same device replaced this one, or it was forgotten"};
 }
@@ -95,6 +99,13 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::decide(const device::R
     co_return later;
   }
   save_reported_state(*m, reported);
+  // Its connection is kept meanwhile, and answered: nothing begins that could not be written down.
+  if (server_.services_.writer.unavailable()) {
+    set_state(*m, "waiting", "waits for the database, which cannot be used just now");
+    Decision later;
+    later.decide_again_at = Clock::now() + database_pause;
+    co_return later;
+  }
 
   if (const auto judged = co_await reconcile(reported); !judged) co_return tl::unexpected(judged.error());
   co_return co_await plan_next_step(reported);
@@ -223,7 +234,9 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   // The slot is taken before the first await, so that no other session can take it too.
   const bool slot = holds_slot_ = server_.update_slots_.try_acquire(id_);
   m->step_in_flight |= slot;
-  const auto begun = co_await server_.repository_.begin(m->row.id, steps, slot);
+  DeviceRepository::MayBegin may_begin;
+  if (slot) may_begin = [asked = Clock::now()] { return Clock::now() - asked < longest_wait_to_begin; };
+  const auto begun = co_await server_.repository_.begin(m->row.id, steps, std::move(may_begin));
   m = entry();
   // A step that was just begun is taken back when the server starts again.
   if (!begun || m == nullptr || begun->step_id == 0 || server_.stopping_) release_slot();
@@ -251,6 +264,10 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
     server_.update_slots_.enqueue(id_);
     // A slot may have become free while the plan was written down.
     server_.wake_queued_devices();
+    co_return decision;
+  }
+  if (begun->step_id == 0) {
+    decision.decide_again_at = Clock::now() + database_pause;
     co_return decision;
   }
   Transfer transfer;

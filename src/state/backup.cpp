@@ -2,12 +2,14 @@
 
 #include "state/module_fetch.hpp"
 #include "state/state_replacement.hpp"
+#include "state/store_move.hpp"
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "crypto/hash.hpp"
 #include "firmware/files.hpp"
 #include "store/backup.hpp"
+#include "store/copy.hpp"
 #include "store/devices.hpp"
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <optional>
 #include <unistd.h>
 
 namespace drydock::state {
@@ -44,18 +47,23 @@ Result<void> make_for_owner_only(const path& file) {
   return {};
 }
 
+// Whether what is missing or damaged is a failure, or left out.
+enum class Whole { required, as_far_as_possible };
+
 // Reads one by one what the folder holds, each as its owner: it may have been made to point elsewhere by whoever is not
 // the one who calls this.
-Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsOwner& as_owner) {
+Result<BackupContents> fill(const StateFolder& folder, const path& to, Whole whole, const AsOwner& as_owner) {
   std::optional<store::Database> db;
   as_owner([&] {
-    db.emplace(store::Database::open(folder.location(), store::Access::read_only));
+    const auto moved = whole == Whole::required ? store::Moved::refuse : store::Moved::allow;
+    db.emplace(store::Database::open(folder.location(), store::Access::read_only, moved));
     (void)store::count_all_devices(*db);  // opens what lies beside the database too
   });
   store::NewBackup backup(*db, to);
   for (const auto& key : {folder.server_key(), folder.udp_server_key()}) {
     Result<Bytes> content;
     as_owner([&] { content = firmware::read_file(key, largest_key_file, firmware::Links::refuse); });
+    if (!content && whole == Whole::as_far_as_possible) continue;
     if (!content && content.error().kind == ErrorKind::not_found)
       return failure(ErrorKind::conflict,
           fmt::format("{} is missing, and a backup without it would be worth little: 'drydock check' says what to do",
@@ -68,6 +76,7 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to, const AsO
   for (const auto& sha256 : backup.modules()) {
     Result<std::shared_ptr<const Bytes>> content;
     as_owner([&] { content = files.load(sha256); });
+    if (!content && whole == Whole::as_far_as_possible) continue;
     if (!content)
       return failure(content.error().kind,
           content.error().message + ". Remove it with 'drydock firmware remove', or add it again, and try once more");
@@ -135,7 +144,7 @@ Result<BackupContents> back_up(const StateFolder& folder, const path& to, const 
   if (auto made = make_for_owner_only(to); !made) return tl::unexpected(made.error());
   auto contents = [&]() -> Result<BackupContents> {
     try {
-      return fill(folder, to, as_owner);
+      return fill(folder, to, Whole::required, as_owner);
     } catch (const std::exception& e) {
       return failure(ErrorKind::storage, e.what());
     }
@@ -143,6 +152,39 @@ Result<BackupContents> back_up(const StateFolder& folder, const path& to, const 
   if (!contents) std::filesystem::remove(to);
   return contents;
 }
+
+namespace {
+
+// What a PostgreSQL holds is overwritten, not moved aside as files are: a backup of it is kept.
+Result<bool> keep_database(const StateFolder& folder, store::Database& database, const StateFolder& fresh) {
+  if (!store::is_used(database)) return false;
+  const auto file = fresh.root / state_replacement::kept_file;
+  if (auto made = make_for_owner_only(file); !made) return tl::unexpected(made.error());
+  const auto kept = fill(folder, file, Whole::as_far_as_possible, [](const std::function<void()>& work) { work(); });
+  if (!kept) return tl::unexpected(kept.error());
+  return true;
+}
+
+state_replacement::Completion completion_of(const StateFolder& folder, std::optional<store::Database>& database) {
+  if (!database) return {};
+  return [&folder, &database]() -> Result<void> {
+    const auto filled = fill_from_folder(folder, *database);
+    if (filled) return {};
+    return failure(
+        filled.error().kind, fmt::format("{}: what was restored is not in there yet", filled.error().message));
+  };
+}
+
+// Reached before anything is changed.
+Result<void> take_database(const StateFolder& folder, bool replace, std::optional<store::Database>& database) {
+  if (folder.store_url.empty()) return {};
+  auto taken = take_destination(folder.location(), replace);
+  if (!taken) return tl::unexpected(taken.error());
+  database.emplace(std::move(*taken));
+  return {};
+}
+
+}  // namespace
 
 Result<Restored> restore(const StateFolder& folder, std::istream& from, const std::string& name, bool replace) {
   if (auto made = folder.create(); !made) return tl::unexpected(made.error());
@@ -153,6 +195,9 @@ Result<Restored> restore(const StateFolder& folder, std::istream& from, const st
   if (holds_something(folder) && !replace)
     return failure(ErrorKind::conflict,
         fmt::format("there are devices or keys in {} already: --replace moves them aside", folder.root.string()));
+  std::optional<store::Database> database;
+  if (auto taken = take_database(folder, replace, database); !taken)
+    return failure(taken.error().kind, taken.error().message + ". Nothing was changed");
   const auto work = [&]() -> Result<Restored> {
     const auto fresh = state_replacement::prepare(folder);
     if (!fresh) return tl::unexpected(fresh.error());
@@ -164,7 +209,9 @@ Result<Restored> restore(const StateFolder& folder, std::istream& from, const st
     if (!contents) return failure(contents.error().kind, fmt::format("{}: {}", name, contents.error().message));
     backup.become_database();
     firmware::sync(fresh->database());
-    const auto moved_to = state_replacement::commit(folder);
+    const auto kept = database ? keep_database(folder, *database, *fresh) : Result<bool>(false);
+    if (!kept) return tl::unexpected(kept.error());
+    const auto moved_to = state_replacement::commit(folder, completion_of(folder, database));
     if (!moved_to) return tl::unexpected(moved_to.error());
     return Restored{*contents, *moved_to};
   };
@@ -186,7 +233,14 @@ Result<std::filesystem::path> finish_restore(const StateFolder& folder) {
   const auto lock = ServiceLock::take(folder);
   if (!lock)
     return failure(ErrorKind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
-  return state_replacement::finish(folder);
+  std::optional<store::Database> database;
+  if (state_replacement::needs_completion(folder)) {
+    if (folder.store_url.empty())
+      return failure(ErrorKind::conflict,
+          "the restore was into a PostgreSQL: name it again as 'url' below [store] in the configuration");
+    if (auto taken = take_database(folder, true, database); !taken) return tl::unexpected(taken.error());
+  }
+  return state_replacement::finish(folder, completion_of(folder, database));
 }
 
 }  // namespace drydock::state

@@ -24,8 +24,8 @@ Result<BackupContents> back_up(
     const AsOwner& as_owner = [](const auto& work) { work(); });
 
 /// `from` is an open backup, `name` what the person calls it. What is in the folder already is a conflict, or with
-/// `replace` moved into a folder beside it, whose name comes back in `moved_to`. ErrorKind::conflict while a service
-/// runs.
+/// `replace` moved into a folder beside it, whose name comes back in `moved_to`: what a PostgreSQL held is a backup in
+/// there. ErrorKind::conflict while a service runs.
 struct Restored {
   BackupContents contents;
   std::filesystem::path moved_to;
@@ -34,7 +34,8 @@ struct Restored {
 /// behind it is for finish_restore().
 Result<Restored> restore(const StateFolder& folder, std::istream& from, const std::string& name, bool replace);
 
-/// Where an interrupted restore had been decided already. Where the old contents are now; empty when there were none.
+/// Where an interrupted restore had been decided already. ErrorKind::conflict when it was into a PostgreSQL which the
+/// folder does not name any more. Where the old contents are now; empty when there were none.
 Result<std::filesystem::path> finish_restore(const StateFolder& folder);
 
 }  // namespace drydock::state

@@ -38,9 +38,9 @@ constexpr const char* keys_setting = "server_keys";
 
 bool belongs_to_keys(const StateFolder& folder) {
   try {
-    auto db = store::Database::open(folder.location(), store::Access::read_only);
+    auto db = store::Database::open(folder.location(), store::Access::read_only, store::Moved::allow);
     return store::load_setting(db, keys_setting).has_value();
-  } catch (const store::ConnectionLost&) {
+  } catch (const store::Unavailable&) {
     throw;
   } catch (const store::StoreError&) {
     return false;  // without tables of ours

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::array contents{
     "drydock.db-wal", "drydock.db-shm", "drydock.db", "server_key.pem", "server_key_udp.pem", "firmware"};
 constexpr std::size_t longest_name = 256;
+constexpr const char* completion_mark = "completion";  ///< among what arrives
 
 fs::path preparing(const StateFolder& folder) {
   return folder.root / "restore.preparing";
@@ -103,7 +104,7 @@ Result<Note> read_note(const StateFolder& folder) {
 }
 
 // `put_back` says whether a failure left everything as it was.
-Result<fs::path> resume(const StateFolder& folder, bool& put_back) {
+Result<fs::path> resume(const StateFolder& folder, const Completion& completion, bool& put_back) {
   const auto note = read_note(folder);
   if (!note) return tl::unexpected(note.error());
   if (::mkdir(note->aside.c_str(), 0700) != 0 && errno != EEXIST)
@@ -117,9 +118,16 @@ Result<fs::path> resume(const StateFolder& folder, bool& put_back) {
         : fmt::format("What was there before is in {} and {}", folder.root.string(), note->aside.string());
     return failure(ErrorKind::storage, fmt::format("{}. {}", exchanged.error().message, where));
   }
+  if (is_there(decided(folder) / kept_file))
+    if (auto kept = rename_entry(decided(folder) / kept_file, note->aside / kept_file); !kept)
+      return tl::unexpected(kept.error());
+  firmware::sync(note->aside);
+  if (completion)
+    if (auto completed = completion(); !completed) return tl::unexpected(completed.error());
   std::error_code ignored;
   fs::remove_all(decided(folder), ignored);
   firmware::sync(folder.root);
+  ::rmdir((note->aside / "firmware").c_str());  // made by whoever only looked
   const bool nothing_before = fs::is_empty(note->aside, ignored);
   if (nothing_before) fs::remove(note->aside, ignored);
   return nothing_before ? fs::path() : note->aside;
@@ -151,12 +159,13 @@ Result<void> require_finished(const StateFolder& folder) {
           folder.root.string()));
 }
 
-Result<fs::path> commit(const StateFolder& folder) {
+Result<fs::path> commit(const StateFolder& folder, const Completion& completion) {
   auto number = utc_milliseconds();
   while (is_there(folder.root / fmt::format("replaced-{}", number))) ++number;
   std::string note = fmt::format("replaced-{}\n", number);
   for (const auto* name : contents)
     if (is_there(preparing(folder) / name)) note += std::string(name) + "\n";
+  if (completion) note += std::string(completion_mark) + "\n";
   if (auto written = firmware::write_file(note_of_aside(preparing(folder)), view_of(note)); !written)
     return tl::unexpected(written.error());
   firmware::sync(preparing(folder) / "firmware");
@@ -164,7 +173,7 @@ Result<fs::path> commit(const StateFolder& folder) {
   if (auto renamed = rename_entry(preparing(folder), decided(folder)); !renamed) return tl::unexpected(renamed.error());
   firmware::sync(folder.root);
   bool put_back = false;
-  auto done = resume(folder, put_back);
+  auto done = resume(folder, completion, put_back);
   // Then nothing has been decided after all.
   if (!done && put_back && rename_entry(decided(folder), preparing(folder))) {
     discard(folder);
@@ -174,11 +183,16 @@ Result<fs::path> commit(const StateFolder& folder) {
   return done;
 }
 
-Result<fs::path> finish(const StateFolder& folder) {
+bool needs_completion(const StateFolder& folder) {
+  const auto note = read_note(folder);
+  return note && std::find(note->arriving.begin(), note->arriving.end(), completion_mark) != note->arriving.end();
+}
+
+Result<fs::path> finish(const StateFolder& folder, const Completion& completion) {
   if (!is_unfinished(folder))
     return failure(ErrorKind::not_found, fmt::format("no restore into {} is unfinished", folder.root.string()));
   bool put_back = false;
-  return resume(folder, put_back);
+  return resume(folder, completion, put_back);
 }
 
 }  // namespace drydock::state::state_replacement

@@ -4,6 +4,8 @@
 
 #include "state/state_folder.hpp"
 
+#include <functional>
+
 namespace drydock::state::state_replacement {
 
 /// Where the new contents are put together, emptied of what an interrupted try left. For its owner only.
@@ -16,11 +18,20 @@ bool is_unfinished(const StateFolder& folder);
 /// ErrorKind::conflict in that case, with words that say what to do.
 Result<void> require_finished(const StateFolder& folder);
 
+/// In what was prepared, this file goes into the folder with what was there before.
+inline constexpr const char* kept_file = "database.backup";
+
+/// What belongs to the exchange and happens elsewhere, when everything is in its place: until it succeeded, the
+/// exchange is unfinished. It may run again after it succeeded.
+using Completion = std::function<Result<void>()>;
+
 /// Commits what was prepared, and moves what was there before aside: into the folder it returns, empty when
 /// nothing was there. When something fails everything is as it was before, or the words say that finish() has to be
 /// called.
-Result<std::filesystem::path> commit(const StateFolder& folder);
+Result<std::filesystem::path> commit(const StateFolder& folder, const Completion& completion = {});
 /// Goes on where commit() was interrupted. ErrorKind::not_found when nothing is unfinished.
-Result<std::filesystem::path> finish(const StateFolder& folder);
+Result<std::filesystem::path> finish(const StateFolder& folder, const Completion& completion = {});
+/// Whether what is unfinished has a completion.
+bool needs_completion(const StateFolder& folder);
 
 }  // namespace drydock::state::state_replacement

@@ -6,16 +6,12 @@
 #include "store/devices.hpp"
 #include "store/dtls_sessions.hpp"
 #include "store/modules.hpp"
-#include "store/postgresql_values.hpp"
+#include "store/moved.hpp"
 
 #include <fmt/core.h>
 
 namespace drydock::state {
 namespace {
-
-std::string shown(const store::Location& location) {
-  return location.url.empty() ? location.file.string() : store::shown_url(location.url);
-}
 
 // To the place where the new database looks for them.
 Result<void> copy_file(
@@ -29,47 +25,71 @@ Result<void> copy_file(
   });
 }
 
-Result<StoreMove> move_between(const StateFolder& folder, const store::Location& to, bool replace) {
-  auto source = store::Database::open(folder.location(), store::Access::read_write);
-  auto destination = store::Database::open(to, store::Access::read_write);
-  for (auto* database : {&source, &destination})
-    if (!database->claim())
-      return failure(ErrorKind::conflict,
-          fmt::format("a Drydock runs on {}: stop it first", shown(database == &source ? folder.location() : to)));
-  if (!replace && store::is_used(destination))
-    return failure(ErrorKind::conflict,
-        fmt::format("there are devices or firmware in {} already: --replace overwrites them", shown(to)));
+// Throws StoreError.
+Result<StoreMove> copy_everything(
+    const StateFolder& folder, store::Database& source, store::Database& to, const store::Location& destination) {
   const auto keys = load_or_create_server_keys(folder);
   if (!keys) return tl::unexpected(keys.error());
-  store::copy_database(source, destination);
-  if (!to.url.empty())
-    if (auto same = require_same_keys(destination, *keys); !same) return tl::unexpected(same.error());
+  store::copy_database(source, to);
+  if (to.engine() == store::Engine::postgresql)
+    if (auto same = require_same_keys(to, *keys); !same) return tl::unexpected(same.error());
   StoreMove moved;
   const firmware::ModuleFiles files(folder.firmware(), module_fetch(folder));
-  const auto library = store::load_library(destination);
+  const auto library = store::load_library(to);
   for (const auto* module : library.all()) {
-    if (auto copied = copy_file(files, folder, destination, module->sha256); !copied)
+    if (auto copied = copy_file(files, folder, to, module->sha256); !copied)
       return failure(copied.error().kind,
           fmt::format("{}: {}. The new database is not complete: move once more, with --replace", module->file_name,
               copied.error().message));
     ++moved.modules;
   }
-  moved.devices = store::count_all_devices(destination);
+  moved.devices = store::count_all_devices(to);
   store::forget_all_dtls_sessions(source);
+  store::note_moved(source, destination);
   return moved;
 }
 
 }  // namespace
 
+Result<store::Database> take_destination(const store::Location& to, bool replace) {
+  try {
+    auto db = store::Database::open(to, store::Access::read_write, store::Moved::allow);
+    if (!db.claim())
+      return failure(ErrorKind::conflict, fmt::format("a Drydock runs on {}: stop it first", store::shown(to)));
+    if (!replace && store::is_used(db))
+      return failure(ErrorKind::conflict,
+          fmt::format("there are devices or firmware in {} already: --replace overwrites them", store::shown(to)));
+    return db;
+  } catch (const store::StoreError& e) {
+    return failure(ErrorKind::storage, e.what());
+  }
+}
+
+Result<StoreMove> fill_from_folder(const StateFolder& folder, store::Database& to) {
+  try {
+    auto source = store::Database::open({folder.database(), ""}, store::Access::read_write, store::Moved::allow);
+    // What is fetched is beside it.
+    return copy_everything({folder.root}, source, to, folder.location());
+  } catch (const std::exception& e) {
+    return failure(ErrorKind::storage, e.what());
+  }
+}
+
 Result<StoreMove> move_store(const StateFolder& folder, const store::Location& to, bool replace) {
   if (to.url == folder.store_url)
-    return failure(ErrorKind::conflict, fmt::format("the database is in {} already", shown(to)));
+    return failure(ErrorKind::conflict, fmt::format("the database is in {} already", store::shown(to)));
   if (folder.store_url.empty() && !std::filesystem::exists(folder.database()))
     return failure(ErrorKind::not_found, fmt::format("there is no database in {} to move", folder.root.string()));
   const auto lock = ServiceLock::take(folder);
   if (!lock)
     return failure(ErrorKind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
-  return move_between(folder, to, replace);
+  auto source = store::Database::open(folder.location(), store::Access::read_write);
+  if (!source.claim())
+    return failure(
+        ErrorKind::conflict, fmt::format("a Drydock runs on {}: stop it first", store::shown(folder.location())));
+  auto destination = take_destination(to, replace);
+  if (!destination) return tl::unexpected(destination.error());
+  return copy_everything(folder, source, *destination, to);
 }
 
 }  // namespace drydock::state

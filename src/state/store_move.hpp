@@ -11,9 +11,17 @@ struct StoreMove {
 };
 
 /// Copies everything of the folder's database into `to`, and module files with it, and verifies the copy. What was used
-/// stays as it is, but for the sessions of UDP devices: those go with the move, for no two databases may count their
-/// numbers. ErrorKind::conflict while a service uses one of them, or when `to` holds something and `replace` is not
-/// given.
+/// stays as it is, but says from then on that it was moved, and for the sessions of UDP devices: those go with the
+/// move, for no two databases may count their numbers. ErrorKind::conflict while a service uses one of them, or when
+/// `to` holds something and `replace` is not given.
 Result<StoreMove> move_store(const StateFolder& folder, const store::Location& to, bool replace);
+
+/// Opens what is to be written over, and keeps services away from it. ErrorKind::conflict when one uses it, or when it
+/// holds something and `replace` is not given; ErrorKind::storage when it cannot be reached.
+Result<store::Database> take_destination(const store::Location& to, bool replace);
+
+/// The same from SQLite's database in the folder, which may say that it was moved already: an interrupted one is gone
+/// on with. The folder and `to` are the caller's alone.
+Result<StoreMove> fill_from_folder(const StateFolder& folder, store::Database& to);
 
 }  // namespace drydock::state

@@ -1,5 +1,6 @@
 #include "store/copy.hpp"
 
+#include "store/changes.hpp"
 #include "store/postgresql_values.hpp"
 #include "store/statement.hpp"
 
@@ -200,6 +201,22 @@ bool is_used(Database& db) {
   return query_integer(db,
              "SELECT EXISTS (SELECT 1 FROM devices) OR EXISTS (SELECT 1 FROM modules) OR EXISTS (SELECT 1 FROM "
              "settings WHERE key = 'password')") != 0;
+}
+
+std::string fault_of(Database& db) {
+  try {
+    Transaction trial(db, Connection::Transaction::writes);
+    for (const auto& table : tables()) {
+      query_integer(
+          db, fmt::format("SELECT count(*) FROM (SELECT {} FROM {} LIMIT 1) AS one", names(table), table.name));
+      db.connection().execute(fmt::format("DELETE FROM {} WHERE 1 = 0", table.name));
+    }
+    if (db.engine() == Engine::postgresql) query_integer(db, "SELECT count(sha256) FROM module_files");
+    note_change(db, subject::settings);
+    return "";
+  } catch (const std::exception& e) {
+    return e.what();
+  }
 }
 
 void copy_database(

@@ -26,6 +26,10 @@ std::span<const CopiedTable> copied_tables();
 /// Whether it holds a device, a module or a password.
 bool is_used(Database& db);
 
+/// Whether every table can be read and written, tried in a transaction that is taken back: words when not, empty when
+/// all is well.
+std::string fault_of(Database& db);
+
 /// Empties `to` and copies all of `from`, each in one transaction, then reads both and compares. Texts that PostgreSQL
 /// cannot store are told apart by nobody: see storable_text(). `progress` hears of each table and the rows so far.
 /// Throws StoreError; then `to` is as it was.

@@ -1,6 +1,8 @@
 #include "store/database.hpp"
 
+#include "store/moved.hpp"
 #include "store/postgresql_engine.hpp"
+#include "store/postgresql_values.hpp"
 #include "store/sqlite_engine.hpp"
 #include "store/statement.hpp"
 
@@ -10,9 +12,15 @@ Database Database::open(const std::filesystem::path& file, Access access, const 
   return Database(SqliteConnection::open(file, access, vfs));
 }
 
-Database Database::open(const Location& location, Access access) {
-  if (location.url.empty()) return open(location.file, access);
-  return Database(PostgresqlConnection::open(location.url, access));
+Database Database::open(const Location& location, Access access, Moved moved) {
+  Database db =
+      location.url.empty() ? open(location.file, access) : Database(PostgresqlConnection::open(location.url, access));
+  if (moved == Moved::refuse) require_not_moved(db, shown(location));
+  return db;
+}
+
+std::string shown(const Location& location) {
+  return location.url.empty() ? location.file.string() : shown_url(location.url);
 }
 
 Database Database::in_memory() {

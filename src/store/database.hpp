@@ -26,13 +26,19 @@ struct Location {
   std::string url;             ///< postgresql://USER@HOST/DATABASE, as libpq takes it; empty: the file it is
 };
 
+/// For people: without a password.
+std::string shown(const Location& location);
+
+/// What is open()ed although everything in it was moved elsewhere: see note_moved().
+enum class Moved { refuse, allow };
+
 class Database {
 public:
   /// Opens and, for read_write, creates and migrates. Throws StoreError; then the database is as it was. `vfs` names
   /// another way to the disk than SQLite's own: the simulator has one.
   static Database open(const std::filesystem::path& file, Access access, const char* vfs = nullptr);
-  /// Likewise, of either engine.
-  static Database open(const Location& location, Access access);
+  /// Likewise, of either engine. Throws StoreError, too, when everything in it was moved elsewhere.
+  static Database open(const Location& location, Access access, Moved moved = Moved::refuse);
   /// For tests: SQLite in memory, migrated.
   static Database in_memory();
 

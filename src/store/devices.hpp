@@ -59,7 +59,7 @@ bool accept_changed_key(Database& db, const std::string& id);
 bool forget_device(Database& db, const std::string& id);
 /// All that wait for approval; how many there were.
 int forget_pending_devices(Database& db);
-/// No device is connected to a service that is not running.
+/// No device is connected to a service that is not running, and none is being updated.
 void mark_all_disconnected(Database& db);
 
 /// The modules of the last Describe.

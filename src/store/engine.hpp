@@ -19,8 +19,9 @@ public:
   using std::runtime_error::runtime_error;
 };
 
-/// The server of the database cannot be reached just now: what was not committed is undone.
-class ConnectionLost : public StoreError {
+/// The server of the database cannot be reached just now, or refuses whatever it is asked: the fault is not the
+/// statement's, and what was not committed is undone. It can be tried again.
+class Unavailable : public StoreError {
 public:
   using StoreError::StoreError;
 };
@@ -60,7 +61,7 @@ public:
   enum class Transaction { reads, writes };
   virtual void begin(Transaction kind) = 0;
   virtual void commit() = 0;
-  /// After ConnectionLost from commit(): whether it took effect all the same. ConnectionLost while nobody can say.
+  /// After Unavailable from commit(): whether it took effect all the same. Unavailable while nobody can say.
   virtual bool was_committed() { return false; }
   /// Never throws: a transaction that cannot be undone by command is undone by the connection's end.
   virtual void rollback() noexcept = 0;

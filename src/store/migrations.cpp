@@ -66,14 +66,17 @@ void migrate_postgresql(PostgresqlConnection& connection, Access access, const s
         "was left as it is: install the newer version here too",
         shown, found, newest_migration()));
   if (found == newest_migration()) return;
-  if (access == Access::read_only)
-    throw StoreError(fmt::format("the database {} {}: start 'drydock serve' once, which {}", shown,
-        found == 0 ? "has no tables of Drydock's yet" : "was written by an older Drydock",
-        found == 0 ? "makes them" : "brings it up to date"));
+  if (found == 0 && asked(connection, "SELECT to_regclass('devices') IS NOT NULL") != 0)
+    throw StoreError(fmt::format(
+        "the database {} belongs to another program. It was left as it is: Drydock needs one of its own", shown));
   if (asked(connection, "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)") == 0)
     throw StoreError(fmt::format(
         "in the database {} no tables may be made: let it belong to the role ('ALTER DATABASE name OWNER TO role')",
         shown));
+  if (access == Access::read_only)
+    throw StoreError(fmt::format("the database {} {}: start 'drydock serve' once, which {}", shown,
+        found == 0 ? "has no tables of Drydock's yet" : "was written by an older Drydock",
+        found == 0 ? "makes them" : "brings it up to date"));
   connection.begin(Connection::Transaction::writes);
   try {
     connection.lock("migrations");
@@ -83,7 +86,7 @@ void migrate_postgresql(PostgresqlConnection& connection, Access access, const s
     connection.execute("DELETE FROM drydock_schema");
     connection.execute(fmt::format("INSERT INTO drydock_schema (version) VALUES ({})", newest_migration()));
     connection.commit();
-  } catch (const ConnectionLost&) {
+  } catch (const Unavailable&) {
     throw;
   } catch (const StoreError& e) {
     connection.rollback();

@@ -3,6 +3,7 @@
 #include "store/migrations.hpp"
 #include "store/postgresql_values.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fmt/core.h>
 
@@ -27,14 +28,27 @@ std::string trimmed(const char* message) {
     const char c = *at == '\n' || *at == '\t' ? ' ' : *at;
     if (c != ' ' || (!text.empty() && text.back() != ' ')) text += c;
   }
-  if (!text.empty() && text.back() == ' ') text.pop_back();
+  if (const auto question = text.find(" Is the server running"); question != std::string::npos) text.erase(question);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
   return text;
 }
 
-// Of the server's own going down, and of connections: the statement may be tried again on a new one.
-bool is_loss(std::string_view sqlstate) {
-  return sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "25P03";
+std::string password_file() {
+  const char* named = std::getenv("PGPASSFILE");
+  return named != nullptr ? named : ".pgpass in the state folder and at home";
 }
+
+// Classes and codes of SQLSTATE, appendix A of PostgreSQL's documentation: connections, the server's own going down, no
+// disk or memory left, broken files, a deadlock, a standby that only reads, and rights or tables that were taken away.
+// All of these a person or time can mend.
+bool is_unavailable(std::string_view sqlstate) {
+  constexpr std::string_view classes[] = {"08", "40", "53", "57", "58"};
+  constexpr std::string_view codes[] = {"25P03", "25006", "42501", "42P01", "3F000"};
+  const auto is_of = [&](std::string_view beginning) { return sqlstate.starts_with(beginning); };
+  return std::any_of(std::begin(classes), std::end(classes), is_of) ||
+      std::any_of(std::begin(codes), std::end(codes), is_of);
+}
+constexpr std::string_view only_reads = "25006";
 
 class PostgresqlPrepared final : public Prepared {
 public:
@@ -98,15 +112,18 @@ private:
 }  // namespace
 
 PostgresqlConnection::PostgresqlConnection(const std::string& url) : pq_(Libpq::load()) {
+  if (const auto fault = fault_of_url(url); !fault.empty())
+    throw StoreError(fmt::format("the address of the database {} {}", shown_url(url), fault));
   const char* names[] = {
       "dbname", "client_encoding", "fallback_application_name", "connect_timeout", "tcp_user_timeout", nullptr};
   const char* values[] = {url.c_str(), "UTF8", "drydock", connect_seconds, silence_milliseconds, nullptr};
   connection_ = pq_.connect(names, values, 1);
   if (connection_ == nullptr) throw std::bad_alloc();
   if (pq_.status(connection_) != CONNECTION_OK) {
-    const auto why = trimmed(pq_.error_message(connection_));
+    auto why = trimmed(pq_.error_message(connection_));
+    if (why.find("no password supplied") != std::string::npos) why += ". It is looked for in " + password_file();
     pq_.finish(connection_);
-    throw ConnectionLost(fmt::format("the database {} cannot be reached: {}", shown_url(url), why));
+    throw Unavailable(fmt::format("the database {} cannot be reached: {}", shown_url(url), why));
   }
   prepare_session();
 }
@@ -137,9 +154,10 @@ void PostgresqlConnection::prepare_session() {
 
 void PostgresqlConnection::reconnect() {
   prepared_.clear();
+  stale_ = false;
   pq_.reset(connection_);
   if (pq_.status(connection_) != CONNECTION_OK)
-    throw ConnectionLost("the database cannot be reached: " + trimmed(pq_.error_message(connection_)));
+    throw Unavailable("the database cannot be reached: " + trimmed(pq_.error_message(connection_)));
   const auto before = server_process_;
   prepare_session();
   if (!claimed_ || try_claim()) return;
@@ -151,7 +169,7 @@ void PostgresqlConnection::reconnect() {
   end.step();
   if (try_claim()) return;
   if (*claimed_) (*claimed_)();
-  throw ConnectionLost("another Drydock uses the database now");
+  throw Unavailable("another Drydock uses the database now");
 }
 
 bool PostgresqlConnection::claim(std::function<void()> taken) {
@@ -172,7 +190,9 @@ PostgresqlConnection::ResultPointer PostgresqlConnection::checked(PGresult* resu
   const char* sqlstate = result ? pq_.error_field(result, PG_DIAG_SQLSTATE) : nullptr;
   const char* primary = result ? pq_.error_field(result, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
   const auto message = trimmed(primary ? primary : pq_.error_message(connection_));
-  if (pq_.status(connection_) != CONNECTION_OK || (sqlstate && is_loss(sqlstate))) throw ConnectionLost(message);
+  // Behind the same name there may be another server by now.
+  stale_ |= sqlstate != nullptr && sqlstate == only_reads;
+  if (pq_.status(connection_) != CONNECTION_OK || (sqlstate && is_unavailable(sqlstate))) throw Unavailable(message);
   throw StoreError(message);
 }
 
@@ -203,10 +223,10 @@ std::int64_t PostgresqlConnection::execute(const std::string& sql) {
 
 void PostgresqlConnection::begin(Transaction kind) {
   const std::string command = kind == Transaction::writes ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-  if (pq_.status(connection_) != CONNECTION_OK) reconnect();
+  if (pq_.status(connection_) != CONNECTION_OK || stale_) reconnect();
   try {
     execute(command);
-  } catch (const ConnectionLost&) {
+  } catch (const Unavailable&) {
     reconnect();  // the server may have gone and come back since the last transaction
     execute(command);
   }
@@ -229,7 +249,7 @@ bool PostgresqlConnection::was_committed() {
   PostgresqlPrepared status(*this, "SELECT coalesce(pg_xact_status(CAST(CAST(? AS TEXT) AS xid8)), 'aborted')");
   status.bind(1, std::string_view(in_doubt_));
   status.step();
-  if (status.text(0) == "in progress") throw ConnectionLost("the database still works on what was committed");
+  if (status.text(0) == "in progress") throw Unavailable("the database still works on what was committed");
   in_doubt_.clear();
   return status.text(0) == "committed";
 }
@@ -256,7 +276,7 @@ int PostgresqlConnection::socket() const {
 
 bool PostgresqlConnection::take_notifications() {
   if (pq_.consume_input(connection_) == 0)
-    throw ConnectionLost("the database's connection ended: " + trimmed(pq_.error_message(connection_)));
+    throw Unavailable("the database's connection ended: " + trimmed(pq_.error_message(connection_)));
   bool any = false;
   while (auto* notification = pq_.notifies(connection_)) {
     any = true;

@@ -13,7 +13,7 @@ namespace drydock::store {
 
 class PostgresqlConnection final : public Connection {
 public:
-  /// Connects and, for read_write, creates and migrates the tables. Throws StoreError; ConnectionLost when the server
+  /// Connects and, for read_write, creates and migrates the tables. Throws StoreError; Unavailable when the server
   /// cannot be reached. `url` as libpq takes it.
   static std::unique_ptr<PostgresqlConnection> open(const std::string& url, Access access);
   /// Connects alone.
@@ -39,7 +39,7 @@ public:
 
   /// For LISTEN: readable when something arrived.
   int socket() const;
-  /// Takes what arrived. Whether there was a notification; throws ConnectionLost.
+  /// Takes what arrived. Whether there was a notification; throws Unavailable.
   bool take_notifications();
 
   /// For its statements: runs, and owns the result. Parameters as libpq takes them.
@@ -62,6 +62,7 @@ private:
   const Libpq& pq_;
   PGconn* connection_ = nullptr;
   bool durable_ = true;
+  bool stale_ = false;                            ///< another connection may lead to a server that writes
   std::optional<std::function<void()>> claimed_;  ///< whom to tell when it is lost
   std::string server_process_;                    ///< that serves this connection: its id and beginning
   std::string in_doubt_;  ///< the transaction that was being committed when the connection was lost

@@ -49,10 +49,21 @@ bool is_postgresql_url(const std::string& url) {
   return url.starts_with("postgresql://") || url.starts_with("postgres://");
 }
 
+std::string fault_of_url(const std::string& url) {
+  static const std::regex well_formed("[^:]+://([^/?#@]*@)?[^@#]*");
+  static const std::regex wrong_percent("%(?![0-9A-Fa-f]{2})");
+  if (std::regex_match(url, well_formed) && !std::regex_search(url, wrong_percent)) return "";
+  return "cannot be read: in a password write @ as %40, / as %2F, # as %23, ? as %3F and % as %25. Better, leave it "
+         "out "
+         "and put it into .pgpass in the state folder";
+}
+
 std::string shown_url(const std::string& url) {
   static const std::regex by_colon("(//[^/?@:]*):[^/?@]*@");
-  static const std::regex by_name("([?&]password=)[^&]*");
-  return std::regex_replace(std::regex_replace(url, by_colon, "$1@"), by_name, "$1...");
+  static const std::regex by_colon_somehow("(//[^/?@:]*):.*@");
+  static const std::regex by_name("([?&](ssl)?password=)[^&]*");
+  const auto& by_place = fault_of_url(url).empty() ? by_colon : by_colon_somehow;
+  return std::regex_replace(std::regex_replace(url, by_place, "$1@"), by_name, "$1...");
 }
 
 }  // namespace drydock::store

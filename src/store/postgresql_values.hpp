@@ -20,7 +20,10 @@ std::string numbered_parameters(std::string_view sql);
 
 /// Whether it is the address of a PostgreSQL, and not something else.
 bool is_postgresql_url(const std::string& url);
-/// Without its password, to be shown.
+/// What is wrong with its spelling, and what to do; empty: nothing. libpq would show parts of a password that it takes
+/// for something else.
+std::string fault_of_url(const std::string& url);
+/// Without its password, to be shown; of a misspelled one rather too little.
 std::string shown_url(const std::string& url);
 
 }  // namespace drydock::store

@@ -27,7 +27,7 @@ public:
   };
 
   /// A file is opened anew: that costs little, and nothing while nobody looks. Of PostgreSQL connections some are kept.
-  /// Throws StoreError; ConnectionLost when the server cannot be reached.
+  /// Throws StoreError; Unavailable when the server cannot be reached.
   Lease lease() { return Lease(*this, take()); }
 
 private:

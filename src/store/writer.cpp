@@ -70,7 +70,7 @@ std::optional<std::string> Writer::run_reads(Database& db, std::vector<Job> jobs
   } catch (const std::exception& e) {
     for (auto& error : errors)
       error = Error{ErrorKind::storage, std::string("the database could not be read: ") + e.what()};
-    if (dynamic_cast<const ConnectionLost*>(&e) != nullptr) lost = e.what();
+    if (dynamic_cast<const Unavailable*>(&e) != nullptr) lost = e.what();
   }
   for (std::size_t i = 0; i < jobs.size(); ++i) finish(jobs[i], std::move(errors[i]), home);
   return lost;
@@ -87,7 +87,7 @@ Writer::Outcome Writer::commit(Database& db, const std::vector<Job>& batch) {
     outcome.in_doubt = true;
     transaction.commit();
     outcome.in_doubt = false;
-  } catch (const ConnectionLost& e) {
+  } catch (const Unavailable& e) {
     outcome.lost = e.what();
   } catch (const std::exception& e) {
     outcome.errors.assign(batch.size(), storage_error(e));
@@ -110,7 +110,7 @@ std::optional<Error> Writer::attempt(Database& db, const Job& job) {
     return std::nullopt;
   } catch (const detail::Undone&) {
     return std::nullopt;  // the savepoint is rolled back; its value says why
-  } catch (const ConnectionLost&) {
+  } catch (const Unavailable&) {
     throw;
   } catch (const std::exception& e) {
     failure = e.what();
@@ -156,6 +156,11 @@ public:
     wake_.notify_one();
   }
 
+  std::optional<std::string> unavailable() const override {
+    const std::lock_guard lock(mutex_);
+    return away_;
+  }
+
 protected:
   void submit(Job job) override {
     {
@@ -198,7 +203,7 @@ private:
           outcome.lost.reset();
         else
           outcome = commit(db_, batch);
-      } catch (const ConnectionLost& e) {
+      } catch (const Unavailable& e) {
         outcome.lost = e.what();
       }
     }
@@ -210,7 +215,8 @@ private:
   /// Says once that the server went away, and once that it is back.
   void note(const std::optional<std::string>& lost) {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(away_, lost.has_value()) == lost.has_value()) return;
+    const bool was_away = std::exchange(away_, lost).has_value();
+    if (was_away == lost.has_value()) return;
     if (lost)
       log::error("{}. What there is to write waits for it", *lost);
     else
@@ -236,14 +242,14 @@ private:
 
   Database db_;
   asio::any_io_executor home_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Job> waiting_;
   std::vector<Job> reads_;
   std::chrono::steady_clock::time_point write_at_{};  ///< when the oldest of those that wait is written at the latest
   bool stopping_ = false;
   bool patient_ = true;
-  bool away_ = false;  ///< the database's server could not be reached the last time
+  std::optional<std::string> away_;  ///< why the database's server could not be used the last time
   std::thread thread_;
 };
 

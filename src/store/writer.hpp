@@ -40,6 +40,10 @@ public:
   /// Runs `work` within a second or so; it may be lost in a power cut. Failures are logged.
   void post(std::function<void(Database&)> work);
 
+  /// Any thread: words while the database's server cannot be reached or writes nothing. Who can wait begins nothing
+  /// then.
+  virtual std::optional<std::string> unavailable() const { return std::nullopt; }
+
   /// From now on a server that is away is not waited for: who stops must come to an end.
   virtual void stop_waiting() {}
 

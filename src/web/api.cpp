@@ -67,7 +67,7 @@ Response Api::handle(const Request& request) {
   if (auto refused = refuse(request)) return *refused;
   try {
     return route(request, access(request));
-  } catch (const store::ConnectionLost& e) {
+  } catch (const store::Unavailable& e) {
     return problem(503, "The database cannot be reached", e.what());
   } catch (const std::exception& e) {
     log::error("the API: {} {}: {}", request.method, request.path, e.what());

@@ -137,6 +137,8 @@ Result<void> LoopBridge::write(Work work) {
 }
 
 Result<void> LoopBridge::post_change(std::shared_ptr<Change> change) {
+  // Said at once: whoever waited would learn nothing more.
+  if (const auto why = writer_.unavailable()) throw store::Unavailable(*why);
   std::unique_lock lock(mutex_);
   if (closed_) return failure(ErrorKind::closed, "Drydock is stopping");
   asio::post(loop_, [this, change] {

@@ -42,7 +42,7 @@ public:
 
   /// Any thread but the loop's: asks `precondition` on the loop, makes the change in the store, lets the server look
   /// again, and comes back when it has. ErrorKind::timed_out after a few seconds (the change may still be made),
-  /// ErrorKind::closed.
+  /// ErrorKind::closed. Throws store::Unavailable.
   using Precondition = std::function<Result<void>(const server::DeviceServer&)>;
   using Work = std::function<Result<void>(store::Database&)>;
   Result<void> change(Work work, Precondition precondition = {});

@@ -111,6 +111,31 @@ class ServerAway(OnPostgresql, ServiceFolder):
         finally:
             server.start()
 
+    def test_one_that_refuses_to_write_is_waited_for(self):
+        """As a standby does behind the same address: said once, no device is charged for it, and nothing is lost."""
+        self.stock()
+        self.start("--policy", "open")
+
+        def refuse(how):
+            server.sql(f"ALTER DATABASE {self.database} SET default_transaction_read_only = {how}", "postgres")
+            server.sql(
+                f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{self.database}'",
+                "postgres",
+            )
+
+        refuse("on")
+        fleet = self.launch(5)
+        self.wait_for(lambda: "waits for it" in self.log.read_text())
+        checked = self.run_drydock("check")
+        self.assertEqual(checked.returncode, 1)
+        self.assertIn("read-only", checked.stdout)
+        refuse("off")
+        images, _ = self.result(fleet)
+        self.assertEqual(images, [2] * 5)
+        self.wait_for(lambda: self.all_current(5))
+        self.assertEqual(self.query("SELECT count(*) FROM update_steps WHERE state <> 'verified'"), [(0,)])
+        self.assertEqual(self.log.read_text().count("waits for it"), 1)
+
     def test_it_is_told_at_start_and_by_commands(self):
         self.stock()
         server.end()
@@ -211,7 +236,15 @@ class Moved(OnPostgresql, ServiceFolder):
             self.assertEqual(self.rows_of_postgresql(table, columns), rows, table)
         again = self.run_drydock("store", "move", "--to", url)
         self.assertEqual(again.returncode, 1)
-        self.assertIn("--replace overwrites", again.stderr)
+        self.assertIn("was moved to postgresql://", again.stderr)
+        # Without the address old devices and passwords would be back.
+        for command in (["devices", "list"], ["backup", self.folder / "old"], ["check"]):
+            run = self.run_drydock(*command)
+            self.assertEqual(run.returncode, 1, command)
+            self.assertIn("name that one as 'url'", run.stdout + run.stderr)
+        self.start(mortal=True)
+        self.assertEqual(self.process.wait(patience), 1)
+        self.assertIn("name that one as 'url'", self.log.read_text())
 
         self.use(url)
         for file in (self.state / "firmware").glob("*.bin"):
@@ -227,6 +260,7 @@ class Moved(OnPostgresql, ServiceFolder):
         self.assertEqual(self.run_drydock("store", "move", "--to", "sqlite").returncode, 1)  # what was left there
         back = self.run_drydock("store", "move", "--to", "sqlite", "--replace")
         self.assertEqual(back.returncode, 0, back.stderr)
+        self.assertIn("take 'url' out", self.run_drydock("devices", "list").stderr)
         self.use(None)
         self.assertEqual(self.run_drydock("check").returncode, 0)
         self.assertEqual(len(json.loads(self.run_drydock("status", "--json").stdout)["devices"]), 7)
@@ -244,6 +278,74 @@ class Moved(OnPostgresql, ServiceFolder):
         self.start("--policy", "open")
 
 
+class Restored(OnPostgresql, ServiceFolder):
+    """Over a database that is used."""
+
+    def setUp(self):
+        super().setUp()
+        self.stock()
+        self.start("--policy", "open")
+        self.result(self.launch(2))
+        self.backup = self.folder / "backup"
+        self.assertEqual(self.run_drydock("backup", self.backup).returncode, 0)
+        self.result(self.launch(3, first=10))
+        self.stop(self.process)
+
+    def refuse_writing(self, refuse):
+        server.sql(
+            f"ALTER DATABASE {self.database} SET default_transaction_read_only = {'on' if refuse else 'off'}",
+            "postgres",
+        )
+
+    def devices(self):
+        return len(json.loads(self.run_drydock("status", "--json").stdout)["devices"])
+
+    def test_what_it_held_is_kept(self):
+        restored = self.run_drydock("restore", self.backup, "--replace")
+        self.assertEqual(restored.returncode, 0, restored.stderr)
+        self.assertEqual(self.devices(), 2)
+        (kept,) = self.state.glob("replaced-*/database.backup")
+        self.assertIn(str(kept), restored.stdout)
+        kept = shutil.copy2(kept, self.folder / "kept")
+        self.assertEqual(self.run_drydock("restore", kept, "--replace").returncode, 0)
+        self.assertEqual(self.devices(), 5)
+        self.start("--policy", "open")
+
+    def test_while_it_is_away_nothing_is_changed(self):
+        before = sorted(self.state.iterdir())
+        server.end()
+        try:
+            run = self.run_drydock("restore", self.backup, "--replace")
+        finally:
+            server.start()
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("cannot be reached", run.stderr)
+        self.assertIn("Nothing was changed", run.stderr)
+        self.assertEqual(sorted(self.state.iterdir()), before)
+        self.assertEqual(self.devices(), 5)
+
+    def test_a_restore_that_did_not_get_into_it_is_finished_later(self):
+        self.refuse_writing(True)
+        run = self.run_drydock("restore", self.backup, "--replace")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("restore --finish", run.stderr)
+        for command in (["devices", "list"], ["restore", "--finish"], ["check"]):
+            self.assertEqual(self.run_drydock(*command).returncode, 1, command)
+        self.start(mortal=True)
+        self.assertEqual(self.process.wait(patience), 1)
+        self.assertIn("must be finished first", self.log.read_text())
+        self.refuse_writing(False)
+        url = self.url
+        self.use(None)
+        self.assertIn("into a PostgreSQL", self.run_drydock("restore", "--finish").stderr)
+        self.use(url)
+        finished = self.run_drydock("restore", "--finish")
+        self.assertEqual(finished.returncode, 0, finished.stderr)
+        self.assertIn("database.backup", finished.stdout)
+        self.assertEqual(self.devices(), 2)
+        self.start("--policy", "open")
+
+
 class PageOnPostgresql(OnPostgresql, page_test.Page):
     def test_it_works_and_says_when_the_database_is_away(self):
         self.stock()
@@ -252,9 +354,13 @@ class PageOnPostgresql(OnPostgresql, page_test.Page):
         self.result(self.launch(3))
         status, answer, _ = self.ask("GET", "devices?search=photon&sort=-last_seen")
         self.assertEqual((status, len(answer["devices"])), (200, 3))
+        device = answer["devices"][0]["id"]
         server.end()
         try:
             status, answer, _ = self.ask("GET", "devices")
+            self.assertEqual((status, answer["title"]), (503, "The database cannot be reached"))
+            self.ask("PATCH", "devices/" + device, {"name": "first"})  # may be the one that learns it
+            status, answer, _ = self.ask("PATCH", "devices/" + device, {"name": "second"})
             self.assertEqual((status, answer["title"]), (503, "The database cannot be reached"))
         finally:
             server.start()

@@ -227,4 +227,22 @@ BOOST_AUTO_TEST_CASE(an_address_is_shown_without_its_password) {
   BOOST_TEST(!store::is_postgresql_url("mysql://host/db"));
 }
 
+// libpq would take parts of the password for a host or a port, and say them.
+BOOST_AUTO_TEST_CASE(a_misspelled_address_is_told_and_shows_no_part_of_its_password) {
+  for (const auto* url : {"postgresql://me:pa@ss@host/db", "postgresql://me:pa/ss@host/db",
+           "postgresql://me:pa#ss@host/db", "postgresql://me:pa?ss@host/db", "postgresql://me:pa%ss@host/db"}) {
+    BOOST_TEST(!store::fault_of_url(url).empty(), url);
+    BOOST_TEST(store::shown_url(url) == "postgresql://me@host/db", url);
+    try {
+      store::Database::open({"", url}, store::Access::read_only);
+      BOOST_ERROR("opened");
+    } catch (const store::StoreError& e) {
+      BOOST_TEST(std::string(e.what()).find("ss@") == std::string::npos);
+    }
+  }
+  for (const auto* url : {"postgresql://me:s%40cret@host/db", "postgresql:///db?host=/run/postgresql&user=me",
+           "postgresql://me@[::1]:5432/db"})
+    BOOST_TEST(store::fault_of_url(url).empty(), url);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

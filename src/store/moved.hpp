@@ -1,0 +1,15 @@
+// A database whose contents were moved to another one says so: used again by mistake it would bring old devices,
+// passwords and counters back.
+#pragma once
+
+#include "store/database.hpp"
+
+namespace drydock::store {
+
+/// From now on it is opened by those alone who say that they know.
+void note_moved(Database& from, const Location& to);
+
+/// Throws StoreError with words on where everything is and what to do. `here` names this database to people.
+void require_not_moved(Database& db, const std::string& here);
+
+}  // namespace drydock::store
