@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(a_misspelled_address_is_told_and_shows_no_part_of_its_passw
     BOOST_TEST(!store::fault_of_url(url).empty(), url);
     BOOST_TEST(store::shown_url(url) == "postgresql://me@host/db", url);
     try {
-      store::Database::open({"", url}, store::Access::read_only);
+      store::Database::open(store::Location{"", url}, store::Access::read_only);
       BOOST_ERROR("opened");
     } catch (const store::StoreError& e) {
       BOOST_TEST(std::string(e.what()).find("ss@") == std::string::npos);
