@@ -64,9 +64,20 @@ for platform in sorted({row["platform"] for row in table["rows"]}):
             slots.append(f"{{{platform}, {{static_cast<Function>({function}), {index}}}, {row['system_version']}}}")
         known = has | (known or set())
 
+# Where modules of a slot begin, in whichever release; or where they end, when they grow downwards.
+functions["user-part"] = "user_part"
+places = set()
+for row in table["rows"]:
+    for entry in row["modules"]:
+        if entry["function"] in functions:
+            begins, ends = entry.get("start"), entry.get("fixed_end")
+            places.add((row["platform"], key(entry["function"], entry["index"]), begins or "{}", ends or "{}"))
+places = [f"{{{platform}, {of}, {begins}, {ends}}}" for platform, of, begins, ends in sorted(places)]
+
 lines = ["// Made from releases.json by tools/releases_table.py."]
 lines += [f"constexpr ReleaseModule modules[] = {{{', '.join(modules)}}};"]
 lines += [f"constexpr Row rows[] = {{{', '.join(rows)}}};"]
+lines += [f"constexpr SlotPlace places[] = {{{', '.join(places)}}};"]
 lines += [f"constexpr LaterSlot later_slots[] = {{{', '.join(slots)}}};"]
 with open(sys.argv[2], "w") as out:
     out.write("\n".join(lines) + "\n")

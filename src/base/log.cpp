@@ -66,6 +66,14 @@ std::string printable(std::string_view text) {
   for (std::size_t i = 0; i + 1 < safe.size(); ++i)
     if (static_cast<unsigned char>(safe[i]) == 0xc2 && static_cast<unsigned char>(safe[i + 1]) < 0xa0)
       safe[i] = safe[i + 1] = '?';
+  // U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows.
+  for (std::size_t i = 0; i + 2 < safe.size(); ++i) {
+    const auto middle = static_cast<unsigned char>(safe[i + 1]);
+    const auto last = static_cast<unsigned char>(safe[i + 2]);
+    const bool turns =
+        (middle == 0x80 && last >= 0xaa && last <= 0xae) || (middle == 0x81 && last >= 0xa6 && last <= 0xa9);
+    if (static_cast<unsigned char>(safe[i]) == 0xe2 && turns) safe.replace(i, 3, "???");
+  }
   return safe;
 }
 

@@ -36,17 +36,33 @@ std::vector<path> expand(const std::vector<path>& files) {
 std::string needs_of(const std::vector<firmware::Dependency>& dependencies) {
   std::string words;
   for (const auto& d : dependencies)
-    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", d.key.name(), d.version);
+    words += fmt::format("{}{} version {}", words.empty() ? "" : ", ", d.key.name(), d.version);
   return words.empty() ? "–" : words;
+}
+
+// A file that says to be the same module as another one is a mistake, or somebody's trick: applications aside.
+void tell_of_others(store::Database& db, const firmware::LibraryModule& added) {
+  const auto library = store::load_library(db);
+  if (const auto* module = library.find(added.sha256); module != nullptr && module->unlike_release)
+    fmt::print("  note: Particle's own {} needs something else; this is another\n", module->title());
+  if (added.key.function == firmware::Function::user_part || added.asset) return;
+  for (const auto* other : library.candidates(added.platform, added.key, added.version))
+    if (other->version_of(added.key) == added.version && other->sha256 != added.sha256)
+      fmt::print("{}\n",
+          log::printable(fmt::format("  note: {} ({}) is the same version of the same module and another file: "
+                                     "'drydock firmware remove' takes the wrong one away",
+              other->file_name, other->sha256.substr(0, 12))));
 }
 
 }  // namespace
 
-int firmware_add(const Context& context, const std::vector<path>& files) {
+int firmware_add(const Context& context, const std::vector<path>& given) {
   auto db = open_to_write(context);
+  const auto files = expand(given);
+  if (files.empty()) return print_error("there is no .bin file in there");
   const auto folder = folder_of(context);
   int refused = 0;
-  for (const auto& file : expand(files)) {
+  for (const auto& file : files) {
     const auto content = read_named(file, limits::module_file);
     const auto validated = content ? server::validate_module(*content, file.filename().string())
                                    : Result<server::ValidatedModule>(tl::unexpected(content.error()));
@@ -58,8 +74,13 @@ int firmware_add(const Context& context, const std::vector<path>& files) {
     const auto added = server::add_to_library(db, folder, *validated);
     if (!added) return print_error(added.error().message);
     const auto& m = validated->module;
-    fmt::print("{}: {} {}{}\n", m.file_name, firmware::platform_name(m.platform), m.title(),
-        *added == server::Added::already_present ? " (was there already)" : "");
+    const auto already = *added == server::Added::repaired ? " (was there already, and its file is whole again now)"
+        : *added == server::Added::already_present         ? " (was there already)"
+                                                           : "";
+    fmt::print("{}\n",
+        log::printable(
+            fmt::format("{}: {} {}{}", m.file_name, firmware::platform_name(m.platform), m.title(), already)));
+    tell_of_others(db, m);
   }
   folder.touch_changed();
   return refused == 0 ? 0 : 1;
@@ -90,6 +111,7 @@ void print_member(const firmware::Member& entry) {
   const auto& p = m.prefix;
   fmt::print("  {} {} version {}\n  needs {}\n", firmware::platform_name(p.platform), p.key.name(), p.version,
       needs_of(m.dependencies()));
+  if (const auto asset = firmware::asset_in(m)) fmt::print("  named '{}'\n", log::printable(asset->name));
   fmt::print("  {} bytes for {:#010x}–{:#010x}, CRC {}, SHA-256 {}\n", p.module_size(), p.start_address, p.end_address,
       m.crc_ok() ? "right" : "WRONG", m.sha256_ok ? "right" : "not right (only a name)");
   if (entry.original)
@@ -115,6 +137,7 @@ int firmware_inspect(const Context& context, const std::vector<path>& files) {
     }
     inspected.push_back(std::move(found));
   }
+  if (inspected.empty()) return print_error("there is no .bin file in there");
   const bool all_good =
       std::all_of(inspected.begin(), inspected.end(), [](const server::Inspected& f) { return f.verdict.empty(); });
   if (context.json) {

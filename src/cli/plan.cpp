@@ -6,6 +6,7 @@
 #include "device/describe.hpp"
 #include "firmware/files.hpp"
 #include "planning/known_releases.hpp"
+#include "state/module_fetch.hpp"
 #include "store/modules.hpp"
 
 #include <algorithm>
@@ -16,9 +17,8 @@ namespace {
 
 std::string no_platform(const std::string& given) {
   return fmt::format(
-      "there is no platform '{}': photon, p1, electron, core, argon, boron, xenon, asom, bsom, b5som, tracker, p2, … "
-      "or its "
-      "number",
+      "there is no platform '{}': core, photon, p1, electron, argon, boron, xenon, asom, bsom, b5som, esomx, xsom, "
+      "tracker, trackerm, p2 (or photon2), msom, or its number",
       given);
 }
 
@@ -77,6 +77,9 @@ Result<firmware::Inventory> read_inventory(const PlanOptions& options) {
   if (!options.platform.empty()) {
     const auto* platform = firmware::find_platform(options.platform);
     if (!platform) return failure(ErrorKind::not_found, no_platform(options.platform));
+    if (const auto told = describe->system->platform; told && *told != platform->id)
+      return failure(ErrorKind::conflict,
+          fmt::format("{} is of a {}: leave --platform out", file, firmware::platform_name(*told)));
     inventory.platform = platform->id;
   } else if (describe->system->platform) {
     inventory.platform = *describe->system->platform;
@@ -84,6 +87,8 @@ Result<firmware::Inventory> read_inventory(const PlanOptions& options) {
     return failure(
         ErrorKind::malformed, "the Describe does not say the platform: add --platform photon, or another one");
   }
+  if (inventory.modules.empty() && !firmware::is_monolithic(inventory.platform))
+    return failure(ErrorKind::malformed, fmt::format("{} lists no module that can be read (\"m\")", file));
   if (const auto* platform = firmware::find_platform(inventory.platform)) inventory.max_binary = platform->max_binary;
   return inventory;
 }
@@ -99,22 +104,33 @@ void print_plan(const planning::Plan& plan) {
   for (const auto& m : plan.missing) fmt::print("missing: {}\n", m.words);
 }
 
+std::string neighbours(const std::vector<firmware::Release>& all, firmware::ReleaseNumber wanted) {
+  const auto above = std::find_if(all.begin(), all.end(), [&](const auto& release) { return release.number > wanted; });
+  if (above == all.begin()) return fmt::format("the oldest is {}", above->number.text());
+  if (above == all.end()) return fmt::format("the newest is {}", all.back().number.text());
+  return fmt::format("its neighbours are {} and {}", std::prev(above)->number.text(), above->number.text());
+}
+
 Result<firmware::Release> read_release(const firmware::Platform& platform, const std::string& text) {
   const auto number = firmware::parse_release_number(text);
   if (!number)
-    return failure(ErrorKind::malformed, fmt::format("'{}' is no release of Device OS: write it as 3.3.1", text));
+    return failure(ErrorKind::malformed,
+        fmt::format(
+            "'{}' is no stable release of Device OS: write one as 3.3.1; release candidates are not known", text));
   if (auto release = firmware::find_release(platform.id, *number)) return std::move(*release);
   const auto all = firmware::releases_of(platform.id);
   if (all.empty()) return failure(ErrorKind::not_found, fmt::format("no release for {} is known", platform.name));
   return failure(ErrorKind::not_found,
-      fmt::format("there is no Device OS {} for {}: {} to {} are known", text, platform.name, all.front().number.text(),
-          all.back().number.text()));
+      fmt::format("there is no Device OS {} for {}: {}", text, platform.name, neighbours(all, *number)));
 }
 
 // The way from one release to another, over files that the library may or may not have.
 int plan_releases(const Context& context, const PlanOptions& options) {
   if (options.to.empty()) return misunderstood("--to is missing: the release that the device should come to");
   if (options.platform.empty()) return misunderstood("--platform is missing: photon, boron, or another one");
+  if (!options.firmware.empty() || !options.targets.empty())
+    return misunderstood(
+        "--firmware and --goal belong to --describe: between releases Particle's own files are planned");
   const auto* platform = firmware::find_platform(options.platform);
   if (!platform) return print_error(no_platform(options.platform));
   const auto from = read_release(*platform, options.from);
@@ -122,7 +138,10 @@ int plan_releases(const Context& context, const PlanOptions& options) {
   const auto to = read_release(*platform, options.to);
   if (!to) return print_error(to.error().message);
 
-  const auto result = planning::plan_between(*from, *to);
+  auto result = planning::plan_between(*from, *to);
+  if (!from->published || !to->published)
+    result.notes.push_back(fmt::format(
+        "Particle lists no Device OS {} for {}", (from->published ? to : from)->number.text(), platform->name));
   if (context.json) {
     fmt::print("{}\n", server::plan_as_json(platform->id, result));
     return result.blocked() ? 1 : 0;
@@ -131,9 +150,7 @@ int plan_releases(const Context& context, const PlanOptions& options) {
       result.steps.empty()
           ? ""
           : fmt::format(": {} file{}, in this order", result.steps.size(), result.steps.size() == 1 ? "" : "s"));
-  if (!from->published || !to->published)
-    fmt::print(
-        "note: Particle lists no Device OS {} for {}\n", (from->published ? to : from)->number.text(), platform->name);
+  for (const auto& note : result.notes) fmt::print("note: {}\n", note);
   if (result.current()) fmt::print("Nothing to send: it has all that {} needs.\n", to->number.text());
   for (std::size_t i = 0; i < result.steps.size(); ++i) {
     const auto& s = result.steps[i];
@@ -141,7 +158,22 @@ int plan_releases(const Context& context, const PlanOptions& options) {
         s.module.version, s.reason);
   }
   for (const auto& m : result.missing) fmt::print("no path: {}\n", m.words);
+  if (result.blocked()) fmt::print("Over the air it cannot come there. By USB any release can be flashed.\n");
   return result.blocked() ? 1 : 0;
+}
+
+// Of the library's files that would be sent. What was named on the command line was read just now.
+void require_files(const Context& context, planning::Plan& plan, const std::vector<path>& named) {
+  const firmware::ModuleFiles files(folder_of(context).firmware(), state::module_fetch(folder_of(context)));
+  for (const auto& step : plan.steps) {
+    const bool is_named = std::any_of(named.begin(), named.end(),
+        [&](const path& file) { return file.filename().string() == step.module.file_name; });
+    if (is_named || files.load(step.module.sha256)) continue;
+    plan.missing.push_back({{step.module.key, step.module.version},
+        fmt::format("{} ({}): its file is not there any more, or damaged: 'drydock firmware add' it again",
+            step.module.title(), step.module.file_name)});
+  }
+  if (plan.blocked()) plan.steps.clear();
 }
 
 }  // namespace
@@ -167,11 +199,23 @@ int plan(const Context& context, const PlanOptions& options) {
     if (module->platform != inventory->platform)
       return print_error(fmt::format("{} is for a {}, the device is a {}", module->file_name,
           firmware::platform_name(module->platform), firmware::platform_name(inventory->platform)));
-    for (auto& target : planning::targets_of(*module)) targets.targets.push_back(std::move(target));
+    if (module->asset)
+      return print_error(
+          fmt::format("{} is an asset: it comes by itself with the application that needs it", module->file_name));
+    for (auto& target : planning::targets_of(*module)) {
+      for (const auto& other : targets.targets)
+        if (other.key == target.key)
+          return print_error(fmt::format("two --goal files are {}: a device has one", target.key.name()));
+      targets.targets.push_back(std::move(target));
+    }
     library.add(std::move(*module));
   }
 
-  const auto result = planning::plan(*inventory, library, targets);
+  if (firmware::find_platform(inventory->platform) == nullptr)
+    fmt::print(stderr, "note: nothing is known of platform {}: what its modules need is all that is planned by\n",
+        inventory->platform);
+  auto result = planning::plan(*inventory, library, targets);
+  if (options.firmware.empty()) require_files(context, result, options.targets);
   if (context.json)
     fmt::print("{}\n", server::plan_as_json(inventory->platform, result));
   else

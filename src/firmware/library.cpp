@@ -13,6 +13,11 @@ bool earlier(const LibraryModule* a, const LibraryModule* b) {
   return std::tie(a->platform, a->key, a->version, a->sha256) < std::tie(b->platform, b->key, b->version, b->sha256);
 }
 
+bool is_unlike_release(const LibraryModule& module) {
+  const auto released = released_dependencies(module.platform, module.key, module.version);
+  return released && *released != module.dependencies;
+}
+
 }  // namespace
 
 std::vector<ModuleInfo> LibraryModule::members() const {
@@ -25,6 +30,13 @@ std::optional<std::uint16_t> LibraryModule::version_of(ModuleKey wanted) const {
   if (key == wanted) return version;
   if (second_module && second_module->key == wanted) return second_module->version;
   return std::nullopt;
+}
+
+bool LibraryModule::needs_later_self() const {
+  for (const auto& member : members())
+    for (const auto& need : member.dependencies)
+      if (need.key == member.key && need.version > member.version) return true;
+  return false;
 }
 
 std::string LibraryModule::title() const {
@@ -57,17 +69,20 @@ LibraryModule make_library_module(const ModuleFile& file, std::string file_name,
     const auto& second = file.members.back().installed();
     s.second_module = ModuleInfo{second.key(), second.version(), second.dependencies(), to_hex(second.suffix.sha256)};
   }
+  s.unlike_release = is_unlike_release(s);
   return s;
 }
 
 void Library::add(LibraryModule module) {
   remove(module.sha256);
+  module.unlike_release = is_unlike_release(module);
   const auto added = std::make_shared<const LibraryModule>(std::move(module));
   modules_.emplace(added->sha256, added);
   for (const auto& member : added->members()) {
     auto& slot = by_slot_[{added->platform, member.key}];
     const auto rank = [&](const LibraryModule& m) {
-      return std::tuple(*m.version_of(member.key), m.second_module.has_value(), m.size, std::string_view(m.sha256));
+      return std::tuple(
+          *m.version_of(member.key), m.unlike_release, m.second_module.has_value(), m.size, std::string_view(m.sha256));
     };
     slot.insert(std::upper_bound(
                     slot.begin(), slot.end(), added, [&](const auto& a, const auto& b) { return rank(*a) < rank(*b); }),

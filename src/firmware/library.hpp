@@ -34,13 +34,15 @@ struct LibraryModule {
   std::optional<ModuleInfo> second_module;  ///< the second module of a combined file
   std::optional<Asset> asset;               ///< what an asset module brings
   std::vector<Asset> required_assets;       ///< of the application in it
+  bool unlike_release = false;              ///< what Particle released as this version needs something else
   bool operator==(const LibraryModule&) const = default;
 
   /// What a device gets with this file, in the order in which it installs it.
   std::vector<ModuleInfo> members() const;
   /// The version it brings to this slot, if it brings any.
   std::optional<std::uint16_t> version_of(ModuleKey key) const;
-  std::string title() const;  ///< "system part 1 version 3", "… with user part version 6"
+  bool needs_later_self() const;  ///< which is never met, once it is installed
+  std::string title() const;      ///< "system part 1 version 3", "… with user part version 6"
 };
 
 /// `file_sha256`: of the bytes as sent.
@@ -53,8 +55,9 @@ public:
   bool remove(const std::string& sha256);
 
   const LibraryModule* find(const std::string& sha256) const;
-  /// Files for one slot of one platform at `version` or above: lowest version first, then those that bring nothing
-  /// else, then the smallest. Pointers live as long as the module is in some copy of the library.
+  /// Files for one slot of one platform at `version` or above: lowest version first, then those that say what
+  /// Particle's own say, then those that bring nothing else, then the smallest. Pointers live as long as the module is
+  /// in some copy of the library.
   std::vector<const LibraryModule*> candidates(std::uint16_t platform, ModuleKey key, std::uint16_t version) const;
   /// The file that brings this asset to a device of the platform; nothing when there is none.
   const LibraryModule* find_asset(std::uint16_t platform, const Asset& asset) const;

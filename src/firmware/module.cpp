@@ -2,6 +2,7 @@
 
 #include "base/crc32.hpp"
 #include "base/limits.hpp"
+#include "firmware/releases.hpp"
 
 #include <algorithm>
 #include <array>
@@ -196,8 +197,37 @@ Result<Module> parse_module(ByteView file) {
 
 namespace {
 
+Result<void> check_place(const Prefix& p) {
+  const auto places = places_of(p.platform, p.key);
+  const bool fits = places.empty() || std::any_of(places.begin(), places.end(), [&](const SlotPlace& place) {
+    return (!place.start || *place.start == p.start_address) && (!place.end || *place.end == p.end_address);
+  });
+  // A newer Device OS may have moved its parts.
+  const bool may_be_elsewhere =
+      p.key.function != Function::user_part && p.version > newest_released_version(p.platform, p.key);
+  if (fits || may_be_elsewhere) return {};
+  const auto& place = places.front();
+  return failure(ErrorKind::refused,
+      fmt::format("it is made for another place: it {} at {:#x}, a {} of this platform at {:#x}",
+          place.start ? "begins" : "ends", place.start ? p.start_address : p.end_address, p.key.name(),
+          place.start ? *place.start : *place.end));
+}
+
+Result<void> check_needs(const Module& module) {
+  for (const auto& need : module.dependencies())
+    if (!may_have_slot(module.prefix.platform, need.key))
+      return failure(ErrorKind::refused,
+          fmt::format("it needs something in a slot '{}', which no known Device OS for {} has", need.key.name(),
+              platform_name(module.prefix.platform)));
+  return {};
+}
+
 Result<void> check_slot(const Prefix& p) {
   if (p.key.function == Function::asset) return {};
+  if (!may_have_slot(p.platform, p.key))
+    return failure(ErrorKind::refused,
+        fmt::format(
+            "it goes to a slot '{}', which no known Device OS for {} has", p.key.name(), platform_name(p.platform)));
   const auto slot = find_slot(p.platform, p.key.function, p.key.index);
   if (!slot) return {};
   if (p.start_address < slot->begin || p.end_address > slot->end)
@@ -225,7 +255,11 @@ Result<void> check(const Module& module) {
   if (p.key.function == Function::asset && !asset_in(module))
     return failure(ErrorKind::refused, "it is an asset and does not say its name and hash: make it with particle-cli");
   if (p.flags & ~flag::known) return failure(ErrorKind::refused, fmt::format("unknown module flags {:#04x}", p.flags));
-  return check_slot(p);
+  if (auto fits = check_slot(p); !fits) return fits;
+  if (p.key.function == Function::asset) return {};
+  const bool is_packed = (p.flags & flag::compressed) != 0;  // what is in it is looked at by itself
+  if (auto fits = is_packed ? Result<void>{} : check_place(p); !fits) return fits;
+  return check_needs(module);
 }
 
 }  // namespace drydock::firmware

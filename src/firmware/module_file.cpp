@@ -42,17 +42,38 @@ Result<Bytes> unpack(ByteView module_without_crc, const Module& module) {
   stream.avail_out = static_cast<uInt>(original.size());
   const int ended = inflate(&stream, Z_FINISH);
   inflateEnd(&stream);
-  if (ended != Z_STREAM_END || stream.avail_out != 0)
+  if (ended != Z_STREAM_END || stream.avail_out != 0 || stream.avail_in != 0)
     return failure(ErrorKind::malformed,
         fmt::format("what is compressed in it is damaged, or not the {} bytes it claims", original_size));
   return original;
 }
 
+// What a device keeps of an asset's module: neither prefix nor suffix.
+Result<Bytes> asset_content(ByteView file, const Module& module) {
+  const auto without_crc = file.first(module.prefix.module_size() - sizeof(std::uint32_t));
+  if ((module.prefix.flags & flag::compressed) != 0) return unpack(without_crc, module);
+  std::size_t begin = module.prefix.offset + prefix_size;
+  if (!module.prefix.extensions.empty()) {
+    constexpr std::size_t extension_header_size = 4;
+    const auto& last = module.prefix.extensions.back();
+    begin = last.offset + extension_header_size + last.body.size();
+  }
+  const auto tail = std::max<std::size_t>(module.suffix.size, plain_suffix_size);
+  if (without_crc.size() < begin + tail) return failure(ErrorKind::malformed, "it is too short for an asset");
+  const auto content = without_crc.subspan(begin, without_crc.size() - begin - tail);
+  return Bytes(content.begin(), content.end());
+}
+
 Result<Member> read_member(ByteView file) {
   auto module = parse_module(file);
   if (!module) return tl::unexpected(module.error());
-  Member member{std::move(*module), std::nullopt};
+  Member member{std::move(*module), std::nullopt, ""};
   const auto& p = member.module.prefix;
+  if (p.key.function == Function::asset && member.module.crc_ok()) {
+    auto content = asset_content(file, member.module);
+    if (!content) return tl::unexpected(content.error());
+    member.asset_sha256 = to_hex(crypto::sha256(*content));
+  }
   // Assets are packed without their prefix and suffix: nothing in them can be looked at.
   if ((p.flags & flag::compressed) == 0 || (p.flags & flag::drop_module_info) != 0 || !member.module.crc_ok())
     return member;
@@ -75,8 +96,10 @@ Result<void> check_compressed(const Member& member) {
   const auto& original = member.original->prefix;
   if (original.key != p.key || original.platform != p.platform || original.version != p.version)
     return failure(ErrorKind::refused,
-        fmt::format("it says {} version {}, what is compressed in it is {} version {}", p.key.name(), p.version,
-            original.key.name(), original.version));
+        fmt::format("it says {} {} version {}, what is compressed in it is {} {} version {}", platform_name(p.platform),
+            p.key.name(), p.version, platform_name(original.platform), original.key.name(), original.version));
+  if (member.original->dependencies() != member.module.dependencies())
+    return failure(ErrorKind::refused, "it says to need something else than what is compressed in it");
   if (auto fits = check(*member.original); !fits)
     return failure(fits.error().kind, "what is compressed in it: " + fits.error().message);
   return {};
@@ -101,11 +124,20 @@ Result<ModuleFile> read_module_file(ByteView file) {
     result.size += member->module.prefix.module_size();
     result.members.push_back(std::move(*member));
   }
+  const auto behind = parse_module(file.subspan(result.size));
+  result.more_behind = behind && behind->crc_ok();
   return result;
 }
 
 Result<void> check(const ModuleFile& file) {
+  if (file.more_behind)
+    return failure(ErrorKind::refused,
+        "there is another module behind it, and nothing says that they belong together: add each as a file of its own");
   for (const auto& member : file.members) {
+    const auto asset = asset_in(member.module);
+    if (asset && asset->sha256 != member.asset_sha256)
+      return failure(ErrorKind::refused,
+          "the SHA-256 of its content is not the one that its header says: make it again with particle-cli");
     if (auto good = check(member.module); !good) return good;
     if (auto good = check_compressed(member); !good) return good;
     if (member.module.prefix.platform != file.members.front().module.prefix.platform)

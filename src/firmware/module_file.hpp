@@ -9,6 +9,7 @@ namespace drydock::firmware {
 struct Member {
   Module module;                   ///< as it is in the file
   std::optional<Module> original;  ///< what the device unpacks, when it is compressed
+  std::string asset_sha256;        ///< of an asset's content, as it is; empty for other modules
   /// What the device will report once it is installed.
   const Module& installed() const { return original ? *original : module; }
 };
@@ -16,6 +17,7 @@ struct Member {
 struct ModuleFile {
   std::vector<Member> members;  ///< one, or two combined
   std::size_t size = 0;         ///< bytes to send: without the padding some files have
+  bool more_behind = false;     ///< what looks like padding is another module, which no device would install
 };
 
 /// ErrorKind::malformed, in words, when a module, its second half or what is packed in it cannot be read. A wrong CRC

@@ -115,9 +115,11 @@ constexpr std::array letters{
     Letter{Function::asset, 't'},
 };
 
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+std::string letters_and_digits(std::string_view text) {
+  std::string kept;
+  for (const unsigned char c : text)
+    if (std::isalnum(c)) kept += static_cast<char>(std::tolower(c));
+  return kept;
 }
 
 }  // namespace
@@ -159,8 +161,11 @@ const Platform* find_platform(std::string_view text) {
   std::uint16_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc{} && end == text.data() + text.size()) return find_platform(number);
+  // Spelled as "Tracker M", "tracker-m" or "trackerm"; "P2 / Photon 2" are two names.
+  const auto wanted = letters_and_digits(text);
+  if (wanted == "photon2") return find_platform(std::uint16_t{32});
   const auto found = std::find_if(platforms.begin(), platforms.end(),
-      [text](const Platform& p) { return same_ignoring_case(p.name, text) || same_ignoring_case(p.key, text); });
+      [&](const Platform& p) { return letters_and_digits(p.name) == wanted || letters_and_digits(p.key) == wanted; });
   return found == platforms.end() ? nullptr : &*found;
 }
 

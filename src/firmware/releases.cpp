@@ -63,6 +63,46 @@ std::optional<Release> find_release(std::uint16_t platform, ReleaseNumber number
   return std::nullopt;
 }
 
+std::vector<SlotPlace> places_of(std::uint16_t platform, ModuleKey key) {
+  std::vector<SlotPlace> found;
+  std::copy_if(std::begin(places), std::end(places), std::back_inserter(found),
+      [&](const SlotPlace& place) { return place.platform == platform && place.key == key; });
+  return found;
+}
+
+bool may_have_slot(std::uint16_t platform, ModuleKey key) {
+  const bool is_known = std::any_of(
+      std::begin(places), std::end(places), [&](const SlotPlace& place) { return place.platform == platform; });
+  return !is_known || find_slot(platform, key.function, key.index) || !places_of(platform, key).empty();
+}
+
+std::optional<std::vector<Dependency>> released_dependencies(
+    std::uint16_t platform, ModuleKey key, std::uint16_t version) {
+  for (const auto& row : rows) {
+    if (row.platform != platform) continue;
+    for (const auto& module : release_of(row).modules)
+      if (module.key == key && module.version == version) return module.needs();
+  }
+  return std::nullopt;
+}
+
+std::uint16_t newest_released_version(std::uint16_t platform, ModuleKey key) {
+  std::uint16_t newest = 0;
+  for (const auto& row : rows) {
+    if (row.platform != platform) continue;
+    for (const auto& module : release_of(row).modules)
+      if (module.key == key) newest = std::max(newest, module.version);
+  }
+  return newest;
+}
+
+std::vector<Dependency> ReleaseModule::needs() const {
+  std::vector<Dependency> list;
+  std::copy_if(dependencies.begin(), dependencies.end(), std::back_inserter(list),
+      [](const Dependency& need) { return need.exists(); });
+  return list;
+}
+
 std::optional<ReleaseNumber> release_of_system_version(std::uint16_t platform, std::uint16_t version) {
   std::optional<ReleaseNumber> found;
   for (const auto& row : rows) {

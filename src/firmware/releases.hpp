@@ -26,6 +26,7 @@ struct ReleaseModule {
   ModuleKey key;
   std::uint16_t version = 0;
   std::array<Dependency, 2> dependencies;  ///< in the file's order; a function of `none` where there is none
+  std::vector<Dependency> needs() const;   ///< those that exist
 };
 
 struct Release {
@@ -35,6 +36,25 @@ struct Release {
   bool published = false;                  ///< in Particle's list for this platform; else it can only be built
   std::span<const ReleaseModule> modules;  ///< without user parts, and without what a factory alone installs
 };
+
+/// Where modules of a slot lie in some release: one of the two is known, as a module grows up or down.
+struct SlotPlace {
+  std::uint16_t platform = 0;
+  ModuleKey key;
+  std::optional<std::uint32_t> start;  ///< address of its first byte; 0 in a flash of its own
+  std::optional<std::uint32_t> end;    ///< behind its last byte, without the CRC
+};
+
+/// Empty where no release of the platform has this slot, or no release of it is known.
+std::vector<SlotPlace> places_of(std::uint16_t platform, ModuleKey key);
+/// Whether modules for this slot are of use to the platform: true, too, for a platform of which no release is known.
+bool may_have_slot(std::uint16_t platform, ModuleKey key);
+
+/// What the module that Particle released as this version needs; nothing for other versions.
+std::optional<std::vector<Dependency>> released_dependencies(
+    std::uint16_t platform, ModuleKey key, std::uint16_t version);
+/// The newest version of this slot's module in any release; 0: none is known.
+std::uint16_t newest_released_version(std::uint16_t platform, ModuleKey key);
 
 /// Oldest first; empty for a platform that the table does not know.
 std::vector<Release> releases_of(std::uint16_t platform);

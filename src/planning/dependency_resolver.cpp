@@ -116,7 +116,7 @@ private:
         });
   }
 
-  bool satisfied(const Target& target, const LibraryModule* module) const {
+  bool satisfied(const Target& target, const LibraryModule* module) {
     const auto found = device_.find(target.key);
     if (found == device_.end() || found->second.version != target.version) return false;
     const bool has_application =
@@ -125,6 +125,11 @@ private:
     // Applications of one version differ by their hash; an old device that does not report one is believed.
     const auto members = module->members();
     const auto& sha256 = found->second.sha256;
+    if (sha256.empty())
+      notes_.push_back(
+          fmt::format("{} is the version that was asked for; the device does not say whether it is the same "
+                      "application",
+              title(target.key, target.version)));
     return sha256.empty() || std::any_of(members.begin(), members.end(), [&](const ModuleInfo& m) {
       return m.key == target.key && m.suffix_sha256 == sha256;
     });
@@ -162,8 +167,13 @@ private:
     }
     std::optional<std::vector<Missing>> why_not;
     std::vector<Dependency> not_to_be_had;
+    bool in_a_ring = false;
     for (const auto* candidate : candidates(need)) {
-      if (!usable(*candidate) || passes_version_in_progress(*candidate)) continue;
+      if (!usable(*candidate)) continue;
+      if (passes_version_in_progress(*candidate)) {
+        in_a_ring = true;
+        continue;
+      }
       // Another version with the same need, or a higher one, ends where the one before ended.
       if (needs_any_of(*candidate, not_to_be_had)) continue;
       const Device device_before = device_;
@@ -182,7 +192,9 @@ private:
     if (why_not && !why_not->empty()) {
       for (auto& m : *why_not) add_missing(std::move(m));
     } else {
-      report_missing(need, fmt::format("needed by {}", who), why_unusable(need));
+      report_missing(need, fmt::format("needed by {}", who),
+          in_a_ring ? "and the file that is there needs what it would be sent for: neither can come first"
+                    : why_unusable(need));
     }
     return false;
   }
@@ -321,9 +333,7 @@ private:
   }
   bool usable(const LibraryModule& module) const {
     if (inventory_.max_binary != 0 && module.size > inventory_.max_binary) return false;
-    for (const auto& member : module.members())
-      for (const auto& need : member.dependencies)
-        if (need.key == member.key && need.version > member.version) return false;  // never met, once installed
+    if (module.needs_later_self()) return false;
     constexpr auto special = firmware::flag::compressed | firmware::flag::combined;
     if ((module.flags & special) != 0 && !inventory_.accepts_compressed) return false;
     return true;
@@ -335,7 +345,9 @@ private:
       if (inventory_.max_binary != 0 && candidate->size > inventory_.max_binary)
         return fmt::format("and the file that is there has {} bytes: this device takes {} at most", candidate->size,
             inventory_.max_binary);
-      return "and the file that is there is compressed or combined, which this device does not take";
+      return candidate->needs_later_self()
+          ? "and the file that is there needs a later version of itself: it can never be installed"
+          : "and the file that is there is compressed or combined, which this device does not take";
     }
     return {};
   }
@@ -404,14 +416,8 @@ private:
 }  // namespace
 
 bool is_plannable(Function f) {
-  switch (f) {
-    case Function::bootloader:
-    case Function::system_part:
-    case Function::user_part:
-    case Function::ncp:
-    case Function::radio_stack: return true;
-    default: return false;
-  }
+  return f == Function::bootloader || f == Function::system_part || f == Function::user_part || f == Function::ncp ||
+      f == Function::radio_stack;
 }
 
 Plan resolve(const firmware::Inventory& installed, const firmware::Library& library, const Targets& targets,

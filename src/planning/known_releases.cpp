@@ -9,13 +9,6 @@ using firmware::Function;
 using firmware::Library;
 using firmware::LibraryModule;
 
-std::vector<firmware::Dependency> dependencies_of(const firmware::ReleaseModule& module) {
-  std::vector<firmware::Dependency> list;
-  for (const auto& need : module.dependencies)
-    if (need.exists()) list.push_back(need);
-  return list;
-}
-
 }  // namespace
 
 // Every release's modules, as if their files were there. Made once for a fleet of one platform.
@@ -31,7 +24,7 @@ const Library& known_modules(std::uint16_t platform) {
       known.platform = platform;
       known.key = module.key;
       known.version = module.version;
-      known.dependencies = dependencies_of(module);
+      known.dependencies = module.needs();
       known.file_name = release.number.text();
       known.sha256 = fmt::format("{}/{}/{}", static_cast<int>(module.key.function), module.key.index, module.version);
       // The same module of several releases is named by the first of them.
@@ -47,8 +40,23 @@ Plan plan_between(const firmware::Release& from, const firmware::Release& to) {
     firmware::InstalledModule there;
     there.key = module.key;
     there.version = module.version;
-    there.dependencies = dependencies_of(module);
+    there.dependencies = module.needs();
     installed.modules.push_back(std::move(there));
+  }
+  // Before 0.7.0 every image of a Core says version 0.
+  if (firmware::is_monolithic(from.platform) && to.system_version == 0) {
+    Plan image;
+    if (from.number == to.number) return image;
+    for (const auto& module : to.modules) {
+      if (module.key.function != Function::monolithic) continue;
+      LibraryModule file;
+      file.platform = to.platform;
+      file.key = module.key;
+      file.file_name = to.number.text();
+      image.steps.push_back({std::move(file), from.system_version,
+          "was asked for; images before 0.7.0 say no version: choose the file with 'drydock devices target'"});
+    }
+    return image;
   }
   Targets targets;
   for (const auto& module : to.modules)

@@ -60,6 +60,9 @@ public:
         auto there = resolve(inventory, library_, system_parts_at(inventory, version), {known_releases_, true});
         if (there.blocked() || there.steps.empty()) continue;
         seen.insert(version);
+        for (auto& step : there.steps)
+          if (step.reason.ends_with("was asked for"))
+            step.reason = "on the way: the installed system parts need each other too closely to go further at once";
         auto arrived = after(inventory, there.steps);
         there.steps.insert(there.steps.begin(), steps.begin(), steps.end());
         auto onward = resolve(arrived, library_, targets_, {known_releases_, false});

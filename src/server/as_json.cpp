@@ -77,6 +77,10 @@ json planned(const planning::Step& s) {
   auto planned = library_entry(s.module);
   planned["from_version"] = version_or_null(s.from_version);
   planned["reason"] = s.reason;
+  if (s.module.size == 0) {  // known from the table of releases alone: there is no file
+    for (const auto* name : {"sha256", "size", "file"}) planned.erase(name);
+    planned["device_os"] = s.module.file_name;
+  }
   return planned;
 }
 

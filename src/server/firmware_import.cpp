@@ -22,11 +22,13 @@ Result<ValidatedModule> validate_module(ByteView file, const std::string& file_n
 
 Result<Added> add_to_library(store::Database& db, const state::StateFolder& folder, const ValidatedModule& validated) {
   const firmware::ModuleFiles files(folder.firmware());
+  const bool was_whole = files.load(validated.module.sha256).has_value();
   if (auto saved = files.save(validated.module.sha256, validated.content); !saved) return tl::unexpected(saved.error());
   try {
     const bool is_new = store::add_module(db, validated.module, utc_milliseconds());
     store::save_module_file(db, validated.module.sha256, validated.content);
-    return is_new ? Added::new_module : Added::already_present;
+    if (is_new) return Added::new_module;
+    return was_whole ? Added::already_present : Added::repaired;
   } catch (const std::exception& e) {
     return failure(ErrorKind::storage, e.what());
   }

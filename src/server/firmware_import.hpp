@@ -13,7 +13,8 @@ struct ValidatedModule {
 };
 Result<ValidatedModule> validate_module(ByteView file, const std::string& file_name);
 
-enum class Added { new_module, already_present };
+/// repaired: its row was there, and its file was not, or was damaged.
+enum class Added { new_module, already_present, repaired };
 
 /// The file first, then the row: a row never names a file that is not there. Errors are the person's to read.
 Result<Added> add_to_library(store::Database& db, const state::StateFolder& folder, const ValidatedModule& validated);

@@ -49,7 +49,7 @@ Response Api::upload(const Request& request) {
         return {};
       });
   if (!changed) return problem(changed.error());
-  const bool known = *added == server::Added::already_present;
+  const bool known = *added != server::Added::new_module;
   auto body = json::parse(server::module_as_json(validated->module));
   body["known_already"] = known;
   return {known ? 200 : 201, "application/json", body.dump(-1, ' ', false, json::error_handler_t::replace)};

@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_compressed_module_is_said) {
   BOOST_TEST(contains(changed(26, 9), "in a way devices do not know (method 9)"));
   BOOST_TEST(contains(changed(31, 0x7f), "claims to unpack to"));
   BOOST_TEST(contains(changed(28, 0), "is damaged, or not the"));  // not as long as it says
-  BOOST_TEST(contains(changed(10, 0), "what is compressed in it is system part 1 version 6200"));
+  BOOST_TEST(contains(changed(10, 0), "what is compressed in it is Boron system part 1 version 6200"));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_combined_file_is_said) {
@@ -157,6 +157,80 @@ BOOST_AUTO_TEST_CASE(modules_stay_within_the_slots_of_their_platform) {
   part2.index = 2;
   part2.start = 0x08040000;
   BOOST_TEST(contains(complaint_about(combine(make_module(part1), make_module(part2))), "has room for 131072"));
+}
+
+// Linked for another address, a module would start at the wrong code; without its slot a device may do anything.
+BOOST_AUTO_TEST_CASE(modules_lie_where_the_releases_have_them) {
+  const auto at = [](std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint32_t start,
+                      std::uint16_t version, ModuleSpec::Needs needs = {}) {
+    ModuleSpec recipe;
+    recipe.platform = platform;
+    recipe.function = function;
+    recipe.index = index;
+    recipe.version = version;
+    recipe.start = start;
+    recipe.needs1 = needs;
+    return complaint_about(make_module(recipe));
+  };
+  BOOST_TEST(
+      contains(at(6, 4, 2, 0x08070000, 3), "it begins at 0x8070000, a system part 2 of this platform at 0x8060000"));
+  BOOST_TEST(contains(at(6, 5, 1, 0x080B0000, 3), "made for another place"));
+  BOOST_TEST(contains(at(32, 5, 1, 0x08500000, 3), "it ends at"));
+  BOOST_TEST(at(boron, 4, 1, 0x30000, 403) == "");
+  BOOST_TEST(contains(at(boron, 4, 1, 0x40000, 403), "made for another place"));
+  BOOST_TEST(at(boron, 4, 1, 0x40000, 60000) == "");  // a Device OS to come may have it there
+  BOOST_TEST(
+      contains(at(6, 2, 1, 0x08020000, 3), "a slot 'bootloader part 1', which no known Device OS for Photon has"));
+  BOOST_TEST(contains(at(6, 8, 0, 0x08020000, 3), "a slot 'radio stack'"));
+  BOOST_TEST(contains(at(6, 4, 2, 0x08060000, 3, {8, 0, 1}), "it needs something in a slot 'radio stack'"));
+  BOOST_TEST(at(6, 4, 2, 0x08060000, 3, {4, 1, 3}) == "");
+  BOOST_TEST(at(200, 2, 7, 0x1234000, 3, {8, 0, 1}) == "");  // of an unknown platform nothing is known
+}
+
+BOOST_AUTO_TEST_CASE(what_a_compressed_module_hides_behind_its_header_is_refused) {
+  auto lying = compress(module_for(boron, 4, 1, 6200, {2, 0, 1100}));
+  lying[18] = 0;  // the version that its first dependency says outside
+  lying[19] = 0;
+  update_checksums(lying);
+  BOOST_TEST(contains(complaint_about(lying), "it says to need something else"));
+}
+
+BOOST_AUTO_TEST_CASE(two_modules_that_were_only_joined_are_refused) {
+  auto joined = module_for(boron, 4, 1, 6200);
+  append(joined, module_for(boron, 5, 2, 7));
+  BOOST_TEST(contains(complaint_about(joined), "there is another module behind it"));
+}
+
+BOOST_AUTO_TEST_CASE(an_asset_is_what_its_header_says) {
+  auto asset = virtual_device::make_asset("cat.txt", Bytes(500, 7));
+  BOOST_TEST(complaint_about(asset) == "");
+  const auto name = std::string("cat.txt");
+  const auto hash_at = std::search(asset.begin(), asset.end(), name.begin(), name.end()) - asset.begin();
+  BOOST_REQUIRE(hash_at > 40);
+  auto other = asset;
+  other[asset.size() - 100] ^= 1;  // somewhere in the declared hash or the name behind it
+  update_checksums(other);
+  BOOST_TEST(complaint_about(other) != "");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_says_what_particles_own_says_goes_before_another_of_its_version) {
+  firmware::Library library;
+  const auto add = [&](std::string sha256, std::vector<firmware::Dependency> needs, std::uint32_t size) {
+    firmware::LibraryModule module;
+    module.platform = 6;
+    module.key = {firmware::Function::system_part, 2};
+    module.version = 3;
+    module.dependencies = std::move(needs);
+    module.size = size;
+    module.sha256 = std::move(sha256);
+    library.add(std::move(module));
+  };
+  add("a", {}, 100);
+  add("b", {{{firmware::Function::system_part, 1}, 3}}, 200);
+  const auto found = library.candidates(6, {firmware::Function::system_part, 2}, 3);
+  BOOST_REQUIRE(found.size() == 2u);
+  BOOST_TEST(found.front()->sha256 == "b");
+  BOOST_TEST(found.back()->unlike_release);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
