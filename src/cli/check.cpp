@@ -1,5 +1,6 @@
 #include "state/module_fetch.hpp"
 #include "state/state_replacement.hpp"
+#include "state/store_move.hpp"
 #include "state/server_keys.hpp"
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
@@ -81,7 +82,15 @@ void check_database(Report& report, const state::StateFolder& folder) {
   if (db.engine() == store::Engine::postgresql) {
     auto writing = store::Database::open(folder.location(), store::Access::read_write);
     if (const auto fault = store::fault_of(writing); !fault.empty())
-      return report.bad("database", fmt::format("{}: {}", where, fault));
+      return report.bad("database",
+          fmt::format("{}: {}. Mend that there; or make an empty database, name it as 'url' and restore a backup",
+              where, fault));
+    const auto keys = state::load_or_create_server_keys(folder);
+    if (keys)
+      if (const auto same = state::refuse_other_keys(db, *keys); !same)
+        return report.bad("database", fmt::format("{}: {}", where, same.error().message));
+    if (const auto nothing = state::require_nothing_left_behind(folder, db); !nothing)
+      return report.bad("database", nothing.error().message);
   }
   report.good("database", where);
   const firmware::ModuleFiles files(folder.firmware(), state::module_fetch(folder));
@@ -144,9 +153,10 @@ int check(const Context& context) {
     check_folder(report, folder);
     if (const auto finished = state::state_replacement::require_finished(folder); !finished)
       report.bad("restore", finished.error().message);
-    check_key(report, "key for TCP", state::load_server_key(folder), folder.server_key(), folder.exists());
-    check_key(report, "key for UDP", state::load_udp_server_key(folder), folder.udp_server_key(), folder.exists());
     try {
+      const bool used = folder.exists() || !state::trace_of_use(folder).empty();
+      check_key(report, "key for TCP", state::load_server_key(folder), folder.server_key(), used);
+      check_key(report, "key for UDP", state::load_udp_server_key(folder), folder.udp_server_key(), used);
       if (folder.exists() || !folder.store_url.empty())
         check_database(report, folder);
       else

@@ -172,7 +172,9 @@ private:
   void add_keys() {
     auto* keys = app_.add_subcommand("keys", "The keys by which devices know this server");
     keys->require_subcommand(1);
-    command(*keys, "create", "Make them (serve does so by itself)", [](const Context& c) { return keys_create(c); });
+    auto* create = command(*keys, "create", "Make them (serve does so by itself)",
+        [this](const Context& c) { return keys_create(c, clear_); });
+    create->add_flag("--lost", clear_, "The ones that the devices of a PostgreSQL know are lost for good");
     with_json(command(*keys, "show", "Show their public halves", [](const Context& c) { return keys_show(c); }));
     auto* exporting =
         command(*keys, "export", "Write the public key for 'particle keys server', and say how to point a device here",

@@ -25,7 +25,7 @@ struct DemoOptions {
 };
 int demo(const DemoOptions& options);
 
-int keys_create(const Context& context);
+int keys_create(const Context& context, bool lost);
 int keys_show(const Context& context);
 struct KeyExport {
   std::filesystem::path output;  ///< empty: a name that says which key it is

@@ -45,17 +45,32 @@ Result<std::string> host_for_devices(const std::string& asked, const std::string
 
 }  // namespace
 
-int keys_create(const Context& context) {
+int keys_create(const Context& context, bool lost) {
   const auto folder = folder_of(context);
   require_access(folder);
   require_finished(folder);
+  std::optional<store::Database> db;
+  if (!folder.store_url.empty()) db.emplace(store::Database::open(folder.location(), store::Access::read_write));
+  if (db && state::database_belongs_to_keys(*db) && !lost && !std::filesystem::exists(folder.server_key()))
+    return print_error("the devices in " + store::shown(folder.location()) +
+        " know their server by keys that were made before: copy them here, or restore a backup. If they are lost for "
+        "good, add --lost");
   if (const auto made = folder.create(); !made) return print_error(made.error().message);
   const auto tcp = state::create_server_key(folder);
   const auto udp = state::create_udp_server_key(folder);
   if (tcp) fmt::print("A server key for TCP devices was made: {}\n", folder.server_key().string());
   if (udp) fmt::print("A server key for UDP devices was made: {}\n", folder.udp_server_key().string());
-  if (!tcp && (!udp || tcp.error().kind != ErrorKind::conflict)) return print_error(tcp.error().message);
-  if (!udp && (!tcp || udp.error().kind != ErrorKind::conflict)) return print_error(udp.error().message);
+  const bool adopts = db && lost;
+  if (!tcp && ((!udp && !adopts) || tcp.error().kind != ErrorKind::conflict)) return print_error(tcp.error().message);
+  const bool had_both = !tcp && !udp;
+  if (db && lost) {
+    const auto keys = state::load_or_create_server_keys(folder);
+    if (!keys) return print_error(keys.error().message);
+    state::adopt_keys(*db, *keys);
+    fmt::print("The database belongs to the keys in {} from now on.\n", folder.root.string());
+    return 0;
+  }
+  if (!udp && (had_both || udp.error().kind != ErrorKind::conflict)) return print_error(udp.error().message);
   return 0;
 }
 

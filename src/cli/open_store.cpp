@@ -2,6 +2,7 @@
 
 #include "state/state_replacement.hpp"
 #include "state/server_keys.hpp"
+#include "state/store_move.hpp"
 
 #include <cerrno>
 #include <pwd.h>
@@ -19,6 +20,8 @@ store::Database open_to_write(const Context& context) {
   const auto keys = state::load_or_create_server_keys(folder);
   if (!keys) throw store::StoreError(keys.error().message);
   auto db = store::Database::open(folder.location(), store::Access::read_write);
+  if (const auto nothing = state::require_nothing_left_behind(folder, db); !nothing)
+    throw store::StoreError(nothing.error().message);
   if (db.engine() == store::Engine::postgresql)
     if (const auto same = state::require_same_keys(db, *keys); !same) throw store::StoreError(same.error().message);
   return db;

@@ -14,7 +14,7 @@ int store_move(const Context& context, const std::string& to, bool replace) {
   store::Location location{folder.database(), ""};
   if (to != "sqlite") {
     if (!store::is_postgresql_url(to))
-      return print_error("'" + to + "' is neither 'sqlite' nor an address like postgresql://USER@HOST/DATABASE");
+      return print_error("--to takes 'sqlite' or an address like postgresql://USER@HOST/DATABASE");
     location.url = to;
   }
   const auto moved = state::move_store(folder, location, replace);

@@ -1,6 +1,7 @@
 #include "service/service.hpp"
 
 #include "state/state_replacement.hpp"
+#include "state/store_move.hpp"
 
 #include "base/asio_tokens.hpp"
 #include "store/postgresql_values.hpp"
@@ -54,6 +55,7 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
   server_keys_.emplace(or_throw(state::load_or_create_server_keys(folder_)));
   auto database = store::Database::open(folder_.location(), store::Access::read_write);
   if (!folder_.store_url.empty()) {
+    or_throw(state::require_nothing_left_behind(folder_, database));
     or_throw(state::require_same_keys(database, *server_keys_));
     const auto changed = [this] {
       asio::post(loop_, [this] { asio::co_spawn(loop_, apply_announced_changes(), rethrow); });

@@ -1,6 +1,7 @@
 #include "state/backup.hpp"
 
 #include "state/module_fetch.hpp"
+#include "state/server_keys.hpp"
 #include "state/state_replacement.hpp"
 #include "state/store_move.hpp"
 
@@ -59,6 +60,12 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to, Whole who
     db.emplace(store::Database::open(folder.location(), store::Access::read_only, moved));
     (void)store::count_all_devices(*db);  // opens what lies beside the database too
   });
+  if (db->engine() == store::Engine::postgresql && whole == Whole::required) {
+    std::optional<Result<ServerKeys>> keys;
+    as_owner([&] { keys.emplace(load_or_create_server_keys(folder)); });
+    if (!*keys) return tl::unexpected(keys->error());
+    if (auto same = refuse_other_keys(*db, **keys); !same) return tl::unexpected(same.error());
+  }
   store::NewBackup backup(*db, to);
   for (const auto& key : {folder.server_key(), folder.udp_server_key()}) {
     Result<Bytes> content;

@@ -47,19 +47,6 @@ bool belongs_to_keys(const StateFolder& folder) {
   }
 }
 
-// What shows that devices may know this server by a key.
-std::string trace_of_use(const StateFolder& folder) {
-  if (!folder.store_url.empty() && belongs_to_keys(folder)) return "the database " + store::shown_url(folder.store_url);
-  if (std::filesystem::exists(folder.database())) return folder.database().string();
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder.firmware(), error), end; !error && entry != end;
-       entry.increment(error))
-    if (entry->path().extension() == ".bin") return entry->path().string();
-  for (const auto& key : {folder.server_key(), folder.udp_server_key()})
-    if (std::filesystem::exists(key)) return key.string();
-  return "";
-}
-
 // Both or none: they are written whole under other names first. A first start that was killed between two renames is
 // gone on with.
 Result<void> create_both(const StateFolder& folder) {
@@ -80,6 +67,10 @@ Result<void> create_both(const StateFolder& folder) {
   }
   firmware::sync(folder.root);
   return {};
+}
+
+std::string names_of(const ServerKeys& keys) {
+  return fingerprint(keys.tcp.public_key_spki()) + ", " + fingerprint(keys.udp.public_key_spki());
 }
 
 }  // namespace
@@ -140,23 +131,47 @@ Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder) {
     if (lost)
       return failure(ErrorKind::conflict,
           fmt::format("{} is missing, and {} shows that there was one, by which devices know this server. Restore it "
-                      "from a backup; if it is lost for good, 'drydock keys create' makes "
+                      "from a backup; if it is lost for good, 'drydock keys create{}' makes "
                       "another, which every device must then be told",
-              file.string(), trace_of_use(folder)));
+              file.string(), trace_of_use(folder), folder.store_url.empty() ? "" : " --lost"));
   if (!tcp) return tl::unexpected(tcp.error());
   if (!udp) return tl::unexpected(udp.error());
   return ServerKeys{std::move(*tcp), std::move(*udp)};
 }
 
-Result<void> require_same_keys(store::Database& db, const ServerKeys& keys) {
-  const auto ours = fingerprint(keys.tcp.public_key_spki()) + ", " + fingerprint(keys.udp.public_key_spki());
+Result<void> refuse_other_keys(store::Database& db, const ServerKeys& keys) {
   const auto known = store::load_setting(db, keys_setting);
-  if (known && *known != ours)
-    return failure(ErrorKind::conflict,
-        "the keys in the state folder are not those by which the devices in this database know their server: copy "
-        "server_key.pem and server_key_udp.pem from where it was used before, or restore a backup");
-  if (!known) store::save_setting(db, keys_setting, ours);
+  if (!known || *known == names_of(keys)) return {};
+  return failure(ErrorKind::conflict,
+      "the keys in the state folder are not those by which the devices in this database know their server: copy "
+      "server_key.pem and server_key_udp.pem from where it was used before, or restore a backup. If those are lost for "
+      "good, 'drydock keys create --lost' makes these the right ones, which every device must then be told");
+}
+
+bool database_belongs_to_keys(store::Database& db) {
+  return store::load_setting(db, keys_setting).has_value();
+}
+
+void adopt_keys(store::Database& db, const ServerKeys& keys) {
+  store::save_setting(db, keys_setting, names_of(keys));
+}
+
+Result<void> require_same_keys(store::Database& db, const ServerKeys& keys) {
+  if (auto same = refuse_other_keys(db, keys); !same) return same;
+  if (!store::load_setting(db, keys_setting)) adopt_keys(db, keys);
   return {};
+}
+
+std::string trace_of_use(const StateFolder& folder) {
+  if (!folder.store_url.empty() && belongs_to_keys(folder)) return "the database " + store::shown_url(folder.store_url);
+  if (std::filesystem::exists(folder.database())) return folder.database().string();
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder.firmware(), error), end; !error && entry != end;
+       entry.increment(error))
+    if (entry->path().extension() == ".bin") return entry->path().string();
+  for (const auto& key : {folder.server_key(), folder.udp_server_key()})
+    if (std::filesystem::exists(key)) return key.string();
+  return "";
 }
 
 std::string fingerprint(ByteView spki) {

@@ -28,9 +28,16 @@ struct ServerKeys {
 /// the other key shows that there was one: a new one in its place would leave every device outside.
 Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder);
 
-/// Whether a database that is not in the folder (PostgreSQL) belongs to these keys; one that belongs to none belongs to
-/// them from now on. ErrorKind::conflict.
+/// Whether a database that is not in the folder (PostgreSQL) belongs to other keys than these. ErrorKind::conflict.
+Result<void> refuse_other_keys(store::Database& db, const ServerKeys& keys);
+/// Likewise; one that belongs to none belongs to them from now on.
 Result<void> require_same_keys(store::Database& db, const ServerKeys& keys);
+bool database_belongs_to_keys(store::Database& db);
+/// It belongs to these from now on.
+void adopt_keys(store::Database& db, const ServerKeys& keys);
+
+/// What shows that devices may know this server by a key; empty: nothing does. Throws store::Unavailable.
+std::string trace_of_use(const StateFolder& folder);
 
 /// SHA-256 of the public key, in groups for people to compare.
 std::string fingerprint(ByteView spki);

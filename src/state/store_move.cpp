@@ -30,6 +30,14 @@ Result<StoreMove> copy_everything(
     const StateFolder& folder, store::Database& source, store::Database& to, const store::Location& destination) {
   const auto keys = load_or_create_server_keys(folder);
   if (!keys) return tl::unexpected(keys.error());
+  if (source.engine() == store::Engine::postgresql)
+    if (auto same = refuse_other_keys(source, *keys); !same) return tl::unexpected(same.error());
+  // Otherwise it could not be said of it, in the end, that it was moved.
+  if (const auto fault = store::fault_of(source); !fault.empty())
+    return failure(ErrorKind::storage,
+        fmt::format("what is to be moved cannot be written: {}. Nothing was changed. 'drydock backup' reads it all the "
+                    "same, and 'drydock restore' brings that back elsewhere",
+            fault));
   store::copy_database(source, to);
   if (to.engine() == store::Engine::postgresql)
     if (auto same = require_same_keys(to, *keys); !same) return tl::unexpected(same.error());
@@ -51,12 +59,19 @@ Result<StoreMove> copy_everything(
 
 }  // namespace
 
-Result<store::Database> take_destination(const store::Location& to, bool replace) {
+Result<store::Database> take_destination(const store::Location& to, bool replace, const store::Location* from) {
   try {
     auto db = store::Database::open(to, store::Access::read_write, store::Moved::allow);
     if (!db.claim())
       return failure(ErrorKind::conflict, fmt::format("a Drydock runs on {}: stop it first", store::shown(to)));
-    if (!replace && store::is_used(db))
+    if (const auto fault = store::fault_of(db); !fault.empty())
+      return failure(ErrorKind::storage,
+          fmt::format(
+              "the database {} cannot be written: {}. Mend that there, or make an empty one and name it instead",
+              store::shown(to), fault));
+    // What was moved from there to where it comes from now is old.
+    const bool is_old = from != nullptr && store::moved_to(db) == store::where(*from);
+    if (!replace && !is_old && store::is_used(db))
       return failure(ErrorKind::conflict,
           fmt::format("there are devices or firmware in {} already: --replace overwrites them", store::shown(to)));
     return db;
@@ -77,7 +92,9 @@ Result<StoreMove> fill_from_folder(const StateFolder& folder, store::Database& t
 
 Result<StoreMove> move_store(const StateFolder& folder, const store::Location& to, bool replace) {
   if (to.url == folder.store_url)
-    return failure(ErrorKind::conflict, fmt::format("the database is in {} already", store::shown(to)));
+    return failure(ErrorKind::conflict,
+        fmt::format("the database is in {} already. If {} is to go there, take 'url' out of the configuration before",
+            store::shown(to), folder.database().string()));
   if (folder.store_url.empty() && !std::filesystem::exists(folder.database()))
     return failure(ErrorKind::not_found, fmt::format("there is no database in {} to move", folder.root.string()));
   const auto lock = ServiceLock::take(folder);
@@ -87,9 +104,23 @@ Result<StoreMove> move_store(const StateFolder& folder, const store::Location& t
   if (!source.claim())
     return failure(
         ErrorKind::conflict, fmt::format("a Drydock runs on {}: stop it first", store::shown(folder.location())));
-  auto destination = take_destination(to, replace);
+  const auto from = folder.location();
+  auto destination = take_destination(to, replace, &from);
   if (!destination) return tl::unexpected(destination.error());
   return copy_everything(folder, source, *destination, to);
+}
+
+Result<void> require_nothing_left_behind(const StateFolder& folder, store::Database& db) {
+  if (folder.store_url.empty() || store::is_used(db) || !std::filesystem::exists(folder.database())) return {};
+  auto own = store::Database::open({folder.database(), ""}, store::Access::read_write, store::Moved::allow);
+  if (!store::is_used(own)) return {};
+  const auto moved = store::moved_to(own);
+  return failure(ErrorKind::conflict,
+      moved ? fmt::format("{} is empty, and everything was moved to {}: is 'url' in the configuration right?",
+                  store::shown(folder.location()), *moved)
+            : fmt::format("there are devices or firmware in {}, and {} is empty: take 'url' out of the configuration, "
+                          "then 'drydock store move --to' takes them there. To begin anew move that file away",
+                  folder.database().string(), store::shown(folder.location())));
 }
 
 }  // namespace drydock::state

@@ -17,8 +17,14 @@ struct StoreMove {
 Result<StoreMove> move_store(const StateFolder& folder, const store::Location& to, bool replace);
 
 /// Opens what is to be written over, and keeps services away from it. ErrorKind::conflict when one uses it, or when it
-/// holds something and `replace` is not given; ErrorKind::storage when it cannot be reached.
-Result<store::Database> take_destination(const store::Location& to, bool replace);
+/// holds something and `replace` is not given, unless that was moved to `from`; ErrorKind::storage when it cannot be
+/// reached or written.
+Result<store::Database> take_destination(
+    const store::Location& to, bool replace, const store::Location* from = nullptr);
+
+/// ErrorKind::conflict when `db`, the folder's PostgreSQL, is empty while SQLite's database in the folder is not: then
+/// a move was forgotten, or the address is wrong.
+Result<void> require_nothing_left_behind(const StateFolder& folder, store::Database& db);
 
 /// The same from SQLite's database in the folder, which may say that it was moved already: an interrupted one is gone
 /// on with. The folder and `to` are the caller's alone.

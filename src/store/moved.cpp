@@ -1,8 +1,11 @@
 #include "store/moved.hpp"
 
 #include "store/access.hpp"
+#include "store/postgresql_values.hpp"
 
+#include <array>
 #include <fmt/core.h>
+#include <unistd.h>
 
 namespace drydock::store {
 namespace {
@@ -13,9 +16,21 @@ constexpr const char* moved_setting = "moved_to";
 
 void note_moved(Database& from, const Location& to) {
   (void)from.transact([&](Database& db) -> Result<void> {
-    save_setting(db, moved_setting, shown(to));
+    save_setting(db, moved_setting, where(to));
     return {};
   });
+}
+
+std::optional<std::string> moved_to(Database& db) {
+  return load_setting(db, moved_setting);
+}
+
+// A PostgreSQL may be asked by other machines, for which a path says little.
+std::string where(const Location& location) {
+  if (!location.url.empty()) return shown_url(location.url);
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return fmt::format("{} of {}", std::filesystem::absolute(location.file).lexically_normal().string(), host.data());
 }
 
 void require_not_moved(Database& db, const std::string& here) {

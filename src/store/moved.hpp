@@ -4,10 +4,17 @@
 
 #include "store/database.hpp"
 
+#include <optional>
+
 namespace drydock::store {
 
 /// From now on it is opened by those alone who say that they know.
 void note_moved(Database& from, const Location& to);
+
+/// Where it was moved to, for people; nothing: it is in use.
+std::optional<std::string> moved_to(Database& db);
+/// The same words of a location.
+std::string where(const Location& location);
 
 /// Throws StoreError with words on where everything is and what to do. `here` names this database to people.
 void require_not_moved(Database& db, const std::string& here);

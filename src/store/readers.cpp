@@ -20,7 +20,8 @@ Database Readers::take() {
     }
   }
   if (!db) db.emplace(Database::open(location_, Access::read_only));
-  db->connection().begin(Connection::Transaction::reads);  // connects again where it must
+  db->connection().begin(Connection::Transaction::reads);          // connects again where it must
+  db->connection().execute("SET LOCAL statement_timeout = '5s'");  // a person waits
   return std::move(*db);
 }
 

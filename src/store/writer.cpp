@@ -207,9 +207,10 @@ private:
         outcome.lost = e.what();
       }
     }
-    if (outcome.lost) outcome.errors.assign(batch.size(), storage_error(*outcome.lost));
+    const bool given_up = outcome.lost.has_value();
+    if (given_up) outcome.errors.assign(batch.size(), storage_error(*outcome.lost));
     finish(batch, outcome, home_);
-    note(outcome.lost);
+    if (!given_up) note(std::nullopt);
   }
 
   /// Says once that the server went away, and once that it is back.

@@ -67,7 +67,7 @@ Bytes make_module(const ModuleSpec& r) {
   if (prefix_at != 0) put_le32(file, 0, 0x20020000);
 
   const auto end = r.size - 4;
-  const std::uint32_t start = r.start ? r.start : photon_address(r);
+  const std::uint32_t start = r.start ? *r.start : photon_address(r);
   put_le32(file, prefix_at, start);
   put_le32(file, prefix_at + 4, start + static_cast<std::uint32_t>(end));
   file[prefix_at + 8] = 0;

@@ -3,6 +3,8 @@
 
 #include "base/bytes.hpp"
 
+#include <optional>
+
 namespace drydock::virtual_device {
 
 /// Numbers as in the file format: function 2 bootloader, 4 system part, 5 user part.
@@ -20,8 +22,8 @@ struct ModuleSpec {
   Needs needs2{};
   std::size_t size = 4096;  ///< of the whole file
   std::uint8_t flags = 0;
-  std::uint32_t start = 0;     ///< 0: the Photon's slot for this module
-  std::uint8_t fill_byte = 0;  ///< so that files of one version can differ
+  std::optional<std::uint32_t> start = {};  ///< nothing: the Photon's slot for this module
+  std::uint8_t fill_byte = 0;               ///< so that files of one version can differ
 };
 
 /// With a vector table in front where real modules of this function have one.

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 import unittest
@@ -13,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "postgresql"))
 
 import page_test
 import survival_test
-from harness import ServiceFolder, patience
+from harness import ServiceFolder, build, patience, program
 from server import Server
 
 server = None
@@ -257,8 +258,7 @@ class Moved(OnPostgresql, ServiceFolder):
         self.result(fleet)
         self.stop(self.process)
 
-        self.assertEqual(self.run_drydock("store", "move", "--to", "sqlite").returncode, 1)  # what was left there
-        back = self.run_drydock("store", "move", "--to", "sqlite", "--replace")
+        back = self.run_drydock("store", "move", "--to", "sqlite")  # what was left there is old
         self.assertEqual(back.returncode, 0, back.stderr)
         self.assertIn("take 'url' out", self.run_drydock("devices", "list").stderr)
         self.use(None)
@@ -291,12 +291,6 @@ class Restored(OnPostgresql, ServiceFolder):
         self.result(self.launch(3, first=10))
         self.stop(self.process)
 
-    def refuse_writing(self, refuse):
-        server.sql(
-            f"ALTER DATABASE {self.database} SET default_transaction_read_only = {'on' if refuse else 'off'}",
-            "postgres",
-        )
-
     def devices(self):
         return len(json.loads(self.run_drydock("status", "--json").stdout)["devices"])
 
@@ -324,17 +318,44 @@ class Restored(OnPostgresql, ServiceFolder):
         self.assertEqual(sorted(self.state.iterdir()), before)
         self.assertEqual(self.devices(), 5)
 
-    def test_a_restore_that_did_not_get_into_it_is_finished_later(self):
-        self.refuse_writing(True)
+    def test_into_one_that_cannot_be_written_changes_nothing(self):
+        server.sql(f"ALTER DATABASE {self.database} SET default_transaction_read_only = on", "postgres")
         run = self.run_drydock("restore", self.backup, "--replace")
-        self.assertEqual(run.returncode, 1)
-        self.assertIn("restore --finish", run.stderr)
-        for command in (["devices", "list"], ["restore", "--finish"], ["check"]):
+        moved = self.run_drydock("store", "move", "--to", "sqlite")
+        server.sql(f"ALTER DATABASE {self.database} SET default_transaction_read_only = off", "postgres")
+        self.assertEqual((run.returncode, moved.returncode), (1, 1))
+        self.assertIn("Nothing was changed", run.stderr)
+        self.assertIn("drydock backup", moved.stderr)
+        self.assertEqual(self.devices(), 5)
+
+    def test_a_lost_table_is_told_with_what_to_do(self):
+        server.sql("DROP TABLE history", self.database)
+        for command in (["check"], ["restore", self.backup, "--replace"]):
+            run = self.run_drydock(*command)
+            self.assertEqual(run.returncode, 1)
+            self.assertIn("empty", run.stdout + run.stderr)
+
+    def test_killed_in_the_middle_it_is_finished_later(self):
+        unfinished = False
+        for n in range(1, 100):
+            environment = {"LD_PRELOAD": str(build / "tests/libkilled_at_rename.so"), "KILLED_AT": f"after {n}"}
+            environment |= {"ASAN_OPTIONS": "verify_asan_link_order=0", "COUNT_TO": str(self.folder / "count")}
+            run = subprocess.run(
+                [program, *self.program_options, "--state", self.state, "restore", self.backup, "--replace"],
+                env={**os.environ, **environment},
+                capture_output=True,
+                timeout=patience,
+            )
+            self.assertEqual(run.returncode, -9)
+            unfinished = "must be finished first" in self.run_drydock("status").stderr
+            if unfinished:
+                break
+        self.assertTrue(unfinished)
+        for command in (["devices", "list"], ["check"]):
             self.assertEqual(self.run_drydock(*command).returncode, 1, command)
         self.start(mortal=True)
         self.assertEqual(self.process.wait(patience), 1)
         self.assertIn("must be finished first", self.log.read_text())
-        self.refuse_writing(False)
         url = self.url
         self.use(None)
         self.assertIn("into a PostgreSQL", self.run_drydock("restore", "--finish").stderr)
@@ -343,6 +364,44 @@ class Restored(OnPostgresql, ServiceFolder):
         self.assertEqual(finished.returncode, 0, finished.stderr)
         self.assertIn("database.backup", finished.stdout)
         self.assertEqual(self.devices(), 2)
+        self.start("--policy", "open")
+
+
+class Keys(OnPostgresql, ServiceFolder):
+    """A state folder with other keys than the devices of the database know."""
+
+    def test_nothing_goes_out_beside_wrong_keys_and_lost_ones_can_be_replaced(self):
+        self.stock()
+        self.start("--policy", "open")
+        self.result(self.launch(1))
+        self.stop(self.process)
+        self.state = self.folder / "other"
+        self.state.mkdir(mode=0o700)
+        missing = self.run_drydock("check")
+        self.assertEqual(missing.returncode, 1)
+        url = self.url
+        self.use(None)
+        self.assertEqual(self.run_drydock("keys", "create").returncode, 0)
+        self.use(url)
+        for command in (["check"], ["backup", self.folder / "b"], ["store", "move", "--to", "sqlite"]):
+            run = self.run_drydock(*command)
+            self.assertEqual(run.returncode, 1, command)
+            self.assertIn("are not those by which the devices", run.stdout + run.stderr)
+        lost = self.run_drydock("keys", "create", "--lost")
+        self.assertEqual(lost.returncode, 0, lost.stderr)
+        self.start("--policy", "open")
+
+    def test_an_empty_database_beside_a_full_one_is_not_begun_on(self):
+        url = self.url
+        self.use(None)
+        self.stock()
+        self.use(url)
+        self.start(mortal=True)
+        self.assertEqual(self.process.wait(patience), 1)
+        self.assertIn("store move --to", self.log.read_text())
+        self.use(None)
+        self.assertEqual(self.run_drydock("store", "move", "--to", url).returncode, 0)
+        self.use(url)
         self.start("--policy", "open")
 
 

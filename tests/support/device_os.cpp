@@ -15,6 +15,7 @@ using nlohmann::json;
 constexpr std::uint8_t bootloader = 2;
 constexpr std::uint8_t system_part = 4;
 constexpr std::uint8_t user_part = 5;
+constexpr std::uint32_t made_size = 1024;
 
 std::uint8_t function_of(const std::string& name) {
   static const std::map<std::string, std::uint8_t> functions{{"bootloader", 2}, {"monolithic", 3}, {"system-part", 4},
@@ -32,6 +33,9 @@ Module module_of(const json& entry) {
   const auto start = entry.value("start", json());
   module.start = static_cast<std::uint32_t>(
       std::stoul((start.is_null() ? entry.value("min_start", json("0x0")) : start).get<std::string>(), nullptr, 16));
+  // One that grows downwards: see make_file().
+  if (const auto end = entry.value("fixed_end", json()); !end.is_null())
+    module.start = static_cast<std::uint32_t>(std::stoul(end.get<std::string>(), nullptr, 16)) - (made_size - 4);
   return module;
 }
 
@@ -171,7 +175,7 @@ Bytes make_file(std::uint16_t platform, const Module& module) {
   spec.function = module.slot.first;
   spec.index = module.slot.second;
   spec.version = module.version;
-  spec.size = 1024;
+  spec.size = made_size;
   spec.start = module.start;
   const auto needs = [](const Need& need) {
     return virtual_device::ModuleSpec::Needs{need.slot.first, need.slot.second, need.version};
