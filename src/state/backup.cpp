@@ -37,11 +37,14 @@ bool is_expected(const std::string& name) {
   return sha256.size() == 64 && sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+Error exists_already(const path& file) {
+  return {ErrorKind::conflict,
+      fmt::format("{} exists already: choose another name, for a backup is never overwritten", file.string())};
+}
+
 Result<void> make_for_owner_only(const path& file) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0 && errno == EEXIST)
-    return failure(ErrorKind::conflict,
-        fmt::format("{} exists already: choose another name, for a backup is never overwritten", file.string()));
+  if (fd < 0 && errno == EEXIST) return tl::unexpected(exists_already(file));
   if (fd < 0)
     return failure(ErrorKind::storage, fmt::format("{} cannot be written: {}", file.string(), std::strerror(errno)));
   ::close(fd);
@@ -148,15 +151,22 @@ Result<BackupContents> unpack(store::OldBackup& backup, const StateFolder& folde
 }  // namespace
 
 Result<BackupContents> back_up(const StateFolder& folder, const path& to, const AsOwner& as_owner) {
-  if (auto made = make_for_owner_only(to); !made) return tl::unexpected(made.error());
+  if (std::filesystem::exists(to)) return tl::unexpected(exists_already(to));
+  // Killed in the middle, it leaves nothing that looks like a backup or is in the way of the next.
+  const path partial = to.string() + ".partial";
+  std::filesystem::remove(partial);
+  if (auto made = make_for_owner_only(partial); !made) return tl::unexpected(made.error());
   auto contents = [&]() -> Result<BackupContents> {
     try {
-      return fill(folder, to, Whole::required, as_owner);
+      auto filled = fill(folder, partial, Whole::required, as_owner);
+      if (filled) std::filesystem::rename(partial, to);
+      if (filled) firmware::sync(to.parent_path());
+      return filled;
     } catch (const std::exception& e) {
       return failure(ErrorKind::storage, e.what());
     }
   }();
-  if (!contents) std::filesystem::remove(to);
+  if (!contents) std::filesystem::remove(partial);
   return contents;
 }
 

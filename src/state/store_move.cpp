@@ -26,8 +26,8 @@ Result<void> copy_file(
 }
 
 // Throws StoreError.
-Result<StoreMove> copy_everything(
-    const StateFolder& folder, store::Database& source, store::Database& to, const store::Location& destination) {
+Result<StoreMove> copy_everything(const StateFolder& folder, store::Database& source, const store::Location& origin,
+    store::Database& to, const store::Location& destination) {
   const auto keys = load_or_create_server_keys(folder);
   if (!keys) return tl::unexpected(keys.error());
   if (source.engine() == store::Engine::postgresql)
@@ -38,7 +38,8 @@ Result<StoreMove> copy_everything(
         fmt::format("what is to be moved cannot be written: {}. Nothing was changed. 'drydock backup' reads it all the "
                     "same, and 'drydock restore' brings that back elsewhere",
             fault));
-  store::copy_database(source, to);
+  const auto mark = [&](store::Database& copy) { store::note_unfinished_move(copy, origin); };
+  store::copy_database(source, to, {}, mark);
   if (to.engine() == store::Engine::postgresql)
     if (auto same = require_same_keys(to, *keys); !same) return tl::unexpected(same.error());
   StoreMove moved;
@@ -54,7 +55,15 @@ Result<StoreMove> copy_everything(
   moved.devices = store::count_all_devices(to);
   store::forget_all_dtls_sessions(source);
   store::note_moved(source, destination);
+  store::finish_move(to);
   return moved;
+}
+
+// Behind the mark at its source, and before its end: then it is made once more, from what is old by that mark.
+bool was_interrupted(store::Database& source, const store::Location& from, const store::Location& to) {
+  if (store::moved_to(source) != store::where(to)) return false;
+  auto copy = store::Database::open(to, store::Access::read_write, store::Moved::allow);
+  return store::unfinished_move_from(copy) == store::where(from);
 }
 
 }  // namespace
@@ -70,7 +79,8 @@ Result<store::Database> take_destination(const store::Location& to, bool replace
               "the database {} cannot be written: {}. Mend that there, or make an empty one and name it instead",
               store::shown(to), fault));
     // What was moved from there to where it comes from now is old.
-    const bool is_old = from != nullptr && store::moved_to(db) == store::where(*from);
+    const bool is_old = from != nullptr &&
+        (store::moved_to(db) == store::where(*from) || store::unfinished_move_from(db) == store::where(*from));
     if (!replace && !is_old && store::is_used(db))
       return failure(ErrorKind::conflict,
           fmt::format("there are devices or firmware in {} already: --replace overwrites them", store::shown(to)));
@@ -84,7 +94,7 @@ Result<StoreMove> fill_from_folder(const StateFolder& folder, store::Database& t
   try {
     auto source = store::Database::open({folder.database(), ""}, store::Access::read_write, store::Moved::allow);
     // What is fetched is beside it.
-    return copy_everything({folder.root}, source, to, folder.location());
+    return copy_everything({folder.root}, source, {folder.database(), ""}, to, folder.location());
   } catch (const std::exception& e) {
     return failure(ErrorKind::storage, e.what());
   }
@@ -100,14 +110,16 @@ Result<StoreMove> move_store(const StateFolder& folder, const store::Location& t
   const auto lock = ServiceLock::take(folder);
   if (!lock)
     return failure(ErrorKind::conflict, lock.error().message + ": stop it first ('sudo systemctl stop drydock')");
-  auto source = store::Database::open(folder.location(), store::Access::read_write);
+  auto source = store::Database::open(folder.location(), store::Access::read_write, store::Moved::allow);
+  if (!was_interrupted(source, folder.location(), to))
+    store::require_not_moved(source, store::shown(folder.location()));
   if (!source.claim())
     return failure(
         ErrorKind::conflict, fmt::format("a Drydock runs on {}: stop it first", store::shown(folder.location())));
   const auto from = folder.location();
   auto destination = take_destination(to, replace, &from);
   if (!destination) return tl::unexpected(destination.error());
-  return copy_everything(folder, source, *destination, to);
+  return copy_everything(folder, source, from, *destination, to);
 }
 
 Result<void> require_nothing_left_behind(const StateFolder& folder, store::Database& db) {

@@ -219,8 +219,8 @@ std::string fault_of(Database& db) {
   }
 }
 
-void copy_database(
-    Database& from, Database& to, const std::function<void(const std::string&, std::int64_t)>& progress) {
+void copy_database(Database& from, Database& to, const std::function<void(const std::string&, std::int64_t)>& progress,
+    const std::function<void(Database&)>& before_commit) {
   Transaction reading(from, Connection::Transaction::reads);
   to.connection().set_durable(true);
   Transaction writing(to, Connection::Transaction::writes);
@@ -238,6 +238,7 @@ void copy_database(
           "the copy of {} differs ({} rows, {} in the copy): nothing was kept", table.name, sum.rows(), copied.rows()));
     if (progress) progress(table.name, sum.rows());
   }
+  if (before_commit) before_commit(to);
   writing.commit();
 }
 

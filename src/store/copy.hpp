@@ -31,9 +31,10 @@ bool is_used(Database& db);
 std::string fault_of(Database& db);
 
 /// Empties `to` and copies all of `from`, each in one transaction, then reads both and compares. Texts that PostgreSQL
-/// cannot store are told apart by nobody: see storable_text(). `progress` hears of each table and the rows so far.
-/// Throws StoreError; then `to` is as it was.
+/// cannot store are told apart by nobody: see storable_text(). `progress` hears of each table and the rows so far; what
+/// `before_commit` writes is in the same transaction. Throws StoreError; then `to` is as it was.
 void copy_database(Database& from, Database& to,
-    const std::function<void(const std::string& table, std::int64_t rows)>& progress = {});
+    const std::function<void(const std::string& table, std::int64_t rows)>& progress = {},
+    const std::function<void(Database& to)>& before_commit = {});
 
 }  // namespace drydock::store

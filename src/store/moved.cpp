@@ -11,8 +11,25 @@ namespace drydock::store {
 namespace {
 
 constexpr const char* moved_setting = "moved_to";
+constexpr const char* unfinished_setting = "unfinished_move_from";
 
 }  // namespace
+
+void note_unfinished_move(Database& to, const Location& from) {
+  save_setting(to, unfinished_setting, where(from));
+}
+
+void finish_move(Database& to) {
+  (void)to.transact([](Database& db) -> Result<void> {
+    remove_setting(db, unfinished_setting);
+    remove_setting(db, moved_setting);  // it comes along when a move is made once more
+    return {};
+  });
+}
+
+std::optional<std::string> unfinished_move_from(Database& db) {
+  return load_setting(db, unfinished_setting);
+}
 
 void note_moved(Database& from, const Location& to) {
   (void)from.transact([&](Database& db) -> Result<void> {
@@ -34,6 +51,12 @@ std::string where(const Location& location) {
 }
 
 void require_not_moved(Database& db, const std::string& here) {
+  if (const auto from = unfinished_move_from(db))
+    throw StoreError(
+        fmt::format("a move from {} to {} was interrupted: make it once more with 'drydock store move', with the "
+                    "configuration that "
+                    "it began with",
+            *from, here));
   const auto where = load_setting(db, moved_setting);
   if (!where) return;
   const bool to_postgresql = where->find("://") != std::string::npos;

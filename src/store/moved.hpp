@@ -8,6 +8,13 @@
 
 namespace drydock::store {
 
+/// Until the one it comes from is marked, a copy is opened by those alone who say that they know: two that both open
+/// would go apart. Within the transaction that copies.
+void note_unfinished_move(Database& to, const Location& from);
+void finish_move(Database& to);
+/// Where an unfinished copy comes from.
+std::optional<std::string> unfinished_move_from(Database& db);
+
 /// From now on it is opened by those alone who say that they know.
 void note_moved(Database& from, const Location& to);
 

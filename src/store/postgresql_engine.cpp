@@ -18,7 +18,8 @@ constexpr const char* silence_milliseconds = "15000";
 // What is acknowledged must last, whatever the server's own setting says.
 constexpr const char* session =
     "SET client_min_messages = warning; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET "
-    "tcp_keepalives_count = 3; SET idle_in_transaction_session_timeout = '30s'; SELECT "
+    "tcp_keepalives_count = 3; SET idle_in_transaction_session_timeout = '30s'; SET "
+    "lock_timeout = '20s'; SELECT "
     "set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 // On one line, as everything in the log.
@@ -43,7 +44,7 @@ std::string password_file() {
 // All of these a person or time can mend.
 bool is_unavailable(std::string_view sqlstate) {
   constexpr std::string_view classes[] = {"08", "40", "53", "57", "58"};
-  constexpr std::string_view codes[] = {"25P03", "25006", "42501", "42P01", "3F000"};
+  constexpr std::string_view codes[] = {"25P03", "25006", "55P03", "42501", "42P01", "3F000"};
   const auto is_of = [&](std::string_view beginning) { return sqlstate.starts_with(beginning); };
   return std::any_of(std::begin(classes), std::end(classes), is_of) ||
       std::any_of(std::begin(codes), std::end(codes), is_of);

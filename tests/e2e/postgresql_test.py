@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -235,9 +236,10 @@ class Moved(OnPostgresql, ServiceFolder):
         self.assertIn("5 devices and 2 module files", moved.stdout)
         for table, (columns, rows) in before.items():
             self.assertEqual(self.rows_of_postgresql(table, columns), rows, table)
-        again = self.run_drydock("store", "move", "--to", url)
-        self.assertEqual(again.returncode, 1)
-        self.assertIn("was moved to postgresql://", again.stderr)
+        for more in ([], ["--replace"]):  # over what is newer
+            again = self.run_drydock("store", "move", "--to", url, *more)
+            self.assertEqual(again.returncode, 1)
+            self.assertIn("was moved to postgresql://", again.stderr)
         # Without the address old devices and passwords would be back.
         for command in (["devices", "list"], ["backup", self.folder / "old"], ["check"]):
             run = self.run_drydock(*command)
@@ -276,6 +278,33 @@ class Moved(OnPostgresql, ServiceFolder):
         self.assertEqual(self.run_drydock("restore", backup, "--replace").returncode, 0)
         self.assertEqual(self.rows_of_postgresql("devices", before["devices"][0]), before["devices"][1])
         self.start("--policy", "open")
+
+
+class MoveInterrupted(OnPostgresql, ServiceFolder):
+    def test_it_is_made_once_more_and_neither_is_used_by_mistake_meanwhile(self):
+        """As it is when the program is killed between the copy's commit and its last."""
+        url = self.url
+        self.use(None)
+        self.stock()
+        move = lambda: self.run_drydock("store", "move", "--to", url)
+        self.assertEqual(move().returncode, 0)
+        in_file = lambda sql: [db := sqlite3.connect(self.state / "drydock.db"), db.execute(sql), db.commit()]
+        origin = f"{self.state / 'drydock.db'} of {socket.gethostname()}"
+        for source_is_marked in (True, False):
+            self.query(f"INSERT INTO settings (key, value) VALUES ('unfinished_move_from', '{origin}')")
+            if not source_is_marked:
+                in_file("DELETE FROM settings WHERE key = 'moved_to'")
+            self.use(url)
+            run = self.run_drydock("firmware", "list")
+            self.assertEqual(run.returncode, 1)
+            self.assertIn("was interrupted", run.stderr)
+            self.use(None)
+            self.assertEqual(self.run_drydock("firmware", "list").returncode, 1 if source_is_marked else 0)
+            again = move()
+            self.assertEqual(again.returncode, 0, again.stderr)
+            self.use(url)
+            self.assertEqual(self.run_drydock("firmware", "list").returncode, 0)
+            self.use(None)
 
 
 class Restored(OnPostgresql, ServiceFolder):
