@@ -51,6 +51,9 @@ int keys_create(const Context& context, bool lost) {
   require_finished(folder);
   std::optional<store::Database> db;
   if (!folder.store_url.empty()) db.emplace(store::Database::open(folder.location(), store::Access::read_write));
+  if (lost && !db) return print_error("--lost is for the devices of a PostgreSQL: none is in the configuration");
+  if (lost && !db->claim())
+    return print_error("a Drydock runs on " + store::shown(folder.location()) + ", so its keys are not lost");
   if (db && state::database_belongs_to_keys(*db) && !lost && !std::filesystem::exists(folder.server_key()))
     return print_error("the devices in " + store::shown(folder.location()) +
         " know their server by keys that were made before: copy them here, or restore a backup. If they are lost for "
@@ -60,17 +63,14 @@ int keys_create(const Context& context, bool lost) {
   const auto udp = state::create_udp_server_key(folder);
   if (tcp) fmt::print("A server key for TCP devices was made: {}\n", folder.server_key().string());
   if (udp) fmt::print("A server key for UDP devices was made: {}\n", folder.udp_server_key().string());
-  const bool adopts = db && lost;
-  if (!tcp && ((!udp && !adopts) || tcp.error().kind != ErrorKind::conflict)) return print_error(tcp.error().message);
-  const bool had_both = !tcp && !udp;
-  if (db && lost) {
-    const auto keys = state::load_or_create_server_keys(folder);
-    if (!keys) return print_error(keys.error().message);
-    state::adopt_keys(*db, *keys);
-    fmt::print("The database belongs to the keys in {} from now on.\n", folder.root.string());
-    return 0;
-  }
-  if (!udp && (had_both || udp.error().kind != ErrorKind::conflict)) return print_error(udp.error().message);
+  if (!tcp && tcp.error().kind != ErrorKind::conflict) return print_error(tcp.error().message);
+  if (!udp && udp.error().kind != ErrorKind::conflict) return print_error(udp.error().message);
+  if (!tcp && !udp && !lost) return print_error(tcp.error().message);
+  if (!lost) return 0;
+  const auto keys = state::load_or_create_server_keys(folder);
+  if (!keys) return print_error(keys.error().message);
+  state::adopt_keys(*db, *keys);
+  fmt::print("The database belongs to the keys in {} from now on.\n", folder.root.string());
   return 0;
 }
 
