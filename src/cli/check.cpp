@@ -85,8 +85,7 @@ void check_database(Report& report, const state::StateFolder& folder) {
       return report.bad("database",
           fmt::format("{}: {}. Mend that there; or make an empty database, name it as 'url' and restore a backup",
               where, fault));
-    const auto keys = state::load_or_create_server_keys(folder);
-    if (keys)
+    if (const auto keys = state::load_server_keys(folder))
       if (const auto same = state::refuse_other_keys(db, *keys); !same)
         return report.bad("database", fmt::format("{}: {}", where, same.error().message));
     if (const auto nothing = state::require_nothing_left_behind(folder, db); !nothing)

@@ -41,10 +41,9 @@ std::string needs_of(const std::vector<firmware::Dependency>& dependencies) {
 }
 
 // A file that says to be the same module as another one is a mistake, or somebody's trick: applications aside.
-void tell_of_others(store::Database& db, const firmware::LibraryModule& added) {
-  const auto library = store::load_library(db);
-  if (const auto* module = library.find(added.sha256); module != nullptr && module->unlike_release)
-    fmt::print("  note: Particle's own {} needs something else; this is another\n", module->title());
+void tell_of_others(const firmware::Library& library, const firmware::LibraryModule& added) {
+  if (added.unlike_release)
+    fmt::print("  note: Particle's own {} needs something else; this is another\n", added.title());
   if (added.key.function == firmware::Function::user_part || added.asset) return;
   for (const auto* other : library.candidates(added.platform, added.key, added.version))
     if (other->version_of(added.key) == added.version && other->sha256 != added.sha256)
@@ -61,6 +60,7 @@ int firmware_add(const Context& context, const std::vector<path>& given) {
   const auto files = expand(given);
   if (files.empty()) return print_error("there is no .bin file in there");
   const auto folder = folder_of(context);
+  auto library = store::load_library(db);
   int refused = 0;
   for (const auto& file : files) {
     const auto content = read_named(file, limits::module_file);
@@ -80,7 +80,8 @@ int firmware_add(const Context& context, const std::vector<path>& given) {
     fmt::print("{}\n",
         log::printable(
             fmt::format("{}: {} {}{}", m.file_name, firmware::platform_name(m.platform), m.title(), already)));
-    tell_of_others(db, m);
+    tell_of_others(library, m);
+    library.add(m);
   }
   folder.touch_changed();
   return refused == 0 ? 0 : 1;

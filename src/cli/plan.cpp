@@ -163,11 +163,11 @@ int plan_releases(const Context& context, const PlanOptions& options) {
 }
 
 // Of the library's files that would be sent. What was named on the command line was read just now.
-void require_files(const Context& context, planning::Plan& plan, const std::vector<path>& named) {
+void require_files(const Context& context, planning::Plan& plan, const planning::Targets& named) {
   const firmware::ModuleFiles files(folder_of(context).firmware(), state::module_fetch(folder_of(context)));
   for (const auto& step : plan.steps) {
-    const bool is_named = std::any_of(named.begin(), named.end(),
-        [&](const path& file) { return file.filename().string() == step.module.file_name; });
+    const bool is_named = std::any_of(named.targets.begin(), named.targets.end(),
+        [&](const planning::Target& target) { return target.sha256 == step.module.sha256; });
     if (is_named || files.load(step.module.sha256)) continue;
     plan.missing.push_back({{step.module.key, step.module.version},
         fmt::format("{} ({}): its file is not there any more, or damaged: 'drydock firmware add' it again",
@@ -215,7 +215,7 @@ int plan(const Context& context, const PlanOptions& options) {
     fmt::print(stderr, "note: nothing is known of platform {}: what its modules need is all that is planned by\n",
         inventory->platform);
   auto result = planning::plan(*inventory, library, targets);
-  if (options.firmware.empty()) require_files(context, result, options.targets);
+  if (options.firmware.empty()) require_files(context, result, targets);
   if (context.json)
     fmt::print("{}\n", server::plan_as_json(inventory->platform, result));
   else

@@ -87,11 +87,12 @@ void sync(const std::filesystem::path& file_or_folder) {
   if (descriptor.open()) ::fsync(descriptor.get());
 }
 
-Result<void> ModuleFiles::save(const std::string& sha256, ByteView content) const {
+Result<bool> ModuleFiles::save(const std::string& sha256, ByteView content) const {
   // One that was damaged on the disk is written anew: that is what people are told to do about it.
   const auto stored = read_file(path_of(sha256), limits::module_file);
-  if (stored && std::equal(stored->begin(), stored->end(), content.begin(), content.end())) return {};
-  return write_file(path_of(sha256), content);
+  if (stored && std::equal(stored->begin(), stored->end(), content.begin(), content.end())) return false;
+  if (auto written = write_file(path_of(sha256), content); !written) return tl::unexpected(written.error());
+  return true;
 }
 
 Result<void> ModuleFiles::remove(const std::string& sha256) const {

@@ -41,7 +41,8 @@ public:
       : folder_(std::move(folder)), fetch_(std::move(fetch)) {}
 
   std::filesystem::path path_of(const std::string& sha256) const { return folder_ / (sha256 + ".bin"); }
-  Result<void> save(const std::string& sha256, ByteView content) const;
+  /// Whether it had to be written: false when it was there, whole.
+  Result<bool> save(const std::string& sha256, ByteView content) const;
   Result<void> remove(const std::string& sha256) const;
 
   /// Removes what a killed import left behind: temporary files that nobody has touched for an hour.

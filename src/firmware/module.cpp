@@ -198,14 +198,14 @@ Result<Module> parse_module(ByteView file) {
 namespace {
 
 Result<void> check_place(const Prefix& p) {
+  if ((p.flags & flag::compressed) != 0) return {};  // what is in it is looked at by itself
   const auto places = places_of(p.platform, p.key);
   const bool fits = places.empty() || std::any_of(places.begin(), places.end(), [&](const SlotPlace& place) {
     return (!place.start || *place.start == p.start_address) && (!place.end || *place.end == p.end_address);
   });
+  if (fits) return {};
   // A newer Device OS may have moved its parts.
-  const bool may_be_elsewhere =
-      p.key.function != Function::user_part && p.version > newest_released_version(p.platform, p.key);
-  if (fits || may_be_elsewhere) return {};
+  if (p.key.function != Function::user_part && p.version > newest_released_version(p.platform, p.key)) return {};
   const auto& place = places.front();
   return failure(ErrorKind::refused,
       fmt::format("it is made for another place: it {} at {:#x}, a {} of this platform at {:#x}",
@@ -223,7 +223,6 @@ Result<void> check_needs(const Module& module) {
 }
 
 Result<void> check_slot(const Prefix& p) {
-  if (p.key.function == Function::asset) return {};
   if (!may_have_slot(p.platform, p.key))
     return failure(ErrorKind::refused,
         fmt::format(
@@ -255,10 +254,9 @@ Result<void> check(const Module& module) {
   if (p.key.function == Function::asset && !asset_in(module))
     return failure(ErrorKind::refused, "it is an asset and does not say its name and hash: make it with particle-cli");
   if (p.flags & ~flag::known) return failure(ErrorKind::refused, fmt::format("unknown module flags {:#04x}", p.flags));
+  if (p.key.function == Function::asset) return {};  // it has no slot
   if (auto fits = check_slot(p); !fits) return fits;
-  if (p.key.function == Function::asset) return {};
-  const bool is_packed = (p.flags & flag::compressed) != 0;  // what is in it is looked at by itself
-  if (auto fits = is_packed ? Result<void>{} : check_place(p); !fits) return fits;
+  if (auto fits = check_place(p); !fits) return fits;
   return check_needs(module);
 }
 

@@ -22,13 +22,13 @@ Result<ValidatedModule> validate_module(ByteView file, const std::string& file_n
 
 Result<Added> add_to_library(store::Database& db, const state::StateFolder& folder, const ValidatedModule& validated) {
   const firmware::ModuleFiles files(folder.firmware());
-  const bool was_whole = files.load(validated.module.sha256).has_value();
-  if (auto saved = files.save(validated.module.sha256, validated.content); !saved) return tl::unexpected(saved.error());
+  const auto written = files.save(validated.module.sha256, validated.content);
+  if (!written) return tl::unexpected(written.error());
   try {
     const bool is_new = store::add_module(db, validated.module, utc_milliseconds());
     store::save_module_file(db, validated.module.sha256, validated.content);
     if (is_new) return Added::new_module;
-    return was_whole ? Added::already_present : Added::repaired;
+    return *written ? Added::repaired : Added::already_present;
   } catch (const std::exception& e) {
     return failure(ErrorKind::storage, e.what());
   }

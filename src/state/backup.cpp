@@ -64,10 +64,11 @@ Result<BackupContents> fill(const StateFolder& folder, const path& to, Whole who
     (void)store::count_all_devices(*db);  // opens what lies beside the database too
   });
   if (db->engine() == store::Engine::postgresql && whole == Whole::required) {
-    std::optional<Result<ServerKeys>> keys;
-    as_owner([&] { keys.emplace(load_or_create_server_keys(folder)); });
-    if (!*keys) return tl::unexpected(keys->error());
-    if (auto same = refuse_other_keys(*db, **keys); !same) return tl::unexpected(same.error());
+    Result<void> same;  // one that is missing is told below
+    as_owner([&] {
+      if (const auto keys = load_server_keys(folder)) same = refuse_other_keys(*db, *keys);
+    });
+    if (!same) return tl::unexpected(same.error());
   }
   store::NewBackup backup(*db, to);
   for (const auto& key : {folder.server_key(), folder.udp_server_key()}) {
@@ -139,7 +140,7 @@ Result<BackupContents> unpack(store::OldBackup& backup, const StateFolder& folde
   for (const auto& name : backup.names()) {
     const auto content = backup.content(name);
     const bool is_module = name.starts_with(firmware_prefix);
-    const auto written = is_module ? files.save(name.substr(firmware_prefix.size()), content)
+    const auto written = is_module ? files.save(name.substr(firmware_prefix.size()), content).map([](bool) {})
                                    : firmware::write_file(folder.root / name, content);
     if (!written) return tl::unexpected(written.error());
     contents.modules += static_cast<int>(is_module);
@@ -173,13 +174,13 @@ Result<BackupContents> back_up(const StateFolder& folder, const path& to, const 
 namespace {
 
 // What a PostgreSQL holds is overwritten, not moved aside as files are: a backup of it is kept.
-Result<bool> keep_database(const StateFolder& folder, store::Database& database, const StateFolder& fresh) {
-  if (!store::is_used(database)) return false;
+Result<void> keep_database(const StateFolder& folder, store::Database& database, const StateFolder& fresh) {
+  if (!store::is_used(database)) return {};
   const auto file = fresh.root / state_replacement::kept_file;
   if (auto made = make_for_owner_only(file); !made) return tl::unexpected(made.error());
   const auto kept = fill(folder, file, Whole::as_far_as_possible, [](const std::function<void()>& work) { work(); });
   if (!kept) return tl::unexpected(kept.error());
-  return true;
+  return {};
 }
 
 state_replacement::Completion completion_of(const StateFolder& folder, std::optional<store::Database>& database) {
@@ -226,8 +227,8 @@ Result<Restored> restore(const StateFolder& folder, std::istream& from, const st
     if (!contents) return failure(contents.error().kind, fmt::format("{}: {}", name, contents.error().message));
     backup.become_database();
     firmware::sync(fresh->database());
-    const auto kept = database ? keep_database(folder, *database, *fresh) : Result<bool>(false);
-    if (!kept) return tl::unexpected(kept.error());
+    if (database)
+      if (const auto kept = keep_database(folder, *database, *fresh); !kept) return tl::unexpected(kept.error());
     const auto moved_to = state_replacement::commit(folder, completion_of(folder, database));
     if (!moved_to) return tl::unexpected(moved_to.error());
     return Restored{*contents, *moved_to};

@@ -111,6 +111,14 @@ Result<crypto::EcPrivateKey> create_udp_server_key(const StateFolder& folder) {
   return key;
 }
 
+Result<ServerKeys> load_server_keys(const StateFolder& folder) {
+  auto tcp = load_server_key(folder);
+  if (!tcp) return tl::unexpected(tcp.error());
+  auto udp = load_udp_server_key(folder);
+  if (!udp) return tl::unexpected(udp.error());
+  return ServerKeys{std::move(*tcp), std::move(*udp)};
+}
+
 Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder) {
   constexpr int first_schema_with_udp = 3;
   auto tcp = load_server_key(folder);

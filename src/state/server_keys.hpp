@@ -24,6 +24,8 @@ struct ServerKeys {
   crypto::RsaPrivateKey tcp;
   crypto::EcPrivateKey udp;
 };
+/// Makes nothing. ErrorKind::not_found when one is missing.
+Result<ServerKeys> load_server_keys(const StateFolder& folder);
 /// Makes both in a folder that was never used. ErrorKind::conflict when one is missing where a database, firmware or
 /// the other key shows that there was one: a new one in its place would leave every device outside.
 Result<ServerKeys> load_or_create_server_keys(const StateFolder& folder);

@@ -18,7 +18,8 @@ Result<void> copy_file(
     const firmware::ModuleFiles& files, const StateFolder& folder, store::Database& to, const std::string& sha256) {
   const auto content = files.load(sha256);
   if (!content) return tl::unexpected(content.error());
-  if (to.engine() == store::Engine::sqlite) return firmware::ModuleFiles(folder.firmware()).save(sha256, **content);
+  if (to.engine() == store::Engine::sqlite)
+    return firmware::ModuleFiles(folder.firmware()).save(sha256, **content).map([](bool) {});
   return to.transact([&](store::Database& db) -> Result<void> {
     store::save_module_file(db, sha256, **content);
     return {};

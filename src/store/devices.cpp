@@ -202,8 +202,7 @@ void mark_all_disconnected(Database& db) {
   db.connection().execute("UPDATE devices SET connected = 0 WHERE connected = 1");
   db.connection().execute(
       "UPDATE devices SET state = 'waiting', state_words = 'Drydock was stopped meanwhile; it goes on when the device "
-      "is "
-      "back' WHERE state = 'updating'");
+      "is back' WHERE state = 'updating'");
 }
 
 void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules) {

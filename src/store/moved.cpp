@@ -54,16 +54,15 @@ void require_not_moved(Database& db, const std::string& here) {
   if (const auto from = unfinished_move_from(db))
     throw StoreError(
         fmt::format("a move from {} to {} was interrupted: make it once more with 'drydock store move', with the "
-                    "configuration that "
-                    "it began with",
+                    "configuration that it began with",
             *from, here));
-  const auto where = load_setting(db, moved_setting);
-  if (!where) return;
-  const bool to_postgresql = where->find("://") != std::string::npos;
+  const auto there = moved_to(db);
+  if (!there) return;
+  const bool to_postgresql = there->find("://") != std::string::npos;
   throw StoreError(fmt::format(
       "everything in {} was moved to {}, and what is left here is old: {} below [store] in the configuration. If that "
       "database is lost, restore a backup: 'drydock restore FILE --replace'",
-      here, *where, to_postgresql ? "name that one as 'url'" : "take 'url' out"));
+      here, *there, to_postgresql ? "name that one as 'url'" : "take 'url' out"));
 }
 
 }  // namespace drydock::store

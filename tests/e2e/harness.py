@@ -17,6 +17,17 @@ maker = build / "tests/make_modules"
 patience = 60
 
 
+def killed_at_rename(when, count):
+    """The environment in which a program ends at one of its renames and syncs: "before N", "after N", "fail N" or "never"."""
+    return {
+        **os.environ,
+        "LD_PRELOAD": str(build / "tests/libkilled_at_rename.so"),
+        "ASAN_OPTIONS": "verify_asan_link_order=0",
+        "KILLED_AT": when,
+        "COUNT_TO": str(count),
+    }
+
+
 def status(process, field):
     """A number of what the kernel says of a process, or of a thread ("PID/task/TID"); memory is in KiB."""
     return int(re.search(rf"^{field}:\s+(\d+)", Path(f"/proc/{process}/status").read_text(), re.M).group(1))

@@ -12,7 +12,7 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from harness import Folder, ServiceFolder, build, patience, program
+from harness import Folder, ServiceFolder, killed_at_rename, patience, program
 
 root = Path(__file__).resolve().parent.parent.parent
 
@@ -121,19 +121,12 @@ class Interrupted(Folder):
         shutil.rmtree(self.state)
         shutil.copytree(self.before, self.state)
         count = self.folder / "count"
-        environment = {
-            **os.environ,
-            "LD_PRELOAD": str(build / "tests/libkilled_at_rename.so"),
-            "ASAN_OPTIONS": "verify_asan_link_order=0",
-            "KILLED_AT": when,
-            "COUNT_TO": str(count),
-        }
         run = subprocess.run(
             [program, "--state", self.state, "restore", self.backup, "--replace"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=killed_at_rename(when, count),
             timeout=patience,
         )
         return run, int(count.read_text())

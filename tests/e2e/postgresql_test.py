@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "postgresql"))
 
 import page_test
 import survival_test
-from harness import ServiceFolder, build, patience, program
+from harness import ServiceFolder, killed_at_rename, patience, program
 from server import Server
 
 server = None
@@ -367,11 +367,9 @@ class Restored(OnPostgresql, ServiceFolder):
     def test_killed_in_the_middle_it_is_finished_later(self):
         unfinished = False
         for n in range(1, 100):
-            environment = {"LD_PRELOAD": str(build / "tests/libkilled_at_rename.so"), "KILLED_AT": f"after {n}"}
-            environment |= {"ASAN_OPTIONS": "verify_asan_link_order=0", "COUNT_TO": str(self.folder / "count")}
             run = subprocess.run(
                 [program, *self.program_options, "--state", self.state, "restore", self.backup, "--replace"],
-                env={**os.environ, **environment},
+                env=killed_at_rename(f"after {n}", self.folder / "count"),
                 capture_output=True,
                 timeout=patience,
             )

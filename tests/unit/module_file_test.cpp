@@ -130,15 +130,19 @@ BOOST_AUTO_TEST_CASE(every_cut_and_many_flipped_bytes_are_an_answer) {
   }
 }
 
+std::string complaint_about_one_at(std::uint16_t platform, std::uint8_t function, std::uint8_t index,
+    std::uint32_t start, std::uint16_t version, ModuleSpec::Needs needs = {}) {
+  return complaint_about(make_module({.function = function,
+      .index = index,
+      .version = version,
+      .platform = platform,
+      .needs1 = needs,
+      .start = start}));
+}
+
 BOOST_AUTO_TEST_CASE(modules_stay_within_the_slots_of_their_platform) {
   const auto moved = [](std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint32_t start) {
-    ModuleSpec recipe;
-    recipe.platform = platform;
-    recipe.function = function;
-    recipe.index = index;
-    recipe.version = 1;
-    recipe.start = start;
-    return complaint_about(make_module(recipe));
+    return complaint_about_one_at(platform, function, index, start, 1);
   };
   BOOST_TEST(moved(boron, 5, 2, 0xB4000) == "");
   BOOST_TEST(contains(moved(boron, 5, 2, 0xF3800), "outside the user part 2's 0xb4000–0xf4000"));
@@ -161,30 +165,21 @@ BOOST_AUTO_TEST_CASE(modules_stay_within_the_slots_of_their_platform) {
 
 // Linked for another address, a module would start at the wrong code; without its slot a device may do anything.
 BOOST_AUTO_TEST_CASE(modules_lie_where_the_releases_have_them) {
-  const auto at = [](std::uint16_t platform, std::uint8_t function, std::uint8_t index, std::uint32_t start,
-                      std::uint16_t version, ModuleSpec::Needs needs = {}) {
-    ModuleSpec recipe;
-    recipe.platform = platform;
-    recipe.function = function;
-    recipe.index = index;
-    recipe.version = version;
-    recipe.start = start;
-    recipe.needs1 = needs;
-    return complaint_about(make_module(recipe));
-  };
+  BOOST_TEST(contains(complaint_about_one_at(6, 4, 2, 0x08070000, 3),
+      "it begins at 0x8070000, a system part 2 of this platform at 0x8060000"));
+  BOOST_TEST(contains(complaint_about_one_at(6, 5, 1, 0x080B0000, 3), "made for another place"));
+  BOOST_TEST(contains(complaint_about_one_at(32, 5, 1, 0x08500000, 3), "it ends at"));
+  BOOST_TEST(complaint_about_one_at(boron, 4, 1, 0x30000, 403) == "");
+  BOOST_TEST(contains(complaint_about_one_at(boron, 4, 1, 0x40000, 403), "made for another place"));
+  BOOST_TEST(complaint_about_one_at(boron, 4, 1, 0x40000, 60000) == "");  // a Device OS to come may have it there
+  BOOST_TEST(contains(complaint_about_one_at(6, 2, 1, 0x08020000, 3),
+      "a slot 'bootloader part 1', which no known Device OS for Photon has"));
+  BOOST_TEST(contains(complaint_about_one_at(6, 8, 0, 0x08020000, 3), "a slot 'radio stack'"));
+  BOOST_TEST(contains(
+      complaint_about_one_at(6, 4, 2, 0x08060000, 3, {8, 0, 1}), "it needs something in a slot 'radio stack'"));
+  BOOST_TEST(complaint_about_one_at(6, 4, 2, 0x08060000, 3, {4, 1, 3}) == "");
   BOOST_TEST(
-      contains(at(6, 4, 2, 0x08070000, 3), "it begins at 0x8070000, a system part 2 of this platform at 0x8060000"));
-  BOOST_TEST(contains(at(6, 5, 1, 0x080B0000, 3), "made for another place"));
-  BOOST_TEST(contains(at(32, 5, 1, 0x08500000, 3), "it ends at"));
-  BOOST_TEST(at(boron, 4, 1, 0x30000, 403) == "");
-  BOOST_TEST(contains(at(boron, 4, 1, 0x40000, 403), "made for another place"));
-  BOOST_TEST(at(boron, 4, 1, 0x40000, 60000) == "");  // a Device OS to come may have it there
-  BOOST_TEST(
-      contains(at(6, 2, 1, 0x08020000, 3), "a slot 'bootloader part 1', which no known Device OS for Photon has"));
-  BOOST_TEST(contains(at(6, 8, 0, 0x08020000, 3), "a slot 'radio stack'"));
-  BOOST_TEST(contains(at(6, 4, 2, 0x08060000, 3, {8, 0, 1}), "it needs something in a slot 'radio stack'"));
-  BOOST_TEST(at(6, 4, 2, 0x08060000, 3, {4, 1, 3}) == "");
-  BOOST_TEST(at(200, 2, 7, 0x1234000, 3, {8, 0, 1}) == "");  // of an unknown platform nothing is known
+      complaint_about_one_at(200, 2, 7, 0x1234000, 3, {8, 0, 1}) == "");  // of an unknown platform nothing is known
 }
 
 BOOST_AUTO_TEST_CASE(what_a_compressed_module_hides_behind_its_header_is_refused) {
