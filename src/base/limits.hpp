@@ -33,6 +33,7 @@ inline constexpr Rate pending_device_rate{256, 30};              ///< new ones f
 inline constexpr auto pending_device_expiry = std::chrono::hours(7 * 24);  ///< of running time without being seen
 inline constexpr std::size_t addresses_remembered = 1'000;                 ///< that are counted one by one
 inline constexpr auto handshake_timeout = 10s;     ///< for a device's part: its first message, and later its Hello
+inline constexpr auto proxy_header_timeout = 5s;   ///< for what a load balancer says in front of a connection
 inline constexpr auto accept_pause = 100ms;        ///< after a failed accept (descriptors used up, say)
 inline constexpr auto write_timeout = 30s;         ///< and as long as min_link_rate allows: then the peer is gone
 inline constexpr std::size_t min_link_rate = 512;  ///< bytes a second below which nobody waits
@@ -51,6 +52,19 @@ inline constexpr std::size_t dtls_sessions =
     10'000;                                    ///< known, with or without a device behind them; unless configured
 inline constexpr std::size_t datagram = 2048;  ///< a device's record has at most 1152 bytes and its headers
 inline constexpr std::size_t datagrams_waiting = 256;  ///< messages of one device that nobody has read yet
+
+// Machines that share a database. Each beats; who could not for `node_may_send` sends nothing of its own accord, and
+// only later than that do the others take its devices.
+inline constexpr auto node_beat = 250ms;
+inline constexpr auto node_may_send = 1000ms;
+inline constexpr auto node_gone_at_once = 1500ms;  ///< when its connection to the database has ended
+inline constexpr auto node_gone = 10s;             ///< when it may only be slow
+inline constexpr auto handover_timeout = 15s;      ///< for another machine to let go of a device that came here
+inline constexpr auto handover_pause = 50ms;       ///< between two looks whether it has
+inline constexpr std::size_t session_lookups = 1'000;          ///< of unknown DTLS sessions, at a time
+inline constexpr Rate session_lookup_rate{1'000, 30'000};      ///< for known addresses, and for all others
+inline constexpr std::size_t datagrams_of_session_lookup = 8;  ///< kept meanwhile, of each
+inline constexpr auto turn_pause = 500ms;          ///< while other machines have all the turns
 
 // Messages. A device's buffer is at most 1152 bytes; block-wise transfer carries what is longer.
 inline constexpr std::size_t frame = 2048;  ///< ciphertext of one lightssl frame

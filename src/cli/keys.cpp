@@ -52,7 +52,7 @@ int keys_create(const Context& context, bool lost) {
   std::optional<store::Database> db;
   if (!folder.store_url.empty()) db.emplace(store::Database::open(folder.location(), store::Access::read_write));
   if (lost && !db) return print_error("--lost is for the devices of a PostgreSQL: none is in the configuration");
-  if (lost && !db->claim())
+  if (lost && !db->claim(store::Claim::exclusive))
     return print_error("a Drydock runs on " + store::shown(folder.location()) + ", so its keys are not lost");
   if (db && state::database_belongs_to_keys(*db) && !lost && !std::filesystem::exists(folder.server_key()))
     return print_error("the devices in " + store::shown(folder.location()) +

@@ -43,11 +43,8 @@ void rethrow(std::exception_ptr failed) {
   if (failed) std::rethrow_exception(failed);
 }
 
-}  // namespace
-
-int serve(const Context& context) {
-  raise_descriptor_limit();
-  give_up_root();
+// Whether to begin anew.
+bool serve_once(const Context& context) {
   asio::io_context loop(1);
   service::Service service(loop, context.configuration);
   service.stop_on_signals();  // before anything is said, which somebody may take for a reason to send one
@@ -57,6 +54,15 @@ int serve(const Context& context) {
   asio::co_spawn(loop, start(service, context.configuration), rethrow);
   loop.run();
   site.reset();
+  return service.taken_for_gone();
+}
+
+}  // namespace
+
+int serve(const Context& context) {
+  raise_descriptor_limit();
+  give_up_root();
+  while (serve_once(context)) {}
   log::notice("stopped");
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "device/reported_state.hpp"
 #include "planning/plan.hpp"
 #include "store/devices.hpp"
+#include "store/ownership.hpp"
 #include "transport/channel.hpp"
 #include "transport/device_id.hpp"
 
@@ -40,6 +41,7 @@ struct DeviceEntry : DeviceView {
   bool stored = false;                    ///< the store has its row
   transport::Channel* channel = nullptr;  ///< while connected
   std::uint64_t connection = 0;           ///< tells a device's connections apart
+  store::Ownership ownership;             ///< of the connection, among machines that share the database
   bool step_in_flight = false;            ///< the store may have one that the next Describe judges
   std::int64_t last_seen = 0;             ///< running time; 0: not in this run
   Clock::time_point left{};               ///< when its last connection ended

@@ -5,6 +5,7 @@
 #include "server/update_controller.hpp"
 #include "server/pending_devices.hpp"
 #include "state/server_keys.hpp"
+#include "base/asio_tokens.hpp"
 #include "base/text.hpp"
 
 #include <fmt/core.h>
@@ -79,14 +80,42 @@ void DeviceServer::track_replacement(DeviceEntry& entry) {
   times.clear();
 }
 
-asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer::register_connection(
-    const transport::DeviceIdentity& identity, const device::Hello& hello, transport::Channel& channel) {
-  const auto address = without_port(channel.peer());
-  if (find(identity.id) == nullptr) {
+asio::awaitable<Result<store::Ownership>> DeviceServer::take_up(const transport::DeviceIdentity& identity) {
+  if (services_.node == 0) {
+    if (find(identity.id) != nullptr) co_return store::Ownership{};
     auto stored = co_await repository_.load(identity.id.text());
     if (!stored) co_return tl::unexpected(stored.error());
     if (*stored && find(identity.id) == nullptr) insert(identity.id, std::move(**stored));
+    co_return store::Ownership{};
   }
+  auto claimed = co_await claim(identity);
+  if (!claimed) co_return tl::unexpected(claimed.error());
+  // Whatever is in memory is as old as its last connection here: others had it since.
+  if (claimed->device) insert(identity.id, std::move(*claimed->device));
+  if (!claimed->device && find(identity.id) != nullptr) erase(identity.id);
+  store::Ownership first{services_.node, 1};  // of a new device
+  co_return claimed->ownership.value_or(first);
+}
+
+// The machine that has the device lets go when it sees that it is wanted, or is taken for gone by the others.
+asio::awaitable<Result<DeviceRepository::Claimed>> DeviceServer::claim(const transport::DeviceIdentity& identity) {
+  Timer pause(services_.loop);
+  const auto latest = Clock::now() + limits::handover_timeout;
+  for (;;) {
+    auto claimed = co_await repository_.claim(identity.id.text(), identity.public_key, services_.node);
+    if (!claimed || !claimed->held_elsewhere) co_return claimed;
+    if (stopping_ || Clock::now() >= latest)
+      co_return failure(ErrorKind::closed, "the machine that has this device does not let go of it");
+    pause.expires_after(limits::handover_pause);
+    (void)co_await pause.async_wait(as_result);
+  }
+}
+
+asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer::register_connection(
+    const transport::DeviceIdentity& identity, const device::Hello& hello, transport::Channel& channel) {
+  const auto address = without_port(channel.peer());
+  const auto ownership = co_await take_up(identity);
+  if (!ownership) co_return tl::unexpected(ownership.error());
   // Again, and with no await before the registration: others may have come between the handshake and this.
   if (auto* known = find(identity.id)) {
     if (known->row.approval == "refused")
@@ -106,6 +135,8 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
     entry.row.public_key = identity.public_key;
     entry.row.first_seen = now;
     entry.row.enrolled = uptime_.now();
+    entry.row.node = ownership->node;
+    entry.row.epoch = ownership->epoch;
     set_approval(entry, configuration_.policy == state::Policy::open ? "approved" : "pending");
     if (entry.row.approval == "pending") entry.row.state = "awaiting_approval";
   }
@@ -118,6 +149,7 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   }
   entry.channel = &channel;
   entry.connection = ++connections_;
+  entry.ownership = *ownership;
   entry.transfer.reset();
   entry.session_known = !channel.reliable();
   auto& row = entry.row;
@@ -133,7 +165,7 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   mark_changed(entry);
   if (is_new) mark_membership_changed();
 
-  auto controller = std::make_unique<DeviceUpdateController>(*this, identity.id, entry.connection);
+  auto controller = std::make_unique<DeviceUpdateController>(*this, identity.id, entry.connection, entry.ownership);
   if (is_new)
     repository_.record(log::Level::notice,
         {row.id, "first_seen",

@@ -4,6 +4,7 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "server/admission.hpp"
 #include "store/access.hpp"
 
 namespace drydock::server {
@@ -36,8 +37,10 @@ void DeviceRepository::close() {
   writer_.post([running = uptime_.now()](store::Database& db) { save_running(db, running); });
 }
 
-void DeviceRepository::save_modules_soon(std::string device_id, std::vector<firmware::InstalledModule> modules) {
-  writer_.post([device_id = std::move(device_id), modules = std::move(modules)](store::Database& db) {
+void DeviceRepository::save_modules_soon(
+    std::string device_id, std::vector<firmware::InstalledModule> modules, store::Ownership ownership) {
+  writer_.post([device_id = std::move(device_id), modules = std::move(modules), ownership](store::Database& db) {
+    if (!store::owns_device(db, device_id, ownership)) return;
     if (store::load_device(db, device_id)) store::save_modules(db, device_id, modules);
   });
 }
@@ -90,14 +93,55 @@ asio::awaitable<Result<void>> DeviceRepository::add(store::DeviceRow row) {
   co_return co_await writer_.perform(std::move(work));
 }
 
-void DeviceRepository::save_soon(store::DeviceRow row) {
-  writer_.post([row = std::move(row)](store::Database& db) { store::update_device(db, row); });
+void DeviceRepository::save_soon(store::DeviceRow row, store::Ownership ownership) {
+  writer_.post([row = std::move(row), ownership](store::Database& db) {
+    if (store::owns_device(db, row.id, ownership)) store::update_device(db, row);
+  });
+}
+
+asio::awaitable<Result<DeviceRepository::Claimed>> DeviceRepository::claim(
+    std::string device_id, Bytes public_key, std::int64_t node) {
+  std::function<Claimed(store::Database&)> work = [=](store::Database& db) {
+    Claimed claimed;
+    auto row = store::load_device(db, device_id);
+    if (!row) return claimed;
+    if (row->approval != "refused" && same_key(row->public_key, public_key)) {
+      claimed.ownership = store::claim_device(db, device_id, node);
+      claimed.held_elsewhere = !claimed.ownership;
+      row = store::load_device(db, device_id);  // as whoever had it before left it
+    }
+    claimed.device = StoredDevice{std::move(*row), store::load_targets(db, device_id),
+        store::load_modules(db, device_id), store::step_in_flight(db, device_id).has_value()};
+    return claimed;
+  };
+  co_return co_await writer_.perform<Claimed>(std::move(work));
+}
+
+asio::awaitable<void> DeviceRepository::release(store::DeviceRow row, store::Ownership ownership) {
+  std::function<void(store::Database&)> work = [row = std::move(row), ownership](store::Database& db) {
+    if (!store::owns_device(db, row.id, ownership)) return;
+    store::update_device(db, row);
+    store::give_back_turn(db, row.id, ownership.node);
+    store::release_device(db, row.id, ownership);
+  };
+  (void)co_await writer_.perform(std::move(work));
+}
+
+void DeviceRepository::release_wanted(std::vector<std::string> device_ids, std::int64_t node) {
+  writer_.post([ids = std::move(device_ids), node](store::Database& db) {
+    for (const auto& id : ids) store::release_wanted_device(db, id, node);
+  });
+}
+
+void DeviceRepository::give_back_turn(std::string device_id, std::int64_t node) {
+  writer_.post([id = std::move(device_id), node](store::Database& db) { store::give_back_turn(db, id, node); });
 }
 
 asio::awaitable<Result<DeviceRepository::Reconciliation>> DeviceRepository::reconcile(
-    std::string device_id, firmware::Inventory reported) {
+    std::string device_id, firmware::Inventory reported, store::Ownership ownership) {
   const auto now = utc_milliseconds();
   std::function<Reconciliation(store::Database&)> work = [=](store::Database& db) {
+    store::require_ownership(db, device_id, ownership);
     store::save_modules(db, device_id, reported.modules);
     Reconciliation judged;
     judged.step = store::step_in_flight(db, device_id);
@@ -116,11 +160,12 @@ asio::awaitable<Result<DeviceRepository::Reconciliation>> DeviceRepository::reco
   co_return co_await writer_.perform<Reconciliation>(std::move(work));
 }
 
-asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(
-    std::string device_id, std::vector<planning::Step> steps, MayBegin may_begin) {
+asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(std::string device_id,
+    std::vector<planning::Step> steps, MayBegin may_begin, store::Ownership ownership, int most_turns) {
   const auto now = utc_milliseconds();
   const auto running = uptime_.now();
   std::function<StepBegun(store::Database&)> work = [=](store::Database& db) {
+    store::require_ownership(db, device_id, ownership);
     StepBegun begun;
     begun.permission =
         planning::check_attempt(steps.front(), store::load_attempts(db, device_id, steps.front(), running), running);
@@ -130,6 +175,8 @@ asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(
     }
     store::record_plan(db, device_id, steps, now);
     if (begun.permission.answer == planning::Permission::Answer::go && may_begin && may_begin()) {
+      begun.no_turn = ownership.node != 0 && !store::take_turn(db, device_id, ownership.node, most_turns);
+      if (begun.no_turn) return begun;
       begun.step_id = store::begin_step(db, device_id, steps.front(), now, running);
       save_running(db, running);  // what was counted in it must not lie in the future behind a crash
     }
@@ -139,29 +186,38 @@ asio::awaitable<Result<DeviceRepository::StepBegun>> DeviceRepository::begin(
 }
 
 asio::awaitable<Result<void>> DeviceRepository::end_update(
-    std::string device_id, std::string state, std::string words) {
+    std::string device_id, std::string state, std::string words, store::Ownership ownership) {
   const auto now = utc_milliseconds();
   std::function<void(store::Database&)> work = [=](store::Database& db) {
+    store::require_ownership(db, device_id, ownership);
     store::end_update(db, device_id, state, words, now);
   };
   co_return co_await writer_.perform(std::move(work));
 }
 
-void DeviceRepository::progress(std::int64_t step_id, std::size_t bytes) {
-  writer_.post([=](store::Database& db) { store::record_progress(db, step_id, static_cast<std::uint32_t>(bytes)); });
+void DeviceRepository::progress(
+    std::string device_id, std::int64_t step_id, std::size_t bytes, store::Ownership ownership) {
+  writer_.post([=](store::Database& db) {
+    if (store::owns_device(db, device_id, ownership))
+      store::record_progress(db, step_id, static_cast<std::uint32_t>(bytes));
+  });
 }
 
-asio::awaitable<Result<void>> DeviceRepository::sent(std::int64_t step_id, bool confirmed) {
+asio::awaitable<Result<void>> DeviceRepository::sent(
+    std::string device_id, std::int64_t step_id, bool confirmed, store::Ownership ownership) {
   const auto now = utc_milliseconds();
   std::function<void(store::Database&)> work = [=](store::Database& db) {
+    store::require_ownership(db, device_id, ownership);
     store::mark_sent(db, step_id, confirmed, now);
   };
   co_return co_await writer_.perform(std::move(work));
 }
 
-asio::awaitable<Result<void>> DeviceRepository::failed(std::string device_id, std::int64_t step_id, std::string error) {
+asio::awaitable<Result<void>> DeviceRepository::failed(
+    std::string device_id, std::int64_t step_id, std::string error, store::Ownership ownership) {
   const auto now = utc_milliseconds();
   std::function<void(store::Database&)> work = [=](store::Database& db) {
+    store::require_ownership(db, device_id, ownership);
     // Another connection of the device may have judged the step by its Describe meanwhile.
     const auto step = store::step_in_flight(db, device_id);
     if (step && step->id == step_id) store::mark_failed(db, *step, error, now);

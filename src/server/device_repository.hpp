@@ -7,6 +7,7 @@
 #include "store/changes.hpp"
 #include "store/devices.hpp"
 #include "store/history.hpp"
+#include "store/ownership.hpp"
 #include "store/updates.hpp"
 #include "store/writer.hpp"
 
@@ -36,6 +37,19 @@ public:
     bool step_in_flight = false;
   };
   asio::awaitable<Result<std::optional<StoredDevice>>> load(std::string device_id);
+
+  /// Takes a device for this node if it is there, was let in, and has this key; and what the store has of it then.
+  struct Claimed {
+    std::optional<StoredDevice> device;  ///< empty: there is none
+    std::optional<store::Ownership> ownership;
+    bool held_elsewhere = false;  ///< another machine has it still, which is told
+  };
+  asio::awaitable<Result<Claimed>> claim(std::string device_id, Bytes public_key, std::int64_t node);
+  /// The row of a device whose connection ended, and that others may take it.
+  asio::awaitable<void> release(store::DeviceRow row, store::Ownership ownership);
+  /// Devices that others want and that have no connection here.
+  void release_wanted(std::vector<std::string> device_ids, std::int64_t node);
+  void give_back_turn(std::string device_id, std::int64_t node);
   asio::awaitable<Result<std::optional<store::DeviceRow>>> load_row(std::string device_id);
 
   /// What belongs to people, of devices of which some may be gone.
@@ -47,9 +61,13 @@ public:
   asio::awaitable<Result<std::vector<Decided>>> load_decided(std::vector<std::string> device_ids);
   asio::awaitable<Result<std::vector<store::Change>>> changes_since(std::int64_t revision);
 
+  // What is written of a device that this node does not have any more is left out, or fails with
+  // ErrorKind::storage where somebody waits for it.
+
   asio::awaitable<Result<void>> add(store::DeviceRow row);
-  void save_soon(store::DeviceRow row);
-  void save_modules_soon(std::string device_id, std::vector<firmware::InstalledModule> modules);
+  void save_soon(store::DeviceRow row, store::Ownership ownership);
+  void save_modules_soon(
+      std::string device_id, std::vector<firmware::InstalledModule> modules, store::Ownership ownership);
   void forget(std::string device_id);
   void clear_force(std::string device_id);
   /// The running time, at an orderly end.
@@ -60,7 +78,8 @@ public:
     std::optional<store::StepRow> step;
     planning::Reconciled outcome;
   };
-  asio::awaitable<Result<Reconciliation>> reconcile(std::string device_id, firmware::Inventory reported);
+  asio::awaitable<Result<Reconciliation>> reconcile(
+      std::string device_id, firmware::Inventory reported, store::Ownership ownership);
 
   /// Records the plan and, where past attempts and `may_begin` allow, begins its first step. `may_begin` is asked at
   /// the moment of writing, on the writer's thread; empty: it may not.
@@ -68,14 +87,19 @@ public:
   struct StepBegun {
     planning::Permission permission;
     std::int64_t step_id = 0;  ///< 0: not begun
+    bool no_turn = false;      ///< other machines have all the turns
   };
-  asio::awaitable<Result<StepBegun>> begin(
-      std::string device_id, std::vector<planning::Step> steps, MayBegin may_begin);
+  /// `most_turns`: over all machines; counts where there are several.
+  asio::awaitable<Result<StepBegun>> begin(std::string device_id, std::vector<planning::Step> steps,
+      MayBegin may_begin, store::Ownership ownership, int most_turns);
 
-  asio::awaitable<Result<void>> end_update(std::string device_id, std::string state, std::string words);
-  void progress(std::int64_t step_id, std::size_t bytes);
-  asio::awaitable<Result<void>> sent(std::int64_t step_id, bool confirmed);
-  asio::awaitable<Result<void>> failed(std::string device_id, std::int64_t step_id, std::string error);
+  asio::awaitable<Result<void>> end_update(
+      std::string device_id, std::string state, std::string words, store::Ownership ownership);
+  void progress(std::string device_id, std::int64_t step_id, std::size_t bytes, store::Ownership ownership);
+  asio::awaitable<Result<void>> sent(
+      std::string device_id, std::int64_t step_id, bool confirmed, store::Ownership ownership);
+  asio::awaitable<Result<void>> failed(
+      std::string device_id, std::int64_t step_id, std::string error, store::Ownership ownership);
   void changed_key(std::string device_id, Bytes key);
 
 private:

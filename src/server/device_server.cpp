@@ -8,6 +8,7 @@
 #include "store/access.hpp"
 #include "store/changes.hpp"
 #include "store/modules.hpp"
+#include "store/nodes.hpp"
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
@@ -57,8 +58,7 @@ DeviceServer::~DeviceServer() = default;
 asio::awaitable<Result<void>> DeviceServer::start() {
   const auto now = utc_milliseconds();
   std::function<Stored(store::Database&)> load = [now](store::Database& db) {
-    store::mark_all_disconnected(db);
-    store::recover_interrupted_steps(db, now);
+    store::release_unowned(db, now);
     Stored stored;
     stored.pending = store::load_pending_devices(db);
     stored.library = store::load_library(db);
@@ -100,6 +100,13 @@ void DeviceServer::mark_membership_changed() {
   if (services_.on_change) services_.on_change();
 }
 
+void DeviceServer::note_others(std::size_t connected) {
+  connected_elsewhere_ = connected;
+  ++revision_;
+  ++told_by_others_;
+  if (services_.on_change) services_.on_change();
+}
+
 void DeviceServer::record(DeviceEntry& entry, log::Level level, const std::string& kind, const std::string& words) {
   const bool pending = entry.row.approval == "pending";
   auto& budget = pending ? pending_history_budget_ : entry.history_budget;
@@ -122,7 +129,7 @@ void DeviceServer::save(DeviceEntry& entry) {
   if (entry.row_unsaved)
     schedule_merged_writes(entry);
   else
-    repository_.save_soon(entry.row);
+    repository_.save_soon(entry.row, entry.ownership);
 }
 
 void DeviceServer::save_modules(DeviceEntry& entry) {
@@ -130,7 +137,7 @@ void DeviceServer::save_modules(DeviceEntry& entry) {
   if (entry.modules_unsaved)
     schedule_merged_writes(entry);
   else
-    repository_.save_modules_soon(entry.row.id, entry.modules_stored);
+    repository_.save_modules_soon(entry.row.id, entry.modules_stored, entry.ownership);
 }
 
 void DeviceServer::schedule_merged_writes(const DeviceEntry& changed) {
@@ -150,11 +157,11 @@ void DeviceServer::write_merged_changes(bool all) {
     if (known == nullptr) continue;
     auto& entry = *known;
     if (all && entry.row_unsaved)
-      repository_.save_soon(entry.row);
+      repository_.save_soon(entry.row, entry.ownership);
     else if (entry.row_unsaved)
       save(entry);
     if (all && entry.modules_unsaved)
-      repository_.save_modules_soon(entry.row.id, entry.modules_stored);
+      repository_.save_modules_soon(entry.row.id, entry.modules_stored, entry.ownership);
     else if (entry.modules_unsaved)
       save_modules(entry);
     if (all) entry.row_unsaved = entry.modules_unsaved = false;
@@ -206,6 +213,7 @@ void DeviceServer::spawn_session(std::shared_ptr<transport::ResumableChannel> ch
   asio::co_spawn(services_.loop, run_session(channel, calls), [this, channel](std::exception_ptr failed) {
     sessions_.erase(channel.get());
     channel->detach();
+    if (services_.node != 0) channel->let_go();
     log_exception(failed);
   });
 }

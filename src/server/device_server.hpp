@@ -30,6 +30,7 @@ struct Services {
   const crypto::RsaPrivateKey& server_key;
   crypto::Random& random;
   crypto::Workers workers;
+  std::int64_t node = 0;  ///< this machine among those that share the database; 0: there is no other
   std::function<void()> on_change = {};  ///< something that people can see has changed: revision() tells what
 };
 
@@ -54,6 +55,15 @@ public:
   /// devices be decided anew whose plan that can change.
   asio::awaitable<Result<void>> apply_changes();
 
+  /// Devices that came to another machine: they are let go here.
+  void release_wanted(const std::vector<std::string>& device_ids);
+  /// People can see something new of devices that other machines have; so many are connected there.
+  void note_others(std::size_t connected);
+  /// The longest running time of any machine.
+  void advance_uptime(std::int64_t running) { uptime_.advance_to(running); }
+  std::int64_t running_time() const { return uptime_.now(); }
+  std::int64_t node() const { return services_.node; }
+
   /// Begins no further step and lets idle devices go; transfers() falls to 0 as those that run come to their end.
   void begin_shutdown();
   std::size_t transfers() const;
@@ -68,12 +78,17 @@ public:
   /// The devices in memory.
   const Fleet& fleet() const { return fleet_; }
   std::size_t connected() const { return connected_; }
+  std::size_t connected_elsewhere() const { return connected_elsewhere_; }
   Clock::duration longest_delay() const { return delay_.longest(); }
   const firmware::Library& library() const { return library_; }
   bool paused() const { return paused_; }
   /// Of the whole fleet: no entry's is larger. Entries whose revision is larger than one seen before have changed
   /// since.
   std::uint64_t revision() const { return revision_; }
+  /// How often other machines have told of something new.
+  std::uint64_t others_revision() const { return told_by_others_; }
+  /// Without what others have told of.
+  std::uint64_t own_revision() const { return revision_ - told_by_others_; }
   /// Changes when a list of devices may be another: devices are new, forgotten or renamed, the library changes, or
   /// everything is paused.
   std::uint64_t membership_revision() const { return membership_revision_; }
@@ -104,6 +119,9 @@ private:
   void wake_queued_devices();
   void interrupt_where(const std::function<bool(const DeviceEntry&)>& concerned);
   DeviceEntry& insert(const transport::DeviceId& id, DeviceRepository::StoredDevice stored);
+  /// What the store has of a device that has proved its key, in memory from now on, and the right to write about it.
+  asio::awaitable<Result<store::Ownership>> take_up(const transport::DeviceIdentity& identity);
+  asio::awaitable<Result<DeviceRepository::Claimed>> claim(const transport::DeviceIdentity& identity);
   void erase(const transport::DeviceId& id);
   void set_approval(DeviceEntry& entry, const std::string& approval);
   void forget_address(const std::string& address);
@@ -137,6 +155,7 @@ private:
   Fleet fleet_;
   std::set<transport::DeviceId> pending_;            ///< of the fleet, those that wait for approval
   std::size_t connected_ = 0;                        ///< of the fleet
+  std::size_t connected_elsewhere_ = 0;              ///< to other machines
   std::unordered_set<std::string> known_addresses_;  ///< where approved devices were last
   std::vector<transport::DeviceId> unfinished_;
   std::int64_t last_change_ = 0;  ///< of the store's changes, the last that was looked at
@@ -158,6 +177,7 @@ private:
   std::uint64_t connections_ = 0;
   std::uint64_t revision_ = 0;
   std::uint64_t membership_revision_ = 0;
+  std::uint64_t told_by_others_ = 0;  ///< of the revisions
   bool paused_ = false;
   bool stopping_ = false;
 };

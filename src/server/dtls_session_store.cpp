@@ -1,7 +1,10 @@
 #include "server/dtls_session_store.hpp"
 
 #include "base/clock.hpp"
+#include "store/devices.hpp"
 #include "store/dtls_sessions.hpp"
+#include "store/nodes.hpp"
+#include "store/ownership.hpp"
 
 #include <algorithm>
 
@@ -51,14 +54,18 @@ std::optional<PersistedSession> session_of(const store::DtlsSessionRow& row) {
 
 asio::awaitable<Result<void>> DatabaseSessionStore::save(PersistedSession session) {
   const auto now = utc_milliseconds();
-  std::function<void(store::Database&)> work = [row = row_of(session), now](
-                                                   store::Database& db) { store::save_dtls_session(db, row, now); };
+  std::function<void(store::Database&)> work = [row = row_of(session), now, node = node_](store::Database& db) {
+    store::require_node(db, row.device_id, node);
+    store::save_dtls_session(db, row, now);
+  };
   co_return co_await writer_.perform(std::move(work));
 }
 
 void DatabaseSessionStore::save_soon(PersistedSession session) {
   const auto now = utc_milliseconds();
-  writer_.post([row = row_of(session), now](store::Database& db) { store::save_dtls_session(db, row, now); });
+  writer_.post([row = row_of(session), now, node = node_](store::Database& db) {
+    if (store::has_device(db, row.device_id, node)) store::save_dtls_session(db, row, now);
+  });
 }
 
 void DatabaseSessionStore::forget(const transport::dtls::ConnectionId& id) {
@@ -76,6 +83,41 @@ asio::awaitable<Result<std::vector<PersistedSession>>> DatabaseSessionStore::loa
   for (const auto& row : *rows)
     if (auto session = session_of(row)) sessions.push_back(std::move(*session));
   co_return sessions;
+}
+
+asio::awaitable<Result<std::vector<PersistedSession>>> DatabaseSessionStore::find(transport::SessionKey key) {
+  using Rows = std::vector<store::DtlsSessionRow>;
+  std::function<Rows(store::Database&)> work = [key = std::move(key)](store::Database& db) {
+    const auto id = key.id ? Bytes(key.id->begin(), key.id->end()) : Bytes();
+    return store::find_dtls_sessions(db, id, key.device ? key.device->text() : "", key.address, key.port);
+  };
+  const auto rows = co_await writer_.read<Rows>(std::move(work));
+  if (!rows) co_return tl::unexpected(rows.error());
+  std::vector<PersistedSession> sessions;
+  for (const auto& row : *rows)
+    if (auto session = session_of(row)) sessions.push_back(std::move(*session));
+  co_return sessions;
+}
+
+asio::awaitable<Result<DatabaseSessionStore::TakenUp>> DatabaseSessionStore::take_up(std::string device_id) {
+  std::function<TakenUp(store::Database&)> work = [device_id, node = node_](store::Database& db) {
+    TakenUp taken;
+    const auto device = store::load_device(db, device_id);
+    if (!device || device->approval != "approved") return taken;
+    if (!store::claim_device(db, device_id, node)) {
+      taken.held_elsewhere = true;
+      return taken;
+    }
+    // Behind the claim: whoever had it before has written how far it read.
+    if (const auto row = store::reserve_dtls_session(db, device_id, first_reservation)) taken.session = session_of(*row);
+    return taken;
+  };
+  co_return co_await writer_.perform<TakenUp>(std::move(work));
+}
+
+asio::awaitable<Result<std::vector<std::string>>> DatabaseSessionStore::unfinished() {
+  std::function<std::vector<std::string>(store::Database&)> work = store::unowned_unfinished_devices;
+  co_return co_await writer_.read<std::vector<std::string>>(std::move(work));
 }
 
 }  // namespace drydock::server

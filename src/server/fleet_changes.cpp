@@ -198,6 +198,21 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   }
 }
 
+void DeviceServer::release_wanted(const std::vector<std::string>& device_ids) {
+  std::vector<std::string> idle;
+  for (const auto& text : device_ids) {
+    const auto id = transport::DeviceId::parse(text);
+    auto* entry = id ? find(*id) : nullptr;
+    if (entry == nullptr || entry->channel == nullptr) {
+      idle.push_back(text);
+      continue;
+    }
+    log::info("{}: it came to another machine", text);
+    entry->channel->close();
+  }
+  if (!idle.empty()) repository_.release_wanted(std::move(idle), services_.node);
+}
+
 void DeviceServer::interrupt_where(const std::function<bool(const DeviceEntry&)>& concerned) {
   for (auto& [id, entry] : fleet_)
     if (entry.channel && concerned(entry)) entry.channel->interrupt();

@@ -31,11 +31,16 @@ public:
 
   /// Milliseconds; never goes back while the program runs.
   std::int64_t now() const {
-    return before_ + std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
+    return before_ + of_this_run();
   }
 
+  /// It is later than that, as another machine says.
+  void advance_to(std::int64_t running) { before_ += std::max<std::int64_t>(running - now(), 0); }
+
   /// Milliseconds of this run.
-  std::int64_t of_this_run() const { return now() - before_; }
+  std::int64_t of_this_run() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
+  }
 
   /// To be written down with the next write, if enough time has passed since the last; counts as done.
   std::optional<std::int64_t> due() {

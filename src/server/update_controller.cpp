@@ -5,6 +5,8 @@
 #include "firmware/releases.hpp"
 
 #include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <fmt/core.h>
 
 namespace drydock::server {
@@ -32,8 +34,9 @@ Error stopping() {
 
 }  // namespace
 
-DeviceUpdateController::DeviceUpdateController(DeviceServer& server, transport::DeviceId id, std::uint64_t connection)
-    : server_(server), id_(id), connection_(connection), stall_timer_(server.services_.loop.get_executor(), [this] {
+DeviceUpdateController::DeviceUpdateController(
+    DeviceServer& server, transport::DeviceId id, std::uint64_t connection, store::Ownership ownership)
+    : server_(server), id_(id), connection_(connection), ownership_(ownership), stall_timer_(server.services_.loop.get_executor(), [this] {
         if (holds_slot_) log::info("{}: its update makes no progress; others may go first", id_.text());
         release_slot();
       }) {}
@@ -43,7 +46,7 @@ DeviceUpdateController::~DeviceUpdateController() {
   auto* m = entry();
   if (m == nullptr) return;
   leave_queue();
-  m->channel = nullptr;
+  auto* channel = std::exchange(m->channel, nullptr);
   --server_.connected_;
   server_.forget_later(*m);
   if (m->row.state == "updating") {
@@ -57,7 +60,18 @@ DeviceUpdateController::~DeviceUpdateController() {
   m->row.last_seen = utc_milliseconds();
   m->last_seen = server_.uptime_.now();
   server_.mark_changed(*m);
-  server_.save(*m);
+  if (ownership_.node == 0) {
+    server_.save(*m);
+    return;
+  }
+  // In this order: whoever takes it next reads what was written before.
+  channel->save_position();
+  if (std::exchange(m->modules_unsaved, false))
+    server_.repository_.save_modules_soon(m->row.id, m->modules_stored, ownership_);
+  m->row_unsaved = false;
+  asio::co_spawn(server_.services_.loop, server_.repository_.release(m->row, ownership_), asio::detached);
+  m->row.node = 0;
+  m->ownership.epoch = 0;  // nothing more is written about it
 }
 
 bool DeviceUpdateController::persists_session() const {
@@ -173,7 +187,7 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
     co_return Result<void>{};
   }
   const auto platform = inventory.platform;
-  const auto judged = co_await server_.repository_.reconcile(m->row.id, std::move(inventory));
+  const auto judged = co_await server_.repository_.reconcile(m->row.id, std::move(inventory), ownership_);
   if (!judged) co_return tl::unexpected(judged.error());
   m = entry();
   if (m != nullptr) m->step_in_flight = false;
@@ -232,12 +246,15 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   if (server_.stopping_) co_return tl::unexpected(stopping());
   const auto steps = m->plan.steps;
   // The slot is taken before the first await, so that no other session can take it too.
-  const bool slot = holds_slot_ = server_.update_slots_.try_acquire(id_);
+  const bool slot = holds_slot_ = holds_slot_ || server_.update_slots_.try_acquire(id_);
   m->step_in_flight |= slot;
   DeviceRepository::MayBegin may_begin;
   if (slot) may_begin = [asked = Clock::now()] { return Clock::now() - asked < longest_wait_to_begin; };
-  const auto begun = co_await server_.repository_.begin(m->row.id, steps, std::move(may_begin));
+  const auto begun = co_await server_.repository_.begin(
+      m->row.id, steps, std::move(may_begin), ownership_, server_.configuration_.concurrent_updates);
   m = entry();
+  if (begun && m != nullptr && begun->no_turn && !server_.stopping_) co_return wait_for_other_machines(*m);
+  holds_turn_ = begun && begun->step_id != 0;
   // A step that was just begun is taken back when the server starts again.
   if (!begun || m == nullptr || begun->step_id == 0 || server_.stopping_) release_slot();
   if (server_.stopping_) co_return tl::unexpected(stopping());
@@ -281,6 +298,14 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   co_return co_await load_image(steps.front());
 }
 
+// Its slot here is kept meanwhile: no more devices than that ask for a turn again and again.
+Decision DeviceUpdateController::wait_for_other_machines(DeviceEntry& m) {
+  set_state(m, "waiting", "waits for its turn: as many devices as may be updated at a time are, on other machines");
+  Decision later;
+  later.decide_again_at = Clock::now() + limits::turn_pause;
+  return later;
+}
+
 asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(planning::Step step) {
   record(log::Level::notice, "sending",
       fmt::format("sends {} ({} bytes): {}", step.module.title(), step.module.size, step.reason));
@@ -309,7 +334,8 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::finish_update(
   const bool changed = m->row.state != state || m->row.state_words != words;
   set_state(*m, state, words);
   if (changed)
-    if (const auto ended = co_await server_.repository_.end_update(m->row.id, update_state, words); !ended)
+    if (const auto ended = co_await server_.repository_.end_update(m->row.id, update_state, words, ownership_);
+        !ended)
       co_return tl::unexpected(ended.error());
   co_return Decision{};
 }
@@ -336,7 +362,7 @@ void DeviceUpdateController::progress(std::size_t bytes) {
   if (!due) return;
   transfer.bytes_stored = bytes;
   transfer.stored_at = now;
-  server_.repository_.progress(transfer.step_id, bytes);
+  server_.repository_.progress(m->row.id, transfer.step_id, bytes, ownership_);
 }
 
 asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer::Delivery> delivery) {
@@ -355,14 +381,15 @@ asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer:
   if (!delivery) {
     // A connection that broke says nothing of what the device has: its next Describe does.
     if (delivery.error().kind == ErrorKind::closed || delivery.error().kind == ErrorKind::session_restarted) {
-      if (transfer_bytes > 0) server_.repository_.progress(transfer.step_id, transfer_bytes);
+      if (transfer_bytes > 0)
+        server_.repository_.progress(id_.text(), transfer.step_id, transfer_bytes, ownership_);
       record(log::Level::warning, "interrupted",
           fmt::format("the sending of {} was interrupted: {}. What the device has of it, its next Describe tells",
               title, delivery.error().message));
       co_return;
     }
     record(log::Level::warning, "failed", fmt::format("{} was not sent: {}", title, delivery.error().message));
-    (void)co_await server_.repository_.failed(id_.text(), transfer.step_id, delivery.error().message);
+    (void)co_await server_.repository_.failed(id_.text(), transfer.step_id, delivery.error().message, ownership_);
     co_return;
   }
   const auto seconds = std::chrono::duration<double>(Clock::now() - transfer.began).count();
@@ -377,7 +404,7 @@ asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer:
         : fmt::format("was sent {} and did not confirm it; must come back and report what it runs", title);
     set_state(*m, "updating", words);
   }
-  (void)co_await server_.repository_.sent(transfer.step_id, confirmed);
+  (void)co_await server_.repository_.sent(id_.text(), transfer.step_id, confirmed, ownership_);
   if (auto* m = entry(); m != nullptr && server_.stopping_) m->channel->close();
 }
 
@@ -387,6 +414,8 @@ void DeviceUpdateController::session_ended(const Error& why) {
 }
 
 void DeviceUpdateController::release_slot() {
+  if (std::exchange(holds_turn_, false) && server_.services_.node != 0)
+    server_.repository_.give_back_turn(id_.text(), server_.services_.node);
   if (!std::exchange(holds_slot_, false)) return;
   server_.update_slots_.release();
   server_.wake_queued_devices();
@@ -394,6 +423,7 @@ void DeviceUpdateController::release_slot() {
 
 // Whoever leaves the queue may have been woken: the next is woken instead.
 void DeviceUpdateController::leave_queue() {
+  if (!current_transfer_) release_slot();  // kept while other machines had all the turns
   server_.update_slots_.dequeue(id_);
   server_.wake_queued_devices();
 }

@@ -8,7 +8,8 @@ namespace drydock::server {
 
 class DeviceUpdateController final : public device::UpdateController {
 public:
-  DeviceUpdateController(DeviceServer& server, transport::DeviceId id, std::uint64_t connection);
+  DeviceUpdateController(
+      DeviceServer& server, transport::DeviceId id, std::uint64_t connection, store::Ownership ownership);
   ~DeviceUpdateController() override;
 
   bool awaits_approval(const device::ReportedState& reported) override;
@@ -27,6 +28,7 @@ private:
   asio::awaitable<Result<void>> reconcile(const device::ReportedState& reported);
   firmware::Inventory inventory_of(const device::ReportedState& reported);
   asio::awaitable<Result<device::Decision>> plan_next_step(const device::ReportedState& reported);
+  device::Decision wait_for_other_machines(DeviceEntry& entry);
   asio::awaitable<Result<device::Decision>> load_image(planning::Step step);
   asio::awaitable<Result<device::Decision>> finish_update(
       std::string state, std::string words, std::string update_state);
@@ -37,8 +39,10 @@ private:
   DeviceServer& server_;
   transport::DeviceId id_;
   std::uint64_t connection_;
+  store::Ownership ownership_;
   bool reconciled_ = false;  ///< the Describe at hand has been held against what was tried
   bool holds_slot_ = false;
+  bool holds_turn_ = false;  ///< among all machines
   bool resets_without_reply_ = false;
   Boxed<Transfer> current_transfer_;
   DeadlineTimer stall_timer_;  ///< gives the slot back when a transfer makes no progress

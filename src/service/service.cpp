@@ -4,6 +4,7 @@
 #include "state/store_move.hpp"
 
 #include "base/asio_tokens.hpp"
+#include "version.hpp"
 #include "store/postgresql_values.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -60,33 +61,82 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
     const auto changed = [this] {
       asio::post(loop_, [this] { asio::co_spawn(loop_, apply_announced_changes(), rethrow); });
     };
-    const auto taken = [this] {
-      asio::post(loop_, [this] {
-        log::error("another Drydock uses the database now, and one at a time can");
-        stop();
-      });
-    };
-    if (!database.claim(taken))
-      throw std::runtime_error(
-          fmt::format("another Drydock uses the database {}, and one at a time can: stop that one "
-                      "first, or give this one a database of its own",
-              store::shown_url(folder_.store_url)));
+    join_others(database);
     change_listener_ = std::make_unique<store::ChangeListener>(folder_.store_url, changed);
   }
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
   if (const auto threads = private_key_threads(); threads > 1) tcp_pool_.emplace(threads);
   const crypto::Workers tcp_workers((tcp_pool_ ? *tcp_pool_ : pool_).get_executor());
-  server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, tcp_workers};
+  server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, tcp_workers, node_.id};
   server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
   const server::UdpFrontend::Services udp{loop_, *writer_, server_keys_->udp, random_,
-      crypto::Workers(pool_.get_executor()), *server_, configuration_.connections};
+      crypto::Workers(pool_.get_executor()), *server_, configuration_.connections,
+      [this] { return heartbeat_ == nullptr || heartbeat_->may_send(); }};
   udp_ = std::make_unique<server::UdpFrontend>(udp);
+  if (node_.id != 0) begin_to_beat();
+}
+
+// A file of SQLite's is for one machine; a PostgreSQL for all that have the same keys.
+void Service::join_others(store::Database& database) {
+  const auto taken = [this] {
+    asio::post(loop_, [this] {
+      log::error("everything in the database is being replaced");
+      stop();
+    });
+  };
+  if (!database.claim(store::Claim::shared, taken))
+    throw std::runtime_error(
+        fmt::format("everything in the database {} is being replaced, or moved away: try again when that is done",
+            store::shown_url(folder_.store_url)));
+  const auto now = utc_milliseconds();
+  node_.name = configuration_.node_name.empty() ? state::host_name() : configuration_.node_name;
+  node_.folder = fmt::format("{}:{}", state::host_name(), std::filesystem::absolute(folder_.root).string());
+  node_.version = version;
+  node_.started = node_.seen = now;
+  node_.connection = database.connection().name();
+  or_throw(database.transact([&](store::Database& db) -> Result<void> {
+    node_.id = store::add_node(db, node_, now);
+    return {};
+  }));
+  database.connection().write_as_node(node_.id);
+}
+
+void Service::begin_to_beat() {
+  NodeHeartbeat::Callbacks callbacks;
+  callbacks.report = [this] {
+    return server::Membership::Report{server_->running_time(), static_cast<std::int64_t>(server_->own_revision()),
+        static_cast<std::int64_t>(server_->connected()), static_cast<std::int64_t>(server_->transfers())};
+  };
+  callbacks.beaten = [this](const server::Membership::Round& round) {
+    server_->advance_uptime(round.running);
+    server_->release_wanted(round.wanted);
+    if (std::exchange(others_revision_, round.others_revision) != round.others_revision)
+      server_->note_others(static_cast<std::size_t>(round.others_connected));
+    for (const auto& node : round.gone)
+      log::warning("{} is gone: it had {} devices, which may come to any other machine", node.name, node.connected);
+    if (!round.gone.empty()) udp_->call_unfinished();
+  };
+  callbacks.taken_for_gone = [this] {
+    log::error("the other machines took this one for gone, because it did not reach the database for {} s: it begins "
+               "anew",
+        std::chrono::seconds(limits::node_gone).count());
+    taken_for_gone_ = true;
+    stop();
+  };
+  heartbeat_ = std::make_unique<NodeHeartbeat>(loop_, folder_.location(), node_, std::move(callbacks));
+}
+
+void Service::leave_others() {
+  if (node_.id == 0) return;
+  heartbeat_.reset();
+  writer_->post([id = node_.id](store::Database& db) { store::remove_node(db, id, utc_milliseconds()); });
 }
 
 Service::~Service() {
   change_listener_.reset();
   if (tcp_pool_) tcp_pool_->join();
   pool_.join();
+  leave_others();
   writer_.reset();
 }
 
@@ -115,7 +165,9 @@ Result<void> Service::listen() {
     };
     const auto knows = [this](const std::string& peer) { return server_->is_known_address(peer); };
     const transport::TcpListener::Most most{configuration_.connections, configuration_.connections_per_address};
-    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, most, serve, connection_rejected, knows);
+    transport::TcpListener::Proxies proxies;
+    for (const auto& proxy : configuration_.proxies) proxies.push_back(asio::ip::make_address(proxy));
+    listener_ = std::make_unique<transport::TcpListener>(loop_, tcp, most, serve, connection_rejected, knows, proxies);
     port = configuration_.udp_port;
     const transport::UdpEndpoint udp(address, port);
     udp_->listen(udp);
@@ -169,6 +221,7 @@ void Service::await_signal() {
 void Service::stop() {
   force_stop_ = stopping_;
   if (std::exchange(stopping_, true)) return;
+  if (taken_for_gone_) force_stop_ = true;  // whatever runs is not this machine's any more
   systemd_.stopping();
   if (listener_) listener_->stop();
   udp_->stop();

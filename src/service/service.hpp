@@ -8,6 +8,7 @@
 #include "state/state_folder.hpp"
 #include "service/systemd_notifier.hpp"
 #include "server/udp_frontend.hpp"
+#include "service/node_heartbeat.hpp"
 #include "store/change_listener.hpp"
 #include "transport/tcp_listener.hpp"
 
@@ -38,6 +39,8 @@ public:
   void on_change(std::function<void(store::Database&)> told) { on_change_ = std::move(told); }
 
   bool stopping() const { return stopping_; }
+  /// It stopped because the other machines had taken this one for gone: a new Service may begin at once.
+  bool taken_for_gone() const { return taken_for_gone_; }
   std::uint16_t tcp_port() const { return listener_->port(); }
   std::uint16_t udp_port() const { return udp_->port(); }
   server::DeviceServer& server() { return *server_; }
@@ -49,6 +52,9 @@ public:
 
 private:
   Result<void> listen();
+  void join_others(store::Database& database);
+  void begin_to_beat();
+  void leave_others();
   asio::awaitable<void> watch_changes();
   asio::awaitable<void> apply_changes();
   asio::awaitable<void> apply_announced_changes();
@@ -71,6 +77,10 @@ private:
   std::unique_ptr<transport::TcpListener> listener_;
   std::unique_ptr<DatabaseWatcher> database_watcher_;       ///< of a SQLite file
   std::unique_ptr<store::ChangeListener> change_listener_;  ///< of a PostgreSQL
+  store::NodeRow node_;                       ///< this machine among those that share a PostgreSQL
+  std::unique_ptr<NodeHeartbeat> heartbeat_;  ///< likewise
+  std::int64_t others_revision_ = 0;
+  bool taken_for_gone_ = false;
   bool change_announced_ = false;
   bool applying_ = false;
   std::unique_ptr<asio::signal_set> signals_;

@@ -91,6 +91,8 @@ const std::map<std::string, Option, std::less<>>& options() {
              return take_text(n, c.store_url) && store::is_postgresql_url(c.store_url);
            },
               "the address of a PostgreSQL, as \"postgresql://USER@HOST/DATABASE\""}},
+      {"store.node",
+          {[](const toml::node& n, Configuration& c) { return take_text(n, c.node_name); }, "a name in quotes"}},
       {"listen.address",
           {[](const toml::node& n, Configuration& c) { return take_text(n, c.address); }, "an IP address in quotes"}},
       {"listen.tcp_port",
@@ -99,6 +101,11 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"listen.udp_port",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.udp_port, 0, 65535); },
               "a port number, 0 to 65535"}},
+      {"listen.proxies",
+          {[](const toml::node& n, Configuration& c) {
+             return take_list(n, c.proxies) && std::all_of(c.proxies.begin(), c.proxies.end(), is_address);
+           },
+              "a list of IP addresses in quotes"}},
       {"listen.connections",
           {[](const toml::node& n, Configuration& c) {
              return take_number(n, c.connections, 1, limits::most_connections);

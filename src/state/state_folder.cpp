@@ -37,6 +37,11 @@ void StateFolder::touch_changed() const {
   ::close(fd);
 }
 
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
 Result<ServiceLock> ServiceLock::take(const StateFolder& folder) {
   const int fd = ::open(folder.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return failure(ErrorKind::storage, fmt::format("{}: {}", folder.lock().string(), std::strerror(errno)));

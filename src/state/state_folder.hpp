@@ -28,6 +28,9 @@ struct StateFolder {
   void touch_changed() const;
 };
 
+/// As this machine calls itself.
+std::string host_name();
+
 /// Held by the running service for as long as the object lives.
 class ServiceLock {
 public:

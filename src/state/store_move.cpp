@@ -72,7 +72,7 @@ bool was_interrupted(store::Database& source, const store::Location& from, const
 Result<store::Database> take_destination(const store::Location& to, bool replace, const store::Location* from) {
   try {
     auto db = store::Database::open(to, store::Access::read_write, store::Moved::allow);
-    if (!db.claim())
+    if (!db.claim(store::Claim::exclusive))
       return failure(ErrorKind::conflict, fmt::format("a Drydock runs on {}: stop it first", store::shown(to)));
     if (const auto fault = store::fault_of(db); !fault.empty())
       return failure(ErrorKind::storage,
@@ -114,7 +114,7 @@ Result<StoreMove> move_store(const StateFolder& folder, const store::Location& t
   auto source = store::Database::open(folder.location(), store::Access::read_write, store::Moved::allow);
   if (!was_interrupted(source, folder.location(), to))
     store::require_not_moved(source, store::shown(folder.location()));
-  if (!source.claim())
+  if (!source.claim(store::Claim::exclusive))
     return failure(
         ErrorKind::conflict, fmt::format("a Drydock runs on {}: stop it first", store::shown(folder.location())));
   const auto from = folder.location();

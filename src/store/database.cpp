@@ -38,9 +38,9 @@ Result<void> Database::transact(const std::function<Result<void>(Database&)>& wo
   return done;
 }
 
-bool Database::claim(std::function<void()> taken) {
+bool Database::claim(Claim kind, std::function<void()> taken) {
   if (engine() == Engine::sqlite) return true;
-  return static_cast<PostgresqlConnection&>(*connection_).claim(std::move(taken));
+  return static_cast<PostgresqlConnection&>(*connection_).claim(kind, std::move(taken));
 }
 
 SqliteConnection& Database::sqlite() {

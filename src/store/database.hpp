@@ -48,11 +48,10 @@ public:
   /// Runs `work` in a transaction, of which nothing stays when it gives a failure or throws.
   Result<void> transact(const std::function<Result<void>(Database&)>& work);
 
-  /// Keeps other services away from this database for as long as this connection lasts, and is what a service writes
-  /// by: whoever lost it cannot write. False: there is one already. `taken` is called when the connection was lost and
-  /// another service came meanwhile; nothing is written any more then. Of a SQLite file the state folder's lock says
-  /// it.
-  bool claim(std::function<void()> taken = {});
+  /// For as long as this connection lasts. False: others have it in a way that does not go with that. `taken` is
+  /// called when the connection was lost and somebody came meanwhile who replaces everything; nothing is written any
+  /// more then. Of a SQLite file the state folder's lock says it.
+  bool claim(Claim kind, std::function<void()> taken = {});
 
   Engine engine() const { return connection_->engine(); }
   Connection& connection() { return *connection_; }

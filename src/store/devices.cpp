@@ -5,6 +5,7 @@
 #include "store/changes.hpp"
 #include "store/dependencies_json.hpp"
 #include "store/device_columns.hpp"
+#include "store/ownership.hpp"
 
 #include <array>
 
@@ -53,6 +54,9 @@ DeviceRow read_device(Statement& s) {
   row.held = s.boolean(20);
   row.enrolled = s.integer(21);
   row.forced = s.boolean(22);
+  row.node = s.is_null(23) ? 0 : s.integer(23);
+  row.epoch = s.integer(24);
+  row.wanted_by = s.is_null(25) ? 0 : s.integer(25);
   return row;
 }
 
@@ -93,8 +97,8 @@ std::optional<DeviceRow> load_device(Database& db, const std::string& id) {
 
 void add_device(Database& db, const DeviceRow& row) {
   Statement s(db,
-      "INSERT INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, enrolled) "
-      "VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+      "INSERT INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, enrolled, node, epoch) "
+      "VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   s.bind(1, row.id);
   s.bind(2, row.name);
   s.bind(3, row.approval);
@@ -103,7 +107,13 @@ void add_device(Database& db, const DeviceRow& row) {
   s.bind(6, row.first_seen);
   s.bind(7, row.last_seen);
   s.bind(8, row.enrolled);
+  if (row.node == 0)
+    s.bind_null(9);
+  else
+    s.bind(9, row.node);
+  s.bind(10, row.epoch);
   s.execute();
+  require_ownership(db, row.id, {row.node, row.epoch});
   update_device(db, row);
 }
 
@@ -196,13 +206,6 @@ int forget_pending_devices(Database& db) {
       "excluded.revision");
   db.connection().execute("DELETE FROM history WHERE device_id IN (SELECT id FROM devices WHERE approval = 'pending')");
   return static_cast<int>(db.connection().execute("DELETE FROM devices WHERE approval = 'pending'"));
-}
-
-void mark_all_disconnected(Database& db) {
-  db.connection().execute("UPDATE devices SET connected = 0 WHERE connected = 1");
-  db.connection().execute(
-      "UPDATE devices SET state = 'waiting', state_words = 'Drydock was stopped meanwhile; it goes on when the device "
-      "is back' WHERE state = 'updating'");
 }
 
 void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules) {

@@ -31,7 +31,10 @@ struct DeviceRow {
   std::int64_t changed_key_seen = 0;
   bool held = false;          ///< a person wants no updates for it now
   bool forced = false;        ///< a person wants its next update though its application disabled updates
-  std::int64_t enrolled = 0;  ///< running time of the service when it came first
+  std::int64_t enrolled = 0;   ///< running time of the service when it came first
+  std::int64_t node = 0;       ///< that has its connection; 0: none, or there is one machine only
+  std::int64_t epoch = 0;      ///< see Ownership
+  std::int64_t wanted_by = 0;  ///< the node that it came to while `node` had it
 };
 
 std::vector<DeviceRow> load_devices(Database& db);
@@ -59,8 +62,6 @@ bool accept_changed_key(Database& db, const std::string& id);
 bool forget_device(Database& db, const std::string& id);
 /// All that wait for approval; how many there were.
 int forget_pending_devices(Database& db);
-/// No device is connected to a service that is not running, and none is being updated.
-void mark_all_disconnected(Database& db);
 
 /// The modules of the last Describe.
 void save_modules(Database& db, const std::string& id, const std::vector<firmware::InstalledModule>& modules);

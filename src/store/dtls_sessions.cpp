@@ -3,6 +3,34 @@
 #include "store/statement.hpp"
 
 namespace drydock::store {
+namespace {
+
+constexpr const char* select =
+    "SELECT id, device_id, keys, uses_connection_id, client_key, leased, received_next, received_seen, address, port, "
+    "memo FROM dtls_sessions";
+
+std::vector<DtlsSessionRow> read_rows(Statement& s) {
+  std::vector<DtlsSessionRow> rows;
+  while (s.step()) {
+    DtlsSessionRow row;
+    row.id = s.bytes(0);
+    row.device_id = s.text(1);
+    row.keys = s.bytes(2);
+    row.uses_connection_id = s.boolean(3);
+    row.client_key = s.bytes(4);
+    row.reserved = s.integer<std::uint64_t>(5);
+    row.received_next = s.integer<std::uint64_t>(6);
+    row.received_seen = s.integer<std::uint64_t>(7);
+    row.address = s.text(8);
+    row.port = s.integer<std::uint16_t>(9);
+    row.hello_payload = s.bytes(10);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace
+
 void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now) {
   Statement older(db, "DELETE FROM dtls_sessions WHERE device_id = ? AND id <> ?");
   older.bind(1, row.device_id);
@@ -50,29 +78,41 @@ void forget_all_dtls_sessions(Database& db) {
 }
 
 std::vector<DtlsSessionRow> load_and_reserve_dtls_sessions(Database& db, std::uint64_t reservation) {
-  std::vector<DtlsSessionRow> rows;
-  Statement s(db,
-      "SELECT id, device_id, keys, uses_connection_id, client_key, leased, received_next, received_seen, address, "
-      "port, memo FROM dtls_sessions");
-  while (s.step()) {
-    DtlsSessionRow row;
-    row.id = s.bytes(0);
-    row.device_id = s.text(1);
-    row.keys = s.bytes(2);
-    row.uses_connection_id = s.boolean(3);
-    row.client_key = s.bytes(4);
-    row.reserved = s.integer<std::uint64_t>(5);
-    row.received_next = s.integer<std::uint64_t>(6);
-    row.received_seen = s.integer<std::uint64_t>(7);
-    row.address = s.text(8);
-    row.port = s.integer<std::uint16_t>(9);
-    row.hello_payload = s.bytes(10);
-    rows.push_back(std::move(row));
-  }
+  Statement s(db, select);
+  auto rows = read_rows(s);
   Statement raise(db, "UPDATE dtls_sessions SET leased = leased + ?");
   raise.bind(1, static_cast<std::int64_t>(reservation));
   raise.execute();
   return rows;
+}
+
+std::vector<DtlsSessionRow> find_dtls_sessions(Database& db, const Bytes& id, const std::string& device_id,
+    const std::string& address, std::uint16_t port) {
+  if (!id.empty()) {
+    Statement s(db, std::string(select) + " WHERE id = ?");
+    s.bind(1, id);
+    return read_rows(s);
+  }
+  if (!device_id.empty()) {
+    Statement s(db, std::string(select) + " WHERE device_id = ?");
+    s.bind(1, device_id);
+    return read_rows(s);
+  }
+  Statement s(db, std::string(select) + " WHERE address = ? AND port = ? ORDER BY updated DESC LIMIT 8");
+  s.bind(1, address);
+  s.bind(2, port);
+  return read_rows(s);
+}
+
+std::optional<DtlsSessionRow> reserve_dtls_session(
+    Database& db, const std::string& device_id, std::uint64_t reservation) {
+  auto rows = find_dtls_sessions(db, {}, device_id, "", 0);
+  if (rows.empty()) return std::nullopt;
+  Statement raise(db, "UPDATE dtls_sessions SET leased = leased + ? WHERE device_id = ?");
+  raise.bind(1, static_cast<std::int64_t>(reservation));
+  raise.bind(2, device_id);
+  raise.execute();
+  return std::move(rows.front());
 }
 
 }  // namespace drydock::store

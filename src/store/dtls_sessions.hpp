@@ -4,6 +4,7 @@
 #include "base/bytes.hpp"
 #include "store/database.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace drydock::store {
@@ -29,6 +30,13 @@ void forget_dtls_session(Database& db, const Bytes& id);
 
 /// Nobody goes on with any of them: another database has them now.
 void forget_all_dtls_sessions(Database& db);
+
+/// By its id, by its device, or by where the device was last, whichever is given.
+std::vector<DtlsSessionRow> find_dtls_sessions(Database& db, const Bytes& id, const std::string& device_id,
+    const std::string& address, std::uint16_t port);
+/// That of a device, after raising `reserved` of it, as load_and_reserve_dtls_sessions() does.
+std::optional<DtlsSessionRow> reserve_dtls_session(
+    Database& db, const std::string& device_id, std::uint64_t reservation);
 
 /// All of them, after raising `reserved` of each by `reservation` in the same transaction: what is returned goes on
 /// from the old number. No session is too old: there is one a device, and the device has it as long as we do.

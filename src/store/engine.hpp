@@ -29,6 +29,9 @@ public:
 enum class Engine { sqlite, postgresql };
 enum class Access { read_only, read_write };
 
+/// Services share a database; who replaces all that is in it is alone there.
+enum class Claim { shared, exclusive };
+
 /// A statement at one engine. Parameters count from 1, columns from 0. Functions throw StoreError, or what the engine's
 /// library throws, which is a std::exception too.
 class Prepared {
@@ -71,6 +74,17 @@ public:
   /// Waits for whoever holds the same name in another transaction, and holds it until this one ends: SQLite has one
   /// writer, which needs none.
   virtual void lock(const char* name) = 0;
+
+  /// What follows a SELECT whose rows nobody may change before the transaction ends. SQLite has one writer.
+  virtual const char* share_rows() const { return ""; }
+  /// Likewise, of rows to be changed: those that others are changing are left out.
+  virtual const char* skip_locked_rows() const { return ""; }
+  /// This connection, as the database's server knows it.
+  virtual std::string name() { return ""; }
+  /// Whether the server knows a connection of that name.
+  virtual bool is_connected(const std::string& /*name*/) { return true; }
+  /// From now on nothing is written by this connection unless that node is there still: Unavailable.
+  virtual void write_as_node(std::int64_t /*id*/) {}
 };
 
 }  // namespace drydock::store

@@ -161,27 +161,36 @@ void PostgresqlConnection::reconnect() {
     throw Unavailable("the database cannot be reached: " + trimmed(pq_.error_message(connection_)));
   const auto before = server_process_;
   prepare_session();
-  if (!claimed_ || try_claim()) return;
-  // Of a connection that broke unseen the server may not know yet.
+  if (!claim_) return;
+  // Of a connection that broke unseen the server may not know yet: what that one was doing must not be done later.
   PostgresqlPrepared end(*this,
       "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
       "concat(pid, ' ', backend_start) = ?");
   end.bind(1, std::string_view(before));
   end.step();
-  if (try_claim()) return;
-  if (*claimed_) (*claimed_)();
-  throw Unavailable("another Drydock uses the database now");
+  if (try_claim(*claim_)) return;
+  if (taken_) taken_();
+  throw Unavailable("somebody replaces what is in the database");
 }
 
-bool PostgresqlConnection::claim(std::function<void()> taken) {
-  if (!try_claim()) return false;
-  claimed_ = std::move(taken);
+bool PostgresqlConnection::claim(Claim kind, std::function<void()> taken) {
+  if (!try_claim(kind)) return false;
+  claim_ = kind;
+  taken_ = std::move(taken);
   return true;
 }
 
-bool PostgresqlConnection::try_claim() {
-  PostgresqlPrepared s(*this, "SELECT pg_try_advisory_lock(hashtext(current_schema() || '.service'))");
+bool PostgresqlConnection::try_claim(Claim kind) {
+  PostgresqlPrepared s(*this,
+      kind == Claim::shared ? "SELECT pg_try_advisory_lock_shared(hashtext(current_schema() || '.service'))"
+                            : "SELECT pg_try_advisory_lock(hashtext(current_schema() || '.service'))");
   return s.step() && s.integer(0) != 0;
+}
+
+bool PostgresqlConnection::is_connected(const std::string& name) {
+  PostgresqlPrepared s(*this, "SELECT 1 FROM pg_stat_activity WHERE concat(pid, ' ', backend_start) = ?");
+  s.bind(1, std::string_view(name));
+  return s.step();
 }
 
 PostgresqlConnection::ResultPointer PostgresqlConnection::checked(PGresult* result) {
@@ -231,7 +240,14 @@ void PostgresqlConnection::begin(Transaction kind) {
     reconnect();  // the server may have gone and come back since the last transaction
     execute(command);
   }
-  if (kind == Transaction::writes && !durable_) execute("SET LOCAL synchronous_commit = off");
+  if (kind != Transaction::writes) return;
+  if (!durable_) execute("SET LOCAL synchronous_commit = off");
+  if (node_ == 0) return;
+  // Whoever takes this node for gone deletes the row, and waits until this transaction has ended.
+  const auto there = execute(fmt::format("SELECT 1 FROM nodes WHERE id = {} FOR KEY SHARE", node_));
+  if (there != 0) return;
+  rollback();
+  throw Unavailable("the other machines have taken this one for gone");
 }
 
 void PostgresqlConnection::commit() {

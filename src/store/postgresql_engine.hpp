@@ -33,9 +33,14 @@ public:
   bool in_transaction() const override;
   void set_durable(bool durable) override { durable_ = durable; }
   void lock(const char* name) override;
+  const char* share_rows() const override { return " FOR SHARE"; }
+  const char* skip_locked_rows() const override { return " FOR UPDATE SKIP LOCKED"; }
+  std::string name() override { return server_process_; }
+  bool is_connected(const std::string& name) override;
+  void write_as_node(std::int64_t id) override { node_ = id; }
 
   /// See Database::claim().
-  bool claim(std::function<void()> taken);
+  bool claim(Claim kind, std::function<void()> taken);
 
   /// For LISTEN: readable when something arrived.
   int socket() const;
@@ -56,14 +61,16 @@ private:
   explicit PostgresqlConnection(const std::string& url);
   ResultPointer checked(PGresult* result);
   void reconnect();
-  bool try_claim();
+  bool try_claim(Claim kind);
   void prepare_session();
 
   const Libpq& pq_;
   PGconn* connection_ = nullptr;
   bool durable_ = true;
   bool stale_ = false;                            ///< another connection may lead to a server that writes
-  std::optional<std::function<void()>> claimed_;  ///< whom to tell when it is lost
+  std::optional<Claim> claim_;
+  std::function<void()> taken_;  ///< whom to tell when the claim is lost
+  std::int64_t node_ = 0;        ///< see write_as_node()
   std::string server_process_;                    ///< that serves this connection: its id and beginning
   std::string in_doubt_;  ///< the transaction that was being committed when the connection was lost
   std::unordered_map<std::string, std::string> prepared_;  ///< SQL → its name at the server

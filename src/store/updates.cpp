@@ -300,19 +300,6 @@ std::vector<std::string> devices_with_running_update(Database& db) {
   return ids;
 }
 
-void recover_interrupted_steps(Database& db, std::int64_t now) {
-  Statement uncount(db,
-      "UPDATE attempts SET count = CASE WHEN count > 0 THEN count - 1 ELSE 0 END WHERE (device_id, sha256, "
-      "from_version) IN "
-      "(SELECT device_id, sha256, from_version FROM update_steps WHERE state = 'sending')");
-  uncount.execute();
-  Statement s(db,
-      "UPDATE update_steps SET state = 'failed', error = 'the appliance was stopped in the middle of it', finished_at "
-      "= ? WHERE state = 'sending'");
-  s.bind(1, now);
-  s.execute();
-}
-
 std::vector<StepRow> recent_steps(Database& db, const std::string& device_id, int limit) {
   Statement s(
       db, std::string("SELECT ") + step_columns + " FROM update_steps WHERE device_id = ? ORDER BY id DESC LIMIT ?");

@@ -64,10 +64,6 @@ void allow_all_again(Database& db);
 /// Whether a step under way or a target of some device has this file.
 bool is_needed(Database& db, const std::string& sha256);
 
-/// After a restart: what was being sent when the server stopped goes back to be sent again, and that attempt was
-/// not the device's fault.
-void recover_interrupted_steps(Database& db, std::int64_t now);
-
 /// Devices whose update runs, or ran when the last service ended.
 std::vector<std::string> devices_with_running_update(Database& db);
 

@@ -40,6 +40,9 @@ public:
   /// Over UDP: from now on the session is written down, and outlives this program.
   virtual void persist_session() {}
 
+  /// Over UDP: what another machine needs to go on with the session is written down now.
+  virtual void save_position() {}
+
   /// TCP: nothing is lost or reordered, so nobody retransmits.
   virtual bool reliable() const = 0;
 

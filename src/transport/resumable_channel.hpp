@@ -28,6 +28,9 @@ public:
   /// is forgotten. ErrorKind::storage.
   virtual asio::awaitable<Result<void>> bind(SessionBinding binding) = 0;
 
+  /// Nobody is attached, and another machine may go on with the context: it is dropped from memory here.
+  virtual void let_go() = 0;
+
   /// The context is not to be used again. Silent: the device finds out when nobody answers.
   virtual void forget() = 0;
 };

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <vector>
 
 namespace drydock::transport {
 
@@ -29,9 +30,13 @@ public:
     std::size_t per_address = 4'000;
   };
 
+  /// Addresses of load balancers: their connections begin with a PROXY header (proxy_protocol.hpp), and count as those
+  /// of whoever it names.
+  using Proxies = std::vector<asio::ip::address>;
+
   /// Binds at once; throws std::system_error when the port is taken or may not be used.
   TcpListener(asio::io_context& loop, asio::ip::tcp::endpoint at, Most most, Accept accept,
-      OnRejected connection_rejected, IsKnownAddress is_known_address);
+      OnRejected connection_rejected, IsKnownAddress is_known_address, Proxies proxies = {});
   ~TcpListener();
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
@@ -46,7 +51,9 @@ private:
   };
 
   asio::awaitable<void> run();
-  void take(asio::ip::tcp::socket socket);
+  /// Reads what a balancer says in front of a connection.
+  asio::awaitable<void> take_from_proxy(asio::ip::tcp::socket socket);
+  void take(asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& from);
 
   asio::io_context& loop_;
   asio::ip::tcp::acceptor acceptor_;
@@ -54,6 +61,7 @@ private:
   Accept accept_;
   OnRejected on_rejected_;
   IsKnownAddress is_known_address_;
+  Proxies proxies_;
   std::shared_ptr<ConnectionCounts> counts_;
 };
 

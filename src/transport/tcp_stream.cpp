@@ -24,14 +24,19 @@ constexpr int send_buffer = 64 * 1024;
 
 }  // namespace
 
-TcpStream::TcpStream(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {
+TcpStream::TcpStream(asio::ip::tcp::socket socket) : TcpStream(std::move(socket), {}) {
+  asio::error_code ignored;
+  const auto remote = socket_.remote_endpoint(ignored);
+  peer_ = fmt::format("{}:{}", remote.address().to_string(), remote.port());
+}
+
+TcpStream::TcpStream(asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& from)
+    : socket_(std::move(socket)), peer_(fmt::format("{}:{}", from.address().to_string(), from.port())) {
   asio::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.set_option(asio::socket_base::keep_alive(true), ignored);
   socket_.set_option(asio::socket_base::send_buffer_size(send_buffer), ignored);
   acknowledge_quickly(socket_);
-  const auto remote = socket_.remote_endpoint(ignored);
-  peer_ = fmt::format("{}:{}", remote.address().to_string(), remote.port());
 }
 
 asio::awaitable<ReadResult> TcpStream::read_some(std::span<std::uint8_t> into) {

@@ -97,6 +97,28 @@ std::string FleetView::summary(const Snapshot& snapshot) const {
       .dump();
 }
 
+std::string FleetView::changed_elsewhere(
+    const std::vector<std::string>& ids, std::map<std::string, std::string>& shown) const {
+  const auto in_memory = bridge_.devices_in_memory(ids);
+  auto lease = readers_.lease();
+  auto& db = *lease;
+  std::string list;
+  for (const auto& id : ids) {
+    if (in_memory.contains(id)) continue;
+    auto row = store::load_device(db, id);
+    if (!row) continue;
+    store::ListedDevice device;
+    device.row = std::move(*row);
+    device.session_known = store::has_dtls_session(db, id);
+    auto text = server::device_as_json(view_in_store(db, std::move(device)));
+    auto& before = shown[id];
+    if (before == text) continue;
+    before = text;
+    list += (list.empty() ? "[" : ",") + text;
+  }
+  return list.empty() ? list : list + "]";
+}
+
 std::string FleetView::changed(const std::vector<std::string>& ids, std::uint64_t revision) const {
   std::string list;
   for (const auto& [id, view] : bridge_.devices_in_memory(ids, revision))

@@ -25,6 +25,11 @@ public:
   /// A list of those of these devices that changed behind `revision`; empty when none did.
   std::string changed(const std::vector<std::string>& ids, std::uint64_t revision) const;
 
+  /// Where machines share a database: a list of those of these devices that other machines have and that are not as
+  /// `shown` says, which is brought up to date; empty when all are.
+  std::string changed_elsewhere(
+      const std::vector<std::string>& ids, std::map<std::string, std::string>& shown) const;
+
 private:
   LoopBridge& bridge_;
   store::Readers& readers_;

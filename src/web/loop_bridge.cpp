@@ -68,8 +68,9 @@ void LoopBridge::publish() {
   auto next = std::make_shared<Snapshot>();
   next->revision = server_.revision();
   next->membership_revision = server_.membership_revision();
+  next->others_revision = server_.others_revision();
   next->longest_delay = server_.longest_delay();
-  next->connected = server_.connected();
+  next->connected = server_.connected() + server_.connected_elsewhere();
   next->paused = server_.paused();
   const bool same_structure = next->membership_revision == before->membership_revision;
   next->library = same_structure ? before->library : std::make_shared<firmware::Library>(server_.library());
@@ -109,7 +110,10 @@ std::map<std::string, server::DeviceView> LoopBridge::ask(std::vector<std::strin
     for (const auto& text : question->ids) {
       const auto id = transport::DeviceId::parse(text);
       const auto known = id ? server_.fleet().find(*id) : server_.fleet().end();
-      if (known != server_.fleet().end() && known->second.revision > revision) found.emplace(text, known->second);
+      if (known == server_.fleet().end() || known->second.revision <= revision) continue;
+      // What another machine may have said of it since is in the store.
+      if (server_.node() != 0 && known->second.channel == nullptr) continue;
+      found.emplace(text, known->second);
     }
     {
       const std::lock_guard locked(mutex_);

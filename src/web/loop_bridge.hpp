@@ -18,6 +18,7 @@ namespace drydock::web {
 struct Snapshot {
   std::uint64_t revision = 0;
   std::uint64_t membership_revision = 0;  ///< DeviceServer::membership_revision()
+  std::uint64_t others_revision = 0;      ///< DeviceServer::others_revision()
   std::size_t connected = 0;              ///< devices
   Clock::duration longest_delay{};        ///< of the event loop: LoopDelay::longest()
   std::shared_ptr<const firmware::Library> library = std::make_shared<firmware::Library>();

@@ -12,6 +12,7 @@
 #include <civetweb.h>
 #include <dlfcn.h>
 #include <fmt/core.h>
+#include <map>
 #include <stdexcept>
 
 namespace drydock::web {
@@ -292,11 +293,16 @@ void Server::stream(mg_connection* connection, const Request& request) {
   bool open = mg_write(connection, head.data(), head.size()) > 0;
   const auto devices = followed_devices(request);
   std::uint64_t seen = 0;
+  std::uint64_t seen_elsewhere = 0;
+  std::map<std::string, std::string> shown_elsewhere;
   std::string last_summary;
   for (auto now = bridge_.snapshot(); open && now;) {
     std::string text;
     if (const auto changed = api_.view().changed(devices, seen); !changed.empty())
       text += event("devices", now->revision, changed);
+    if (std::exchange(seen_elsewhere, now->others_revision) != now->others_revision)
+      if (const auto changed = api_.view().changed_elsewhere(devices, shown_elsewhere); !changed.empty())
+        text += event("devices", now->revision, changed);
     // What is counted lags behind what happened by up to a few seconds: it is looked at once more after a change.
     const auto summary = api_.view().summary(*now);
     const bool news = summary != last_summary;

@@ -53,8 +53,10 @@ BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
   store::mark_failed(*db, *store::step_in_flight(*db, row.id), "judged", 2);  // by another connection
   store::record_plan(*db, row.id, {step}, 3);
   const auto second = store::begin_step(*db, row.id, step, 3, 3);
-  world.spawn(
-      [&]() -> asio::awaitable<void> { (void)co_await repository.failed(row.id, first, "of the old connection"); });
+  const store::Ownership alone;
+  world.spawn([&]() -> asio::awaitable<void> {
+    (void)co_await repository.failed(row.id, first, "of the old connection", alone);
+  });
   world.run_until_idle();
   BOOST_REQUIRE(store::step_in_flight(*db, row.id).has_value());
   BOOST_TEST(store::step_in_flight(*db, row.id)->id == second);
@@ -62,7 +64,7 @@ BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
 
 // Sequence numbers are reserved from the store, and no further.
 BOOST_AUTO_TEST_CASE(a_session_taken_up_uses_no_more_numbers_than_were_written_down) {
-  server::DatabaseSessionStore sessions(*writer);
+  server::DatabaseSessionStore sessions(*writer, 0);
   transport::PersistedSession session;
   session.device = identity_of(1, 1).id;
   session.reserved = 5000;

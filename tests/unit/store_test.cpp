@@ -5,6 +5,7 @@
 #include "store/history.hpp"
 #include "store/migrations.hpp"
 #include "store/modules.hpp"
+#include "store/nodes.hpp"
 #include "store/updates.hpp"
 #include "store/writer.hpp"
 #include "base/temporary_folder.hpp"
@@ -208,10 +209,10 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_the_service_itself_cut_short_does_not_count
   store::add_device(db, photon());
   store::record_plan(db, id, {step(3)}, 100);
   store::begin_step(db, id, step(3), 200, 200);
-  store::recover_interrupted_steps(db, 300);
+  store::release_unowned(db, 300);
   BOOST_TEST(store::load_attempts(db, id, step(3), 200).count == 0);
   BOOST_TEST(store::recent_steps(db, id, 1)[0].state == "failed");
-  store::recover_interrupted_steps(db, 300);
+  store::release_unowned(db, 300);
   BOOST_TEST(store::load_attempts(db, id, step(3), 200).count == 0);
 }
 
@@ -222,7 +223,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_runs_what_it_should_has_no_attempts_left) {
     store::record_plan(db, id, {step(3)}, 100);
     store::begin_step(db, id, step(3), 200, 200);
     // It had taken the module all the same, and no step stands for it any more.
-    store::recover_interrupted_steps(db, 300);
+    store::release_unowned(db, 300);
     store::end_update(db, id, end, "", 400);
     BOOST_TEST(store::query_integer(db, "SELECT count(*) FROM attempts") == left);
   }

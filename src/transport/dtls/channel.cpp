@@ -106,7 +106,7 @@ void DtlsChannel::on_message(ByteView content) {
   // What is not noted as received will be sent again by the device.
   if (inbox_.size() - inbox_position_ >= limits::datagrams_waiting) return;
   const auto incoming = reliability_.received(*message, Clock::now());
-  if (!incoming.answer_again.empty()) transmit(incoming.answer_again);
+  if (!incoming.answer_again.empty()) transmit(incoming.answer_again, true);
   if (!incoming.handle) return;
   inbox_.push_back(std::move(*message));
   wake();
@@ -169,18 +169,19 @@ asio::awaitable<Result<void>> DtlsChannel::send(const coap::Message& message, Fl
   const double chance = owner_.random().bytes(1)[0] / 255.0;
   reliability_.sent(message, encoded, Clock::now(), chance);
   if (retransmission_) retransmission_->set(reliability_.next());
-  transmit(encoded);
+  transmit(encoded, message.type == coap::Type::acknowledgement || message.type == coap::Type::reset);
   co_return Result<void>{};
 }
 
-void DtlsChannel::transmit(ByteView message) {
+void DtlsChannel::transmit(ByteView message, bool answers) {
+  if (!answers && !owner_.may_send()) return;
   if (session().state().next_to_send >= reserved_) return;  // as if the network had lost it
   owner_.send_datagram(session().seal(dtls::ContentType::application_data, message), address_);
 }
 
 void DtlsChannel::retransmit() {
   const auto due = reliability_.due(Clock::now());
-  for (const auto& message : due.send_again) transmit(message);
+  for (const auto& message : due.send_again) transmit(message, false);
   if (due.given_up) {
     close_reason_ = "the device acknowledges nothing any more";
     close();
@@ -246,6 +247,12 @@ void DtlsChannel::save_position() {
   if (!is_persistent() || reservation_under_way_ == dtls::last_sequence || next == persisted_position_) return;
   persisted_position_ = next;
   owner_.session_store().save_soon(snapshot());
+}
+
+void DtlsChannel::let_go() {
+  if (attached_ || !is_persistent() || forgotten_) return;
+  forgotten_ = true;
+  owner_.on_discarded(*this);
 }
 
 void DtlsChannel::forget() {

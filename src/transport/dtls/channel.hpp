@@ -27,6 +27,8 @@ public:
   virtual ~DtlsChannelOwner() = default;
   virtual void send_datagram(ByteView datagram, const UdpEndpoint& to) = 0;
   virtual crypto::Random& random() = 0;
+  /// False: nothing but answers leaves; the rest is as if the network had lost it.
+  virtual bool may_send() const = 0;
   virtual SessionStore& session_store() = 0;
   /// A message waits, and nobody is attached to the channel.
   virtual void on_message(const std::shared_ptr<DtlsChannel>& channel) = 0;
@@ -67,8 +69,7 @@ public:
   std::string peer() const override { return to_text(address_); }
   void persist_session() override;
 
-  /// Writes down how far the device's records were read, if that has changed.
-  void save_position();
+  void save_position() override;
 
   // ResumableChannel
   void attach() override;
@@ -76,6 +77,7 @@ public:
   const Bytes& public_key() const override { return session().state().client_key; }
   const std::optional<SessionBinding>& binding() const override { return binding_; }
   asio::awaitable<Result<void>> bind(SessionBinding binding) override;
+  void let_go() override;
   void forget() override;
 
 private:
@@ -83,7 +85,7 @@ private:
   const dtls::Session& session() const { return const_cast<DtlsChannel*>(this)->session(); }
   void on_received(dtls::Session::Received received);
   void on_message(ByteView content);
-  void transmit(ByteView message);
+  void transmit(ByteView message, bool answers);
   void retransmit();
   void wake();
   bool is_persistent() const { return binding_ && binding_->persistent && !forgotten_; }

@@ -86,6 +86,7 @@ void DtlsDemultiplexer::on_datagram(ByteView datagram, const UdpEndpoint& from) 
   if (datagram[0] == dtls::resumed_with_device_id) {
     const auto device = device_in_tail(datagram);
     const auto channel = device ? find(*device) : nullptr;
+    if (!channel && device && services_.unknown) services_.unknown({{}, device, "", 0}, datagram, from);
     if (!channel) return;
     Bytes restored(datagram.begin(), datagram.end() - device_id_tail);
     restored[0] = static_cast<std::uint8_t>(dtls::ContentType::application_data);
@@ -98,7 +99,16 @@ void DtlsDemultiplexer::on_datagram(ByteView datagram, const UdpEndpoint& from) 
   for (const auto& channel : recipients(datagram, from))
     if (channel->on_datagram(datagram, from)) return;
   // Finished may come in a datagram of its own, and an alert while there is a handshake.
-  if (!stopped_) (void)acceptor_.on_datagram(datagram, from);
+  if (stopped_ || acceptor_.on_datagram(datagram, from) || !services_.unknown) return;
+  auto rest = datagram;
+  const auto record = dtls::take_record(rest);
+  if (!record || record->epoch() != 1 || record->type == dtls::ContentType::handshake) return;
+  if (record->connection_id) {
+    if (!channels_.contains(*record->connection_id))
+      services_.unknown({record->connection_id, {}, "", 0}, datagram, from);
+  } else {
+    services_.unknown({{}, {}, from.address().to_string(), from.port()}, datagram, from);
+  }
 }
 
 std::vector<std::shared_ptr<DtlsChannel>> DtlsDemultiplexer::recipients(

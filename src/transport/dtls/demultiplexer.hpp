@@ -24,6 +24,10 @@ public:
     AsyncSemaphore& handshakes;  ///< see DtlsAcceptor
     std::function<bool(const std::string& peer)> is_known_address;
     std::size_t most_sessions = limits::dtls_sessions;
+    /// See DtlsChannelOwner.
+    std::function<bool()> may_send = [] { return true; };
+    /// A protected record of a session that is not here; others may know it. Called on the loop.
+    std::function<void(const SessionKey&, ByteView datagram, const UdpEndpoint& from)> unknown = {};
   };
 
   explicit DtlsDemultiplexer(Services services);
@@ -45,6 +49,7 @@ public:
   // DtlsChannelOwner
   void send_datagram(ByteView datagram, const UdpEndpoint& to) override { services_.send(datagram, to); }
   crypto::Random& random() override { return services_.random; }
+  bool may_send() const override { return services_.may_send(); }
   SessionStore& session_store() override { return services_.session_store; }
   void on_message(const std::shared_ptr<DtlsChannel>& channel) override { services_.arrived(channel); }
   void on_moved(DtlsChannel& channel, const UdpEndpoint& before) override;

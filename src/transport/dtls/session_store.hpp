@@ -5,6 +5,8 @@
 #include "transport/device_id.hpp"
 
 #include <asio/awaitable.hpp>
+#include <compare>
+#include <optional>
 #include <string>
 
 namespace drydock::transport {
@@ -17,6 +19,16 @@ struct PersistedSession {
   std::string address;         ///< where the device was last, as text
   std::uint16_t port = 0;
   Bytes hello_payload;
+};
+
+/// By which a datagram says whose session it is: the session's name, the device, or where it came from, for those that
+/// send neither.
+struct SessionKey {
+  std::optional<dtls::ConnectionId> id;
+  std::optional<DeviceId> device;
+  std::string address;
+  std::uint16_t port = 0;
+  auto operator<=>(const SessionKey&) const = default;
 };
 
 class SessionStore {

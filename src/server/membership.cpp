@@ -1,0 +1,56 @@
+#include "server/membership.hpp"
+
+#include "base/limits.hpp"
+#include "store/ownership.hpp"
+
+#include <algorithm>
+
+namespace drydock::server {
+
+std::vector<NodeWatch::Seen> NodeWatch::look(const std::vector<Seen>& others, Clock::time_point now) {
+  // Who did not look for a while cannot say who beat meanwhile: a database that was away was so for all.
+  const bool looked_away = now - looked_ > limits::node_gone_at_once / 2;
+  looked_ = now;
+  std::map<std::int64_t, Watched> watched;
+  std::vector<Seen> gone;
+  for (const auto& other : others) {
+    const auto before = watched_.find(other.id);
+    const bool stands_still = before != watched_.end() && before->second.beat == other.beat && !looked_away;
+    const auto since = stands_still ? before->second.since : now;
+    watched[other.id] = {other.beat, since};
+    const Clock::duration patience = other.connected ? Clock::duration(limits::node_gone) : Clock::duration(limits::node_gone_at_once);
+    if (now - since >= patience) gone.push_back(other);
+  }
+  watched_ = std::move(watched);
+  return gone;
+}
+
+Membership::Round Membership::beat(
+    store::Database& db, const Report& report, Clock::time_point now, std::int64_t utc_milliseconds) {
+  Round round;
+  self_.connection = db.connection().name();
+  self_.seen = utc_milliseconds;
+  self_.running = report.running;
+  self_.revision = report.revision;
+  self_.connected = report.connected;
+  self_.updating = report.updating;
+  if (!store::beat(db, self_)) return round;
+  round.alive = true;
+  round.running = report.running;
+  const auto nodes = store::load_nodes(db);
+  std::vector<NodeWatch::Seen> others;
+  for (const auto& node : nodes) {
+    if (node.id == self_.id) continue;
+    others.push_back({node.id, node.beat, db.connection().is_connected(node.connection)});
+    round.running = std::max(round.running, node.running);
+    round.others_connected += node.connected;
+    round.others_revision += node.revision + node.id;
+  }
+  for (const auto& seen : watch_.look(others, now))
+    if (store::remove_node(db, seen.id, seen.beat, utc_milliseconds))
+      round.gone.push_back(*std::find_if(nodes.begin(), nodes.end(), [&](const auto& n) { return n.id == seen.id; }));
+  round.wanted = store::wanted_devices(db, self_.id);
+  return round;
+}
+
+}  // namespace drydock::server
