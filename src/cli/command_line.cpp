@@ -111,6 +111,10 @@ public:
       if (backup_file->count() + finish->count() == 0) throw CLI::RequiredError("file or --finish");
       action_ = [this](const Context& c) { return pending_ ? finish_restore(c) : restore(c, file_, clear_); };
     });
+    auto* nodes = app_.add_subcommand("nodes", "The machines that share a PostgreSQL");
+    nodes->require_subcommand(1);
+    with_json(command(*nodes, "list", "Show which there are, and how many devices each has",
+        [](const Context& c) { return nodes_list(c); }));
     auto* store = app_.add_subcommand("store", "Where the database is");
     store->require_subcommand(1);
     auto* move = command(*store, "move", "Copy everything into a PostgreSQL, or back into SQLite's file, and compare",

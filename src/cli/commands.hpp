@@ -73,6 +73,7 @@ struct PlanOptions {
 int plan(const Context& context, const PlanOptions& options);
 
 int status(const Context& context);
+int nodes_list(const Context& context);
 int password_reset(const Context& context);
 
 int check(const Context& context);

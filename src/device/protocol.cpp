@@ -23,14 +23,18 @@ std::uint16_t random_id(crypto::Random& random) {
   return get_be16(bytes, 0);
 }
 
+// Over UDP the device may still answer what was asked in its session before a restart, or by another machine: an answer
+// inside an acknowledgement has the id of what it answers, and tokens begin somewhere else each time.
 bool is_response_to(const Message& message, const Message& request) {
+  if (message.type == Type::acknowledgement && message.id != request.id) return false;
   return coap::is_response(message.code) && message.token == request.token;
 }
 
 }  // namespace
 
 DeviceProtocol::DeviceProtocol(transport::Channel& channel, crypto::Random& random)
-    : channel_(channel), random_(random), posted_describe_(limits::describe), message_id_(random_id(random)) {}
+    : channel_(channel), random_(random), posted_describe_(limits::describe), message_id_(random_id(random)),
+      token_(static_cast<std::uint8_t>(message_id_)) {}
 
 asio::awaitable<Result<void>> DeviceProtocol::send(const Message& message, bool more_follow) {
   const auto then = more_follow ? transport::Flush::later : transport::Flush::now;

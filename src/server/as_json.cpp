@@ -190,6 +190,14 @@ std::string module_as_json(const firmware::LibraryModule& module) {
   return print(library_entry(module));
 }
 
+std::string nodes_as_json(const std::vector<store::NodeRow>& nodes) {
+  auto list = json::array();
+  for (const auto& node : nodes)
+    list.push_back({{"id", node.id}, {"name", node.name}, {"version", node.version}, {"started", node.started},
+        {"seen", node.seen}, {"connected", node.connected}, {"updating", node.updating}});
+  return print(json{{"nodes", list}});
+}
+
 std::string devices_as_json(const std::vector<store::DeviceRow>& rows) {
   auto list = json::array();
   for (const auto& row : rows) list.push_back(device(row));

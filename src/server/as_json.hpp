@@ -7,6 +7,7 @@
 #include "planning/plan.hpp"
 #include "store/devices.hpp"
 #include "store/history.hpp"
+#include "store/nodes.hpp"
 #include "store/updates.hpp"
 
 #include <string>
@@ -43,6 +44,9 @@ std::string device_as_json(const DeviceView& view);
 std::string history_as_json(const std::vector<store::HistoryRow>& rows);
 std::string steps_as_json(const std::vector<store::StepRow>& rows);
 std::string module_as_json(const firmware::LibraryModule& module);
+
+/// {"nodes": […]}: the machines that share the database.
+std::string nodes_as_json(const std::vector<store::NodeRow>& nodes);
 
 std::string devices_as_json(const std::vector<store::DeviceRow>& rows);
 std::string device_as_json(const DeviceDetails& device);

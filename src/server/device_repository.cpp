@@ -127,9 +127,9 @@ asio::awaitable<void> DeviceRepository::release(store::DeviceRow row, store::Own
   (void)co_await writer_.perform(std::move(work));
 }
 
-void DeviceRepository::release_wanted(std::vector<std::string> device_ids, std::int64_t node) {
+void DeviceRepository::release_unused(std::vector<std::string> device_ids, std::int64_t node) {
   writer_.post([ids = std::move(device_ids), node](store::Database& db) {
-    for (const auto& id : ids) store::release_wanted_device(db, id, node);
+    for (const auto& id : ids) store::release_unused_device(db, id, node);
   });
 }
 

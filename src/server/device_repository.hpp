@@ -47,8 +47,8 @@ public:
   asio::awaitable<Result<Claimed>> claim(std::string device_id, Bytes public_key, std::int64_t node);
   /// The row of a device whose connection ended, and that others may take it.
   asio::awaitable<void> release(store::DeviceRow row, store::Ownership ownership);
-  /// Devices that others want and that have no connection here.
-  void release_wanted(std::vector<std::string> device_ids, std::int64_t node);
+  /// Devices that were claimed and have no connection here: others may take them.
+  void release_unused(std::vector<std::string> device_ids, std::int64_t node);
   void give_back_turn(std::string device_id, std::int64_t node);
   asio::awaitable<Result<std::optional<store::DeviceRow>>> load_row(std::string device_id);
 

@@ -213,9 +213,19 @@ void DeviceServer::spawn_session(std::shared_ptr<transport::ResumableChannel> ch
   asio::co_spawn(services_.loop, run_session(channel, calls), [this, channel](std::exception_ptr failed) {
     sessions_.erase(channel.get());
     channel->detach();
-    if (services_.node != 0) channel->let_go();
+    if (services_.node != 0) let_go(*channel);
     log_exception(failed);
   });
+}
+
+// Any other machine may go on with the session, and this one when its device speaks again.
+void DeviceServer::let_go(transport::ResumableChannel& channel) {
+  const auto& binding = channel.binding();
+  if (!binding || !binding->persistent) return;
+  const auto* entry = find(binding->device);
+  if (entry == nullptr || entry->channel == nullptr)  // it was taken up and never got as far as a connection
+    repository_.release_unused({binding->device.text()}, services_.node);
+  channel.let_go();
 }
 
 asio::awaitable<void> DeviceServer::run_session(std::shared_ptr<transport::ByteStream> stream) {

@@ -113,6 +113,7 @@ private:
   friend class DeviceUpdateController;
 
   asio::awaitable<void> run_session(std::shared_ptr<transport::ByteStream> stream);
+  void let_go(transport::ResumableChannel& channel);
   void spawn_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
   asio::awaitable<void> run_session(std::shared_ptr<transport::ResumableChannel> channel, bool calls);
   DeviceEntry* find(const transport::DeviceId& id);

@@ -210,7 +210,7 @@ void DeviceServer::release_wanted(const std::vector<std::string>& device_ids) {
     log::info("{}: it came to another machine", text);
     entry->channel->close();
   }
-  if (!idle.empty()) repository_.release_wanted(std::move(idle), services_.node);
+  if (!idle.empty()) repository_.release_unused(std::move(idle), services_.node);
 }
 
 void DeviceServer::interrupt_where(const std::function<bool(const DeviceEntry&)>& concerned) {

@@ -61,9 +61,8 @@ void release_device(Database& db, const std::string& device_id, const Ownership&
   s.execute();
 }
 
-void release_wanted_device(Database& db, const std::string& device_id, std::int64_t node) {
-  Statement s(db,
-      "UPDATE devices SET node = NULL, wanted_by = NULL WHERE id = ? AND node = ? AND wanted_by IS NOT NULL");
+void release_unused_device(Database& db, const std::string& device_id, std::int64_t node) {
+  Statement s(db, "UPDATE devices SET node = NULL, wanted_by = NULL WHERE id = ? AND node = ? AND connected = 0");
   s.bind(1, device_id);
   s.bind(2, node);
   s.execute();

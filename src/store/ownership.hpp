@@ -36,8 +36,8 @@ void require_node(Database& db, const std::string& device_id, std::int64_t node)
 
 /// Others may take it. Of a device that was taken since, nothing changes.
 void release_device(Database& db, const std::string& device_id, const Ownership& ownership);
-/// Likewise, of one that a node claimed and has no connection of, when others want it.
-void release_wanted_device(Database& db, const std::string& device_id, std::int64_t node);
+/// Likewise, of one that a node claimed and has no connection of.
+void release_unused_device(Database& db, const std::string& device_id, std::int64_t node);
 
 /// Devices of this node that another one wants.
 std::vector<std::string> wanted_devices(Database& db, std::int64_t node);

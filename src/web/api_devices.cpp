@@ -73,7 +73,8 @@ Response Api::status() const {
   body["refusals"] = json::array();
   auto lease = readers_.lease();
   auto& db = *lease;
-  for (const auto* kind : {"refused", "wrong_server_key"}) {
+  body["nodes"] = json::parse(server::nodes_as_json(store::load_nodes(db)))["nodes"];
+  for (const auto* kind : {"refused", "wrong_server_key", "changed_key"}) {
     const auto refusals = json::parse(server::history_as_json(store::recent_history_of_kind(db, kind, refusals_shown)));
     body["refusals"].insert(body["refusals"].end(), refusals.begin(), refusals.end());
   }

@@ -165,24 +165,6 @@ class Together(OnPostgresql, ServiceFolder):
         self.wait_for(lambda: self.all_current(3))
         self.assertLess(time.monotonic() - begun, patience)
 
-    def test_one_service_at_a_time(self):
-        self.stock()
-        self.start()
-        other = self.folder / "other"
-        other.mkdir(mode=0o700)
-        for key in ("server_key.pem", "server_key_udp.pem"):
-            shutil.copy2(self.state / key, other / key)
-        self.state = other
-        first = self.process
-        self.start(mortal=True)
-        self.assertEqual(self.process.wait(patience), 1)
-        self.assertIn("another Drydock uses the database", self.log.read_text())
-        self.stop(first)
-        self.start()  # with the same keys it takes over, and has the firmware from the database
-        checked = self.run_drydock("check")
-        self.assertEqual(checked.returncode, 0, checked.stdout)
-        self.assertEqual(len(list((other / "firmware").glob("*.bin"))), 2)
-
     def test_keys_that_the_devices_do_not_know_are_refused(self):
         self.stock()
         self.state = self.folder / "stranger"

@@ -30,6 +30,7 @@ struct Order {
   int needs = 6200;      ///< system part 1 that the application needs
   int has = 3103;        ///< and what there is
   int speed = 0;         ///< kB/s of each device's link towards it; 0: as fast as it comes
+  int ping = 25;         ///< seconds between two pings of a device
   bool chunked = false;  ///< as 2.3 did, instead of protocol v3
 };
 
@@ -76,6 +77,7 @@ private:
     options.id[10] = static_cast<std::uint8_t>(number >> 8);
     options.id[11] = static_cast<std::uint8_t>(number);
     options.server_key = server_key;
+    options.ping_every = std::chrono::seconds(order_.ping);
     options.seed = static_cast<unsigned>(number);
     if (order_.chunked) options.profile = virtual_device::UdpProfile::v2_3();
     virtual_device::Flash flash(13);
@@ -165,6 +167,7 @@ int main(int argc, char** argv) {
   app.add_option("--needs", order.needs, "Version of system part 1 that the application needs");
   app.add_option("--has", order.has, "Version of system part 1 at the start");
   app.add_option("--speed", order.speed, "Of the link towards each device, in kB/s");
+  app.add_option("--ping", order.ping, "Seconds");
   app.add_flag("--chunked", order.chunked, "The transfer of Device OS 2.3");
   CLI11_PARSE(app, argc, argv);
   const bool good = Fleet(order).run();
