@@ -57,14 +57,14 @@ inline constexpr std::size_t datagrams_waiting = 256;  ///< messages of one devi
 // only later than that do the others take its devices.
 inline constexpr auto node_beat = 250ms;
 inline constexpr auto node_may_send = 1000ms;
-inline constexpr auto node_gone_at_once = 1500ms;  ///< when its connection to the database has ended
-inline constexpr auto node_gone = 10s;             ///< when it may only be slow
-inline constexpr auto handover_timeout = 15s;      ///< for another machine to let go of a device that came here
-inline constexpr auto handover_pause = 50ms;       ///< between two looks whether it has
-inline constexpr std::size_t session_lookups = 1'000;          ///< of unknown DTLS sessions, at a time
-inline constexpr Rate session_lookup_rate{1'000, 30'000};      ///< for known addresses, and for all others
+inline constexpr auto node_gone_at_once = 1500ms;          ///< when its connection to the database has ended
+inline constexpr auto node_gone = 10s;                     ///< when it may only be slow
+inline constexpr auto handover_timeout = 15s;              ///< for another machine to let go of a device that came here
+inline constexpr auto handover_pause = 50ms;               ///< between two looks whether it has
+inline constexpr std::size_t session_lookups = 1'000;      ///< of unknown DTLS sessions, at a time
+inline constexpr Rate session_lookup_rate{1'000, 30'000};  ///< for known addresses, and for all others
 inline constexpr std::size_t datagrams_of_session_lookup = 8;  ///< kept meanwhile, of each
-inline constexpr auto turn_pause = 500ms;          ///< while other machines have all the turns
+inline constexpr auto turn_pause = 500ms;                      ///< while other machines have all the turns
 
 // Messages. A device's buffer is at most 1152 bytes; block-wise transfer carries what is longer.
 inline constexpr std::size_t frame = 2048;  ///< ciphertext of one lightssl frame

@@ -17,7 +17,8 @@ int nodes_list(const Context& context) {
     return 0;
   }
   if (db.engine() == store::Engine::sqlite) {
-    fmt::print("This machine alone: a database of SQLite's is for one. Several share a PostgreSQL ('drydock store move').\n");
+    fmt::print(
+        "This machine alone: a database of SQLite's is for one. Several share a PostgreSQL ('drydock store move').\n");
     return 0;
   }
   if (nodes.empty()) {

@@ -33,7 +33,10 @@ bool is_response_to(const Message& message, const Message& request) {
 }  // namespace
 
 DeviceProtocol::DeviceProtocol(transport::Channel& channel, crypto::Random& random)
-    : channel_(channel), random_(random), posted_describe_(limits::describe), message_id_(random_id(random)),
+    : channel_(channel),
+      random_(random),
+      posted_describe_(limits::describe),
+      message_id_(random_id(random)),
       token_(static_cast<std::uint8_t>(message_id_)) {}
 
 asio::awaitable<Result<void>> DeviceProtocol::send(const Message& message, bool more_follow) {

@@ -90,8 +90,8 @@ public:
     bool no_turn = false;      ///< other machines have all the turns
   };
   /// `most_turns`: over all machines; counts where there are several.
-  asio::awaitable<Result<StepBegun>> begin(std::string device_id, std::vector<planning::Step> steps,
-      MayBegin may_begin, store::Ownership ownership, int most_turns);
+  asio::awaitable<Result<StepBegun>> begin(std::string device_id, std::vector<planning::Step> steps, MayBegin may_begin,
+      store::Ownership ownership, int most_turns);
 
   asio::awaitable<Result<void>> end_update(
       std::string device_id, std::string state, std::string words, store::Ownership ownership);

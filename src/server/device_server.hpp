@@ -30,7 +30,7 @@ struct Services {
   const crypto::RsaPrivateKey& server_key;
   crypto::Random& random;
   crypto::Workers workers;
-  std::int64_t node = 0;  ///< this machine among those that share the database; 0: there is no other
+  std::int64_t node = 0;                 ///< this machine among those that share the database; 0: there is no other
   std::function<void()> on_change = {};  ///< something that people can see has changed: revision() tells what
 };
 

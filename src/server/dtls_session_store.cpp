@@ -109,7 +109,8 @@ asio::awaitable<Result<DatabaseSessionStore::TakenUp>> DatabaseSessionStore::tak
       return taken;
     }
     // Behind the claim: whoever had it before has written how far it read.
-    if (const auto row = store::reserve_dtls_session(db, device_id, first_reservation)) taken.session = session_of(*row);
+    if (const auto row = store::reserve_dtls_session(db, device_id, first_reservation))
+      taken.session = session_of(*row);
     return taken;
   };
   co_return co_await writer_.perform<TakenUp>(std::move(work));

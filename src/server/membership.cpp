@@ -18,7 +18,8 @@ std::vector<NodeWatch::Seen> NodeWatch::look(const std::vector<Seen>& others, Cl
     const bool stands_still = before != watched_.end() && before->second.beat == other.beat && !looked_away;
     const auto since = stands_still ? before->second.since : now;
     watched[other.id] = {other.beat, since};
-    const Clock::duration patience = other.connected ? Clock::duration(limits::node_gone) : Clock::duration(limits::node_gone_at_once);
+    const Clock::duration patience =
+        other.connected ? Clock::duration(limits::node_gone) : Clock::duration(limits::node_gone_at_once);
     if (now - since >= patience) gone.push_back(other);
   }
   watched_ = std::move(watched);

@@ -1,8 +1,8 @@
-// One machine among those that share a database: it beats, looks after the others, and takes for gone who has not beaten
-// for long enough. No input or output of its own but the database's; the clock is passed in.
+// One machine among those that share a database: it beats, looks after the others, and takes for gone who has not
+// beaten for long enough. No input or output of its own but the database's; the clock is passed in.
 //
-// Nobody takes a machine for gone that may still send: who could not beat for limits::node_may_send sends nothing of its
-// own accord any more, and that is shorter than the shortest time after which another one takes its devices.
+// Nobody takes a machine for gone that may still send: who could not beat for limits::node_may_send sends nothing of
+// its own accord any more, and that is shorter than the shortest time after which another one takes its devices.
 #pragma once
 
 #include "base/clock.hpp"
@@ -48,10 +48,10 @@ public:
     std::int64_t updating = 0;
   };
   struct Round {
-    bool alive = false;                ///< false: the others took this one for gone, and nothing is its own any more
-    std::vector<store::NodeRow> gone;  ///< taken for gone just now
-    std::vector<std::string> wanted;   ///< devices that came to another one, and are to be let go here
-    std::int64_t running = 0;          ///< the longest running time of any
+    bool alive = false;                 ///< false: the others took this one for gone, and nothing is its own any more
+    std::vector<store::NodeRow> gone;   ///< taken for gone just now
+    std::vector<std::string> wanted;    ///< devices that came to another one, and are to be let go here
+    std::int64_t running = 0;           ///< the longest running time of any
     std::int64_t others_connected = 0;  ///< devices
     std::int64_t others_revision = 0;   ///< changes when people can see something new of devices on other nodes
   };

@@ -30,9 +30,7 @@ public:
   }
 
   /// Milliseconds; never goes back while the program runs.
-  std::int64_t now() const {
-    return before_ + of_this_run();
-  }
+  std::int64_t now() const { return before_ + of_this_run(); }
 
   /// It is later than that, as another machine says.
   void advance_to(std::int64_t running) { before_ += std::max<std::int64_t>(running - now(), 0); }

@@ -14,14 +14,14 @@ UdpFrontend::UdpFrontend(Services services)
           [this](std::shared_ptr<transport::DtlsChannel> channel) { services_.server.serve(std::move(channel)); },
           [this](const Error& why, const std::string& peer) { services_.server.handshake_failed(why, peer); },
           services_.server.handshakes(),
-          [this](const std::string& peer) { return services_.server.is_known_address(peer); },
-          services_.most_sessions, services_.may_send, unknown_sessions()}),
+          [this](const std::string& peer) { return services_.server.is_known_address(peer); }, services_.most_sessions,
+          services_.may_send, unknown_sessions()}),
       lookup_({services_.loop, session_store_, demultiplexer_,
           [this](const std::string& peer) { return services_.server.is_known_address(peer); },
           [this](std::shared_ptr<transport::DtlsChannel> channel) { services_.server.call(std::move(channel)); }}) {}
 
-std::function<void(const transport::SessionKey&, ByteView, const transport::UdpEndpoint&)>
-UdpFrontend::unknown_sessions() {
+std::function<void(const transport::SessionKey&, ByteView, const transport::UdpEndpoint&)> UdpFrontend::
+    unknown_sessions() {
   if (services_.server.node() == 0) return {};
   return [this](const transport::SessionKey& key, ByteView datagram, const transport::UdpEndpoint& from) {
     lookup_.on_unknown(key, datagram, from);

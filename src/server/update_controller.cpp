@@ -28,6 +28,12 @@ Error replaced() {
   return {ErrorKind::conflict, "another connection of the same device replaced this one, or it was forgotten"};
 }
 
+Decision decide_in(Clock::duration pause) {
+  Decision later;
+  later.decide_again_at = Clock::now() + pause;
+  return later;
+}
+
 Error stopping() {
   return {ErrorKind::closed, "the appliance is stopping"};
 }
@@ -36,7 +42,11 @@ Error stopping() {
 
 DeviceUpdateController::DeviceUpdateController(
     DeviceServer& server, transport::DeviceId id, std::uint64_t connection, store::Ownership ownership)
-    : server_(server), id_(id), connection_(connection), ownership_(ownership), stall_timer_(server.services_.loop.get_executor(), [this] {
+    : server_(server),
+      id_(id),
+      connection_(connection),
+      ownership_(ownership),
+      stall_timer_(server.services_.loop.get_executor(), [this] {
         if (holds_slot_) log::info("{}: its update makes no progress; others may go first", id_.text());
         release_slot();
       }) {}
@@ -116,9 +126,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::decide(const device::R
   // Its connection is kept meanwhile, and answered: nothing begins that could not be written down.
   if (server_.services_.writer.unavailable()) {
     set_state(*m, "waiting", "waits for the database, which cannot be used just now");
-    Decision later;
-    later.decide_again_at = Clock::now() + database_pause;
-    co_return later;
+    co_return decide_in(database_pause);
   }
 
   if (const auto judged = co_await reconcile(reported); !judged) co_return tl::unexpected(judged.error());
@@ -253,7 +261,11 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   const auto begun = co_await server_.repository_.begin(
       m->row.id, steps, std::move(may_begin), ownership_, server_.configuration_.concurrent_updates);
   m = entry();
-  if (begun && m != nullptr && begun->no_turn && !server_.stopping_) co_return wait_for_other_machines(*m);
+  if (begun && m != nullptr && begun->no_turn && !server_.stopping_) {
+    // Its slot here is kept meanwhile: no more devices than that ask for a turn again and again.
+    set_state(*m, "waiting", "waits for its turn: as many devices as may be updated at a time are, on other machines");
+    co_return decide_in(limits::turn_pause);
+  }
   holds_turn_ = begun && begun->step_id != 0;
   // A step that was just begun is taken back when the server starts again.
   if (!begun || m == nullptr || begun->step_id == 0 || server_.stopping_) release_slot();
@@ -283,10 +295,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
     server_.wake_queued_devices();
     co_return decision;
   }
-  if (begun->step_id == 0) {
-    decision.decide_again_at = Clock::now() + database_pause;
-    co_return decision;
-  }
+  if (begun->step_id == 0) co_return decide_in(database_pause);
   Transfer transfer;
   transfer.step = steps.front();
   transfer.step_id = begun->step_id;
@@ -296,14 +305,6 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   stall_timer_.set(Clock::now() + limits::transfer_stall_timeout);
   set_state(*m, "updating", fmt::format("step 1 of {}: {}", steps.size(), steps.front().module.title()));
   co_return co_await load_image(steps.front());
-}
-
-// Its slot here is kept meanwhile: no more devices than that ask for a turn again and again.
-Decision DeviceUpdateController::wait_for_other_machines(DeviceEntry& m) {
-  set_state(m, "waiting", "waits for its turn: as many devices as may be updated at a time are, on other machines");
-  Decision later;
-  later.decide_again_at = Clock::now() + limits::turn_pause;
-  return later;
 }
 
 asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(planning::Step step) {
@@ -334,8 +335,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::finish_update(
   const bool changed = m->row.state != state || m->row.state_words != words;
   set_state(*m, state, words);
   if (changed)
-    if (const auto ended = co_await server_.repository_.end_update(m->row.id, update_state, words, ownership_);
-        !ended)
+    if (const auto ended = co_await server_.repository_.end_update(m->row.id, update_state, words, ownership_); !ended)
       co_return tl::unexpected(ended.error());
   co_return Decision{};
 }
@@ -381,8 +381,7 @@ asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer:
   if (!delivery) {
     // A connection that broke says nothing of what the device has: its next Describe does.
     if (delivery.error().kind == ErrorKind::closed || delivery.error().kind == ErrorKind::session_restarted) {
-      if (transfer_bytes > 0)
-        server_.repository_.progress(id_.text(), transfer.step_id, transfer_bytes, ownership_);
+      if (transfer_bytes > 0) server_.repository_.progress(id_.text(), transfer.step_id, transfer_bytes, ownership_);
       record(log::Level::warning, "interrupted",
           fmt::format("the sending of {} was interrupted: {}. What the device has of it, its next Describe tells",
               title, delivery.error().message));

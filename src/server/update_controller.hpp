@@ -28,7 +28,6 @@ private:
   asio::awaitable<Result<void>> reconcile(const device::ReportedState& reported);
   firmware::Inventory inventory_of(const device::ReportedState& reported);
   asio::awaitable<Result<device::Decision>> plan_next_step(const device::ReportedState& reported);
-  device::Decision wait_for_other_machines(DeviceEntry& entry);
   asio::awaitable<Result<device::Decision>> load_image(planning::Step step);
   asio::awaitable<Result<device::Decision>> finish_update(
       std::string state, std::string words, std::string update_state);

@@ -9,8 +9,7 @@
 
 namespace drydock::service {
 
-NodeHeartbeat::NodeHeartbeat(
-    asio::io_context& loop, store::Location location, store::NodeRow self, Callbacks callbacks)
+NodeHeartbeat::NodeHeartbeat(asio::io_context& loop, store::Location location, store::NodeRow self, Callbacks callbacks)
     : loop_(loop),
       location_(std::move(location)),
       membership_(std::move(self)),

@@ -117,8 +117,9 @@ void Service::begin_to_beat() {
     if (!round.gone.empty()) udp_->call_unfinished();
   };
   callbacks.taken_for_gone = [this] {
-    log::error("the other machines took this one for gone, because it did not reach the database for {} s: it begins "
-               "anew",
+    log::error(
+        "the other machines took this one for gone, because it did not reach the database for {} s: it begins "
+        "anew",
         std::chrono::seconds(limits::node_gone).count());
     taken_for_gone_ = true;
     stop();

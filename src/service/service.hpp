@@ -77,8 +77,8 @@ private:
   std::unique_ptr<transport::TcpListener> listener_;
   std::unique_ptr<DatabaseWatcher> database_watcher_;       ///< of a SQLite file
   std::unique_ptr<store::ChangeListener> change_listener_;  ///< of a PostgreSQL
-  store::NodeRow node_;                       ///< this machine among those that share a PostgreSQL
-  std::unique_ptr<NodeHeartbeat> heartbeat_;  ///< likewise
+  store::NodeRow node_;                                     ///< this machine among those that share a PostgreSQL
+  std::unique_ptr<NodeHeartbeat> heartbeat_;                ///< likewise
   std::int64_t others_revision_ = 0;
   bool taken_for_gone_ = false;
   bool change_announced_ = false;

@@ -23,8 +23,8 @@ enum class Policy {
 struct Configuration {
   std::filesystem::path state_folder = "/var/lib/drydock";
   std::vector<std::string> proxies;  ///< addresses of load balancers that send the PROXY protocol
-  std::string node_name;  ///< of this machine among those that share a PostgreSQL; empty: its host name
-  std::string store_url;  ///< of a PostgreSQL; empty: SQLite, in the state folder
+  std::string node_name;             ///< of this machine among those that share a PostgreSQL; empty: its host name
+  std::string store_url;             ///< of a PostgreSQL; empty: SQLite, in the state folder
   std::string address = "0.0.0.0";
   std::uint16_t tcp_port = 5683;
   std::uint16_t udp_port = 5684;                ///< devices from 1.1 on use no other (PROTOCOL §3.1)

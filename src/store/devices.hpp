@@ -29,8 +29,8 @@ struct DeviceRow {
   std::string application;  ///< JSON of its functions and variables, for people
   Bytes changed_key;        ///< another key that claimed this id and was refused; empty: none
   std::int64_t changed_key_seen = 0;
-  bool held = false;          ///< a person wants no updates for it now
-  bool forced = false;        ///< a person wants its next update though its application disabled updates
+  bool held = false;           ///< a person wants no updates for it now
+  bool forced = false;         ///< a person wants its next update though its application disabled updates
   std::int64_t enrolled = 0;   ///< running time of the service when it came first
   std::int64_t node = 0;       ///< that has its connection; 0: none, or there is one machine only
   std::int64_t epoch = 0;      ///< see Ownership

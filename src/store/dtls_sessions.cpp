@@ -86,8 +86,8 @@ std::vector<DtlsSessionRow> load_and_reserve_dtls_sessions(Database& db, std::ui
   return rows;
 }
 
-std::vector<DtlsSessionRow> find_dtls_sessions(Database& db, const Bytes& id, const std::string& device_id,
-    const std::string& address, std::uint16_t port) {
+std::vector<DtlsSessionRow> find_dtls_sessions(
+    Database& db, const Bytes& id, const std::string& device_id, const std::string& address, std::uint16_t port) {
   if (!id.empty()) {
     Statement s(db, std::string(select) + " WHERE id = ?");
     s.bind(1, id);

@@ -32,8 +32,8 @@ void forget_dtls_session(Database& db, const Bytes& id);
 void forget_all_dtls_sessions(Database& db);
 
 /// By its id, by its device, or by where the device was last, whichever is given.
-std::vector<DtlsSessionRow> find_dtls_sessions(Database& db, const Bytes& id, const std::string& device_id,
-    const std::string& address, std::uint16_t port);
+std::vector<DtlsSessionRow> find_dtls_sessions(
+    Database& db, const Bytes& id, const std::string& device_id, const std::string& address, std::uint16_t port);
 /// That of a device, after raising `reserved` of it, as load_and_reserve_dtls_sessions() does.
 std::optional<DtlsSessionRow> reserve_dtls_session(
     Database& db, const std::string& device_id, std::uint64_t reservation);

@@ -56,8 +56,8 @@ std::vector<NodeRow> load_nodes(Database& db) {
       "nodes ORDER BY id");
   std::vector<NodeRow> nodes;
   while (s.step())
-    nodes.push_back({s.integer(0), s.text(1), s.text(2), s.text(3), s.integer(4), s.integer(5), s.integer(6),
-        s.text(7), s.integer(8), s.integer(9), s.integer(10), s.integer(11)});
+    nodes.push_back({s.integer(0), s.text(1), s.text(2), s.text(3), s.integer(4), s.integer(5), s.integer(6), s.text(7),
+        s.integer(8), s.integer(9), s.integer(10), s.integer(11)});
   return nodes;
 }
 
@@ -88,10 +88,10 @@ std::vector<std::string> unowned_unfinished_devices(Database& db) {
 
 void release_unowned(Database& db, std::int64_t now) {
   const auto sending = fmt::format("state = 'sending' AND device_id IN (SELECT id FROM devices WHERE {})", unowned);
-  db.connection().execute(fmt::format(
-      "UPDATE attempts SET count = CASE WHEN count > 0 THEN count - 1 ELSE 0 END WHERE (device_id, sha256, "
-      "from_version) IN (SELECT device_id, sha256, from_version FROM update_steps WHERE {})",
-      sending));
+  db.connection().execute(
+      fmt::format("UPDATE attempts SET count = CASE WHEN count > 0 THEN count - 1 ELSE 0 END WHERE (device_id, sha256, "
+                  "from_version) IN (SELECT device_id, sha256, from_version FROM update_steps WHERE {})",
+          sending));
   Statement steps(db,
       fmt::format("UPDATE update_steps SET state = 'failed', error = 'the appliance was stopped in the middle of it', "
                   "finished_at = ? WHERE {}",
@@ -101,8 +101,10 @@ void release_unowned(Database& db, std::int64_t now) {
   // In one order and past those that others are taking just now: nobody waits for anybody in a circle.
   db.connection().execute(fmt::format(
       "UPDATE devices SET connected = 0, node = NULL, wanted_by = NULL, state_words = CASE state WHEN 'updating' THEN "
-      "'Drydock was stopped meanwhile; it goes on when the device is back' ELSE state_words END, state = CASE state WHEN "
-      "'updating' THEN 'waiting' ELSE state END WHERE id IN (SELECT id FROM devices WHERE (connected = 1 OR node IS NOT "
+      "'Drydock was stopped meanwhile; it goes on when the device is back' ELSE state_words END, state = CASE state "
+      "WHEN "
+      "'updating' THEN 'waiting' ELSE state END WHERE id IN (SELECT id FROM devices WHERE (connected = 1 OR node IS "
+      "NOT "
       "NULL OR state = 'updating') AND {} ORDER BY id{})",
       unowned, db.connection().skip_locked_rows()));
   db.connection().execute("DELETE FROM turns WHERE node NOT IN (SELECT id FROM nodes)");

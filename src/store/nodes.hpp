@@ -9,10 +9,10 @@
 namespace drydock::store {
 
 struct NodeRow {
-  std::int64_t id = 0;     ///< never used twice
-  std::string folder;      ///< the name that was drawn for its state folder
-  std::string name;        ///< for people
-  std::string version;     ///< of the program
+  std::int64_t id = 0;         ///< never used twice
+  std::string folder;          ///< the name that was drawn for its state folder
+  std::string name;            ///< for people
+  std::string version;         ///< of the program
   std::int64_t started = 0;    ///< UTC milliseconds
   std::int64_t seen = 0;       ///< likewise: its last beat, by its own clock
   std::int64_t beat = 0;       ///< grows with every beat

@@ -26,8 +26,8 @@ std::optional<Ownership> claim_device(Database& db, const std::string& device_id
 
 bool owns_device(Database& db, const std::string& device_id, const Ownership& ownership) {
   if (ownership.node == 0) return true;
-  Statement s(db,
-      std::string("SELECT 1 FROM devices WHERE id = ? AND node = ? AND epoch = ?") + db.connection().share_rows());
+  Statement s(
+      db, std::string("SELECT 1 FROM devices WHERE id = ? AND node = ? AND epoch = ?") + db.connection().share_rows());
   s.bind(1, device_id);
   s.bind(2, ownership.node);
   s.bind(3, ownership.epoch);
@@ -41,8 +41,7 @@ void require_ownership(Database& db, const std::string& device_id, const Ownersh
 
 bool has_device(Database& db, const std::string& device_id, std::int64_t node) {
   if (node == 0) return true;
-  Statement s(
-      db, std::string("SELECT 1 FROM devices WHERE id = ? AND node = ?") + db.connection().share_rows());
+  Statement s(db, std::string("SELECT 1 FROM devices WHERE id = ? AND node = ?") + db.connection().share_rows());
   s.bind(1, device_id);
   s.bind(2, node);
   return s.step();

@@ -67,12 +67,12 @@ private:
   const Libpq& pq_;
   PGconn* connection_ = nullptr;
   bool durable_ = true;
-  bool stale_ = false;                            ///< another connection may lead to a server that writes
+  bool stale_ = false;  ///< another connection may lead to a server that writes
   std::optional<Claim> claim_;
   std::function<void()> taken_;  ///< whom to tell when the claim is lost
   std::int64_t node_ = 0;        ///< see write_as_node()
-  std::string server_process_;                    ///< that serves this connection: its id and beginning
-  std::string in_doubt_;  ///< the transaction that was being committed when the connection was lost
+  std::string server_process_;   ///< that serves this connection: its id and beginning
+  std::string in_doubt_;         ///< the transaction that was being committed when the connection was lost
   std::unordered_map<std::string, std::string> prepared_;  ///< SQL → its name at the server
 };
 

@@ -97,8 +97,8 @@ asio::awaitable<void> TcpListener::take_from_proxy(asio::ip::tcp::socket socket)
   auto source = Result<std::optional<asio::ip::tcp::endpoint>>(std::nullopt);
   if (rest) {
     header.resize(proxy_preamble_size + *rest);
-    const auto more = co_await asio::async_read(
-        socket, asio::buffer(header.data() + proxy_preamble_size, *rest), as_result);
+    const auto more =
+        co_await asio::async_read(socket, asio::buffer(header.data() + proxy_preamble_size, *rest), as_result);
     if (std::get<0>(more)) co_return;
     source = proxy_source(header);
   } else {

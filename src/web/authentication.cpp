@@ -56,8 +56,13 @@ Authentication::Authentication(store::Database& db, crypto::Random& random, Pers
     : random_(random), persist_(std::move(persist)) {
   reload(db, now);
   if (!password_.empty() || !setup_code_.empty()) return;
-  setup_code_ = readable_code(random_);
-  store::save_setting(db, setup_key, setup_code_);
+  // Machines that share a database have one code, whichever comes first.
+  (void)db.transact([this](store::Database& to) -> Result<void> {
+    to.connection().lock("setup code");
+    if (!store::load_setting(to, setup_key)) store::save_setting(to, setup_key, readable_code(random_));
+    return {};
+  });
+  reload(db, now);
 }
 
 void Authentication::reload(store::Database& db, std::int64_t now) {

@@ -27,8 +27,7 @@ public:
 
   /// Where machines share a database: a list of those of these devices that other machines have and that are not as
   /// `shown` says, which is brought up to date; empty when all are.
-  std::string changed_elsewhere(
-      const std::vector<std::string>& ids, std::map<std::string, std::string>& shown) const;
+  std::string changed_elsewhere(const std::vector<std::string>& ids, std::map<std::string, std::string>& shown) const;
 
 private:
   LoopBridge& bridge_;

@@ -2,6 +2,7 @@
 
 #include "state/server_keys.hpp"
 #include "store/access.hpp"
+#include "store/changes.hpp"
 
 namespace drydock::web {
 namespace {
@@ -19,6 +20,7 @@ Authentication make_authentication(
   const auto persist = [&bridge](std::function<void(store::Database&)> work) {
     return bridge.write([work = std::move(work)](store::Database& to) -> Result<void> {
       work(to);
+      if (to.engine() == store::Engine::postgresql) store::note_change(to, store::subject::access);  // other machines
       return {};
     });
   };

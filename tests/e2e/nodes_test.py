@@ -1,12 +1,15 @@
 """Several services on one PostgreSQL, behind HAProxy and nginx: devices come to any of them, whoever is killed."""
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import sys
 import time
 import unittest
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "postgresql"))
@@ -28,8 +31,10 @@ def tearDownModule():
 class Nodes(OnPostgresql, ServiceFolder):
     """`self.nodes`: processes; `self.states`: their folders."""
 
-    def begin(self, count, *more):
-        self.stock()
+    proxies = ["127.0.0.1"]
+
+    def begin(self, count, policy="open", size=None):
+        self.stock(size)
         self.udp_key = self.folder / "udp.der"
         self.assertEqual(
             self.run_drydock("keys", "export", "--udp", "--host", "127.0.0.1", "-o", self.udp_key).returncode, 0
@@ -46,19 +51,19 @@ class Nodes(OnPostgresql, ServiceFolder):
         self.ports = [(free_port(), free_port(socket.SOCK_DGRAM), free_port()) for _ in range(count)]
         self.nodes = [None] * count
         for number in range(count):
-            self.start_node(number, *more)
+            self.start_node(number, policy)
 
-    def start_node(self, number, *more):
+    def start_node(self, number, policy="open"):
         configuration = self.folder / f"node{number}.toml"
         configuration.write_text(
-            f'[store]\nurl = "{self.url}"\nnode = "node {number}"\n[listen]\nproxies = ["127.0.0.1"]\n'
+            f'[store]\nurl = "{self.url}"\nnode = "node {number}"\n[listen]\nproxies = {json.dumps(self.proxies)}\n'
             f'[web]\ntrusted_proxies = ["127.0.0.1"]\nport = {self.ports[number][2]}\n'
         )
         self.program_options = ("--config", str(configuration))
         self.state, self.log = self.states[number], self.folder / f"log{number}"
         tcp, self.udp_port, _ = self.ports[number]
         self.page = ()
-        self.start("--policy", "open", *more, port=tcp)
+        self.start("--policy", policy, port=tcp)
         self.nodes[number] = self.process
 
     def balance(self):
@@ -187,6 +192,65 @@ class Moves(Nodes):
         os.kill(self.nodes[0].pid, signal.SIGCONT)
         self.wait_for(lambda: set(self.names()) == {"node 0", "node 1"})
         self.assertIn("took this one for gone", (self.folder / "log0").read_text())
+
+
+class Page(Nodes):
+    proxies = []  # Photons come without a balancer
+
+    def ask(self, number, method, path, body=None):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.ports[number][2]}/api/v1/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "X-Drydock": "1"},
+        )
+        try:
+            with self.browser.open(request, timeout=20) as answer:
+                return answer.status, json.loads(answer.read() or "null")
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
+
+    def test_it_shows_and_changes_the_whole_fleet_on_every_machine(self):
+        self.begin(2, "approve")
+        self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        codes = {re.search(r"set-up code (\S+)", (self.folder / f"log{n}").read_text()).group(1) for n in (0, 1)}
+        self.assertEqual(len(codes), 1)
+        password = "as long as it must be"
+        self.assertEqual(self.ask(0, "POST", "setup", {"code": codes.pop(), "password": password})[0], 204)
+        self.wait_for(lambda: self.ask(1, "GET", "devices")[0] == 200)
+
+        self.port = self.ports[0][0]
+        photons = self.launch(3)
+        waiting = lambda: [d["id"] for d in self.ask(1, "GET", "devices?state=awaiting_approval")[1]["devices"]]
+        self.wait_for(lambda: len(waiting()) == 3)
+        for device in waiting():
+            self.assertEqual(self.ask(1, "POST", f"devices/{device}/approve")[0], 204)
+        self.result(photons)
+        shown = lambda number: self.ask(number, "GET", "status")[1]
+        self.wait_for(lambda: shown(1)["states"] == {"current": 3})
+        self.assertEqual({node["name"] for node in shown(1)["nodes"]}, {"node 0", "node 1"})
+        self.assertEqual(self.ask(0, "POST", "logout")[0], 204)
+        self.wait_for(lambda: self.ask(1, "GET", "devices")[0] == 401)
+
+    def test_an_open_page_hears_of_devices_at_another_machine(self):
+        self.begin(2, size=20000)
+        self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        code = re.search(r"set-up code (\S+)", (self.folder / "log1").read_text()).group(1)
+        self.assertEqual(self.ask(1, "POST", "setup", {"code": code, "password": "as long as it must be"})[0], 204)
+        self.port = self.ports[0][0]
+        photons = self.launch(1, first=1, chunk=100)
+        photon = "0" * 23 + "1"
+        self.wait_for(lambda: self.count("devices") == 1)
+        told = []
+        with self.browser.open(
+            f"http://127.0.0.1:{self.ports[1][2]}/api/v1/events?devices={photon}", timeout=30
+        ) as stream:
+            while not any(d["state"] == "current" for d in told):
+                line = stream.readline().decode()
+                if line.startswith("data: ["):
+                    told += json.loads(line[6:])
+        self.assertIn("updating", {d["state"] for d in told})
+        self.result(photons)
 
 
 class Way:
