@@ -10,8 +10,10 @@
 
 namespace drydock::testing {
 
+std::string data_folder();
+
 inline std::ifstream open_data(const std::string& name) {
-  std::ifstream in(std::string(TEST_DATA) + "/" + name);
+  std::ifstream in(data_folder() + "/" + name);
   if (!in) throw std::runtime_error("no test data " + name);
   return in;
 }
