@@ -29,7 +29,7 @@ std::vector<NodeWatch::Seen> NodeWatch::look(const std::vector<Seen>& others, Cl
 Membership::Round Membership::beat(
     store::Database& db, const Report& report, Clock::time_point now, std::int64_t utc_milliseconds) {
   Round round;
-  self_.connection = db.connection().name();
+  if (!is_connected_) self_.connection = db.connection().name();
   self_.seen = utc_milliseconds;
   self_.running = report.running;
   self_.revision = report.revision;
@@ -42,7 +42,8 @@ Membership::Round Membership::beat(
   std::vector<NodeWatch::Seen> others;
   for (const auto& node : nodes) {
     if (node.id == self_.id) continue;
-    others.push_back({node.id, node.beat, db.connection().is_connected(node.connection)});
+    others.push_back({node.id, node.beat,
+        is_connected_ ? is_connected_(node.connection) : db.connection().is_connected(node.connection)});
     round.running = std::max(round.running, node.running);
     round.others_connected += node.connected;
     round.others_revision += node.revision + node.id;

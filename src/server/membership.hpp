@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "store/nodes.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -37,8 +38,11 @@ private:
 
 class Membership {
 public:
+  /// Whether the database's server knows a connection of that name; empty: it is asked.
+  using IsConnected = std::function<bool(const std::string& connection)>;
   /// `self` as store::add_node() took it, with its id.
-  explicit Membership(store::NodeRow self) : self_(std::move(self)) {}
+  explicit Membership(store::NodeRow self, IsConnected is_connected = {})
+      : self_(std::move(self)), is_connected_(std::move(is_connected)) {}
 
   /// What a machine says of itself with a beat.
   struct Report {
@@ -62,6 +66,7 @@ public:
 
 private:
   store::NodeRow self_;
+  IsConnected is_connected_;
   NodeWatch watch_;
 };
 

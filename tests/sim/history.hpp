@@ -19,6 +19,7 @@ struct Outcome {
 struct Plan {
   bool forget_attempts = false;  ///< a bug planted on purpose: the store keeps no count of attempts
   bool releases = false;         ///< devices of any platform and release, libraries of the field
+  bool nodes = false;            ///< several machines over one store: nodes_history.hpp
   bool tell = false;             ///< print the log
 };
 

@@ -1,6 +1,7 @@
 // simulation --seeds N [--first S] [--plant] [--tell]: runs N histories on two processes; ends with status 1 and the
 // seed at the first violated invariant.
 #include "sim/history.hpp"
+#include "sim/nodes_history.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
@@ -25,7 +26,7 @@ struct Totals {
 Totals run(std::uint32_t first, std::uint32_t step, std::uint32_t end, const sim::Plan& plan) {
   Totals totals;
   for (auto seed = first; seed < end; seed += step) {
-    const auto outcome = sim::run_history(seed, plan);
+    const auto outcome = plan.nodes ? sim::run_nodes_history(seed, plan) : sim::run_history(seed, plan);
     ++totals.histories;
     totals.virtual_seconds += std::chrono::duration<double>(outcome.virtual_time).count();
     totals.images += outcome.images;
@@ -51,7 +52,9 @@ int main(int argc, char** argv) {
   sim::Plan plan;
   app.add_option("--seeds", seeds, "How many histories")->capture_default_str();
   app.add_option("--first", first, "The first seed")->capture_default_str();
-  app.add_flag("--plant", plan.forget_attempts, "Plant a bug: attempts are not counted");
+  app.add_flag("--nodes", plan.nodes, "Several machines over one store, with partitions and kills");
+  app.add_flag("--plant", plan.forget_attempts,
+      "Plant a bug: attempts are not counted, or with --nodes: who is taken for gone goes on sending");
   app.add_flag("--releases", plan.releases, "Devices of any platform and release of Device OS, with the field's files");
   app.add_flag("--tell", plan.tell, "Print what happens");
   CLI11_PARSE(app, argc, argv);
