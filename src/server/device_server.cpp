@@ -56,9 +56,8 @@ DeviceServer::DeviceServer(Services services, state::Configuration configuration
 DeviceServer::~DeviceServer() = default;
 
 asio::awaitable<Result<void>> DeviceServer::start() {
-  const auto now = utc_milliseconds();
-  std::function<Stored(store::Database&)> load = [now](store::Database& db) {
-    store::release_unowned(db, now);
+  std::function<Stored(store::Database&)> load = [](store::Database& db) {
+    store::release_unowned(db);
     Stored stored;
     stored.pending = store::load_pending_devices(db);
     stored.library = store::load_library(db);

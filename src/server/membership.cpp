@@ -49,7 +49,7 @@ Membership::Round Membership::beat(
     round.others_revision += node.revision + node.id;
   }
   for (const auto& seen : watch_.look(others, now))
-    if (store::remove_node(db, seen.id, seen.beat, utc_milliseconds))
+    if (store::remove_node(db, seen.id, seen.beat))
       round.gone.push_back(*std::find_if(nodes.begin(), nodes.end(), [&](const auto& n) { return n.id == seen.id; }));
   round.wanted = store::wanted_devices(db, self_.id);
   return round;

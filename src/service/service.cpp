@@ -130,7 +130,7 @@ void Service::begin_to_beat() {
 void Service::leave_others() {
   if (node_.id == 0) return;
   heartbeat_.reset();
-  writer_->post([id = node_.id](store::Database& db) { store::remove_node(db, id, utc_milliseconds()); });
+  writer_->post([id = node_.id](store::Database& db) { store::remove_node(db, id); });
 }
 
 Service::~Service() {

@@ -92,7 +92,12 @@ const std::map<std::string, Option, std::less<>>& options() {
            },
               "the address of a PostgreSQL, as \"postgresql://USER@HOST/DATABASE\""}},
       {"store.node",
-          {[](const toml::node& n, Configuration& c) { return take_text(n, c.node_name); }, "a name in quotes"}},
+          {[](const toml::node& n, Configuration& c) {
+             const auto name = n.value<std::string>();
+             if (name) c.node_name = *name;
+             return name.has_value();
+           },
+              "a name in quotes"}},
       {"listen.address",
           {[](const toml::node& n, Configuration& c) { return take_text(n, c.address); }, "an IP address in quotes"}},
       {"listen.tcp_port",
@@ -229,8 +234,10 @@ std::string default_configuration_text() {
 
 [store]
 # The database is a file in the state folder, for which nothing need be done. A PostgreSQL (15 or later) can be used instead, by one
-# Drydock at a time; 'drydock store move' takes everything there. Its password belongs into .pgpass in the state folder.
+# machine or several with the same keys; 'drydock store move' takes everything there. Its password belongs into .pgpass in the state folder.
 #url = "postgresql://drydock@db.example.org/drydock"
+# What this machine is called among those that share a PostgreSQL: its host name, unless this says otherwise.
+#node = ""
 
 [listen]
 #address = "0.0.0.0"
@@ -243,6 +250,8 @@ std::string default_configuration_text() {
 #connections = 10000
 # How many TCP connections one address may have at a time: a site behind NAT has one address for all its devices.
 #connections_per_address = 4000
+# Addresses of load balancers in front of this machine, whose TCP connections begin with a PROXY header, version 2.
+#proxies = []
 
 [devices]
 # What happens to a device that was never seen before:

@@ -32,7 +32,7 @@ std::int64_t add_node(Database& db, const NodeRow& node, std::int64_t now) {
   add.step();
   const auto id = add.integer(0);
   add.execute_rest();
-  release_unowned(db, now);
+  release_unowned(db);
   return id;
 }
 
@@ -61,20 +61,20 @@ std::vector<NodeRow> load_nodes(Database& db) {
   return nodes;
 }
 
-bool remove_node(Database& db, std::int64_t id, std::int64_t beat, std::int64_t now) {
+bool remove_node(Database& db, std::int64_t id, std::int64_t beat) {
   Statement s(db, "DELETE FROM nodes WHERE id = ? AND beat = ?");
   s.bind(1, id);
   s.bind(2, beat);
   if (s.execute() == 0) return false;
-  release_unowned(db, now);
+  release_unowned(db);
   return true;
 }
 
-void remove_node(Database& db, std::int64_t id, std::int64_t now) {
+void remove_node(Database& db, std::int64_t id) {
   Statement s(db, "DELETE FROM nodes WHERE id = ?");
   s.bind(1, id);
   s.execute();
-  release_unowned(db, now);
+  release_unowned(db);
 }
 
 std::vector<std::string> unowned_unfinished_devices(Database& db) {
@@ -86,18 +86,7 @@ std::vector<std::string> unowned_unfinished_devices(Database& db) {
   return ids;
 }
 
-void release_unowned(Database& db, std::int64_t now) {
-  const auto sending = fmt::format("state = 'sending' AND device_id IN (SELECT id FROM devices WHERE {})", unowned);
-  db.connection().execute(
-      fmt::format("UPDATE attempts SET count = CASE WHEN count > 0 THEN count - 1 ELSE 0 END WHERE (device_id, sha256, "
-                  "from_version) IN (SELECT device_id, sha256, from_version FROM update_steps WHERE {})",
-          sending));
-  Statement steps(db,
-      fmt::format("UPDATE update_steps SET state = 'failed', error = 'the appliance was stopped in the middle of it', "
-                  "finished_at = ? WHERE {}",
-          sending));
-  steps.bind(1, now);
-  steps.execute();
+void release_unowned(Database& db) {
   // In one order and past those that others are taking just now: nobody waits for anybody in a circle.
   db.connection().execute(fmt::format(
       "UPDATE devices SET connected = 0, node = NULL, wanted_by = NULL, state_words = CASE state WHEN 'updating' THEN "

@@ -34,15 +34,16 @@ bool beat(Database& db, const NodeRow& node);
 std::vector<NodeRow> load_nodes(Database& db);
 
 /// Takes a node for gone that has not beaten since `beat`. False: it has, or is gone already.
-bool remove_node(Database& db, std::int64_t id, std::int64_t beat, std::int64_t now);
+bool remove_node(Database& db, std::int64_t id, std::int64_t beat);
 /// At its orderly end.
-void remove_node(Database& db, std::int64_t id, std::int64_t now);
+void remove_node(Database& db, std::int64_t id);
 
 /// Devices with a DTLS session whose update runs, and that no node has.
 std::vector<std::string> unowned_unfinished_devices(Database& db);
 
-/// What no living node has is not connected, not being sent anything, and has no turn. What was being sent goes back to
-/// be sent again, and that attempt was not the device's fault. On one machine alone: at its start, all there is.
-void release_unowned(Database& db, std::int64_t now);
+/// What no living node has is not connected, not being sent anything, and has no turn. What was being sent is
+/// judged by the device's next Describe, as after any connection that broke. On one machine alone: at its start, all
+/// there is.
+void release_unowned(Database& db);
 
 }  // namespace drydock::store

@@ -2,6 +2,7 @@
 
 #include "virtual_device/device_crypto.hpp"
 
+#include <map>
 #include <algorithm>
 #include <stdexcept>
 #include <wolfssl/options.h>
@@ -168,6 +169,8 @@ struct DeviceDtls::State {
   std::uint64_t plain_sequence = 0;
   std::uint64_t sequence = 0;  // in epoch 1
   std::uint64_t next_received = 0;
+  std::map<Bytes, Bytes> nonces;  // of the server's records in this session, and the tag of each
+  int* nonces_used_twice = nullptr;
   std::uint64_t seen = 0;       // bit k: next_received - 1 - k
   std::vector<Bytes> messages;  // of our last flight, encoded
   Bytes finished;
@@ -225,6 +228,9 @@ struct DeviceDtls::State {
     auto plain_text = ccm(
         false, server_key(), concat(ByteView(keys).subspan(36, 4), fragment.first(8)), aad, fragment.subspan(8), ok);
     if (!ok) return std::nullopt;
+    const auto [nonce, is_new] =
+        nonces.try_emplace(Bytes(fragment.begin(), fragment.begin() + 8), Bytes(fragment.end() - 8, fragment.end()));
+    if (!is_new && nonce->second != Bytes(fragment.end() - 8, fragment.end())) ++*nonces_used_twice;
     const std::uint64_t n = get_be32(number, 4);
     if (n < next_received) {
       const auto behind = next_received - 1 - n;
@@ -276,6 +282,7 @@ Bytes with_extensions(Bytes hello, bool connection_id) {
 
 std::vector<Bytes> DeviceDtls::begin() {
   state_ = std::make_unique<State>();
+  state_->nonces_used_twice = &nonces_used_twice_;
   const auto hello = with_extensions(state_->client_hello(), identity_.mark != MoveMark::device_id);
   state_->messages = {handshake_message(1, state_->message++, hello)};
   return again();

@@ -69,9 +69,13 @@ public:
   /// The session goes on after a reset: until something is received, its records are marked.
   void resume();
 
+  /// Records of the server's that were authentic and had the nonce of another one: never, whatever crashes.
+  int nonces_used_twice() const { return nonces_used_twice_; }
+
 private:
   struct State;
   Identity identity_;
+  int nonces_used_twice_ = 0;
   std::unique_ptr<State> state_;
 };
 

@@ -63,6 +63,7 @@ public:
 
   Flash& flash() { return flash_; }
   const DeviceEcKey& key() const { return key_; }
+  int nonces_used_twice() const { return dtls_.nonces_used_twice(); }
   UdpFaults faults;
 
   // What tests look at.

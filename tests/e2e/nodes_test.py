@@ -32,6 +32,7 @@ class Nodes(OnPostgresql, ServiceFolder):
     """`self.nodes`: processes; `self.states`: their folders."""
 
     proxies = ["127.0.0.1"]
+    settings = ""
 
     def begin(self, count, policy="open", size=None):
         self.stock(size)
@@ -57,7 +58,7 @@ class Nodes(OnPostgresql, ServiceFolder):
         configuration = self.folder / f"node{number}.toml"
         configuration.write_text(
             f'[store]\nurl = "{self.url}"\nnode = "node {number}"\n[listen]\nproxies = {json.dumps(self.proxies)}\n'
-            f'[web]\ntrusted_proxies = ["127.0.0.1"]\nport = {self.ports[number][2]}\n'
+            f'[web]\ntrusted_proxies = ["127.0.0.1"]\nport = {self.ports[number][2]}\n{self.settings}'
         )
         self.program_options = ("--config", str(configuration))
         self.state, self.log = self.states[number], self.folder / f"log{number}"

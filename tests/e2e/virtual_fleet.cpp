@@ -32,6 +32,7 @@ struct Order {
   bool hostile = false;  ///< each with a Describe as costly as 11 kB can be, posted again and again; they stay
                          ///< until patience ends
   bool current = false;  ///< have what they need from the beginning: to be idle
+  bool one_key = false;  ///< for all of them: making a thousand takes minutes
   int every = 0;         ///< milliseconds between the first connections of two devices
   int sources = 1;       ///< loopback addresses that they come from in turn
 };
@@ -101,7 +102,9 @@ private:
   }
   // A large fleet has one key for every four devices: making a thousand takes minutes.
   virtual_device::DeviceKey key_of(int number) {
-    const bool shared = order_.hostile ? number % 4 != 0 : order_.current && number > 0;
+    const bool shared = order_.one_key ? !pem_.empty()
+        : order_.hostile               ? number % 4 != 0
+                                       : order_.current && number > 0;
     if (!shared) pem_ = crypto::RsaPrivateKey::generate(1024).to_pem();
     return virtual_device::DeviceKey::from_pem(Bytes(pem_.begin(), pem_.end()));
   }
@@ -165,6 +168,7 @@ int main(int argc, char** argv) {
   app.add_flag("--fast", order.fast);
   app.add_flag("--hostile", order.hostile);
   app.add_flag("--current", order.current);
+  app.add_flag("--one-key", order.one_key);
   app.add_option("--every", order.every, "Milliseconds");
   app.add_option("--sources", order.sources);
   CLI11_PARSE(app, argc, argv);

@@ -66,9 +66,13 @@ public:
       for (const auto& boron : fleet_)
         fmt::print("{:.3f} {}\n", std::chrono::duration<double>(boron.device->last_update_time).count(),
             boron.device->chunk_bytes);
+    const auto twice = std::count_if(
+        fleet_.begin(), fleet_.end(), [](const auto& boron) { return boron.device->nonces_used_twice() > 0; });
+    if (twice > 0) fmt::print("{} devices met a nonce that was used twice\n", twice);
+    good_ = twice == 0;
     fmt::print("{:.2f}\n", std::chrono::duration<double>(done_at_ - began_).count());
     std::fflush(stdout);
-    return done();
+    return good_ && done();
   }
 
 private:
@@ -147,6 +151,7 @@ private:
   Order order_;
   asio::io_context loop_;
   std::deque<Boron> fleet_;
+  bool good_ = true;
   const Clock::time_point began_ = Clock::now();
   Clock::time_point done_at_ = began_;
 };

@@ -217,6 +217,7 @@ private:
         complain("device " + std::to_string(number) +
             " is not up to date: " + (row ? row->state + ", " + row->state_words : "unknown"));
       outcome_.images += device->applied.size();
+      if (device->nonces_used_twice() > 0) complain("device " + std::to_string(number) + " met a nonce used twice");
       if (device->applied.size() > 1) complain("device " + std::to_string(number) + " was sent the same module twice");
       if (store::query_integer(*shared_.db,
               "SELECT count(*) FROM update_steps WHERE state IN ('sending', 'sent') AND device_id = '" + id + "'") != 0)
