@@ -1,10 +1,12 @@
 #include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "server/as_json.hpp"
 #include "cli/open_store.hpp"
 #include "cli/state_words.hpp"
 #include "cli/table.hpp"
 #include "store/access.hpp"
 #include "store/device_list.hpp"
+#include "store/nodes.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -16,6 +18,7 @@ namespace {
 // Somebody whose device was rejected looks here first, and for a day.
 constexpr std::int64_t recent = 24 * 3600 * 1000;
 constexpr int devices_shown = 100;
+constexpr std::int64_t node_is_there = std::chrono::milliseconds(limits::node_gone).count();
 
 std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t now) {
   std::vector<store::HistoryRow> rows;
@@ -49,7 +52,9 @@ std::vector<store::DeviceRow> not_current(store::Database& db, const std::map<st
 int status(const Context& context) {
   auto db = open_to_read(context);
   const auto now = utc_milliseconds();
-  const bool running = state::ServiceLock::is_taken(folder_of(context));
+  const auto nodes = store::load_nodes(db);
+  const bool running = state::ServiceLock::is_taken(folder_of(context)) ||
+      std::any_of(nodes.begin(), nodes.end(), [now](const auto& node) { return now - node.seen < node_is_there; });
   const auto refusals = recent_refusals(db, now);
   if (context.json) {
     auto rows = store::load_devices(db);
@@ -60,6 +65,9 @@ int status(const Context& context) {
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");
   if (const auto code = store::load_setting(db, "setup_code"))
     fmt::print("The page has no password yet. Open it and set one with the set-up code {}.\n", *code);
+  for (const auto& node : nodes)
+    fmt::print("Machine {}: {} device{} connected, {} being sent a module, seen {}.\n", log::printable(node.name),
+        node.connected, node.connected == 1 ? "" : "s", node.updating, ago(node.seen, now));
   const auto states = store::count_devices(db);
   std::int64_t devices = 0;
   for (const auto& [state, count] : states) devices += count;

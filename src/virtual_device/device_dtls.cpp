@@ -154,12 +154,10 @@ Bytes DeviceEcKey::agree(ByteView peer_point) const {
 }
 
 struct DeviceDtls::State {
+  int* nonces_used_twice;
   enum class Step { hello, flight, finished, connected } step = Step::hello;
   Bytes client_random = random_bytes(32);
-  Bytes cookie;
-  Bytes server_random;
-  Bytes connection_id;
-  Bytes server_point;
+  Bytes cookie, server_random, connection_id, server_point;
   DeviceEcKey ephemeral;
   Bytes transcript;
   Bytes master;
@@ -169,10 +167,9 @@ struct DeviceDtls::State {
   std::uint64_t plain_sequence = 0;
   std::uint64_t sequence = 0;  // in epoch 1
   std::uint64_t next_received = 0;
-  std::map<Bytes, Bytes> nonces;  // of the server's records in this session, and the tag of each
-  int* nonces_used_twice = nullptr;
-  std::uint64_t seen = 0;       // bit k: next_received - 1 - k
-  std::vector<Bytes> messages;  // of our last flight, encoded
+  std::map<Bytes, Bytes> nonces;  // the tag of each record of the server's in this session
+  std::uint64_t seen = 0;         // bit k: next_received - 1 - k
+  std::vector<Bytes> messages;    // of our last flight, encoded
   Bytes finished;
   bool marked = false;
 
@@ -228,9 +225,9 @@ struct DeviceDtls::State {
     auto plain_text = ccm(
         false, server_key(), concat(ByteView(keys).subspan(36, 4), fragment.first(8)), aad, fragment.subspan(8), ok);
     if (!ok) return std::nullopt;
-    const auto [nonce, is_new] =
-        nonces.try_emplace(Bytes(fragment.begin(), fragment.begin() + 8), Bytes(fragment.end() - 8, fragment.end()));
-    if (!is_new && nonce->second != Bytes(fragment.end() - 8, fragment.end())) ++*nonces_used_twice;
+    const Bytes tag(fragment.end() - 8, fragment.end());
+    if (nonces.try_emplace(Bytes(fragment.begin(), fragment.begin() + 8), tag).first->second != tag)
+      ++*nonces_used_twice;
     const std::uint64_t n = get_be32(number, 4);
     if (n < next_received) {
       const auto behind = next_received - 1 - n;
@@ -281,8 +278,7 @@ Bytes with_extensions(Bytes hello, bool connection_id) {
 }  // namespace
 
 std::vector<Bytes> DeviceDtls::begin() {
-  state_ = std::make_unique<State>();
-  state_->nonces_used_twice = &nonces_used_twice_;
+  state_ = std::make_unique<State>(&nonces_used_twice_);
   const auto hello = with_extensions(state_->client_hello(), identity_.mark != MoveMark::device_id);
   state_->messages = {handshake_message(1, state_->message++, hello)};
   return again();
