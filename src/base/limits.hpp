@@ -60,6 +60,7 @@ inline constexpr auto node_may_send = 1000ms;
 inline constexpr auto node_gone_at_once = 1500ms;          ///< when its connection to the database has ended
 inline constexpr auto node_gone = 10s;                     ///< when it may only be slow
 inline constexpr auto handover_timeout = 15s;              ///< for another machine to let go of a device that came here
+inline constexpr auto handover_longest_pause = 800ms;      ///< doubled up to that
 inline constexpr auto handover_pause = 50ms;               ///< between two looks whether it has
 inline constexpr std::size_t session_lookups = 1'000;      ///< of unknown DTLS sessions, at a time
 inline constexpr Rate session_lookup_rate{1'000, 30'000};  ///< for known addresses, and for all others

@@ -91,8 +91,13 @@ asio::awaitable<Result<store::Ownership>> DeviceServer::take_up(const transport:
   auto claimed = co_await claim(identity);
   if (!claimed) co_return tl::unexpected(claimed.error());
   // Whatever is in memory is as old as its last connection here: others had it since.
-  if (claimed->device) insert(identity.id, std::move(*claimed->device));
-  if (!claimed->device && find(identity.id) != nullptr) erase(identity.id);
+  // Of somebody with another key it tells nothing about the device that may be connected here.
+  if (claimed->device && (claimed->ownership || find(identity.id) == nullptr))
+    insert(identity.id, std::move(*claimed->device));
+  if (const auto* forgotten = claimed->device ? nullptr : find(identity.id)) {
+    if (forgotten->channel != nullptr) forgotten->channel->close();
+    erase(identity.id);
+  }
   store::Ownership first{services_.node, 1};  // of a new device
   co_return claimed->ownership.value_or(first);
 }
@@ -101,12 +106,14 @@ asio::awaitable<Result<store::Ownership>> DeviceServer::take_up(const transport:
 asio::awaitable<Result<DeviceRepository::Claimed>> DeviceServer::claim(const transport::DeviceIdentity& identity) {
   Timer pause(services_.loop);
   const auto latest = Clock::now() + limits::handover_timeout;
+  Clock::duration wait = limits::handover_pause;
   for (;;) {
     auto claimed = co_await repository_.claim(identity.id.text(), identity.public_key, services_.node);
     if (!claimed || !claimed->held_elsewhere) co_return claimed;
     if (stopping_ || Clock::now() >= latest)
       co_return failure(ErrorKind::closed, "the machine that has this device does not let go of it");
-    pause.expires_after(limits::handover_pause);
+    pause.expires_after(wait);
+    wait = std::min<Clock::duration>(2 * wait, limits::handover_longest_pause);
     (void)co_await pause.async_wait(as_result);
   }
 }

@@ -108,6 +108,7 @@ asio::awaitable<Result<DeviceRepository::Claimed>> DeviceRepository::claim(
     if (row->approval != "refused" && same_key(row->public_key, public_key)) {
       claimed.ownership = store::claim_device(db, device_id, node);
       claimed.held_elsewhere = !claimed.ownership;
+      if (claimed.held_elsewhere) return claimed;
       row = store::load_device(db, device_id);  // as whoever had it before left it
     }
     claimed.device = StoredDevice{std::move(*row), store::load_targets(db, device_id),

@@ -221,9 +221,7 @@ void DeviceServer::spawn_session(std::shared_ptr<transport::ResumableChannel> ch
 void DeviceServer::let_go(transport::ResumableChannel& channel) {
   const auto& binding = channel.binding();
   if (!binding || !binding->persistent) return;
-  const auto* entry = find(binding->device);
-  if (entry == nullptr || entry->channel == nullptr)  // it was taken up and never got as far as a connection
-    repository_.release_unused({binding->device.text()}, services_.node);
+  release_unused(binding->device);  // if it was taken up and never got as far as a connection
   channel.let_go();
 }
 

@@ -57,6 +57,10 @@ public:
 
   /// Devices that came to another machine: they are let go here.
   void release_wanted(const std::vector<std::string>& device_ids);
+  /// Asked for a device that is wanted and not connected here; true: its session is ended first.
+  void on_wanted(std::function<bool(const transport::DeviceId&)> let_go) { let_go_session_ = std::move(let_go); }
+  /// A device that was claimed and came to no connection.
+  void release_unused(const transport::DeviceId& device);
   /// People can see something new of devices that other machines have; so many are connected there.
   void note_others(std::size_t connected);
   /// The longest running time of any machine.
@@ -159,6 +163,7 @@ private:
   std::size_t connected_elsewhere_ = 0;              ///< to other machines
   std::unordered_set<std::string> known_addresses_;  ///< where approved devices were last
   std::vector<transport::DeviceId> unfinished_;
+  std::function<bool(const transport::DeviceId&)> let_go_session_;
   std::int64_t last_change_ = 0;  ///< of the store's changes, the last that was looked at
   /// Who left, the first one first: some may be back.
   std::deque<std::pair<Clock::time_point, transport::DeviceId>> absent_;

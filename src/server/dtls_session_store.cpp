@@ -56,6 +56,8 @@ asio::awaitable<Result<void>> DatabaseSessionStore::save(PersistedSession sessio
   const auto now = utc_milliseconds();
   std::function<void(store::Database&)> work = [row = row_of(session), now, node = node_](store::Database& db) {
     store::require_node(db, row.device_id, node);
+    if (node != 0 && store::is_reserved_beyond(db, row.id, row.reserved))
+      throw store::NotOwner("another machine went on with this session");
     store::save_dtls_session(db, row, now);
   };
   co_return co_await writer_.perform(std::move(work));
@@ -64,12 +66,14 @@ asio::awaitable<Result<void>> DatabaseSessionStore::save(PersistedSession sessio
 void DatabaseSessionStore::save_soon(PersistedSession session) {
   const auto now = utc_milliseconds();
   writer_.post([row = row_of(session), now, node = node_](store::Database& db) {
-    if (store::has_device(db, row.device_id, node)) store::save_dtls_session(db, row, now);
+    const bool ours = node == 0 || !store::is_reserved_beyond(db, row.id, row.reserved);
+    if (ours && store::has_device(db, row.device_id, node)) store::save_dtls_session(db, row, now);
   });
 }
 
 void DatabaseSessionStore::forget(const transport::dtls::ConnectionId& id) {
-  writer_.post([id = Bytes(id.begin(), id.end())](store::Database& db) { store::forget_dtls_session(db, id); });
+  writer_.post([id = Bytes(id.begin(), id.end()), node = node_](
+                   store::Database& db) { store::forget_dtls_session(db, id, node); });
 }
 
 asio::awaitable<Result<std::vector<PersistedSession>>> DatabaseSessionStore::load_and_reserve() {
@@ -99,12 +103,13 @@ asio::awaitable<Result<std::vector<PersistedSession>>> DatabaseSessionStore::fin
   co_return sessions;
 }
 
-asio::awaitable<Result<DatabaseSessionStore::TakenUp>> DatabaseSessionStore::take_up(std::string device_id) {
-  std::function<TakenUp(store::Database&)> work = [device_id, node = node_](store::Database& db) {
+asio::awaitable<Result<DatabaseSessionStore::TakenUp>> DatabaseSessionStore::take_up(
+    std::string device_id, store::Want want) {
+  std::function<TakenUp(store::Database&)> work = [device_id, want, node = node_](store::Database& db) {
     TakenUp taken;
     const auto device = store::load_device(db, device_id);
     if (!device || device->approval != "approved") return taken;
-    if (!store::claim_device(db, device_id, node)) {
+    if (!store::claim_device(db, device_id, node, want)) {
       taken.held_elsewhere = true;
       return taken;
     }

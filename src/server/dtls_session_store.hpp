@@ -1,6 +1,7 @@
 // DTLS sessions in the store.
 #pragma once
 
+#include "store/ownership.hpp"
 #include "store/writer.hpp"
 #include "transport/dtls/session_store.hpp"
 
@@ -25,7 +26,7 @@ public:
     std::optional<transport::PersistedSession> session;  ///< empty: the device may not come in, or is taken elsewhere
     bool held_elsewhere = false;                         ///< another machine has it still, which is told
   };
-  asio::awaitable<Result<TakenUp>> take_up(std::string device_id);
+  asio::awaitable<Result<TakenUp>> take_up(std::string device_id, store::Want want);
   /// Devices with a session whose update runs, and that no machine has.
   asio::awaitable<Result<std::vector<std::string>>> unfinished();
 

@@ -204,13 +204,18 @@ void DeviceServer::release_wanted(const std::vector<std::string>& device_ids) {
     const auto id = transport::DeviceId::parse(text);
     auto* entry = id ? find(*id) : nullptr;
     if (entry == nullptr || entry->channel == nullptr) {
-      idle.push_back(text);
+      if (!id || !let_go_session_ || !let_go_session_(*id)) idle.push_back(text);
       continue;
     }
     log::info("{}: it came to another machine", text);
     entry->channel->close();
   }
   if (!idle.empty()) repository_.release_unused(std::move(idle), services_.node);
+}
+
+void DeviceServer::release_unused(const transport::DeviceId& device) {
+  const auto* entry = find(device);
+  if (entry == nullptr || entry->channel == nullptr) repository_.release_unused({device.text()}, services_.node);
 }
 
 void DeviceServer::interrupt_where(const std::function<bool(const DeviceEntry&)>& concerned) {

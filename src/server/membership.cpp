@@ -4,19 +4,20 @@
 #include "store/ownership.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace drydock::server {
 
 std::vector<NodeWatch::Seen> NodeWatch::look(const std::vector<Seen>& others, Clock::time_point now) {
-  // Who did not look for a while cannot say who beat meanwhile: a database that was away was so for all.
-  const bool looked_away = now - looked_ > limits::node_gone_at_once / 2;
-  looked_ = now;
+  // The time for which nobody looked does not count: a database that was away was so for all.
+  const auto since_last = now - std::exchange(looked_, now);
+  const auto looked_away = since_last > limits::node_gone_at_once / 2 ? since_last : Clock::duration{};
   std::map<std::int64_t, Watched> watched;
   std::vector<Seen> gone;
   for (const auto& other : others) {
     const auto before = watched_.find(other.id);
-    const bool stands_still = before != watched_.end() && before->second.beat == other.beat && !looked_away;
-    const auto since = stands_still ? before->second.since : now;
+    const bool stands_still = before != watched_.end() && before->second.beat == other.beat;
+    const auto since = stands_still ? before->second.since + looked_away : now;
     watched[other.id] = {other.beat, since};
     const Clock::duration patience =
         other.connected ? Clock::duration(limits::node_gone) : Clock::duration(limits::node_gone_at_once);

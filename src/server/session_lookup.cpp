@@ -3,6 +3,7 @@
 #include "base/asio_tokens.hpp"
 #include "base/log.hpp"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 
@@ -23,7 +24,7 @@ bool opens(const transport::PersistedSession& kept, Bytes datagram) {
 
 void SessionLookup::on_unknown(
     const transport::SessionKey& key, ByteView datagram, const transport::UdpEndpoint& from) {
-  if (stopping_) return;
+  if (stopping_ || delivering_) return;
   if (const auto known = waiting_.find(key); known != waiting_.end()) {
     if (known->second.size() < limits::datagrams_of_session_lookup)
       known->second.push_back({Bytes(datagram.begin(), datagram.end()), from});
@@ -37,10 +38,17 @@ void SessionLookup::on_unknown(
 
 asio::awaitable<void> SessionLookup::look_up(transport::SessionKey key) {
   const auto device = co_await device_of(key);
-  const bool taken = device && co_await take_up(*device);
+  const bool taken = device && co_await take_up(*device, store::Want::note);
   const auto waiting = waiting_.extract(key);
   if (!taken || waiting.empty()) co_return;
+  delivering_ = true;
   for (const auto& datagram : waiting.mapped()) services_.demultiplexer.on_datagram(datagram.bytes, datagram.from);
+  delivering_ = false;
+  // Nothing but a sign of life: the session stays in no memory without anybody who has the device.
+  const auto channel = services_.demultiplexer.find(*device);
+  if (!channel || channel->attached()) co_return;
+  channel->let_go();
+  services_.release(*device);
 }
 
 asio::awaitable<std::optional<transport::DeviceId>> SessionLookup::device_of(transport::SessionKey key) {
@@ -53,17 +61,19 @@ asio::awaitable<std::optional<transport::DeviceId>> SessionLookup::device_of(tra
   co_return std::nullopt;
 }
 
-asio::awaitable<bool> SessionLookup::take_up(transport::DeviceId device) {
+asio::awaitable<bool> SessionLookup::take_up(transport::DeviceId device, store::Want want) {
   Timer pause(services_.loop);
   const auto latest = Clock::now() + limits::handover_timeout;
+  Clock::duration wait = limits::handover_pause;
   for (;;) {
     if (services_.demultiplexer.find(device)) co_return true;  // by another of its datagrams
-    auto taken = co_await services_.sessions.take_up(device.text());
+    auto taken = co_await services_.sessions.take_up(device.text(), want);
     if (!taken || stopping_) co_return false;
     if (taken->session && !services_.demultiplexer.find(device)) services_.demultiplexer.restore(*taken->session);
-    if (!taken->held_elsewhere) co_return taken->session.has_value();
+    if (!taken->held_elsewhere || want == store::Want::no) co_return services_.demultiplexer.find(device) != nullptr;
     if (Clock::now() >= latest) co_return false;
-    pause.expires_after(limits::handover_pause);
+    pause.expires_after(wait);
+    wait = std::min<Clock::duration>(2 * wait, limits::handover_longest_pause);
     (void)co_await pause.async_wait(as_result);
   }
 }
@@ -74,7 +84,7 @@ asio::awaitable<void> SessionLookup::call_unfinished() {
   for (const auto& text : *devices) {
     const auto device = transport::DeviceId::parse(text);
     if (!device || stopping_) continue;
-    const bool taken = co_await take_up(*device);
+    const bool taken = co_await take_up(*device, store::Want::no);
     if (!taken) continue;
     if (auto channel = services_.demultiplexer.find(*device); channel && !channel->attached())
       services_.call(std::move(channel));

@@ -21,6 +21,8 @@ public:
     std::function<bool(const std::string& peer)> is_known_address;
     /// Begins to speak to a device that is silent because it waits.
     std::function<void(std::shared_ptr<transport::DtlsChannel>)> call;
+    /// A device that was taken up and has nothing to say: others may take it.
+    std::function<void(const transport::DeviceId&)> release;
   };
   explicit SessionLookup(Services services) : services_(std::move(services)) {}
 
@@ -42,12 +44,13 @@ private:
   /// The device whose session opens one of these.
   asio::awaitable<std::optional<transport::DeviceId>> device_of(transport::SessionKey key);
   /// Puts the session of this device into the demultiplexer. False: somebody else keeps it, or it is not to come in.
-  asio::awaitable<bool> take_up(transport::DeviceId device);
+  asio::awaitable<bool> take_up(transport::DeviceId device, store::Want want);
 
   Services services_;
   Waiting waiting_;
   TokenBucket of_known_addresses_{limits::session_lookup_rate};
   TokenBucket of_others_{limits::session_lookup_rate};
+  bool delivering_ = false;  ///< what is unknown now was looked up already
   bool stopping_ = false;
 };
 

@@ -18,7 +18,20 @@ UdpFrontend::UdpFrontend(Services services)
           services_.may_send, unknown_sessions()}),
       lookup_({services_.loop, session_store_, demultiplexer_,
           [this](const std::string& peer) { return services_.server.is_known_address(peer); },
-          [this](std::shared_ptr<transport::DtlsChannel> channel) { services_.server.call(std::move(channel)); }}) {}
+          [this](std::shared_ptr<transport::DtlsChannel> channel) { services_.server.call(std::move(channel)); },
+          [this](const transport::DeviceId& device) { services_.server.release_unused(device); }}) {
+  services_.server.on_wanted([this](const transport::DeviceId& device) { return let_go(device); });
+}
+
+bool UdpFrontend::let_go(const transport::DeviceId& device) {
+  const auto channel = demultiplexer_.find(device);
+  if (!channel) return false;
+  if (channel->attached())
+    channel->close();  // what ends then lets go of it
+  else
+    channel->let_go();
+  return channel->attached();
+}
 
 std::function<void(const transport::SessionKey&, ByteView, const transport::UdpEndpoint&)> UdpFrontend::
     unknown_sessions() {

@@ -46,6 +46,8 @@ public:
   std::uint16_t port() const { return socket_->port(); }
 
 private:
+  /// Drops the session of a device that another machine wants. True: that takes until its connection has ended.
+  bool let_go(const transport::DeviceId& device);
   std::function<void(const transport::SessionKey&, ByteView, const transport::UdpEndpoint&)> unknown_sessions();
 
   Services services_;

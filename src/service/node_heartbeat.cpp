@@ -71,8 +71,11 @@ void NodeHeartbeat::beat() {
     round = membership_.beat(*db_, report, began, utc_milliseconds());
     transaction.commit();
     if (round->alive) beaten_at_ = began.time_since_epoch().count();
+    failures_ = 0;
   } catch (const std::exception& e) {
-    log::debug("no beat: {}", e.what());
+    // Of a database that is away the writer tells.
+    if (++failures_ == limits::node_gone / limits::node_beat)
+      log::warning("this machine cannot tell the others that it is there, and sends nothing over UDP: {}", e.what());
     round.reset();
     db_.reset();
   }

@@ -214,6 +214,7 @@ void Service::stop_on_signals() {
 void Service::await_signal() {
   signals_->async_wait([this](asio::error_code error, int) {
     if (error) return;
+    asked_to_stop_ = true;
     await_signal();  // first: stop() may come to its end at once, and then nothing may wait any more
     stop();
   });

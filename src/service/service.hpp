@@ -39,8 +39,9 @@ public:
   void on_change(std::function<void(store::Database&)> told) { on_change_ = std::move(told); }
 
   bool stopping() const { return stopping_; }
-  /// It stopped because the other machines had taken this one for gone: a new Service may begin at once.
-  bool taken_for_gone() const { return taken_for_gone_; }
+  /// It stopped because the other machines had taken this one for gone, and nobody asked it to: a new Service may begin
+  /// at once.
+  bool taken_for_gone() const { return taken_for_gone_ && !asked_to_stop_; }
   std::uint16_t tcp_port() const { return listener_->port(); }
   std::uint16_t udp_port() const { return udp_->port(); }
   server::DeviceServer& server() { return *server_; }
@@ -81,6 +82,7 @@ private:
   std::unique_ptr<NodeHeartbeat> heartbeat_;                ///< likewise
   std::int64_t others_revision_ = 0;
   bool taken_for_gone_ = false;
+  bool asked_to_stop_ = false;  ///< by a signal
   bool change_announced_ = false;
   bool applying_ = false;
   std::unique_ptr<asio::signal_set> signals_;

@@ -67,10 +67,20 @@ bool has_dtls_session(Database& db, const std::string& device_id) {
   return s.step();
 }
 
-void forget_dtls_session(Database& db, const Bytes& id) {
-  Statement s(db, "DELETE FROM dtls_sessions WHERE id = ?");
+void forget_dtls_session(Database& db, const Bytes& id, std::int64_t node) {
+  Statement s(db,
+      "DELETE FROM dtls_sessions WHERE id = ?1 AND (CAST(?2 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM devices WHERE "
+      "devices.id = dtls_sessions.device_id AND devices.node = ?2))");
   s.bind(1, id);
+  s.bind(2, node);
   s.execute();
+}
+
+bool is_reserved_beyond(Database& db, const Bytes& id, std::uint64_t reserved) {
+  Statement s(db, "SELECT 1 FROM dtls_sessions WHERE id = ? AND leased > ?");
+  s.bind(1, id);
+  s.bind(2, static_cast<std::int64_t>(reserved));
+  return s.step();
 }
 
 void forget_all_dtls_sessions(Database& db) {

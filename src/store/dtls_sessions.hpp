@@ -26,7 +26,10 @@ struct DtlsSessionRow {
 /// Replaces an older session of the same device. Of the same session no number ever goes back.
 void save_dtls_session(Database& db, const DtlsSessionRow& row, std::int64_t now);
 bool has_dtls_session(Database& db, const std::string& device_id);
-void forget_dtls_session(Database& db, const Bytes& id);
+/// `node`: only if that one has its device; 0: there is one machine only.
+void forget_dtls_session(Database& db, const Bytes& id, std::int64_t node);
+/// Whether another machine has taken numbers of this session behind `reserved`.
+bool is_reserved_beyond(Database& db, const Bytes& id, std::uint64_t reserved);
 
 /// Nobody goes on with any of them: another database has them now.
 void forget_all_dtls_sessions(Database& db);

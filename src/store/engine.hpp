@@ -26,6 +26,12 @@ public:
   using StoreError::StoreError;
 };
 
+/// Two transactions waited for each other, and this one was undone: it can be tried again at once.
+class Contended : public Unavailable {
+public:
+  using Unavailable::Unavailable;
+};
+
 enum class Engine { sqlite, postgresql };
 enum class Access { read_only, read_write };
 

@@ -62,7 +62,11 @@ std::vector<NodeRow> load_nodes(Database& db) {
 }
 
 bool remove_node(Database& db, std::int64_t id, std::int64_t beat) {
-  Statement s(db, "DELETE FROM nodes WHERE id = ? AND beat = ?");
+  // Of one that froze in the middle of a transaction the row is locked until the server has ended that: nobody's beats
+  // wait for it.
+  Statement s(db,
+      fmt::format("DELETE FROM nodes WHERE id IN (SELECT id FROM nodes WHERE id = ? AND beat = ?{})",
+          db.connection().skip_locked_rows()));
   s.bind(1, id);
   s.bind(2, beat);
   if (s.execute() == 0) return false;
@@ -80,7 +84,8 @@ void remove_node(Database& db, std::int64_t id) {
 std::vector<std::string> unowned_unfinished_devices(Database& db) {
   Statement s(db,
       "SELECT devices.id FROM updates JOIN devices ON devices.id = updates.device_id JOIN dtls_sessions ON "
-      "dtls_sessions.device_id = devices.id WHERE updates.state = 'running' AND devices.node IS NULL");
+      "dtls_sessions.device_id = devices.id WHERE updates.state = 'running' AND (node IS NULL OR node NOT IN (SELECT "
+      "id FROM nodes))");
   std::vector<std::string> ids;
   while (s.step()) ids.push_back(s.text(0));
   return ids;

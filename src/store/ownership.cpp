@@ -6,7 +6,7 @@
 
 namespace drydock::store {
 
-std::optional<Ownership> claim_device(Database& db, const std::string& device_id, std::int64_t node) {
+std::optional<Ownership> claim_device(Database& db, const std::string& device_id, std::int64_t node, Want note) {
   Statement take(db,
       "UPDATE devices SET node = ?2, epoch = epoch + 1, wanted_by = NULL WHERE id = ?1 AND (node IS NULL OR node = ?2 "
       "OR NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = devices.node)) RETURNING epoch");
@@ -17,7 +17,12 @@ std::optional<Ownership> claim_device(Database& db, const std::string& device_id
     take.execute_rest();
     return taken;
   }
-  Statement want(db, "UPDATE devices SET wanted_by = ?2 WHERE id = ?1 AND coalesce(wanted_by, 0) <> ?2");
+  if (note == Want::no) return std::nullopt;
+  // Past a row that its owner is writing: who wants it asks again.
+  Statement want(db,
+      fmt::format("UPDATE devices SET wanted_by = ?2 WHERE id IN (SELECT id FROM devices WHERE id = ?1 AND "
+                  "coalesce(wanted_by, 0) <> ?2{})",
+          db.connection().skip_locked_rows()));
   want.bind(1, device_id);
   want.bind(2, node);
   want.execute();

@@ -23,7 +23,9 @@ public:
 
 /// Takes a device's connection, unless another living node has it: then it is noted that it is wanted here, and that
 /// one lets go when it sees it. Empty while it has not, and for a device that is not there.
-std::optional<Ownership> claim_device(Database& db, const std::string& device_id, std::int64_t node);
+enum class Want { note, no };  ///< no: another's is left to it
+std::optional<Ownership> claim_device(
+    Database& db, const std::string& device_id, std::int64_t node, Want want = Want::note);
 
 /// Whether it is still so. No other can take the device before the transaction ends.
 bool owns_device(Database& db, const std::string& device_id, const Ownership& ownership);

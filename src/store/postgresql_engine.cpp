@@ -50,6 +50,7 @@ bool is_unavailable(std::string_view sqlstate) {
       std::any_of(std::begin(codes), std::end(codes), is_of);
 }
 constexpr std::string_view only_reads = "25006";
+constexpr std::string_view rolled_back = "40";
 
 class PostgresqlPrepared final : public Prepared {
 public:
@@ -147,8 +148,8 @@ void PostgresqlConnection::prepare_session() {
   pq_.set_notice_processor(
       connection_, [](void*, const char*) {}, nullptr);
   execute(session);
-  PostgresqlPrepared process(
-      *this, "SELECT concat(pid, ' ', backend_start) FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+  PostgresqlPrepared process(*this,
+      "SELECT concat(pid, ' ', extract(epoch FROM backend_start)) FROM pg_stat_activity WHERE pid = pg_backend_pid()");
   process.step();
   server_process_ = process.text(0);
 }
@@ -165,7 +166,7 @@ void PostgresqlConnection::reconnect() {
   // Of a connection that broke unseen the server may not know yet: what that one was doing must not be done later.
   PostgresqlPrepared end(*this,
       "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
-      "concat(pid, ' ', backend_start) = ?");
+      "concat(pid, ' ', extract(epoch FROM backend_start)) = ?");
   end.bind(1, std::string_view(before));
   end.step();
   if (try_claim(*claim_)) return;
@@ -188,7 +189,8 @@ bool PostgresqlConnection::try_claim(Claim kind) {
 }
 
 bool PostgresqlConnection::is_connected(const std::string& name) {
-  PostgresqlPrepared s(*this, "SELECT 1 FROM pg_stat_activity WHERE concat(pid, ' ', backend_start) = ?");
+  PostgresqlPrepared s(
+      *this, "SELECT 1 FROM pg_stat_activity WHERE concat(pid, ' ', extract(epoch FROM backend_start)) = ?");
   s.bind(1, std::string_view(name));
   return s.step();
 }
@@ -202,6 +204,7 @@ PostgresqlConnection::ResultPointer PostgresqlConnection::checked(PGresult* resu
   const auto message = trimmed(primary ? primary : pq_.error_message(connection_));
   // Behind the same name there may be another server by now.
   stale_ |= sqlstate != nullptr && sqlstate == only_reads;
+  if (sqlstate && std::string_view(sqlstate).starts_with(rolled_back)) throw Contended(message);
   if (pq_.status(connection_) != CONNECTION_OK || (sqlstate && is_unavailable(sqlstate))) throw Unavailable(message);
   throw StoreError(message);
 }
@@ -241,12 +244,18 @@ void PostgresqlConnection::begin(Transaction kind) {
     execute(command);
   }
   if (kind != Transaction::writes) return;
-  if (!durable_) execute("SET LOCAL synchronous_commit = off");
-  if (node_ == 0) return;
+  try {
+    if (!durable_) execute("SET LOCAL synchronous_commit = off");
+    if (node_ != 0) require_node();
+  } catch (...) {
+    rollback();  // nobody else does it for one that has not begun
+    throw;
+  }
+}
+
+void PostgresqlConnection::require_node() {
   // Whoever takes this node for gone deletes the row, and waits until this transaction has ended.
-  const auto there = execute(fmt::format("SELECT 1 FROM nodes WHERE id = {} FOR KEY SHARE", node_));
-  if (there != 0) return;
-  rollback();
+  if (execute(fmt::format("SELECT 1 FROM nodes WHERE id = {} FOR KEY SHARE", node_)) != 0) return;
   throw Unavailable("the other machines have taken this one for gone");
 }
 

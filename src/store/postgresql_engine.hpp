@@ -61,6 +61,7 @@ private:
   explicit PostgresqlConnection(const std::string& url);
   ResultPointer checked(PGresult* result);
   void reconnect();
+  void require_node();
   bool try_claim(Claim kind);
   void prepare_session();
 

@@ -87,6 +87,10 @@ Writer::Outcome Writer::commit(Database& db, const std::vector<Job>& batch) {
     outcome.in_doubt = true;
     transaction.commit();
     outcome.in_doubt = false;
+  } catch (const Contended& e) {
+    outcome.lost = e.what();
+    outcome.again_at_once = true;
+    outcome.in_doubt = false;
   } catch (const Unavailable& e) {
     outcome.lost = e.what();
   } catch (const std::exception& e) {
@@ -134,6 +138,9 @@ constexpr auto longest_delay = std::chrono::seconds(1);
 // While the database's server is away: how often it is tried, and how much that nobody waits for is kept meanwhile.
 constexpr auto try_again_after = std::chrono::seconds(1);
 constexpr std::size_t most_kept = 20'000;
+constexpr int most_tries_at_once = 5;
+// What so many wrote at once must not hold up what others wait for.
+constexpr std::ptrdiff_t most_jobs_at_once = 1'000;
 
 class ThreadWriter final : public Writer {
 public:
@@ -186,7 +193,11 @@ private:
         wake_.wait_until(lock, write_at_, [this] { return stopping_ || !reads_.empty() || somebody_waits(); });
         reads.swap(reads_);
         const bool due = stopping_ || somebody_waits() || std::chrono::steady_clock::now() >= write_at_;
-        if (due) batch.swap(waiting_);
+        if (due) {
+          const auto end = waiting_.begin() + std::min(std::ssize(waiting_), most_jobs_at_once);
+          batch.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+          waiting_.erase(waiting_.begin(), end);
+        }
         if (stopping_ && reads.empty() && batch.empty()) return;  // everything submitted is written first
       }
       if (!batch.empty()) write(std::move(batch));
@@ -197,6 +208,7 @@ private:
   // Connected devices outlive a database server that restarts: what they wait for is written when it is back.
   void write(std::vector<Job> batch) {
     auto outcome = commit(db_, batch);
+    for (int tries = 0; outcome.again_at_once && tries < most_tries_at_once; ++tries) outcome = commit(db_, batch);
     while (outcome.lost && wait_for_server(*outcome.lost)) {
       try {
         if (outcome.in_doubt && db_.connection().was_committed())

@@ -64,6 +64,7 @@ protected:
     std::optional<std::string>
         lost;  ///< the database's server cannot be reached: nothing is written, unless `in_doubt`
     bool in_doubt = false;
+    bool again_at_once = false;  ///< only contended: nothing is away
   };
   /// Writes all jobs in one transaction.
   static Outcome commit(Database& db, const std::vector<Job>& batch);

@@ -1,3 +1,5 @@
+#include "store/nodes.hpp"
+#include "store/access.hpp"
 #include "store/copy.hpp"
 #include "store/devices.hpp"
 #include "store/history.hpp"
@@ -245,6 +247,50 @@ BOOST_AUTO_TEST_CASE(a_misspelled_address_is_told_and_shows_no_part_of_its_passw
   for (const auto* url : {"postgresql://me:s%40cret@host/db", "postgresql:///db?host=/run/postgresql&user=me",
            "postgresql://me@[::1]:5432/db"})
     BOOST_TEST(store::fault_of_url(url).empty(), url);
+}
+
+// Another machine is just deciding whether this one is gone.
+BOOST_AUTO_TEST_CASE(
+    a_transaction_that_could_not_begin_leaves_nothing_open, *boost::unit_test::precondition(with_server)) {
+  const auto url = fresh_postgresql().value();
+  auto db = Database::open({"", url}, store::Access::read_write);
+  auto other = Database::open({"", url}, store::Access::read_write);
+  store::NodeRow node;
+  node.name = node.folder = "a";
+  node.id = store::add_node(db, node, 1);
+  db.connection().write_as_node(node.id);
+  db.connection().execute("SET lock_timeout = '50ms'");
+  {
+    store::Transaction deciding(other, store::Connection::Transaction::writes);
+    BOOST_TEST(store::remove_node(other, node.id, 0));
+    BOOST_CHECK_THROW(store::Transaction(db, store::Connection::Transaction::writes), store::Unavailable);
+  }
+  BOOST_TEST(!db.connection().in_transaction());
+  store::Transaction again(db, store::Connection::Transaction::writes);
+  store::save_setting(db, "key", "value");
+  again.commit();
+  BOOST_TEST(store::load_setting(other, "key").value_or("") == "value");
+
+  BOOST_TEST(store::remove_node(other, node.id, 0));
+  BOOST_CHECK_THROW(store::Transaction(db, store::Connection::Transaction::writes), store::Unavailable);
+}
+
+// It froze in the middle of a transaction: nobody waits for it.
+BOOST_AUTO_TEST_CASE(
+    a_node_that_writes_is_not_taken_for_gone_and_holds_up_nobody, *boost::unit_test::precondition(with_server)) {
+  const auto url = fresh_postgresql().value();
+  auto db = Database::open({"", url}, store::Access::read_write);
+  auto other = Database::open({"", url}, store::Access::read_write);
+  store::NodeRow node;
+  node.name = node.folder = "a";
+  node.id = store::add_node(db, node, 1);
+  db.connection().write_as_node(node.id);
+  other.connection().execute("SET lock_timeout = '50ms'");  // to fail instead of waiting
+  {
+    store::Transaction frozen(db, store::Connection::Transaction::writes);
+    BOOST_TEST(!store::remove_node(other, node.id, 0));
+  }
+  BOOST_TEST(store::remove_node(other, node.id, 0));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
