@@ -249,16 +249,29 @@ BOOST_AUTO_TEST_CASE(a_misspelled_address_is_told_and_shows_no_part_of_its_passw
     BOOST_TEST(store::fault_of_url(url).empty(), url);
 }
 
+namespace {
+
+/// A node's connection to a database of its own, and another machine's.
+struct NodeAndObserver {
+  explicit NodeAndObserver(const std::string& url = fresh_postgresql().value())
+      : db(Database::open({"", url}, store::Access::read_write)),
+        other(Database::open({"", url}, store::Access::read_write)) {
+    node.name = node.folder = "a";
+    node.id = store::add_node(db, node, 1);
+    db.connection().write_as_node(node.id);
+  }
+  Database db;
+  Database other;
+  store::NodeRow node;
+};
+
+}  // namespace
+
 // Another machine is just deciding whether this one is gone.
 BOOST_AUTO_TEST_CASE(
     a_transaction_that_could_not_begin_leaves_nothing_open, *boost::unit_test::precondition(with_server)) {
-  const auto url = fresh_postgresql().value();
-  auto db = Database::open({"", url}, store::Access::read_write);
-  auto other = Database::open({"", url}, store::Access::read_write);
-  store::NodeRow node;
-  node.name = node.folder = "a";
-  node.id = store::add_node(db, node, 1);
-  db.connection().write_as_node(node.id);
+  NodeAndObserver machines;
+  auto& [db, other, node] = machines;
   db.connection().execute("SET lock_timeout = '50ms'");
   {
     store::Transaction deciding(other, store::Connection::Transaction::writes);
@@ -278,13 +291,8 @@ BOOST_AUTO_TEST_CASE(
 // It froze in the middle of a transaction: nobody waits for it.
 BOOST_AUTO_TEST_CASE(
     a_node_that_writes_is_not_taken_for_gone_and_holds_up_nobody, *boost::unit_test::precondition(with_server)) {
-  const auto url = fresh_postgresql().value();
-  auto db = Database::open({"", url}, store::Access::read_write);
-  auto other = Database::open({"", url}, store::Access::read_write);
-  store::NodeRow node;
-  node.name = node.folder = "a";
-  node.id = store::add_node(db, node, 1);
-  db.connection().write_as_node(node.id);
+  NodeAndObserver machines;
+  auto& [db, other, node] = machines;
   other.connection().execute("SET lock_timeout = '50ms'");  // to fail instead of waiting
   {
     store::Transaction frozen(db, store::Connection::Transaction::writes);
