@@ -5,7 +5,7 @@
 #include "server/update_controller.hpp"
 #include "server/pending_devices.hpp"
 #include "state/server_keys.hpp"
-#include "base/asio_tokens.hpp"
+#include "server/handover_pause.hpp"
 #include "base/text.hpp"
 
 #include <fmt/core.h>
@@ -104,17 +104,12 @@ asio::awaitable<Result<store::Ownership>> DeviceServer::take_up(const transport:
 
 // The machine that has the device lets go when it sees that it is wanted, or is taken for gone by the others.
 asio::awaitable<Result<DeviceRepository::Claimed>> DeviceServer::claim(const transport::DeviceIdentity& identity) {
-  Timer pause(services_.loop);
-  const auto latest = Clock::now() + limits::handover_timeout;
-  Clock::duration wait = limits::handover_pause;
+  HandoverPause pause(services_.loop);
   for (;;) {
     auto claimed = co_await repository_.claim(identity.id.text(), identity.public_key, services_.node);
     if (!claimed || !claimed->held_elsewhere) co_return claimed;
-    if (stopping_ || Clock::now() >= latest)
-      co_return failure(ErrorKind::closed, "the machine that has this device does not let go of it");
-    pause.expires_after(wait);
-    wait = std::min<Clock::duration>(2 * wait, limits::handover_longest_pause);
-    (void)co_await pause.async_wait(as_result);
+    const bool in_time = !stopping_ && co_await pause.next();
+    if (!in_time) co_return failure(ErrorKind::closed, "the machine that has this device does not let go of it");
   }
 }
 

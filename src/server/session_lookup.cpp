@@ -1,9 +1,8 @@
 #include "server/session_lookup.hpp"
 
-#include "base/asio_tokens.hpp"
+#include "server/handover_pause.hpp"
 #include "base/log.hpp"
 
-#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 
@@ -62,19 +61,15 @@ asio::awaitable<std::optional<transport::DeviceId>> SessionLookup::device_of(tra
 }
 
 asio::awaitable<bool> SessionLookup::take_up(transport::DeviceId device, store::Want want) {
-  Timer pause(services_.loop);
-  const auto latest = Clock::now() + limits::handover_timeout;
-  Clock::duration wait = limits::handover_pause;
+  HandoverPause pause(services_.loop);
   for (;;) {
     if (services_.demultiplexer.find(device)) co_return true;  // by another of its datagrams
     auto taken = co_await services_.sessions.take_up(device.text(), want);
     if (!taken || stopping_) co_return false;
     if (taken->session && !services_.demultiplexer.find(device)) services_.demultiplexer.restore(*taken->session);
     if (!taken->held_elsewhere || want == store::Want::no) co_return services_.demultiplexer.find(device) != nullptr;
-    if (Clock::now() >= latest) co_return false;
-    pause.expires_after(wait);
-    wait = std::min<Clock::duration>(2 * wait, limits::handover_longest_pause);
-    (void)co_await pause.async_wait(as_result);
+    const bool in_time = co_await pause.next();
+    if (!in_time) co_return false;
   }
 }
 
