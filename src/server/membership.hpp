@@ -21,11 +21,14 @@ public:
   struct Seen {
     std::int64_t id = 0;
     std::int64_t beat = 0;
-    bool connected = true;  ///< the database's server knows the connection that it beat by
+    std::string connection;  ///< that it beats by, as the database's server names it
   };
+  /// Whether the database's server knows a connection of that name.
+  using IsConnected = std::function<bool(const std::string& connection)>;
   /// The others as they look at `now`. Those that have not beaten for long enough: sooner for one whose connection has
-  /// ended, as that of a killed process does, than for one that may only be slow.
-  std::vector<Seen> look(const std::vector<Seen>& others, Clock::time_point now);
+  /// ended, as that of a killed process does, than for one that may only be slow. Asked is only about those that stand
+  /// still, so that a hundred machines do not cost a hundred questions each at every beat.
+  std::vector<Seen> look(const std::vector<Seen>& others, Clock::time_point now, const IsConnected& is_connected);
 
 private:
   struct Watched {
@@ -38,9 +41,8 @@ private:
 
 class Membership {
 public:
-  /// Whether the database's server knows a connection of that name; empty: it is asked.
-  using IsConnected = std::function<bool(const std::string& connection)>;
-  /// `self` as store::add_node() took it, with its id.
+  using IsConnected = NodeWatch::IsConnected;
+  /// `self` as store::add_node() took it, with its id. Without `is_connected` the database's server is asked.
   explicit Membership(store::NodeRow self, IsConnected is_connected = {})
       : self_(std::move(self)), is_connected_(std::move(is_connected)) {}
 

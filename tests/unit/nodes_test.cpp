@@ -47,28 +47,43 @@ planning::Step step_of(char sha) {
 
 BOOST_AUTO_TEST_SUITE(node_watch)
 
+const auto connected = [](const std::string&) { return true; };
+const auto killed = [](const std::string&) { return false; };
+
 BOOST_AUTO_TEST_CASE(who_beats_is_not_gone_and_who_stands_still_is) {
   NodeWatch watch;
   const auto began = Clock::time_point(1h);
   std::int64_t beat = 0;
   for (auto now = began; now < began + 1min; now += limits::node_beat)
-    BOOST_TEST(watch.look({{1, ++beat, true}}, now).empty());
+    BOOST_TEST(watch.look({{1, ++beat, "a"}}, now, connected).empty());
   const auto last = began + 1min;
   std::vector<NodeWatch::Seen> gone;
   auto now = last;
-  for (; gone.empty() && now < last + 1min; now += limits::node_beat) gone = watch.look({{1, beat, true}}, now);
+  for (; gone.empty() && now < last + 1min; now += limits::node_beat)
+    gone = watch.look({{1, beat, "a"}}, now, connected);
   BOOST_REQUIRE(gone.size() == 1u);
   BOOST_TEST(gone[0].beat == beat);
   BOOST_TEST((now - last >= limits::node_gone - limits::node_beat));
+}
+
+BOOST_AUTO_TEST_CASE(the_database_is_not_asked_about_who_beats) {
+  NodeWatch watch;
+  int asked = 0;
+  const auto count = [&](const std::string&) { return ++asked == 0; };
+  auto now = Clock::time_point(1h);
+  for (int beat = 1; beat < 40; ++beat) (void)watch.look({{1, beat, "a"}}, now += limits::node_beat, count);
+  BOOST_TEST(asked == 0);
+  for (int round = 0; round < 8; ++round) (void)watch.look({{1, 39, "a"}}, now += limits::node_beat, count);
+  BOOST_TEST(asked > 0);
 }
 
 // Before anybody else takes its devices it must have noticed that it may not send.
 BOOST_AUTO_TEST_CASE(a_killed_one_is_gone_soon_and_not_before_it_would_have_stopped_sending) {
   NodeWatch watch;
   const auto last = Clock::time_point(1h);
-  (void)watch.look({{1, 7, true}}, last);
+  (void)watch.look({{1, 7, "a"}}, last, connected);
   auto now = last;
-  while (watch.look({{1, 7, false}}, now += limits::node_beat).empty()) BOOST_REQUIRE((now < last + 5s));
+  while (watch.look({{1, 7, "a"}}, now += limits::node_beat, killed).empty()) BOOST_REQUIRE((now < last + 5s));
   BOOST_TEST((now - last > limits::node_may_send));
   BOOST_TEST((now - last <= 2s));
 }
@@ -77,10 +92,10 @@ BOOST_AUTO_TEST_CASE(a_killed_one_is_gone_soon_and_not_before_it_would_have_stop
 BOOST_AUTO_TEST_CASE(who_did_not_look_takes_nobody_for_gone) {
   NodeWatch watch;
   const auto last = Clock::time_point(1h);
-  (void)watch.look({{1, 7, true}}, last);
-  BOOST_TEST(watch.look({{1, 7, false}}, last + 1h).empty());
-  BOOST_TEST(watch.look({{1, 7, false}}, last + 1h + limits::node_beat).empty());
-  BOOST_TEST(watch.look({{1, 8, true}}, last + 1h + 2 * limits::node_beat).empty());
+  (void)watch.look({{1, 7, "a"}}, last, connected);
+  BOOST_TEST(watch.look({{1, 7, "a"}}, last + 1h, killed).empty());
+  BOOST_TEST(watch.look({{1, 7, "a"}}, last + 1h + limits::node_beat, killed).empty());
+  BOOST_TEST(watch.look({{1, 8, "a"}}, last + 1h + 2 * limits::node_beat, connected).empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
