@@ -4,8 +4,10 @@
 #include "store/migrations.hpp"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <algorithm>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <list>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -104,9 +106,40 @@ void prepare_file(SQLite::Database& sql, const std::filesystem::path& file, Acce
   migrate(sql);
 }
 
+}  // namespace
+
+// Parsing a statement costs more than most of them do when they run, and a device that connects runs ten.
+class SqliteConnection::IdleStatements {
+public:
+  std::unique_ptr<SQLite::Statement> take(SQLite::Database& sql, const std::string& query) {
+    const auto found =
+        std::find_if(idle_.begin(), idle_.end(), [&](const auto& statement) { return statement->getQuery() == query; });
+    if (found == idle_.end()) return std::make_unique<SQLite::Statement>(sql, query);
+    auto statement = std::move(*found);
+    idle_.erase(found);
+    return statement;
+  }
+  void give_back(std::unique_ptr<SQLite::Statement> statement) noexcept {
+    if (statement->tryReset() != SQLITE_OK) return;
+    statement->clearBindings();
+    idle_.push_front(std::move(statement));
+    if (idle_.size() > most) idle_.pop_back();
+  }
+
+private:
+  static constexpr std::size_t most = 40;
+  std::list<std::unique_ptr<SQLite::Statement>> idle_;  ///< the last used one first
+};
+
+namespace {
+
 class SqlitePrepared final : public Prepared {
 public:
-  SqlitePrepared(SQLite::Database& sql, const std::string& query) : statement_(sql, query) {}
+  SqlitePrepared(SqliteConnection::IdleStatements& idle, SQLite::Database& sql, const std::string& query)
+      : idle_(idle), owned_(idle.take(sql, query)), statement_(*owned_) {}
+  ~SqlitePrepared() override { idle_.give_back(std::move(owned_)); }
+  SqlitePrepared(const SqlitePrepared&) = delete;
+  SqlitePrepared& operator=(const SqlitePrepared&) = delete;
 
   void bind(int at, std::int64_t value) override { statement_.bind(at, value); }
   void bind(int at, std::string_view text) override { statement_.bind(at, std::string(text)); }
@@ -128,12 +161,15 @@ public:
   }
 
 private:
-  SQLite::Statement statement_;
+  SqliteConnection::IdleStatements& idle_;
+  std::unique_ptr<SQLite::Statement> owned_;
+  SQLite::Statement& statement_;
 };
 
 }  // namespace
 
-SqliteConnection::SqliteConnection(std::unique_ptr<SQLite::Database> sql) : sql_(std::move(sql)) {}
+SqliteConnection::SqliteConnection(std::unique_ptr<SQLite::Database> sql)
+    : sql_(std::move(sql)), idle_(std::make_unique<IdleStatements>()) {}
 SqliteConnection::~SqliteConnection() = default;
 
 std::unique_ptr<SqliteConnection> SqliteConnection::open(
@@ -164,7 +200,7 @@ std::string SqliteConnection::integrity() {
 }
 
 std::unique_ptr<Prepared> SqliteConnection::prepare(const std::string& sql) {
-  return std::make_unique<SqlitePrepared>(*sql_, sql);
+  return std::make_unique<SqlitePrepared>(*idle_, *sql_, sql);
 }
 
 std::int64_t SqliteConnection::execute(const std::string& sql) {

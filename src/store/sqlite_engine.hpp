@@ -33,9 +33,13 @@ public:
   void set_durable(bool durable) override;
   void lock(const char*) override {}
 
+  /// Prepared statements that nobody uses now, for the next that runs the same query.
+  class IdleStatements;
+
 private:
   explicit SqliteConnection(std::unique_ptr<SQLite::Database> sql);
   std::unique_ptr<SQLite::Database> sql_;
+  std::unique_ptr<IdleStatements> idle_;
 };
 
 }  // namespace drydock::store
