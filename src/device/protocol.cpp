@@ -85,23 +85,19 @@ asio::awaitable<Error> DeviceProtocol::handle_resumption() {
   co_return Error{ErrorKind::session_restarted, "the device started anew"};
 }
 
-asio::awaitable<Result<Hello>> DeviceProtocol::hello(Clock::time_point deadline) {
+asio::awaitable<Result<void>> DeviceProtocol::hello(Clock::time_point deadline) {
   const auto message = co_await first(deadline);
   if (!message) co_return tl::unexpected(message.error());
   if (!is_hello(*message)) co_return failure(ErrorKind::malformed, "the device's first message is not Hello");
-  if (const auto greeted = co_await accept_hello(*message); !greeted) co_return tl::unexpected(greeted.error());
-  co_return reported_.hello;
+  co_return co_await accept_hello(*message);
 }
 
-asio::awaitable<Result<Hello>> DeviceProtocol::resume(Bytes hello_payload, Clock::time_point deadline) {
+asio::awaitable<Result<void>> DeviceProtocol::resume(Bytes hello_payload, Clock::time_point deadline) {
   const auto remembered = parse_hello(hello_payload);
-  if (!remembered) co_return remembered;
+  if (!remembered) co_return tl::unexpected(remembered.error());
   auto message = co_await first(deadline);
   if (!message) co_return tl::unexpected(message.error());
-  if (is_hello(*message)) {
-    if (const auto greeted = co_await accept_hello(*message); !greeted) co_return tl::unexpected(greeted.error());
-    co_return reported_.hello;
-  }
+  if (is_hello(*message)) co_return co_await accept_hello(*message);
   hello_payload_ = std::move(hello_payload);
   reported_ = ReportedState{};
   reported_.hello = *remembered;
@@ -111,7 +107,7 @@ asio::awaitable<Result<Hello>> DeviceProtocol::resume(Bytes hello_payload, Clock
   posts_describe_ = false;
   state_changed_ = false;
   pending_message_ = std::move(*message);
-  co_return reported_.hello;
+  co_return Result<void>{};
 }
 
 // Everything the device said before belongs to another run of it.
@@ -122,7 +118,7 @@ asio::awaitable<Result<void>> DeviceProtocol::accept_hello(const Message& messag
   reported_.hello = *hello;
   reported_.max_binary = hello->max_binary;
   reported_.chunk_size = hello->chunk_size;
-  hello_payload_ = message.payload;
+  if (!channel_.reliable()) hello_payload_ = message.payload;
   posted_describe_.reset();
   posts_describe_ = hello->has_flag(hello_flag::posts_describe);
   state_changed_ = false;

@@ -33,15 +33,15 @@ public:
   void set_callbacks(ProtocolCallbacks callbacks) { callbacks_ = std::move(callbacks); }
 
   /// Waits for Hello and answers it: over TCP with ours, which must be the first message a device gets; over UDP with
-  /// an acknowledgement, before which it takes no request.
-  asio::awaitable<Result<Hello>> hello(Clock::time_point deadline);
+  /// an acknowledgement, before which it takes no request. What it says is in reported() then.
+  asio::awaitable<Result<void>> hello(Clock::time_point deadline);
 
   /// The same in a session that was left and is now gone on with: the device says Hello only if something changed, else
   /// what it said before counts. Over UDP, ErrorKind::session_restarted from any other function here means that it said
   /// Hello anew: reported() has begun afresh with it.
-  asio::awaitable<Result<Hello>> resume(Bytes hello_payload, Clock::time_point deadline);
+  asio::awaitable<Result<void>> resume(Bytes hello_payload, Clock::time_point deadline);
 
-  /// Of the last Hello, to resume with.
+  /// Of the last Hello over UDP, to resume with.
   const Bytes& hello_payload() const { return hello_payload_; }
 
   /// A system Describe newer than this call, posted by the device or asked for, and what the device says beside it.

@@ -41,47 +41,59 @@ asio::awaitable<Result<transfer::Delivery>> send_module(
   co_return co_await transfer::send_chunked(device, *what.image, options, progress);
 }
 
+// Decides, and sends what was chosen: then the device is to be asked anew what it has, unless it resets, which ends the
+// session. Nothing to send: when to decide again. All of it is gone while the device keeps company for months.
+asio::awaitable<Result<std::optional<Clock::time_point>>> take_step(
+    DeviceProtocol& device, UpdateController& controller, bool offer_fast) {
+  const auto decision = co_await controller.decide(device.reported());
+  if (!decision) co_return tl::unexpected(decision.error());
+  if (!decision->send) {
+    if (decision->force_updates)
+      if (const auto told = co_await device.force_updates(); !told) co_return tl::unexpected(told.error());
+    if (const auto asked = co_await device.describe_application(); !asked) co_return tl::unexpected(asked.error());
+    co_return decision->decide_again_at;
+  }
+
+  const auto delivery = co_await send_module(device, controller, *decision->send, offer_fast);
+  co_await controller.transfer_finished(delivery);
+  // After a refusal the device is as it was; after anything else that failed nobody knows what it waits for.
+  if (!delivery && delivery.error().kind != ErrorKind::refused) co_return tl::unexpected(delivery.error());
+
+  const Clock::duration patience = delivery ? Clock::duration(reset_timeout) : Clock::duration(rejection_timeout);
+  const auto reset = co_await device.wait_for_reset(Clock::now() + patience);
+  if (!reset) co_return tl::unexpected(reset.error());
+  if (*reset) co_return tl::unexpected(disconnected(delivery.has_value()));
+  co_return std::nullopt;
+}
+
 // The describe, plan and send loop of a connected device. It ends with the connection, or over UDP with a new Hello: by
 // a reset, as a rule, for that is how a device installs a module.
 asio::awaitable<Error> run_updates(DeviceProtocol& device, UpdateController& controller, bool offer_fast) {
   for (;;) {
+    Result<WakeReason> woken;
     while (controller.awaits_approval(device.reported())) {
       device.forget_describe();
-      const auto reason = co_await device.answer_until(Clock::time_point::max());
-      if (!reason) co_return reason.error();
+      woken = co_await device.answer_until(Clock::time_point::max());
+      if (!woken) co_return woken.error();
     }
 
     const auto described = co_await device.describe();
     if (!described && described.error().kind == ErrorKind::unusable_describe) {
       // It would only come again at once if it were sent away.
       controller.describe_failed(described.error());
-      const auto reason = co_await device.answer_until(Clock::time_point::max());
-      if (!reason) co_return reason.error();
+      woken = co_await device.answer_until(Clock::time_point::max());
+      if (!woken) co_return woken.error();
       continue;
     }
     if (!described) co_return described.error();
 
-    auto decision = co_await controller.decide(device.reported());
-    while (decision && !decision->send) {
-      if (decision->force_updates)
-        if (const auto told = co_await device.force_updates(); !told) co_return told.error();
-      const auto application = co_await device.describe_application();
-      if (!application) co_return application.error();
-      const auto reason = co_await device.answer_until(decision->decide_again_at);
-      if (!reason) co_return reason.error();
-      decision = co_await controller.decide(device.reported());
+    for (;;) {
+      const auto decide_again_at = co_await take_step(device, controller, offer_fast);
+      if (!decide_again_at) co_return decide_again_at.error();
+      if (!*decide_again_at) break;
+      woken = co_await device.answer_until(**decide_again_at);
+      if (!woken) co_return woken.error();
     }
-    if (!decision) co_return decision.error();
-
-    const auto delivery = co_await send_module(device, controller, *decision->send, offer_fast);
-    co_await controller.transfer_finished(delivery);
-    // After a refusal the device is as it was; after anything else that failed nobody knows what it waits for.
-    if (!delivery && delivery.error().kind != ErrorKind::refused) co_return delivery.error();
-
-    const Clock::duration patience = delivery ? Clock::duration(reset_timeout) : Clock::duration(rejection_timeout);
-    const auto reset = co_await device.wait_for_reset(Clock::now() + patience);
-    if (!reset) co_return reset.error();
-    if (*reset) co_return disconnected(delivery.has_value());
   }
 }
 
@@ -120,17 +132,16 @@ asio::awaitable<Result<HandshakeResult>> handshake(transport::ByteStream& stream
 }
 
 asio::awaitable<Result<void>> establish_session(transport::ByteStream& stream, SessionHost& host) {
-  const auto opened = co_await handshake(stream, host);
+  auto opened = co_await handshake(stream, host);
   if (!opened) co_return tl::unexpected(opened.error());
-  const auto& [identity, credentials] = *opened;
 
   const auto executor = co_await asio::this_coro::executor;
-  lightssl::LightsslChannel channel(executor, stream, credentials);
-  co_return co_await run_session(channel, identity, host);
+  lightssl::LightsslChannel channel(executor, stream, opened->credentials);
+  co_return co_await run_session(channel, std::move(opened->identity), host);
 }
 
 // Over UDP the session may be one that the device left, or this program did: then it need not say Hello.
-asio::awaitable<Result<Hello>> await_hello(DeviceProtocol& device, const transport::ResumableChannel& channel) {
+asio::awaitable<Result<void>> await_hello(DeviceProtocol& device, const transport::ResumableChannel& channel) {
   if (!channel.binding()) co_return co_await device.hello(Clock::now() + udp_hello_timeout);
   co_return co_await device.resume(channel.binding()->hello_payload, Clock::now() + limits::describe_timeout);
 }
@@ -147,22 +158,29 @@ Result<transport::DeviceIdentity> identity_in(const transport::ResumableChannel&
   return transport::DeviceIdentity{*id, channel.public_key()};
 }
 
+// Every Hello in a session begins another connection.
+asio::awaitable<Result<std::unique_ptr<UpdateController>>> begin_connection(
+    const DeviceProtocol& device, transport::ResumableChannel& channel, SessionHost& host) {
+  const auto identity = identity_in(channel, device.reported().hello);
+  if (!identity) co_return tl::unexpected(identity.error());
+  if (const auto admitted = co_await host.admit(*identity); !admitted) co_return tl::unexpected(admitted.error());
+  auto controller = co_await host.register_connection(*identity, device.reported().hello, channel);
+  if (!controller) co_return controller;
+  transport::ResumableChannel::SessionBinding binding{
+      identity->id, device.hello_payload(), (*controller)->persists_session()};
+  if (const auto bound = co_await channel.bind(std::move(binding)); !bound) co_return tl::unexpected(bound.error());
+  co_return controller;
+}
+
 asio::awaitable<Result<void>> establish_session(transport::ResumableChannel& channel, SessionHost& host) {
   DeviceProtocol device(channel, host.random());
   if (const auto hello = co_await await_hello(device, channel); !hello) co_return tl::unexpected(hello.error());
   for (;;) {
-    const auto identity = identity_in(channel, device.reported().hello);
-    if (!identity) co_return tl::unexpected(identity.error());
-    if (const auto admitted = co_await host.admit(*identity); !admitted) co_return tl::unexpected(admitted.error());
-    device.set_callbacks(host.callbacks(identity->id));
-    const auto controller = co_await host.register_connection(*identity, device.reported().hello, channel);
+    const auto controller = co_await begin_connection(device, channel, host);
     if (!controller) co_return tl::unexpected(controller.error());
-    transport::ResumableChannel::SessionBinding binding{
-        identity->id, device.hello_payload(), (*controller)->persists_session()};
-    if (const auto bound = co_await channel.bind(std::move(binding)); !bound) co_return tl::unexpected(bound.error());
+    device.set_callbacks(host.callbacks(channel.binding()->device));
     const auto why = co_await run_updates(device, **controller, host.offer_fast_ota());
     (*controller)->session_ended(why);
-    // What begins now is another connection, in the same session.
     if (why.kind != ErrorKind::session_restarted) co_return Result<void>{};
   }
 }
@@ -170,13 +188,14 @@ asio::awaitable<Result<void>> establish_session(transport::ResumableChannel& cha
 }  // namespace
 
 asio::awaitable<Result<void>> run_session(
-    transport::Channel& channel, const transport::DeviceIdentity& identity, SessionHost& host) {
+    transport::Channel& channel, transport::DeviceIdentity identity, SessionHost& host) {
   DeviceProtocol device(channel, host.random());
   device.set_callbacks(host.callbacks(identity.id));
   const auto hello = co_await device.hello(Clock::now() + limits::handshake_timeout);
   if (!hello) co_return tl::unexpected(hello.error());
-  const auto controller = co_await host.register_connection(identity, *hello, channel);
+  const auto controller = co_await host.register_connection(identity, device.reported().hello, channel);
   if (!controller) co_return tl::unexpected(controller.error());
+  identity.public_key = {};  // the host has it
 
   const auto why = co_await run_updates(device, **controller, host.offer_fast_ota());
   (*controller)->session_ended(why);

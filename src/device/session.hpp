@@ -18,6 +18,6 @@ asio::awaitable<void> serve(transport::ResumableChannel& channel, SessionHost& h
 /// Over TCP, from Hello on, over a channel whose transport has established who is there. An error means that the device
 /// never came that far.
 asio::awaitable<Result<void>> run_session(
-    transport::Channel& channel, const transport::DeviceIdentity& identity, SessionHost& host);
+    transport::Channel& channel, transport::DeviceIdentity identity, SessionHost& host);
 
 }  // namespace drydock::device

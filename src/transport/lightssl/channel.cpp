@@ -88,16 +88,12 @@ asio::awaitable<Result<Credentials>> answer_handshake(ByteStream& stream, const 
 }
 
 LightsslChannel::LightsslChannel(asio::any_io_executor executor, ByteStream& stream, const Credentials& credentials)
-    : stream_(stream),
+    : executor_(executor),
+      stream_(stream),
       reader_(credentials.key(), credentials.initial_vector()),
       writer_(credentials.key(), credentials.initial_vector()),
-      read_timer_(executor,
-          [this] {
-            if (reading_) stream_.cancel();
-          }),
-      write_timer_(executor, [this] {
-        write_stalled_ = true;
-        stream_.close();
+      read_timer_(std::move(executor), [this] {
+        if (reading_) stream_.cancel();
       }) {}
 
 asio::awaitable<Result<coap::Message>> LightsslChannel::receive(Clock::time_point deadline) {
@@ -130,10 +126,9 @@ asio::awaitable<Result<void>> LightsslChannel::send(const coap::Message& message
 asio::awaitable<Result<void>> LightsslChannel::flush() {
   if (closed_) co_return tl::unexpected(connection_ended());
   if (pending_.empty()) co_return Result<void>{};
-  write_timer_.set(
-      Clock::now() + limits::write_timeout + std::chrono::milliseconds(pending_.size() * 1000 / limits::min_link_rate));
+  limit_writing(pending_.size());
   const auto error = co_await stream_.write_all(pending_);
-  write_timer_.cancel();
+  write_timer_->cancel();
   pending_.clear();
   if (write_stalled_) co_return failure(ErrorKind::timed_out, "the device takes no more data");
   if (error) {
@@ -143,10 +138,22 @@ asio::awaitable<Result<void>> LightsslChannel::flush() {
   co_return Result<void>{};
 }
 
+void LightsslChannel::limit_writing(std::size_t bytes) {
+  if (!write_timer_)
+    write_timer_.emplace(executor_, [this] {
+      write_stalled_ = true;
+      stream_.close();
+    });
+  write_timer_->set(
+      Clock::now() + limits::write_timeout + std::chrono::milliseconds(bytes * 1000 / limits::min_link_rate));
+}
+
 void LightsslChannel::rest() {
   reader_.rest();
   writer_.rest();
-  if (pending_.empty()) pending_.shrink_to_fit();
+  if (!pending_.empty()) return;
+  pending_.shrink_to_fit();
+  write_timer_.reset();
 }
 
 void LightsslChannel::interrupt() {

@@ -47,12 +47,14 @@ public:
 
 private:
   asio::awaitable<Result<void>> flush();
+  void limit_writing(std::size_t bytes);
 
+  asio::any_io_executor executor_;
   ByteStream& stream_;
   FrameReader reader_;
   FrameWriter writer_;
   DeadlineTimer read_timer_;
-  DeadlineTimer write_timer_;
+  std::optional<DeadlineTimer> write_timer_;  ///< while there is something to write
   Bytes pending_;
   bool reading_ = false;
   bool interrupted_ = false;
