@@ -2,6 +2,7 @@
 // subscriptions, posted Describes) are answered on the way, so that the session can read as a straight line.
 #pragma once
 
+#include "base/boxed.hpp"
 #include "coap/block_assembler.hpp"
 #include "crypto/random.hpp"
 #include "device/reported_state.hpp"
@@ -98,7 +99,7 @@ private:
   ProtocolCallbacks callbacks_;
   ReportedState reported_;
   Bytes hello_payload_;
-  std::optional<coap::Message> pending_message_;  ///< received, and to be answered when it is known whose it is
+  Boxed<coap::Message> pending_message_;  ///< received, and to be answered when it is known whose it is
   coap::BlockAssembler posted_describe_;
   std::uint16_t message_id_;
   std::uint8_t token_ = 0;

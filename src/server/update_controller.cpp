@@ -42,14 +42,7 @@ Error stopping() {
 
 DeviceUpdateController::DeviceUpdateController(
     DeviceServer& server, transport::DeviceId id, std::uint64_t connection, store::Ownership ownership)
-    : server_(server),
-      id_(id),
-      connection_(connection),
-      ownership_(ownership),
-      stall_timer_(server.services_.loop.get_executor(), [this] {
-        if (holds_slot_) log::info("{}: its update makes no progress; others may go first", id_.text());
-        release_slot();
-      }) {}
+    : server_(server), id_(id), connection_(connection), ownership_(ownership) {}
 
 DeviceUpdateController::~DeviceUpdateController() {
   release_slot();
@@ -302,7 +295,8 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   transfer.began = transfer.stored_at = Clock::now();
   m->transfer = transfer;
   current_transfer_ = transfer;
-  stall_timer_.set(Clock::now() + limits::transfer_stall_timeout);
+  stall_timer_.emplace(server_.services_.loop.get_executor(), [this] { give_up_slot(); });
+  stall_timer_->set(Clock::now() + limits::transfer_stall_timeout);
   set_state(*m, "updating", fmt::format("step 1 of {}: {}", steps.size(), steps.front().module.title()));
   co_return co_await load_image(steps.front());
 }
@@ -352,7 +346,7 @@ void DeviceUpdateController::progress(std::size_t bytes) {
   auto& transfer = *m->transfer;
   const auto now = Clock::now();
   if (bytes > transfer.bytes) {
-    stall_timer_.set(now + limits::transfer_stall_timeout);
+    stall_timer_->set(now + limits::transfer_stall_timeout);
     if (!holds_slot_) holds_slot_ = server_.update_slots_.try_acquire(id_);  // given up while it stood still
   }
   transfer.bytes = bytes;
@@ -365,8 +359,13 @@ void DeviceUpdateController::progress(std::size_t bytes) {
   server_.repository_.progress(m->row.id, transfer.step_id, bytes, ownership_);
 }
 
+void DeviceUpdateController::give_up_slot() {
+  if (holds_slot_) log::info("{}: its update makes no progress; others may go first", id_.text());
+  release_slot();
+}
+
 asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer::Delivery> delivery) {
-  stall_timer_.cancel();
+  stall_timer_.reset();
   release_slot();
   reconciled_ = false;
   if (!current_transfer_) co_return;

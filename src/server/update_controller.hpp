@@ -33,6 +33,7 @@ private:
       std::string state, std::string words, std::string update_state);
   void set_state(DeviceEntry& entry, const std::string& state, const std::string& words);
   void release_slot();
+  void give_up_slot();
   void leave_queue();
 
   DeviceServer& server_;
@@ -44,7 +45,7 @@ private:
   bool holds_turn_ = false;  ///< among all machines
   bool resets_without_reply_ = false;
   Boxed<Transfer> current_transfer_;
-  DeadlineTimer stall_timer_;  ///< gives the slot back when a transfer makes no progress
+  std::optional<DeadlineTimer> stall_timer_;  ///< of a transfer: gives the slot back when it makes no progress
 };
 
 }  // namespace drydock::server

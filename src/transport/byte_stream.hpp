@@ -18,13 +18,19 @@ class ByteStream {
 public:
   virtual ~ByteStream() = default;
 
+  /// Until there is something to read, or an error. One reader at a time. Nobody needs a buffer while waiting.
+  virtual asio::awaitable<asio::error_code> wait_readable() = 0;
+
+  /// What is there, at once; asio::error::would_block: nothing.
+  virtual ReadResult read_now(std::span<std::uint8_t> into) = 0;
+
   /// At least one byte, or an error. One reader at a time.
-  virtual asio::awaitable<ReadResult> read_some(std::span<std::uint8_t> into) = 0;
+  asio::awaitable<ReadResult> read_some(std::span<std::uint8_t> into);
 
   /// All bytes handed to the network, or an error. One writer at a time. `bytes` must stay until it completes.
   virtual asio::awaitable<asio::error_code> write_all(ByteView bytes) = 0;
 
-  /// A pending read or write completes with operation_aborted; a read loses nothing by it.
+  /// A pending wait or write completes with operation_aborted.
   virtual void cancel() = 0;
 
   /// Ends the connection both ways. Pending operations complete with an error.

@@ -33,16 +33,23 @@ TcpStream::TcpStream(asio::ip::tcp::socket socket) : TcpStream(std::move(socket)
 TcpStream::TcpStream(asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& from)
     : socket_(std::move(socket)), peer_(fmt::format("{}:{}", from.address().to_string(), from.port())) {
   asio::error_code ignored;
+  socket_.non_blocking(true, ignored);
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.set_option(asio::socket_base::keep_alive(true), ignored);
   socket_.set_option(asio::socket_base::send_buffer_size(send_buffer), ignored);
   acknowledge_quickly(socket_);
 }
 
-asio::awaitable<ReadResult> TcpStream::read_some(std::span<std::uint8_t> into) {
-  auto [error, size] = co_await socket_.async_read_some(asio::buffer(into.data(), into.size()), as_result);
-  if (!error) acknowledge_quickly(socket_);
-  co_return ReadResult{error, size};
+asio::awaitable<asio::error_code> TcpStream::wait_readable() {
+  auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, as_result);
+  co_return error;
+}
+
+ReadResult TcpStream::read_now(std::span<std::uint8_t> into) {
+  ReadResult read;
+  read.size = socket_.read_some(asio::buffer(into.data(), into.size()), read.error);
+  if (!read.error) acknowledge_quickly(socket_);
+  return read;
 }
 
 asio::awaitable<asio::error_code> TcpStream::write_all(ByteView bytes) {

@@ -12,7 +12,8 @@ public:
   /// `from`: who is at the other end.
   TcpStream(asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& from);
   explicit TcpStream(asio::ip::tcp::socket socket);
-  asio::awaitable<ReadResult> read_some(std::span<std::uint8_t> into) override;
+  asio::awaitable<asio::error_code> wait_readable() override;
+  ReadResult read_now(std::span<std::uint8_t> into) override;
   asio::awaitable<asio::error_code> write_all(ByteView bytes) override;
   void cancel() override;
   void close() override;

@@ -128,23 +128,25 @@ public:
       : world_(world), wire_(std::move(wire)), in_(std::move(in)), out_(std::move(out)), options_(options) {}
   ~MemoryStream() override { close(); }
 
-  asio::awaitable<transport::ReadResult> read_some(std::span<std::uint8_t> into) override {
+  asio::awaitable<asio::error_code> wait_readable() override {
     for (;;) {
-      if (in_->abandoned) co_return transport::ReadResult{asio::error::bad_descriptor, 0};
-      if (std::exchange(in_->cancelled, false)) co_return transport::ReadResult{asio::error::operation_aborted, 0};
-      if (!in_->pieces.empty() && in_->pieces.front().at <= Clock::now()) {
-        auto& piece = in_->pieces.front().bytes;
-        const auto n = std::min(into.size(), piece.size());
-        std::copy_n(piece.begin(), n, into.begin());
-        piece.erase(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n));
-        if (piece.empty()) in_->pieces.pop_front();
-        co_return transport::ReadResult{{}, n};
-      }
-      if (in_->closed && in_->pieces.empty()) co_return transport::ReadResult{asio::error::eof, 0};
+      if (in_->abandoned) co_return asio::error::bad_descriptor;
+      if (std::exchange(in_->cancelled, false)) co_return asio::error::operation_aborted;
+      if (arrived() || (in_->closed && in_->pieces.empty())) co_return asio::error_code{};
       const auto pipe = in_;
       pipe->wake.expires_at(pipe->pieces.empty() ? Clock::time_point::max() : pipe->pieces.front().at);
       (void)co_await pipe->wake.async_wait(as_result);
     }
+  }
+
+  transport::ReadResult read_now(std::span<std::uint8_t> into) override {
+    if (!arrived()) return {in_->closed ? asio::error_code(asio::error::eof) : asio::error::would_block, 0};
+    auto& piece = in_->pieces.front().bytes;
+    const auto n = std::min(into.size(), piece.size());
+    std::copy_n(piece.begin(), n, into.begin());
+    piece.erase(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n));
+    if (piece.empty()) in_->pieces.pop_front();
+    return {{}, n};
   }
 
   asio::awaitable<asio::error_code> write_all(ByteView bytes) override {
@@ -179,6 +181,8 @@ public:
   std::string peer() const override { return "10.0.0.7:1234"; }
 
 private:
+  bool arrived() const { return !in_->pieces.empty() && in_->pieces.front().at <= Clock::now(); }
+
   SimulatedWorld& world_;
   std::shared_ptr<Wire> wire_;
   std::shared_ptr<Pipe> in_, out_;

@@ -58,7 +58,8 @@ struct Stuck final : ByteStream {
   explicit Stuck(asio::io_context& loop) : timer(loop) {}
   Timer timer;
   bool closed = false;
-  asio::awaitable<ReadResult> read_some(std::span<std::uint8_t>) override { co_return ReadResult{asio::error::eof, 0}; }
+  asio::awaitable<asio::error_code> wait_readable() override { co_return asio::error::eof; }
+  ReadResult read_now(std::span<std::uint8_t>) override { return {asio::error::eof, 0}; }
   asio::awaitable<asio::error_code> write_all(ByteView) override {
     timer.expires_after(std::chrono::hours(100));
     (void)co_await timer.async_wait(as_result);

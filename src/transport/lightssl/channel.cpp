@@ -8,10 +8,9 @@
 namespace drydock::transport::lightssl {
 namespace {
 
+constexpr std::size_t read_size = 4096;
 // How much a run of sends may gather before it is written: a few segments, so that a fast transfer costs one system
 // call for many chunks.
-// Held by every idle connection. What devices say is short, but for their Describe.
-constexpr std::size_t read_size = 256;
 constexpr std::size_t write_batch = 16 * 1024;
 
 Error connection_ended() {
@@ -98,7 +97,6 @@ LightsslChannel::LightsslChannel(asio::any_io_executor executor, ByteStream& str
 
 asio::awaitable<Result<coap::Message>> LightsslChannel::receive(Clock::time_point deadline) {
   if (const auto flushed = co_await flush(); !flushed) co_return tl::unexpected(flushed.error());
-  std::array<std::uint8_t, read_size> chunk;
   for (;;) {
     auto frame = reader_.next();
     if (!frame) co_return tl::unexpected(frame.error());
@@ -109,12 +107,19 @@ asio::awaitable<Result<coap::Message>> LightsslChannel::receive(Clock::time_poin
 
     read_timer_.set(deadline);
     reading_ = true;
-    const auto read = co_await stream_.read_some(chunk);
+    const auto error = co_await stream_.wait_readable();
     reading_ = false;
-    // A cancelled read is only a reason to look at the flags above again.
-    if (read.error && read.error != asio::error::operation_aborted) closed_ = true;
-    reader_.feed(ByteView(chunk).first(read.size));
+    // A cancelled wait is only a reason to look at the flags above again.
+    const bool ended = error ? error != asio::error::operation_aborted : !read_arrived();
+    if (ended) closed_ = true;
   }
+}
+
+bool LightsslChannel::read_arrived() {
+  std::array<std::uint8_t, read_size> chunk;
+  const auto read = stream_.read_now(chunk);
+  reader_.feed(ByteView(chunk).first(read.size));
+  return !read.error || read.error == asio::error::would_block;
 }
 
 asio::awaitable<Result<void>> LightsslChannel::send(const coap::Message& message, Flush when) {

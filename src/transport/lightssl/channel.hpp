@@ -46,6 +46,7 @@ public:
   std::string peer() const override { return stream_.peer(); }
 
 private:
+  bool read_arrived();
   asio::awaitable<Result<void>> flush();
   void limit_writing(std::size_t bytes);
 
