@@ -8,6 +8,7 @@
 
 #include <asio/co_spawn.hpp>
 #include <stdexcept>
+#include <malloc.h>
 #include <sys/resource.h>
 
 namespace drydock::cli {
@@ -30,6 +31,13 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// What a password costs goes back to the system at once. By itself glibc keeps blocks of such a size after the first,
+// for every thread anew.
+void give_back_large_blocks() {
+  constexpr int large = 1 << 20;
+  (void)::mallopt(M_MMAP_THRESHOLD, large);
 }
 
 void invite(const web::WebService& site, const state::Configuration& configuration) {
@@ -61,6 +69,7 @@ bool serve_once(const Context& context) {
 
 int serve(const Context& context) {
   raise_descriptor_limit();
+  give_back_large_blocks();
   give_up_root();
   while (serve_once(context)) {}
   log::notice("stopped");

@@ -135,6 +135,7 @@ private:
   void forget_later(DeviceEntry& entry);
   void drop_absent_devices();
   asio::awaitable<Result<void>> reload_library();
+  void remove_copies(const firmware::Library& before, const firmware::Library& now);
   asio::awaitable<Result<void>> reload_settings();
   asio::awaitable<Result<void>> reload_devices(std::vector<transport::DeviceId> ids);
   void apply(const transport::DeviceId& id, DeviceRepository::Decided decided);

@@ -132,12 +132,19 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes() {
   co_return Result<void>{};
 }
 
+// The folder of a machine that shares its library holds copies. Who sends one now has it in memory.
+void DeviceServer::remove_copies(const firmware::Library& before, const firmware::Library& now) {
+  for (const auto* module : before.all())
+    if (now.find(module->sha256) == nullptr) (void)services_.files.remove(module->sha256);
+}
+
 // A device that has what it should gets nothing else because a file came or went: only others are planned anew.
 asio::awaitable<Result<void>> DeviceServer::reload_library() {
   std::function<firmware::Library(store::Database&)> load = store::load_library;
   auto library = co_await services_.writer.read<firmware::Library>(std::move(load));
   if (!library) co_return tl::unexpected(library.error());
   const auto platforms = changed_platforms(library_, *library);
+  if (services_.node != 0) remove_copies(library_, *library);
   library_ = std::move(*library);
   // Files that were repaired are the same in the library: whom they are for waits, and is no longer blocked by them.
   interrupt_where([&](const DeviceEntry& entry) {
@@ -208,6 +215,7 @@ void DeviceServer::release_wanted(const std::vector<std::string>& device_ids) {
       continue;
     }
     log::info("{}: it came to another machine", text);
+    track_replacement(*entry);
     entry->channel->close();
   }
   if (!idle.empty()) repository_.release_unused(std::move(idle), services_.node);

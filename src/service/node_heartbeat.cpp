@@ -64,17 +64,20 @@ void NodeHeartbeat::beat() {
       const std::lock_guard lock(mutex_);
       report = report_;
     }
-    if (!db_) db_.emplace(store::Database::open(location_, store::Access::read_write, store::Moved::allow));
+    if (!db_) {
+      db_.emplace(store::Database::open(location_, store::Access::read_write, store::Moved::allow));
+      db_->connection().limit_lock_wait(limits::node_gone);
+    }
     const auto began = Clock::now();
     db_->connection().set_durable(false);
     store::Transaction transaction(*db_, store::Connection::Transaction::writes);
     round = membership_.beat(*db_, report, began, utc_milliseconds());
     transaction.commit();
     if (round->alive) beaten_at_ = began.time_since_epoch().count();
-    failures_ = 0;
+    told_ = false;
   } catch (const std::exception& e) {
-    // Of a database that is away the writer tells.
-    if (++failures_ == limits::node_gone / limits::node_beat)
+    const auto silent = Clock::now().time_since_epoch() - Clock::duration(beaten_at_.load());
+    if (silent >= limits::node_gone && !std::exchange(told_, true))
       log::warning("this machine cannot tell the others that it is there, and sends nothing over UDP: {}", e.what());
     round.reset();
     db_.reset();

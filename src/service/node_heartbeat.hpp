@@ -44,7 +44,7 @@ private:
   server::Membership membership_;
   const std::shared_ptr<Callbacks> callbacks_;  ///< empty functions once this is gone
   std::optional<store::Database> db_;
-  int failures_ = 0;                   ///< to beat, one after the other
+  bool told_ = false;                  ///< that it does not beat
   std::atomic<Clock::rep> beaten_at_;  ///< before the last beat that counted
   std::mutex mutex_;
   std::condition_variable wake_;

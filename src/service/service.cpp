@@ -96,6 +96,9 @@ void Service::join_others(store::Database& database) {
   node_.connection = database.connection().name();
   or_throw(database.transact([&](store::Database& db) -> Result<void> {
     node_.id = store::add_node(db, node_, now);
+    for (const auto& other : store::load_nodes(db))
+      if (other.name == node_.name && other.id != node_.id)
+        log::warning("another machine is called {}, too ({}): give each its own store.node", other.name, other.folder);
     return {};
   }));
   database.connection().write_as_node(node_.id);
@@ -231,7 +234,7 @@ void Service::stop() {
   change_listener_.reset();
   server_->begin_shutdown();
   const auto running = server_->transfers();
-  if (running == 0)
+  if (running == 0 || force_stop_)
     log::notice("stopping");
   else
     log::notice("stopping: {} transfer{} may take up to {} s to finish", running, running == 1 ? "" : "s",
@@ -246,7 +249,7 @@ asio::awaitable<void> Service::drain() {
     pause.expires_after(50ms);
     (void)co_await pause.async_wait(as_result);
   }
-  if (const auto left = server_->transfers())
+  if (const auto left = server_->transfers(); left != 0 && !taken_for_gone_)
     log::warning("{} transfer{} did not finish in time and will begin again", left, left == 1 ? "" : "s");
   writer_->stop_waiting();
   server_->stop();

@@ -1,5 +1,6 @@
 #include "store/access.hpp"
 
+#include "store/changes.hpp"
 #include "store/statement.hpp"
 
 namespace drydock::store {
@@ -78,6 +79,7 @@ void forget_all_access(Database& db) {
   remove_setting(db, "password");
   for (const char* table : {"web_sessions", "known_browsers", "api_tokens"})
     db.connection().execute(std::string("DELETE FROM ") + table);
+  note_change(db, subject::access);
 }
 
 std::int64_t add_api_token(Database& db, const ApiToken& token) {

@@ -5,6 +5,7 @@
 
 #include "base/bytes.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -77,6 +78,8 @@ public:
   virtual bool in_transaction() const = 0;
   /// Whether the next transaction must be on disk when commit() returns.
   virtual void set_durable(bool durable) = 0;
+  /// Until the connection is made anew: what waits longer for a lock of somebody else fails.
+  virtual void limit_lock_wait(std::chrono::milliseconds longest) = 0;
   /// Waits for whoever holds the same name in another transaction, and holds it until this one ends: SQLite has one
   /// writer, which needs none.
   virtual void lock(const char* name) = 0;

@@ -253,6 +253,10 @@ void PostgresqlConnection::begin(Transaction kind) {
   }
 }
 
+void PostgresqlConnection::limit_lock_wait(std::chrono::milliseconds longest) {
+  execute(fmt::format("SET lock_timeout = {}", longest.count()));
+}
+
 void PostgresqlConnection::require_node() {
   // Whoever takes this node for gone deletes the row, and waits until this transaction has ended.
   if (execute(fmt::format("SELECT 1 FROM nodes WHERE id = {} FOR KEY SHARE", node_)) != 0) return;

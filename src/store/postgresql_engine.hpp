@@ -32,6 +32,7 @@ public:
   void rollback() noexcept override;
   bool in_transaction() const override;
   void set_durable(bool durable) override { durable_ = durable; }
+  void limit_lock_wait(std::chrono::milliseconds longest) override;
   void lock(const char* name) override;
   const char* share_rows() const override { return " FOR SHARE"; }
   const char* skip_locked_rows() const override { return " FOR UPDATE SKIP LOCKED"; }

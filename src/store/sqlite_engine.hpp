@@ -31,6 +31,7 @@ public:
   void rollback() noexcept override;
   bool in_transaction() const override;
   void set_durable(bool durable) override;
+  void limit_lock_wait(std::chrono::milliseconds) override {}
   void lock(const char*) override {}
 
   /// Prepared statements that nobody uses now, for the next that runs the same query.

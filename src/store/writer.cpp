@@ -101,7 +101,13 @@ Writer::Outcome Writer::commit(Database& db, const std::vector<Job>& batch) {
 }
 
 void Writer::finish(std::vector<Job>& batch, Outcome& outcome, const asio::any_io_executor& home) {
-  for (std::size_t i = 0; i < batch.size(); ++i) finish(batch[i], std::move(outcome.errors[i]), home);
+  std::string told;  // a hundred may have the same to tell
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    auto& error = outcome.errors[i];
+    if (error && !batch[i].done && std::exchange(told, error->message) != error->message)
+      log::error("{}", error->message);
+    finish(batch[i], std::move(error), home);
+  }
 }
 
 // One job's failure must not undo the other jobs of its transaction, unless it is the disk's or the connection's.
@@ -125,7 +131,6 @@ std::optional<Error> Writer::attempt(Database& db, const Job& job) {
 }
 
 void Writer::finish(Job& job, std::optional<Error> error, const asio::any_io_executor& home) {
-  if (error && !job.done) log::error("{}", error->message);
   if (!job.done) return;
   asio::post(home, [done = std::move(job.done), error = std::move(error)]() mutable { done(std::move(error)); });
 }

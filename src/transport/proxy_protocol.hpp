@@ -13,7 +13,7 @@
 namespace drydock::transport {
 
 inline constexpr std::size_t proxy_preamble_size = 16;
-inline constexpr std::size_t proxy_most_addresses = 512;  ///< bytes behind the preamble; real ones have at most 216
+inline constexpr std::size_t proxy_most_addresses = 520;  ///< bytes behind the preamble; real ones have at most 216
 
 /// How many bytes follow the first proxy_preamble_size of a header. ErrorKind::malformed when it is none, or too long.
 Result<std::size_t> proxy_header_rest(ByteView preamble);

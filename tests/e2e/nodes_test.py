@@ -235,6 +235,12 @@ class Page(Nodes):
         self.assertEqual(self.ask(0, "POST", "logout")[0], 204)
         self.wait_for(lambda: self.ask(1, "GET", "devices")[0] == 401)
 
+        self.assertEqual(self.ask(0, "POST", "login", {"password": password})[0], 204)
+        self.wait_for(lambda: self.ask(1, "GET", "devices")[0] == 200)
+        self.assertEqual(self.run_drydock("password", "reset").returncode, 0)
+        for number in (0, 1):
+            self.wait_for(lambda: self.ask(number, "GET", "session")[1]["state"] == "setup")
+
     def test_an_open_page_hears_of_devices_at_another_machine(self):
         self.begin(2, size=20000)
         self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())

@@ -158,6 +158,17 @@ class GettingIn(Page):
             [guess(f"10.6.6.{i}") for i in range(4)], [401, 401, 401, 429]
         )  # without the setting nobody is believed
 
+    def test_passwords_cost_no_memory_that_stays(self):
+        self.open()
+        self.enter()
+        anonymous = lambda: status(self.process.pid, "RssAnon")
+        before = anonymous()
+        for client in range(6):
+            answer = self.ask("POST", "login", {"password": "wrong"}, cookie=False, source=f"127.0.0.{client + 2}")
+            self.assertEqual(answer[0], 401)
+        one_hash = 19 * 1024
+        self.assertLess(anonymous() - before, one_hash / 2)
+
     def test_a_forgotten_password_is_reset_on_the_machine_itself(self):
         self.open()
         self.enter()
