@@ -70,6 +70,9 @@ inline constexpr auto turn_pause = 500ms;                      ///< while other 
 // Messages. A device's buffer is at most 1152 bytes; block-wise transfer carries what is longer.
 inline constexpr std::size_t frame = 2048;  ///< ciphertext of one lightssl frame
 inline constexpr std::size_t options_per_message = 32;
+inline constexpr std::chrono::seconds call_timeout{20};  ///< for a function or variable; its application may be slow
+inline constexpr std::size_t calls_per_device = 16;      ///< functions and variables asked for and not answered yet
+inline constexpr std::size_t events_per_device = 32;     ///< for a device, that it could not be sent yet
 inline constexpr std::size_t messages_per_second = 500;  ///< sustained, for one device
 inline constexpr std::size_t describe = 64 * 1024;       ///< one Describe part, assembled from its blocks
 inline constexpr std::size_t modules_per_describe = 32;
@@ -92,7 +95,10 @@ inline constexpr int devices_in_a_list = 1000;        ///< of one answer of the 
 inline constexpr std::size_t devices_followed = 500;  ///< by one event stream
 inline constexpr int page_streams = 16;
 inline constexpr int page_streams_of_guests = 8;
-inline constexpr int page_threads = 28;
+inline constexpr int cloud_streams = 12;                   ///< of events, for tools and programs
+inline constexpr int cloud_calls = 8;                      ///< of devices, that wait for an answer at the same time
+inline constexpr std::size_t event_log = 2 * 1024 * 1024;  ///< bytes of events kept for streams that are behind
+inline constexpr int page_threads = 48;
 inline constexpr int page_connections_per_address =
     20;  ///< where somebody has logged in; trusted proxies have any number
 inline constexpr int page_connections_per_unknown_address = 8;  ///< a browser makes six
@@ -114,6 +120,7 @@ inline constexpr int steps_per_device = 200;
 // What one device may make us write and decide, whether it stays connected or comes again and again.
 inline constexpr std::size_t message_length = 300;  ///< bytes of a line of history or log, and of a state in words
 inline constexpr std::size_t application_json = 8 * 1024;  ///< its functions and variables, as a row and on the page
+inline constexpr Rate event_rate{60, 300};                 ///< that a device publishes
 inline constexpr Rate history_rate{60, 10};                ///< of history and log
 inline constexpr Rate row_write_rate{30, 12};              ///< writes of its row; what comes between is merged
 inline constexpr Rate dtls_position_rate{64, 30};          ///< writes of how far its DTLS records were read

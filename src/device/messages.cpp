@@ -2,7 +2,9 @@
 
 #include "base/limits.hpp"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <fmt/core.h>
 
 namespace drydock::device {
@@ -56,7 +58,12 @@ std::string path_behind_letter(const Message& message) {
 }  // namespace
 
 Event parse_event(const Message& message) {
-  return {path_behind_letter(message).substr(0, limits::text), std::string(text_of(message.payload))};
+  Event event;
+  event.name = path_behind_letter(message).substr(0, limits::text);
+  event.data = text_of(message.payload);
+  event.ttl = message.find_uint(coap::option::max_age).value_or(event.ttl);
+  event.is_private = message.path().starts_with('E');
+  return event;
 }
 
 Message event_message(std::string_view name, std::string_view data) {
@@ -66,8 +73,59 @@ Message event_message(std::string_view name, std::string_view data) {
   return message;
 }
 
-std::string subscription_filter(const Message& message) {
-  return path_behind_letter(message).substr(0, limits::text);
+Message function_request(std::string_view name, std::string_view argument) {
+  auto message = coap::request(Type::confirmable, Code::post, "f");
+  message.add(coap::option::uri_path, view_of(name));
+  message.add(coap::option::uri_query, view_of(argument));
+  return message;
+}
+
+Message variable_request(std::string_view name) {
+  auto message = coap::request(Type::confirmable, Code::get, "v");
+  message.add(coap::option::uri_path, view_of(name));
+  return message;
+}
+
+Message signal_request(bool on) {
+  auto message = coap::request(Type::confirmable, Code::put, "s");
+  const std::uint8_t value = on ? 1 : 0;
+  message.add(coap::option::uri_query, {&value, 1});
+  return message;
+}
+
+std::size_t longest_argument(std::uint16_t system_version, std::uint16_t platform) {
+  if (system_version < 300) return 64;
+  if (system_version < 3000) return 622;
+  constexpr std::array<std::uint16_t, 3> generation_2{6, 8, 10};  // Photon, P1, Electron
+  const bool second = std::find(generation_2.begin(), generation_2.end(), platform) != generation_2.end();
+  return second ? 864 : 1024;
+}
+
+std::optional<std::int32_t> function_result(const Message& response) {
+  if (response.code != Code::changed || response.payload.size() != 4) return std::nullopt;
+  return static_cast<std::int32_t>(get_be32(response.payload, 0));
+}
+
+Result<VariableValue> variable_value(const Message& response, int type) {
+  if (response.code == Code::not_found) return failure(ErrorKind::not_found, "the device has no such variable");
+  if (!coap::is_success(response.code))
+    return failure(ErrorKind::refused, "the device refuses to say it (" + coap::to_string(response.code) + ")");
+  const auto& bytes = response.payload;
+  if (type == 4) return std::string(text_of(bytes));
+  if (type == 1 && bytes.size() == 1) return bytes[0] != 0;
+  if (type == 2 && bytes.size() == 4) return static_cast<std::int32_t>(get_be32(bytes, 0));
+  if (type == 9 && bytes.size() == 8) {
+    std::uint64_t bits = 0;
+    for (int i = 7; i >= 0; --i) bits = bits << 8 | bytes[static_cast<std::size_t>(i)];
+    return std::bit_cast<double>(bits);
+  }
+  return failure(
+      ErrorKind::malformed, fmt::format("the device answers with {} bytes, which is no value", bytes.size()));
+}
+
+Subscription parse_subscription(const Message& message) {
+  return {path_behind_letter(message).substr(0, limits::text),
+      std::string(text_of(message.payload).substr(0, limits::text))};
 }
 
 std::string goodbye_words(ByteView payload) {

@@ -73,7 +73,6 @@ asio::awaitable<Result<Message>> DeviceProtocol::receive(Clock::time_point deadl
       co_return tl::unexpected(std::move(why));
     }
     if (message || message.error().kind != ErrorKind::interrupted) co_return message;
-    interrupted_ = true;
   }
 }
 
@@ -99,7 +98,9 @@ asio::awaitable<Result<void>> DeviceProtocol::resume(Bytes hello_payload, Clock:
   if (!message) co_return tl::unexpected(message.error());
   if (is_hello(*message)) co_return co_await accept_hello(*message);
   hello_payload_ = std::move(hello_payload);
+  auto subscriptions = std::move(reported_.subscriptions);  // it does not repeat them
   reported_ = ReportedState{};
+  reported_.subscriptions = std::move(subscriptions);
   reported_.hello = *remembered;
   reported_.max_binary = remembered->max_binary;
   reported_.chunk_size = remembered->chunk_size;
@@ -244,21 +245,68 @@ asio::awaitable<Result<Message>> DeviceProtocol::response_to(const Message& requ
   }
 }
 
+void DeviceProtocol::interrupt() {
+  interrupted_ = true;
+  channel_.interrupt();
+}
+
+Result<void> DeviceProtocol::call(Call call) {
+  auto submitted = calls_.submit(std::move(call));
+  if (submitted) channel_.interrupt();
+  return submitted;
+}
+
+void DeviceProtocol::deliver(const Event& event) {
+  if (events_.size() >= limits::events_per_device) events_.erase(events_.begin());
+  events_.push_back(event_message(event.name, event.data));
+  channel_.interrupt();
+}
+
+bool DeviceProtocol::subscribes(std::string_view event_name, const std::optional<transport::DeviceId>& from) const {
+  const auto& known = reported_.subscriptions;
+  return std::any_of(known.begin(), known.end(), [&](const Subscription& subscription) {
+    return event_name.starts_with(subscription.prefix) &&
+        (subscription.from.empty() || (from && from->text() == subscription.from));
+  });
+}
+
+// What was asked for from outside, and what is to be told.
+asio::awaitable<Result<void>> DeviceProtocol::send_waiting() {
+  calls_.expire(Clock::now());
+  while (calls_.waiting()) {
+    auto token = next_token();
+    while (calls_.uses(token)) token = next_token();
+    const auto request = calls_.take(next_message_id(), token);
+    if (const auto sent = co_await channel_.send(*request); !sent) co_return sent;
+  }
+  while (!events_.empty()) {
+    auto event = std::move(events_.front());
+    events_.erase(events_.begin());
+    event.id = next_message_id();
+    if (!channel_.reliable()) event.type = Type::confirmable;
+    if (const auto sent = co_await channel_.send(event); !sent) co_return sent;
+  }
+  co_return Result<void>{};
+}
+
 asio::awaitable<Result<WakeReason>> DeviceProtocol::answer_until(Clock::time_point until) {
   auto silent_since = Clock::now();
   while (!std::exchange(state_changed_, false)) {
     if (std::exchange(interrupted_, false)) co_return WakeReason::interrupted;
+    if (const auto sent = co_await send_waiting(); !sent) co_return tl::unexpected(sent.error());
     const auto gone = silent_since + idle_timeout();
     channel_.rest();
-    const auto message = co_await next(std::min(until, gone));
+    const auto first = std::min(std::min(until, gone), calls_.next_deadline());
+    const auto message = co_await next(first);
     if (!message && message.error().kind == ErrorKind::session_restarted) {
       auto why = co_await handle_resumption();
       co_return tl::unexpected(std::move(why));
     }
-    if (!message && message.error().kind == ErrorKind::interrupted) co_return WakeReason::interrupted;
+    if (!message && message.error().kind == ErrorKind::interrupted) continue;
     if (!message && message.error().kind == ErrorKind::timed_out) {
-      if (Clock::now() < gone) co_return WakeReason::deadline;
-      co_return failure(ErrorKind::timed_out, "the device fell silent");
+      if (Clock::now() >= gone) co_return failure(ErrorKind::timed_out, "the device fell silent");
+      if (Clock::now() >= until) co_return WakeReason::deadline;
+      continue;
     }
     if (!message) co_return tl::unexpected(message.error());
     silent_since = Clock::now();

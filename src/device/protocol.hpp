@@ -5,10 +5,12 @@
 #include "base/boxed.hpp"
 #include "coap/block_assembler.hpp"
 #include "crypto/random.hpp"
+#include "device/calls.hpp"
 #include "device/reported_state.hpp"
 #include "device/messages.hpp"
 #include "transfer/update_channel.hpp"
 #include "transport/channel.hpp"
+#include "transport/device_id.hpp"
 
 #include <functional>
 
@@ -17,13 +19,14 @@ namespace drydock::device {
 /// What a DeviceProtocol tells and asks its owner about while it waits. Called on the loop; must not throw.
 struct ProtocolCallbacks {
   std::function<void(const Event&)> on_event = [](const Event&) {};
+  std::function<void()> on_subscription = [] {};  ///< see subscribes()
   std::function<std::string()> device_name = [] { return std::string(); };
 };
 
 /// Why answer_until() came back.
 enum class WakeReason {
   state_changed,  ///< the device said something that planning should know: see reported()
-  interrupted,    ///< somebody here called the channel's interrupt()
+  interrupted,    ///< somebody here called interrupt()
   deadline,
 };
 
@@ -69,6 +72,18 @@ public:
 
   const ReportedState& reported() const { return reported_; }
 
+  // From outside of the session's coroutine, on the loop:
+
+  /// The current answer_until(), or else the next one, returns WakeReason::interrupted.
+  void interrupt();
+  /// Asked while the session has nothing else to do. See Calls::submit().
+  Result<void> call(Call call);
+  /// Sent likewise. Beyond limits::events_per_device that wait, the oldest are dropped.
+  void deliver(const Event& event);
+  bool subscribes(std::string_view event_name, const std::optional<transport::DeviceId>& from) const;
+  /// Whatever was asked and not answered yet ends with this.
+  void refuse_calls(const Error& why) { calls_.fail_all(why); }
+
   // transfer::UpdateChannel
   std::uint16_t next_message_id() override { return ++message_id_; }
   coap::Token next_token() override { return coap::Token(++token_); }
@@ -84,6 +99,7 @@ private:
   asio::awaitable<Result<void>> collect_status_events();
   asio::awaitable<Result<void>> accept_hello(const coap::Message& hello);
   asio::awaitable<Error> handle_resumption();
+  asio::awaitable<Result<void>> send_waiting();
   bool within_rate_limit();
   Clock::duration idle_timeout() const;
   asio::awaitable<Result<coap::Message>> response_to(const coap::Message& request, Clock::time_point deadline);
@@ -101,11 +117,13 @@ private:
   Bytes hello_payload_;
   Boxed<coap::Message> pending_message_;  ///< received, and to be answered when it is known whose it is
   coap::BlockAssembler posted_describe_;
+  Calls calls_;
+  std::vector<coap::Message> events_;  ///< for the device
   std::uint16_t message_id_;
   std::uint8_t token_ = 0;
   bool posts_describe_ = false;  ///< unasked and whole, behind its Hello
   bool state_changed_ = false;
-  bool interrupted_ = false;  ///< interrupted while waiting for something in particular
+  bool interrupted_ = false;
   Clock::time_point rate_window_start_{};
   std::size_t rate_window_count_ = 0;
 };

@@ -3,6 +3,7 @@
 
 #include "device/describe.hpp"
 #include "device/hello.hpp"
+#include "device/messages.hpp"
 
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@ struct ReportedState {
   std::uint32_t max_binary = 0;  ///< from Hello (3.0+) or an event (before); 0 when not said
   std::uint16_t chunk_size = 0;  ///< likewise
   std::string last_reset;
-  std::vector<std::string> subscriptions;
+  std::vector<Subscription> subscriptions;
 
   /// What the device asks for where that makes sense, else what every version takes (PROTOCOL §5.3).
   std::uint16_t usable_chunk_size() const;

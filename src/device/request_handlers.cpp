@@ -48,7 +48,10 @@ asio::awaitable<Result<void>> DeviceProtocol::answer(const Message& message) {
   if (!within_rate_limit()) co_return failure(ErrorKind::too_large, "the device sends too many messages");
   // A ping is answered by an acknowledgement: the RFC's reset makes devices throw their session away. Responses that
   // nobody waits for any more get one too.
-  if (!coap::is_request(message.code)) co_return co_await acknowledge(message);
+  if (!coap::is_request(message.code)) {
+    calls_.respond(message);
+    co_return co_await acknowledge(message);
+  }
   switch (request_type(message)) {
     case RequestType::time: {
       const auto response = time_response(message, static_cast<std::uint32_t>(utc_milliseconds() / 1000));
@@ -57,10 +60,11 @@ asio::awaitable<Result<void>> DeviceProtocol::answer(const Message& message) {
     case RequestType::describe_post: co_return co_await take_describe_post(message);
     case RequestType::event: co_return co_await take_event(message);
     case RequestType::subscription: {
-      auto filter = subscription_filter(message);
+      auto filter = parse_subscription(message);
       auto& known = reported_.subscriptions;
       if (known.size() < subscriptions_kept && std::find(known.begin(), known.end(), filter) == known.end())
         known.push_back(std::move(filter));
+      callbacks_.on_subscription();
       co_return co_await acknowledge(message);
     }
     case RequestType::goodbye: {

@@ -54,6 +54,7 @@ asio::awaitable<Result<std::optional<Clock::time_point>>> take_step(
     co_return decision->decide_again_at;
   }
 
+  device.refuse_calls({ErrorKind::conflict, "the device is being updated"});
   const auto delivery = co_await send_module(device, controller, *decision->send, offer_fast);
   co_await controller.transfer_finished(delivery);
   // After a refusal the device is as it was; after anything else that failed nobody knows what it waits for.
@@ -160,11 +161,11 @@ Result<transport::DeviceIdentity> identity_in(const transport::ResumableChannel&
 
 // Every Hello in a session begins another connection.
 asio::awaitable<Result<std::unique_ptr<UpdateController>>> begin_connection(
-    const DeviceProtocol& device, transport::ResumableChannel& channel, SessionHost& host) {
+    DeviceProtocol& device, transport::ResumableChannel& channel, SessionHost& host) {
   const auto identity = identity_in(channel, device.reported().hello);
   if (!identity) co_return tl::unexpected(identity.error());
   if (const auto admitted = co_await host.admit(*identity); !admitted) co_return tl::unexpected(admitted.error());
-  auto controller = co_await host.register_connection(*identity, device.reported().hello, channel);
+  auto controller = co_await host.register_connection(*identity, device, channel);
   if (!controller) co_return controller;
   transport::ResumableChannel::SessionBinding binding{
       identity->id, device.hello_payload(), (*controller)->persists_session()};
@@ -193,7 +194,7 @@ asio::awaitable<Result<void>> run_session(
   device.set_callbacks(host.callbacks(identity.id));
   const auto hello = co_await device.hello(Clock::now() + limits::handshake_timeout);
   if (!hello) co_return tl::unexpected(hello.error());
-  const auto controller = co_await host.register_connection(identity, device.reported().hello, channel);
+  const auto controller = co_await host.register_connection(identity, device, channel);
   if (!controller) co_return tl::unexpected(controller.error());
   identity.public_key = {};  // the host has it
 

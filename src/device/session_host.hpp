@@ -76,10 +76,11 @@ public:
   virtual void connection_rejected(const Error& why, const std::string& peer) = 0;
 
   /// After Hello has proved the key, which is compared with the one on file here, at the moment of
-  /// registration. `channel` must outlive the controller; interrupt() and close() may be called on it.
-  /// ErrorKind::closed when the device may not come in and that has been told already.
+  /// registration. `device`, which has said Hello, and `channel` must outlive the controller: what is to be asked of
+  /// the one, and close() on the other, may be called until then. ErrorKind::closed when the device may not come in and
+  /// that has been told already.
   virtual asio::awaitable<Result<std::unique_ptr<UpdateController>>> register_connection(
-      const transport::DeviceIdentity& identity, const Hello& hello, transport::Channel& channel) = 0;
+      const transport::DeviceIdentity& identity, DeviceProtocol& device, transport::Channel& channel) = 0;
 
   virtual ProtocolCallbacks callbacks(const transport::DeviceId& id) = 0;
 };

@@ -4,7 +4,7 @@
 
 #include "base/boxed.hpp"
 #include "base/token_bucket.hpp"
-#include "device/reported_state.hpp"
+#include "device/protocol.hpp"
 #include "planning/plan.hpp"
 #include "store/devices.hpp"
 #include "store/ownership.hpp"
@@ -38,19 +38,21 @@ struct DeviceView {
 };
 
 struct DeviceEntry : DeviceView {
-  bool stored = false;                    ///< the store has its row
-  transport::Channel* channel = nullptr;  ///< while connected
-  std::uint64_t connection = 0;           ///< tells a device's connections apart
-  store::Ownership ownership;             ///< of the connection, among machines that share the database
-  bool step_in_flight = false;            ///< the store may have one that the next Describe judges
-  std::int64_t last_seen = 0;             ///< running time; 0: not in this run
-  Clock::time_point left{};               ///< when its last connection ended
+  bool stored = false;                       ///< the store has its row
+  transport::Channel* channel = nullptr;     ///< while connected
+  device::DeviceProtocol* device = nullptr;  ///< likewise
+  std::uint64_t connection = 0;              ///< tells a device's connections apart
+  store::Ownership ownership;                ///< of the connection, among machines that share the database
+  bool step_in_flight = false;               ///< the store may have one that the next Describe judges
+  std::int64_t last_seen = 0;                ///< running time; 0: not in this run
+  Clock::time_point left{};                  ///< when its last connection ended
 
   // What it may make us do. Kept while it comes and goes; who was away for longer begins anew.
   TokenBucket planning_budget{limits::planning_rate};
   TokenBucket history_budget{limits::history_rate};
   TokenBucket row_write_budget{limits::row_write_rate};
   TokenBucket changed_key_budget{limits::changed_key_rate};
+  TokenBucket event_budget{limits::event_rate};
   std::size_t suppressed_lines = 0;
   bool row_unsaved = false;
   bool modules_unsaved = false;

@@ -114,7 +114,7 @@ asio::awaitable<Result<DeviceRepository::Claimed>> DeviceServer::claim(const tra
 }
 
 asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer::register_connection(
-    const transport::DeviceIdentity& identity, const device::Hello& hello, transport::Channel& channel) {
+    const transport::DeviceIdentity& identity, device::DeviceProtocol& device, transport::Channel& channel) {
   const auto address = without_port(channel.peer());
   const auto ownership = co_await take_up(identity);
   if (!ownership) co_return tl::unexpected(ownership.error());
@@ -150,11 +150,13 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
     ++connected_;
   }
   entry.channel = &channel;
+  entry.device = &device;
   entry.connection = ++connections_;
   entry.ownership = *ownership;
   entry.transfer.reset();
   entry.session_known = !channel.reliable();
   auto& row = entry.row;
+  const auto& hello = device.reported().hello;
   row.platform = hello.platform;
   row.product_id = hello.product_id;
   row.product_version = hello.product_version;
@@ -165,6 +167,7 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   row.safe_mode = false;
   row.last_seen = now;
   mark_changed(entry);
+  if (row.approval == "approved") publish(status_event(identity.id, "online"));
   if (is_new) mark_membership_changed();
 
   auto controller = std::make_unique<DeviceUpdateController>(*this, identity.id, entry.connection, entry.ownership);

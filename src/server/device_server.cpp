@@ -268,7 +268,7 @@ DeviceEntry* DeviceServer::find(const transport::DeviceId& id) {
 
 void DeviceServer::wake_queued_devices() {
   for (const auto& id : update_slots_.ready())
-    if (auto* entry = find(id); entry != nullptr && entry->channel != nullptr) entry->channel->interrupt();
+    if (auto* entry = find(id); entry != nullptr && entry->device != nullptr) entry->device->interrupt();
 }
 
 bool DeviceServer::is_known_address(const std::string& peer) const {
@@ -312,7 +312,8 @@ device::ProtocolCallbacks DeviceServer::callbacks(const transport::DeviceId& id)
     const auto* entry = find(id);
     return entry ? entry->row.name : std::string();
   };
-  callbacks.on_event = [id](const device::Event& event) { log::debug("{}: event {}", id.text(), event.name); };
+  callbacks.on_event = [this, id](const device::Event& event) { take_event(id, event); };
+  callbacks.on_subscription = [this, id] { note_subscription(id); };
   return callbacks;
 }
 

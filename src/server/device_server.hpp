@@ -11,6 +11,7 @@
 #include "base/limits.hpp"
 #include "base/loop_delay.hpp"
 #include "device/session_host.hpp"
+#include "server/events.hpp"
 #include "firmware/files.hpp"
 #include "transport/byte_stream.hpp"
 #include "transport/resumable_channel.hpp"
@@ -32,6 +33,7 @@ struct Services {
   crypto::Workers workers;
   std::int64_t node = 0;                 ///< this machine among those that share the database; 0: there is no other
   std::function<void()> on_change = {};  ///< something that people can see has changed: revision() tells what
+  std::function<void(const PublishedEvent&)> on_event = {};
 };
 
 class DeviceServer final : public device::SessionHost {
@@ -100,6 +102,10 @@ public:
   bool needs(const std::string& sha256) const;
   void on_change(std::function<void()> told) { services_.on_change = std::move(told); }
 
+  /// To the page and the API's streams, and to the devices that subscribe to it.
+  void publish(const PublishedEvent& event);
+  void on_event(std::function<void(const PublishedEvent&)> told) { services_.on_event = std::move(told); }
+
   // device::SessionHost
   const crypto::RsaPrivateKey& server_key() const override { return services_.server_key; }
   crypto::Random& random() override { return services_.random; }
@@ -110,7 +116,7 @@ public:
   asio::awaitable<Result<Bytes>> admit(const transport::DeviceIdentity& identity) override;
   void connection_rejected(const Error& why, const std::string& peer) override;
   asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> register_connection(
-      const transport::DeviceIdentity& identity, const device::Hello& hello, transport::Channel& channel) override;
+      const transport::DeviceIdentity& identity, device::DeviceProtocol& device, transport::Channel& channel) override;
   device::ProtocolCallbacks callbacks(const transport::DeviceId& id) override;
 
 private:
@@ -153,6 +159,8 @@ private:
   Result<void> admit_unknown_device(const transport::DeviceIdentity& identity, const std::string& address);
   Error reject_changed_key(DeviceEntry& entry, const Bytes& key);
   void track_replacement(DeviceEntry& entry);
+  void take_event(const transport::DeviceId& id, const device::Event& event);
+  void note_subscription(const transport::DeviceId& id);
 
   Services services_;
   state::Configuration configuration_;
@@ -168,7 +176,8 @@ private:
   std::int64_t last_change_ = 0;  ///< of the store's changes, the last that was looked at
   /// Who left, the first one first: some may be back.
   std::deque<std::pair<Clock::time_point, transport::DeviceId>> absent_;
-  std::set<transport::DeviceId> unsaved_;  ///< whose row or modules wait to be written
+  std::set<transport::DeviceId> subscribers_;  ///< to other events than the system's
+  std::set<transport::DeviceId> unsaved_;      ///< whose row or modules wait to be written
   TokenBuckets<std::string> pending_device_budget_{limits::pending_device_rate, limits::addresses_remembered};
   TokenBucket pending_history_budget_{limits::history_rate};
   Timer merge_timer_;

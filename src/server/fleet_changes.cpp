@@ -201,7 +201,7 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
     forget_address(entry->row.address);
     entry->channel->close();
   } else {
-    entry->channel->interrupt();
+    entry->device->interrupt();
   }
 }
 
@@ -228,7 +228,7 @@ void DeviceServer::release_unused(const transport::DeviceId& device) {
 
 void DeviceServer::interrupt_where(const std::function<bool(const DeviceEntry&)>& concerned) {
   for (auto& [id, entry] : fleet_)
-    if (entry.channel && concerned(entry)) entry.channel->interrupt();
+    if (entry.device && concerned(entry)) entry.device->interrupt();
 }
 
 }  // namespace drydock::server

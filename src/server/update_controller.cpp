@@ -16,10 +16,6 @@ using namespace std::chrono_literals;
 using device::Decision;
 using planning::Permission;
 
-// Progress is for people: rarely enough for an SD card, often enough for a page.
-constexpr std::size_t progress_bytes = 64 * 1024;
-constexpr auto progress_time = 5s;
-
 constexpr auto database_pause = 2s;
 // Who waited longer for the database than this may be gone by now.
 constexpr auto longest_wait_to_begin = 10s;
@@ -50,6 +46,7 @@ DeviceUpdateController::~DeviceUpdateController() {
   if (m == nullptr) return;
   leave_queue();
   auto* channel = std::exchange(m->channel, nullptr);
+  m->device = nullptr;
   --server_.connected_;
   server_.forget_later(*m);
   if (m->row.state == "updating") {
@@ -59,6 +56,7 @@ DeviceUpdateController::~DeviceUpdateController() {
     set_state(*m, "waiting", what);
   }
   m->transfer.reset();
+  server_.publish(status_event(id_, "offline"));
   m->row.connected = false;
   m->row.last_seen = utc_milliseconds();
   m->last_seen = server_.uptime_.now();
@@ -297,6 +295,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   current_transfer_ = transfer;
   stall_timer_.emplace(server_.services_.loop.get_executor(), [this] { give_up_slot(); });
   stall_timer_->set(Clock::now() + limits::transfer_stall_timeout);
+  server_.publish(flash_event(id_, "started"));
   set_state(*m, "updating", fmt::format("step 1 of {}: {}", steps.size(), steps.front().module.title()));
   co_return co_await load_image(steps.front());
 }
@@ -338,72 +337,6 @@ void DeviceUpdateController::describe_failed(const Error& why) {
   leave_queue();
   auto* m = entry();
   if (m != nullptr) set_state(*m, "blocked", "nothing can be planned, for its Describe cannot be read: " + why.message);
-}
-
-void DeviceUpdateController::progress(std::size_t bytes) {
-  auto* m = entry();
-  if (m == nullptr || !m->transfer) return;
-  auto& transfer = *m->transfer;
-  const auto now = Clock::now();
-  if (bytes > transfer.bytes) {
-    stall_timer_->set(now + limits::transfer_stall_timeout);
-    if (!holds_slot_) holds_slot_ = server_.update_slots_.try_acquire(id_);  // given up while it stood still
-  }
-  transfer.bytes = bytes;
-  server_.mark_changed(*m);
-  const bool due = bytes >= transfer.bytes_stored + progress_bytes ||
-      (now - transfer.stored_at >= progress_time && bytes > transfer.bytes_stored);
-  if (!due) return;
-  transfer.bytes_stored = bytes;
-  transfer.stored_at = now;
-  server_.repository_.progress(m->row.id, transfer.step_id, bytes, ownership_);
-}
-
-void DeviceUpdateController::give_up_slot() {
-  if (holds_slot_) log::info("{}: its update makes no progress; others may go first", id_.text());
-  release_slot();
-}
-
-asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer::Delivery> delivery) {
-  stall_timer_.reset();
-  release_slot();
-  reconciled_ = false;
-  if (!current_transfer_) co_return;
-  const auto transfer = *std::exchange(current_transfer_, std::nullopt);
-  const auto title = transfer.step.module.title();
-  std::size_t transfer_bytes = 0;
-  if (auto* m = entry(); m != nullptr && m->transfer) {
-    transfer_bytes = m->transfer->bytes;
-    m->transfer.reset();
-    server_.mark_changed(*m);
-  }
-  if (!delivery) {
-    // A connection that broke says nothing of what the device has: its next Describe does.
-    if (delivery.error().kind == ErrorKind::closed || delivery.error().kind == ErrorKind::session_restarted) {
-      if (transfer_bytes > 0) server_.repository_.progress(id_.text(), transfer.step_id, transfer_bytes, ownership_);
-      record(log::Level::warning, "interrupted",
-          fmt::format("the sending of {} was interrupted: {}. What the device has of it, its next Describe tells",
-              title, delivery.error().message));
-      co_return;
-    }
-    record(log::Level::warning, "failed", fmt::format("{} was not sent: {}", title, delivery.error().message));
-    (void)co_await server_.repository_.failed(id_.text(), transfer.step_id, delivery.error().message, ownership_);
-    co_return;
-  }
-  const auto seconds = std::chrono::duration<double>(Clock::now() - transfer.began).count();
-  const auto again = delivery->resent ? fmt::format(", {} chunks twice", delivery->resent) : "";
-  const bool confirmed = delivery->confirmed || resets_without_reply_;
-  record(log::Level::info, "sent",
-      confirmed ? fmt::format("{} was sent in {:.1f} s{}; the device resets now", title, seconds, again)
-                : fmt::format("all of {} was sent, and the connection ended before the device confirmed it", title));
-  if (auto* m = entry()) {
-    const auto words = confirmed
-        ? fmt::format("took {}; must come back and report it", title)
-        : fmt::format("was sent {} and did not confirm it; must come back and report what it runs", title);
-    set_state(*m, "updating", words);
-  }
-  (void)co_await server_.repository_.sent(id_.text(), transfer.step_id, confirmed, ownership_);
-  if (auto* m = entry(); m != nullptr && server_.stopping_) m->channel->close();
 }
 
 void DeviceUpdateController::session_ended(const Error& why) {

@@ -83,10 +83,11 @@ void forget_all_access(Database& db) {
 }
 
 std::int64_t add_api_token(Database& db, const ApiToken& token) {
-  Statement s(db, "INSERT INTO api_tokens (name, token_sha256, created) VALUES (?, ?, ?) RETURNING id");
+  Statement s(db, "INSERT INTO api_tokens (name, token_sha256, created, expires) VALUES (?, ?, ?, ?) RETURNING id");
   s.bind(1, token.name);
   s.bind(2, token.token_sha256);
   s.bind(3, token.created);
+  s.bind(4, token.expires);
   s.step();
   const auto id = s.integer(0);
   s.execute_rest();
@@ -100,9 +101,9 @@ bool remove_api_token(Database& db, std::int64_t id) {
 }
 
 std::vector<ApiToken> load_api_tokens(Database& db) {
-  Statement s(db, "SELECT id, name, token_sha256, created FROM api_tokens ORDER BY id");
+  Statement s(db, "SELECT id, name, token_sha256, created, expires FROM api_tokens ORDER BY id");
   std::vector<ApiToken> tokens;
-  while (s.step()) tokens.push_back({s.integer(0), s.text(1), s.text(2), s.integer(3)});
+  while (s.step()) tokens.push_back({s.integer(0), s.text(1), s.text(2), s.integer(3), s.integer(4)});
   return tokens;
 }
 

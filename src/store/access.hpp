@@ -38,7 +38,8 @@ struct ApiToken {
   std::int64_t id = 0;
   std::string name;
   std::string token_sha256;
-  std::int64_t created = 0;
+  std::int64_t created = 0;  ///< UTC milliseconds
+  std::int64_t expires = 0;  ///< running time, as of sessions; 0: never
 };
 std::int64_t add_api_token(Database& db, const ApiToken& token);
 bool remove_api_token(Database& db, std::int64_t id);

@@ -55,7 +55,7 @@ const std::vector<CopiedTable>& tables() {
       {"history", columns_of({{"id", i}, {"at", i}, {"device_id", t}, {"kind", t}, {"words", t}}), true},
       {"settings", columns_of({{"key", t}, {"value", t}})},
       {"web_sessions", columns_of({{"token_sha256", t}, {"created", i}, {"expires", i}})},
-      {"api_tokens", columns_of({{"id", i}, {"name", t}, {"token_sha256", t}, {"created", i}}), true},
+      {"api_tokens", columns_of({{"id", i}, {"name", t}, {"token_sha256", t}, {"created", i}, {"expires", i}}), true},
       {"known_browsers", columns_of({{"token_sha256", t}, {"created", i}})},
       {"dtls_sessions",
           columns_of({{"id", b}, {"device_id", t}, {"keys", b}, {"uses_connection_id", i}, {"client_key", b},

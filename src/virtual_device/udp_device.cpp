@@ -197,12 +197,15 @@ void UdpDevice::greet() {
   event("particle/device/updates/enabled", options_.updates_enabled ? "true" : "false");
   event("particle/device/updates/forced", "false");
   if (hello != said_hello_) {
-    auto application = coap::request(Type::confirmable, Code::post, "d");
-    application.token = coap::Token(++token_);
-    application.add(coap::option::uri_query, Bytes{2});
-    const std::string text = "{\"f\":[\"brew\"],\"v\":{}}";
-    application.payload.assign(text.begin(), text.end());
-    send(application);
+    auto post = coap::request(Type::confirmable, Code::post, "d");
+    post.token = coap::Token(++token_);
+    post.add(coap::option::uri_query, Bytes{2});
+    const auto text = Application::describe();
+    post.payload.assign(text.begin(), text.end());
+    send(post);
+    auto subscription = coap::request(Type::confirmable, Code::get, "e");
+    subscription.add(coap::option::uri_path, view_of(std::string_view(Application::orders)));
+    send(subscription);
   }
   said_hello_ = hello;
   said_describe_ = described;
@@ -263,7 +266,7 @@ void UdpDevice::handle_request(const Message& request) {
     answer.type = Type::confirmable;
     answer.code = Code::content;
     answer.token = request.token;
-    const auto json = part->value[0] == 1 ? flash_.describe_json(false) : std::string("{\"f\":[\"brew\"],\"v\":{}}");
+    const auto json = part->value[0] == 1 ? flash_.describe_json(false) : Application::describe();
     if (part->value[0] == 1 && options_.profile.protobuf_describe) {
       answer.add_uint(coap::option::content_format, 42);
       answer.payload = flash_.describe_protobuf();
@@ -278,7 +281,23 @@ void UdpDevice::handle_request(const Message& request) {
   if (!v3 && path == "u" && request.code == Code::post) return begin_chunked(request);
   if (!v3 && path == "c") return take_legacy_chunk(request);
   if (!v3 && path == "u" && request.code == Code::put) return end_chunked(request);
+  if ((path.starts_with("f/") || path.starts_with("v/") || path == "s") && !flash_.safe_mode())
+    return answer_application(request);
   if (request.type == Type::confirmable) send(coap::empty_acknowledgement(request.id));
+  if (request.code == Code::post && path.starts_with("e/order")) {
+    application.last_order = text_of(request.payload);
+    event(("served/" + path.substr(2)).c_str(), application.last_order.c_str());
+  }
+}
+
+// First that it heard, then what its application says, if it ever does.
+void UdpDevice::answer_application(const Message& request) {
+  auto response = application_response(application, request);
+  if (request.code == Code::put) return send(*response);
+  send(coap::empty_acknowledgement(request.id));
+  if (!response) return;
+  response->type = Type::confirmable;
+  send(*response);
 }
 
 Clock::time_point UdpDevice::next_moment() const {

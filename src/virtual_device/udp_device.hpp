@@ -6,6 +6,7 @@
 #include "base/clock.hpp"
 #include "coap/message.hpp"
 #include "coap/reliability.hpp"
+#include "virtual_device/application.hpp"
 #include "virtual_device/device_dtls.hpp"
 #include "virtual_device/flash.hpp"
 
@@ -66,6 +67,8 @@ public:
   int nonces_used_twice() const { return dtls_.nonces_used_twice(); }
   UdpFaults faults;
 
+  Application application;
+
   // What tests look at.
   int handshakes = 0;
   int resumptions = 0;
@@ -94,6 +97,7 @@ private:
   void greet();
   void handle(const coap::Message& message);
   void handle_request(const coap::Message& request);
+  void answer_application(const coap::Message& request);
   void start_update(const coap::Message& request);
   void take_chunk(const coap::Message& request);
   void finish_update(const coap::Message& request);

@@ -200,7 +200,8 @@ asio::awaitable<bool> VirtualDevice::greet() {
   if (options_.release.posts_describe && !co_await post_describe(2)) co_return false;
   for (int i = 0; i < faults.describe_flood; ++i)
     if (!co_await post_describe(1)) co_return false;
-  for (const auto* filter : {"particle", "spark"}) {
+  for (const auto* filter : {"particle", "spark", Application::orders}) {
+    if (flash_.safe_mode() && filter == Application::orders) continue;
     auto subscription = coap::request(Type::confirmable, Code::get, "e");
     subscription.add(coap::option::uri_path, view_of(filter));
     if (!co_await send(subscription)) co_return false;
@@ -217,7 +218,7 @@ Bytes VirtualDevice::describe_body(std::uint8_t part) {
     if (options_.release.protobuf_describe) return flash.describe_protobuf();
     text = flash.describe_json(options_.release.first_need_only);
   } else {
-    text = flash_.safe_mode() ? R"({"f":[],"v":{}})" : R"({"f":["brew"],"v":{"temperature":9}})";
+    text = flash_.safe_mode() ? R"({"f":[],"v":{}})" : Application::describe();
   }
   return Bytes(text.begin(), text.end());
 }
@@ -269,11 +270,28 @@ asio::awaitable<bool> VirtualDevice::handle(const Message& message) {
     co_return false;
   }
   if (message.code == Code::put && path == "u") co_return co_await end_update(message);
+  const bool asked = path.starts_with("f/") || path.starts_with("v/") || path == "s";
+  if (asked && coap::is_request(message.code)) co_return co_await answer_application(message);
+  if (message.code == Code::post && path.starts_with("e/order")) {
+    application.last_order = text_of(message.payload);
+    co_return co_await send_event("served/" + path.substr(2), application.last_order);
+  }
   if (message.code == Code::post && path == "e/particle/device/updates/forced") {
     forced = message.payload == Bytes{'t', 'r', 'u', 'e'};
     co_return co_await send_event("particle/device/updates/forced", forced ? "true" : "false");
   }
   co_return true;
+}
+
+// First that it heard, then what its application says, if it ever does: not confirmable, as over TCP.
+asio::awaitable<bool> VirtualDevice::answer_application(const Message& request) {
+  auto response = application_response(application, request);
+  if (request.code == Code::put) co_return co_await send(*response);
+  const auto acknowledgement = coap::empty_acknowledgement(request.id);
+  if (!co_await send(acknowledgement)) co_return false;
+  if (!response) co_return true;
+  response->type = Type::non_confirmable;
+  co_return co_await send(*response);
 }
 
 asio::awaitable<bool> VirtualDevice::answer_describe(const Message& request) {
@@ -284,9 +302,9 @@ asio::awaitable<bool> VirtualDevice::answer_describe(const Message& request) {
   }
   const std::uint8_t part = query && !query->value.empty() ? query->value[0] : 1;
   auto response = coap::piggybacked(request, Code::content);
-  const bool application = options_.release.describe_parts_of_0_5 ? query && (part & 2) == 0 : part == 2;
+  const bool of_application = options_.release.describe_parts_of_0_5 ? query && (part & 2) == 0 : part == 2;
   ++described_parts;
-  response.payload = describe_body(application ? 2 : 1);
+  response.payload = describe_body(of_application ? 2 : 1);
   if (options_.release.piggybacked_describe) co_return co_await send(response);
   const auto acknowledgement = coap::empty_acknowledgement(request.id);
   if (!co_await send(acknowledgement)) co_return false;

@@ -6,6 +6,7 @@
 #include "base/clock.hpp"
 #include "coap/message.hpp"
 #include "transport/byte_stream.hpp"
+#include "virtual_device/application.hpp"
 #include "virtual_device/device_crypto.hpp"
 #include "virtual_device/flash.hpp"
 
@@ -90,6 +91,8 @@ public:
   std::function<Release(const Flash&)> release_of;
   std::function<void(const Flash&)> after_update;  ///< called when an image has been applied
 
+  Application application;
+
   // What tests look at.
   int connections = 0;
   int resets = 0;
@@ -114,6 +117,7 @@ private:
   asio::awaitable<bool> greet();
   asio::awaitable<bool> post_describe(std::uint8_t part);
   asio::awaitable<bool> handle(const coap::Message& message);
+  asio::awaitable<bool> answer_application(const coap::Message& request);
   asio::awaitable<bool> answer_describe(const coap::Message& request);
   asio::awaitable<bool> begin_update(const coap::Message& request);
   asio::awaitable<bool> take_chunk(const coap::Message& request);

@@ -42,7 +42,8 @@ bool comes_from_our_page(const Request& request) {
 
 Api::Access Api::access(const Request& request) const {
   const auto& authorization = request.header("authorization");
-  if (authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size())))
+  if (authorization.starts_with(bearer) &&
+      authentication_.knows_token(authorization.substr(bearer.size()), options_.running()))
     return Access::full;
   if (authentication_.knows_session(request.cookie("drydock"), options_.running())) return Access::full;
   return options_.guest_read_access ? Access::read : Access::none;
@@ -51,8 +52,8 @@ Api::Access Api::access(const Request& request) const {
 std::optional<Response> Api::refuse(const Request& request) const {
   const auto& authorization = request.header("authorization");
   // Words in a header are no token: a browser's page can be made to send them beside the cookie.
-  const bool by_token =
-      authorization.starts_with(bearer) && authentication_.knows_token(authorization.substr(bearer.size()));
+  const bool by_token = authorization.starts_with(bearer) &&
+      authentication_.knows_token(authorization.substr(bearer.size()), options_.running());
   if (changes_something(request) && !by_token && !comes_from_our_page(request))
     return problem(
         403, "Not allowed", "a change needs the header 'X-Drydock: 1' and must come from this page, or an API token");

@@ -1,5 +1,6 @@
 #include "web/authentication.hpp"
 
+#include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "crypto/hash.hpp"
 #include "web/password.hpp"
@@ -133,18 +134,31 @@ Result<std::string> Authentication::set_up(
   return begin_session(now);
 }
 
-Result<std::string> Authentication::log_in(const std::string& password, const std::string& who, std::int64_t now) {
+Result<void> Authentication::check_password(const std::string& password, const std::string& who, std::int64_t now) {
   std::string hash;
   {
     const std::lock_guard lock(mutex_);
     hash = password_;
   }
   if (hash.empty()) return failure(ErrorKind::conflict, "no password was set yet");
-  if (auto may = register_attempt(who, now); !may) return tl::unexpected(may.error());
+  if (auto may = register_attempt(who, now); !may) return may;
   if (password.size() > longest_password || !is_password(password, hash))
     return failure(ErrorKind::refused, "this is not the password");
   succeeded(who);
+  return {};
+}
+
+Result<std::string> Authentication::log_in(const std::string& password, const std::string& who, std::int64_t now) {
+  if (const auto right = check_password(password, who, now); !right) return tl::unexpected(right.error());
   return begin_session(now);
+}
+
+Result<std::string> Authentication::token_for_password(const std::string& password, const std::string& name,
+    const std::string& who, std::int64_t now, std::int64_t lifetime) {
+  if (const auto right = check_password(password, who, now); !right) return tl::unexpected(right.error());
+  for (const auto& token : tokens())
+    if (token.expires != 0 && token.expires <= now) (void)remove_token(token.id);
+  return make_token(name, utc_milliseconds(), lifetime == 0 ? 0 : now + lifetime);
 }
 
 Result<void> Authentication::change_password(const std::string& old_one, const std::string& new_one,
@@ -188,16 +202,18 @@ bool Authentication::knows_session(const std::string& session, std::int64_t now)
   return found != sessions_.end() && found->second > now;
 }
 
-bool Authentication::knows_token(const std::string& token) const {
-  if (token.empty()) return false;
+std::optional<store::ApiToken> Authentication::token_of(const std::string& token, std::int64_t now) const {
+  if (token.empty()) return std::nullopt;
   const auto sha = digest(token);
   const std::lock_guard lock(mutex_);
-  return std::any_of(tokens_.begin(), tokens_.end(), [&](const auto& known) { return known.token_sha256 == sha; });
+  const auto found = std::find_if(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t.token_sha256 == sha; });
+  if (found == tokens_.end() || (found->expires != 0 && found->expires <= now)) return std::nullopt;
+  return *found;
 }
 
-Result<std::string> Authentication::make_token(const std::string& name, std::int64_t utc_now) {
+Result<std::string> Authentication::make_token(const std::string& name, std::int64_t utc_now, std::int64_t expires) {
   const auto token = "drydock_" + random_text(24);
-  store::ApiToken row{0, name.substr(0, 64), digest(token), utc_now};
+  store::ApiToken row{0, name.substr(0, 64), digest(token), utc_now, expires};
   const auto id = std::make_shared<std::int64_t>(0);
   const auto kept = persist_([row, id](store::Database& db) { *id = store::add_api_token(db, row); });
   if (!kept) return tl::unexpected(kept.error());

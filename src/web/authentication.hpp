@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 namespace drydock::web {
@@ -49,10 +50,15 @@ public:
   Result<std::string> trust_browser(std::int64_t now);
 
   bool knows_session(const std::string& session, std::int64_t now) const;
-  bool knows_token(const std::string& token) const;
+  bool knows_token(const std::string& token, std::int64_t now) const { return token_of(token, now).has_value(); }
+  /// Nothing when it is unknown, or its time is over.
+  std::optional<store::ApiToken> token_of(const std::string& token, std::int64_t now) const;
 
-  /// The token itself is given once and never again.
-  Result<std::string> make_token(const std::string& name, std::int64_t utc_now);
+  /// The token itself is given once and never again. `expires`: running time; 0: never.
+  Result<std::string> make_token(const std::string& name, std::int64_t utc_now, std::int64_t expires = 0);
+  /// As log_in(), for a tool that keeps a token instead of a cookie. It lasts for `lifetime` milliseconds; 0: for good.
+  Result<std::string> token_for_password(const std::string& password, const std::string& name, const std::string& who,
+      std::int64_t now, std::int64_t lifetime);
   Result<void> remove_token(std::int64_t id);
   std::vector<store::ApiToken> tokens() const;
 
@@ -67,6 +73,7 @@ private:
     int count = 0;
     std::int64_t locked_until = 0;
   };
+  Result<void> check_password(const std::string& password, const std::string& who, std::int64_t now);
   Result<void> register_attempt(const std::string& who, std::int64_t now);
   void succeeded(const std::string& who);
   Result<std::string> begin_session(std::int64_t now);

@@ -38,6 +38,17 @@ Result<void> UploadFile::write(ByteView content) {
   return failure(ErrorKind::storage, fmt::format("the upload cannot be written: {}", std::strerror(errno)));
 }
 
+namespace {
+
+bool is_chunked(const mg_request_info& info) {
+  if (info.content_length >= 0) return false;
+  for (int i = 0; i < info.num_headers; ++i)
+    if (mg_strcasecmp(info.http_headers[i].name, "Transfer-Encoding") == 0) return true;
+  return false;
+}
+
+}  // namespace
+
 bool discard_body(mg_connection* connection) {
   constexpr long long short_body = 2'048;  // one segment, which is here already
   const auto length = mg_get_request_info(connection)->content_length;
@@ -46,27 +57,30 @@ bool discard_body(mg_connection* connection) {
 }
 
 std::optional<Response> read_body(
-    mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take) {
+    mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take, Chunked chunked) {
   const auto* info = mg_get_request_info(connection);
-  if (info->content_length < 0) {
-    for (int i = 0; i < info->num_headers; ++i)
-      if (mg_strcasecmp(info->http_headers[i].name, "Transfer-Encoding") == 0)
-        return problem(411, "Say how long the body is", "chunked bodies are not taken");
-    return std::nullopt;
-  }
-  const auto length = static_cast<std::size_t>(info->content_length);
-  if (length > limit) return problem(413, "Too large", fmt::format("at most {} bytes are taken here", limit));
+  const bool in_chunks = is_chunked(*info);
+  if (in_chunks && chunked == Chunked::refused)
+    return problem(411, "Say how long the body is", "chunked bodies are not taken here");
+  if (!in_chunks && info->content_length <= 0) return std::nullopt;
+  const auto length = in_chunks ? limit : static_cast<std::size_t>(info->content_length);
+  const auto too_large = [limit] {
+    return problem(413, "Too large", fmt::format("at most {} bytes are taken here", limit));
+  };
+  if (length > limit) return too_large();
   const auto deadline = std::chrono::steady_clock::now() + limits::page_body_time +
       std::chrono::seconds(length / limits::min_upload_rate);
   // Not on the stack, which is 100 kB in CivetWeb's threads.
   Bytes piece(16 * 1024);
-  for (std::size_t have = 0; have < length;) {
-    const int got = mg_read(connection, piece.data(), std::min(piece.size(), length - have));
+  for (std::size_t have = 0; in_chunks || have < length;) {
+    const int got = mg_read(connection, piece.data(), in_chunks ? piece.size() : std::min(piece.size(), length - have));
+    if (got == 0 && in_chunks) break;
     if (got <= 0) return problem(422, "This cannot be used", "the body was cut off");
     if (std::chrono::steady_clock::now() > deadline) return problem(408, "Too slow", "the body takes too long");
+    have += static_cast<std::size_t>(got);
+    if (have > limit) return too_large();
     if (const auto taken = take(ByteView(piece).first(static_cast<std::size_t>(got))); !taken)
       return problem(taken.error());
-    have += static_cast<std::size_t>(got);
   }
   return std::nullopt;
 }

@@ -32,9 +32,12 @@ private:
 /// hears as it may. Whether nothing is left.
 bool discard_body(mg_connection* connection);
 
+/// Whether a body may come without its length, in chunks.
+enum class Chunked { refused, allowed };
+
 /// Hands the body on piece by piece. The answer to one that will not do: no length, longer than `limit`, cut off, or
 /// slower than limits::page_body_time and limits::min_upload_rate allow.
-std::optional<Response> read_body(
-    mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take);
+std::optional<Response> read_body(mg_connection* connection, std::size_t limit,
+    const std::function<Result<void>(ByteView)>& take, Chunked chunked = Chunked::refused);
 
 }  // namespace drydock::web

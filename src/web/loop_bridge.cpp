@@ -33,11 +33,13 @@ struct LoopBridge::Change {
 LoopBridge::LoopBridge(asio::io_context& loop, server::DeviceServer& server, store::Writer& writer)
     : loop_(loop), server_(server), writer_(writer), pause_(loop), snapshot_(std::make_shared<Snapshot>()) {
   server_.on_change([this] { publish_soon(); });
+  server_.on_event([this](const server::PublishedEvent& event) { events_.append(event); });
   publish();
 }
 
 LoopBridge::~LoopBridge() {
   server_.on_change({});
+  server_.on_event({});
 }
 
 std::shared_ptr<const Snapshot> LoopBridge::snapshot() const {
@@ -95,12 +97,12 @@ std::map<std::string, server::DeviceView> LoopBridge::devices_in_memory(
 }
 
 std::map<std::string, server::DeviceView> LoopBridge::ask(std::vector<std::string> ids, std::uint64_t revision) const {
-  struct Question {
+  struct ViewsAsked {
     std::vector<std::string> ids;
     std::map<std::string, server::DeviceView> found;
     bool answered = false;  ///< guarded by the bridge's mutex, as `found`
   };
-  auto question = std::make_shared<Question>();
+  auto question = std::make_shared<ViewsAsked>();
   question->ids = std::move(ids);
   std::unique_lock lock(mutex_);
   if (closed_ || question->ids.empty()) return {};
@@ -183,7 +185,13 @@ asio::awaitable<void> LoopBridge::apply(std::shared_ptr<Change> change) {
   complete(*change, result);
 }
 
+void LoopBridge::publish(server::PublishedEvent event) {
+  const std::lock_guard lock(mutex_);
+  if (!closed_) asio::post(loop_, [this, event = std::move(event)] { server_.publish(event); });
+}
+
 void LoopBridge::close() {
+  events_.close();
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;

@@ -42,6 +42,7 @@ const char* reason(int status) {
     case 200: return "OK";
     case 201: return "Created";
     case 204: return "No Content";
+    case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 403: return "Forbidden";
     case 404: return "Not Found";
@@ -54,6 +55,7 @@ const char* reason(int status) {
     case 422: return "Unprocessable Content";
     case 429: return "Too Many Requests";
     case 503: return "Service Unavailable";
+    case 529: return "Too Many Streams";
     default: return "Internal Server Error";
   }
 }
@@ -151,12 +153,13 @@ void check_tls(const std::filesystem::path& certificate) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, Api& api, LoopBridge& bridge)
+Server::Server(const ServerOptions& options, Api& api, CloudApi& cloud, LoopBridge& bridge)
     : options_(options),
       connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address,
                        limits::page_connections_of_unknown},
           options.trusted_proxies),
       api_(api),
+      cloud_(cloud),
       bridge_(bridge) {
   const bool secure = !options.certificate.empty();
   if (secure) check_tls(options.certificate);
@@ -241,6 +244,7 @@ Server::Body Server::answer(mg_connection* connection) {
     return refuse(problem(421, "Another server",
         fmt::format("this page is not reached by the name '{}': open it by its address, or add the name to web.hosts",
             log::printable(shorten(request.header("host"), limits::text)))));
+  if (CloudApi::answers(request)) return answer_cloud(connection, std::move(request));
   if (!request.path.starts_with("/api/")) return send(connection, page_file(request), !announced), left;
   // Decided before a byte of the body is read, or kept.
   if (const auto refused = api_.refuse(request)) return refuse(*refused);
@@ -270,16 +274,76 @@ Server::Body Server::answer(mg_connection* connection) {
   return Body::read;
 }
 
+Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
+  const auto* info = mg_get_request_info(connection);
+  const bool announced = info->content_length > 0 || !request.header("transfer-encoding").empty();
+  const auto left = announced ? Body::left : Body::read;
+  if (const auto refused = cloud_.refuse(request)) {
+    const bool heard = discard_body(connection);
+    send(connection, *refused, false);
+    return heard ? Body::read : left;
+  }
+  if (const auto filter = CloudApi::stream_filter(request)) {
+    stream_cloud_events(connection, request, *filter);
+    return left;
+  }
+  const auto take = [&](ByteView piece) -> Result<void> {
+    request.body.append(text_of(piece));
+    return {};
+  };
+  if (const auto unusable = read_body(connection, cloud_.longest_body(request), take, Chunked::allowed))
+    return send(connection, cloud_error(unusable->status, unusable->body), false), left;
+  send(connection, cloud_.handle(std::move(request)), true);
+  return Body::read;
+}
+
+namespace {
+
+struct StreamPlace {
+  explicit StreamPlace(std::atomic<int>& c) : count(c), number(++c) {}
+  ~StreamPlace() { --count; }
+  std::atomic<int>& count;
+  int number;
+};
+
+}  // namespace
+
+// A thread for each; a tool has one, and takes 15 s without a byte for a broken connection.
+void Server::stream_cloud_events(mg_connection* connection, const Request& request, CloudApi::Filter filter) {
+  constexpr auto keep_alive = 9s;
+  if (!cloud_.may_listen(request)) return send(connection, cloud_error(401, "invalid_token"), true);
+  if (const auto unknown = cloud_.resolve(filter)) return send(connection, *unknown, true);
+  const StreamPlace place(cloud_streams_);
+  if (place.number > limits::cloud_streams)
+    return send(connection, cloud_error(529, "too many event streams are open: close one"), false);
+  const auto& log = bridge_.events();
+  auto position = log.end();
+  const auto head = fmt::format(
+      "HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: "
+      "no\r\nConnection: close\r\n\r\n:ok\n\n",
+      security_headers);
+  bool open = mg_write(connection, head.data(), head.size()) > 0;
+  auto written = Clock::now();
+  while (open && !log.closed() && cloud_.may_listen(request)) {
+    std::string text;
+    const auto silent_until = std::max(written + keep_alive, Clock::now());
+    const auto patience = std::chrono::ceil<std::chrono::milliseconds>(silent_until - Clock::now());
+    for (const auto& event : log.read(position, patience)) {
+      const bool wanted = event->name.starts_with(filter.prefix) &&
+          (filter.device.empty() || (event->from && event->from->text() == filter.device));
+      if (wanted) text += CloudApi::as_stream_text(*event);
+    }
+    if (text.empty() && Clock::now() < written + keep_alive) continue;
+    if (text.empty()) text = "\n";
+    open = mg_write(connection, text.data(), text.size()) > 0;
+    written = Clock::now();
+  }
+}
+
 // One thread for each open page; they are few, and counted.
 void Server::stream(mg_connection* connection, const Request& request) {
   if (api_.access(request) == Api::Access::none) return send(connection, problem(401, "Log in first"), true);
-  struct StreamSlot {
-    explicit StreamSlot(std::atomic<int>& c) : count(c), number(++c) {}
-    ~StreamSlot() { --count; }
-    std::atomic<int>& count;
-    int number;
-  };
-  const StreamSlot place(streams_);
+  const StreamPlace place(streams_);
   const bool guest = api_.access(request) != Api::Access::full;
   if (place.number > (guest ? limits::page_streams_of_guests : limits::page_streams))
     return send(connection,

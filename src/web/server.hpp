@@ -2,6 +2,7 @@
 #pragma once
 
 #include "web/api.hpp"
+#include "web/cloud_api.hpp"
 #include "web/connection_limiter.hpp"
 
 #include <atomic>
@@ -28,7 +29,7 @@ struct ServerOptions {
 class Server {
 public:
   /// Listens at once. Throws std::runtime_error with a message for the person who started it.
-  Server(const ServerOptions& options, Api& api, LoopBridge& bridge);
+  Server(const ServerOptions& options, Api& api, CloudApi& cloud, LoopBridge& bridge);
   /// Takes up to two seconds. The bridge must have been closed.
   ~Server();
 
@@ -40,15 +41,19 @@ private:
   static int on_request(mg_connection* connection);
   enum class Body { read, left };  ///< left: some of it is still to come, and nobody wants it
   Body answer(mg_connection* connection);
+  Body answer_cloud(mg_connection* connection, Request request);
   void stream(mg_connection* connection, const Request& request);
+  void stream_cloud_events(mg_connection* connection, const Request& request, CloudApi::Filter filter);
 
   ServerOptions options_;
   ConnectionLimiter connections_;
   Api& api_;
+  CloudApi& cloud_;
   LoopBridge& bridge_;
   mg_context* context_ = nullptr;
   std::atomic<std::uint16_t> port_{0};
   std::atomic<int> streams_{0};
+  std::atomic<int> cloud_streams_{0};
 };
 
 }  // namespace drydock::web

@@ -48,7 +48,8 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
       api_(bridge_, authentication_, service.folder(),
           ApiOptions{configuration.web.guests, !configuration.web.certificate.empty(),
               state::fingerprint(service.server_key().public_key_spki()), [this] { return uptime_.now(); }}),
-      server_(server_options(service.folder(), configuration), api_, bridge_) {
+      cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),
+      server_(server_options(service.folder(), configuration), api_, cloud_, bridge_) {
   // On the writer's thread: 'drydock password reset' has changed who may come in.
   service.on_change([this](store::Database& db) { authentication_.reload(db, uptime_.now()); });
 }

@@ -23,6 +23,7 @@ private:
   LoopBridge bridge_;
   Authentication authentication_;
   Api api_;
+  CloudApi cloud_;
   Server server_;
 };
 

@@ -20,6 +20,8 @@ int main(int argc, char** argv) {
   application.function = 5;
   application.version = 6;
   application.needs1 = {4, 2, 3};
+  auto next = application;
+  next.version = 7;
   // For the virtual Borons.
   virtual_device::ModuleSpec boron = part1;
   boron.platform = 13;
@@ -29,6 +31,7 @@ int main(int argc, char** argv) {
   const bool good = firmware::write_file(folder / "part1.bin", virtual_device::make_module(part1)) &&
       firmware::write_file(folder / "part2.bin", virtual_device::make_module(part2)) &&
       firmware::write_file(folder / "application.bin", virtual_device::make_module(application)) &&
+      firmware::write_file(folder / "next-application.bin", virtual_device::make_module(next)) &&
       firmware::write_file(folder / "boron-part1.bin", virtual_device::make_module(boron));
   return good ? 0 : 1;
 }

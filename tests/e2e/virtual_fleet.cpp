@@ -104,7 +104,7 @@ private:
   virtual_device::DeviceKey key_of(int number) {
     const bool shared = order_.one_key ? !pem_.empty()
         : order_.hostile               ? number % 4 != 0
-                                       : order_.current && number > 0;
+                                       : order_.current && !pem_.empty();
     if (!shared) pem_ = crypto::RsaPrivateKey::generate(1024).to_pem();
     return virtual_device::DeviceKey::from_pem(Bytes(pem_.begin(), pem_.end()));
   }

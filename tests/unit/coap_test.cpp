@@ -158,7 +158,9 @@ BOOST_AUTO_TEST_CASE(events_and_subscriptions_are_read_however_their_name_is_spl
       hex(std::string("50028010b165087061727469636c650664657669636507757064617465730770656e64696e67ff74727565")));
   BOOST_TEST(device::parse_event(split).name == "particle/device/updates/pending");
   BOOST_TEST(device::parse_event(split).data == "true");
-  BOOST_TEST(device::subscription_filter(*coap::decode(hex(std::string("40010044b16505737061726b4175")))) == "spark");
+  const auto subscription = device::parse_subscription(*coap::decode(hex(std::string("40010044b16505737061726b4175"))));
+  BOOST_TEST(subscription.prefix == "spark");
+  BOOST_TEST(subscription.from.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_goodbye_is_put_into_words_and_nonsense_is_not_read_past) {

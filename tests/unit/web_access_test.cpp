@@ -110,12 +110,25 @@ BOOST_AUTO_TEST_CASE(logins_end_in_memory_and_in_the_store) {
 
 BOOST_AUTO_TEST_CASE(a_token_is_known_by_all_of_it_until_it_is_removed) {
   const auto token = *authentication.make_token("t", 0);
-  BOOST_TEST(authentication.knows_token(token));
-  BOOST_TEST(!authentication.knows_token("another"));
-  BOOST_TEST(!authentication.knows_token(""));
+  BOOST_TEST(authentication.knows_token(token, 0));
+  BOOST_TEST(!authentication.knows_token("another", 0));
+  BOOST_TEST(!authentication.knows_token("", 0));
   BOOST_TEST(authentication.remove_token(authentication.tokens().at(0).id).has_value());
-  BOOST_TEST(!authentication.knows_token(token));
-  BOOST_TEST(!make().knows_token(token));
+  BOOST_TEST(!authentication.knows_token(token, 0));
+  BOOST_TEST(!make().knows_token(token, 0));
+}
+
+BOOST_AUTO_TEST_CASE(a_tools_token_needs_the_password_and_ends) {
+  BOOST_TEST(
+      (authentication.token_for_password("wrong", "me", "10.0.0.1", 0, 1000).error().kind == ErrorKind::refused));
+  const auto token = *authentication.token_for_password(good_password, "me", "10.0.0.1", 50, 1000);
+  BOOST_TEST(authentication.knows_token(token, 1049));
+  BOOST_TEST(make().token_of(token, 1049)->name == "me");
+  BOOST_TEST(!authentication.knows_token(token, 1050));
+  BOOST_TEST(!make().knows_token(token, 1050));
+  const auto lasting = *authentication.token_for_password(good_password, "me", "10.0.0.1", 2000, 0);
+  BOOST_TEST(authentication.tokens().size() == 1u);  // the one that ended is gone
+  BOOST_TEST(authentication.knows_token(lasting, std::int64_t{1} << 50));
 }
 
 BOOST_AUTO_TEST_CASE(a_password_is_set_up_once_and_of_some_length) {
@@ -134,7 +147,7 @@ BOOST_AUTO_TEST_CASE(resetting_the_password_takes_tokens_and_browsers_along) {
   const auto browser = *authentication.trust_browser(0);
   (void)web::reset_password(db, world.random);
   auto again = make();
-  BOOST_TEST(!again.knows_token(token));
+  BOOST_TEST(!again.knows_token(token, 0));
   BOOST_TEST(again.who(browser, "10.0.0.1") == "10.0.0.1");
 }
 

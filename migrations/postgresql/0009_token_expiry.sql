@@ -1,0 +1,2 @@
+-- As SQLite's.
+ALTER TABLE api_tokens ADD COLUMN expires BIGINT NOT NULL DEFAULT 0;

@@ -1,0 +1,84 @@
+#include "server/device_calls.hpp"
+
+#include "base/limits.hpp"
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+namespace drydock::server {
+namespace {
+
+Result<const DeviceEntry*> reachable(const DeviceServer& server, const transport::DeviceId& id) {
+  const auto found = server.fleet().find(id);
+  if (found == server.fleet().end() || found->second.device == nullptr)
+    return failure(ErrorKind::closed, "the device is not connected");
+  const auto& entry = found->second;
+  if (entry.row.approval != "approved") return failure(ErrorKind::refused, "the device waits for approval");
+  if (entry.transfer) return failure(ErrorKind::conflict, "the device is being updated: try again when that is done");
+  return &entry;
+}
+
+// As its Describe says; a device answers nothing at all when it is asked for another function.
+nlohmann::json application_of(const DeviceEntry& entry) {
+  auto application = nlohmann::json::parse(entry.row.application, nullptr, false);
+  return application.is_object() ? application : nlohmann::json::object();
+}
+
+void ask(const DeviceEntry& entry, coap::Message request, std::function<void(Result<coap::Message>)> done) {
+  device::Call call;
+  call.request = std::move(request);
+  call.deadline = Clock::now() + limits::call_timeout;
+  call.done = done;
+  if (const auto asked = entry.device->call(std::move(call)); !asked) done(tl::unexpected(asked.error()));
+}
+
+}  // namespace
+
+void call_function(const DeviceServer& server, const transport::DeviceId& device, const std::string& name,
+    const std::string& argument, Done<std::int32_t> done) {
+  const auto entry = reachable(server, device);
+  if (!entry) return done(tl::unexpected(entry.error()));
+  const auto functions = application_of(**entry).value("functions", nlohmann::json::array());
+  if (std::find(functions.begin(), functions.end(), name) == functions.end())
+    return done(failure(ErrorKind::not_found, fmt::format("Function {} not found", name)));
+  const auto& row = (*entry)->row;
+  const auto longest = device::longest_argument(row.system_version, row.platform);
+  if (argument.size() > longest)
+    return done(failure(ErrorKind::too_large,
+        fmt::format("this device takes {} bytes of argument at most, not {}", longest, argument.size())));
+  ask(**entry, device::function_request(name, argument), [done = std::move(done)](Result<coap::Message> response) {
+    if (!response) return done(tl::unexpected(response.error()));
+    const auto result = device::function_result(*response);
+    if (!result)
+      return done(
+          failure(ErrorKind::refused, "the device refuses to call it (" + coap::to_string(response->code) + ")"));
+    done(*result);
+  });
+}
+
+void read_variable(const DeviceServer& server, const transport::DeviceId& device, const std::string& name,
+    Done<device::VariableValue> done) {
+  const auto entry = reachable(server, device);
+  if (!entry) return done(tl::unexpected(entry.error()));
+  const auto variables = application_of(**entry).value("variables", nlohmann::json::object());
+  const auto found = variables.find(name);
+  if (found == variables.end() || !found->is_number_integer())
+    return done(failure(ErrorKind::not_found, "Variable not found"));
+  const auto type = found->get<int>();
+  ask(**entry, device::variable_request(name), [done = std::move(done), type](Result<coap::Message> response) {
+    if (!response) return done(tl::unexpected(response.error()));
+    done(device::variable_value(*response, type));
+  });
+}
+
+void signal(const DeviceServer& server, const transport::DeviceId& device, bool on, Done<bool> done) {
+  const auto entry = reachable(server, device);
+  if (!entry) return done(tl::unexpected(entry.error()));
+  ask(**entry, device::signal_request(on), [done = std::move(done), on](Result<coap::Message> response) {
+    if (!response) return done(tl::unexpected(response.error()));
+    if (!coap::is_success(response->code)) return done(failure(ErrorKind::refused, "the device refuses to signal"));
+    done(on);
+  });
+}
+
+}  // namespace drydock::server

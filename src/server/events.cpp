@@ -1,0 +1,81 @@
+#include "server/events.hpp"
+
+#include "base/clock.hpp"
+#include "server/device_server.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace drydock::server {
+namespace {
+
+bool starts_with_letters(std::string_view text, std::string_view prefix) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return text.size() >= prefix.size() &&
+      std::equal(prefix.begin(), prefix.end(), text.begin(), [&](char a, char b) { return a == lower(b); });
+}
+
+PublishedEvent system_event(const transport::DeviceId& device, const char* name, std::string_view data) {
+  PublishedEvent event;
+  event.name = name;
+  event.data = data;
+  event.from = device;
+  event.published_at = utc_milliseconds();
+  return event;
+}
+
+}  // namespace
+
+bool is_system_event(std::string_view name) {
+  return starts_with_letters(name, "spark") || starts_with_letters(name, "particle");
+}
+
+bool is_unheard(std::string_view name) {
+  constexpr std::array<std::string_view, 6> between_us{"spark/device/claim/", "spark/device/random",
+      "spark/device/name", "spark/device/ip", "spark/device/key/", "spark/hardware/"};
+  return std::any_of(between_us.begin(), between_us.end(), [&](auto prefix) { return name.starts_with(prefix); }) ||
+      (name.starts_with("particle/device/") && !name.starts_with("particle/device/updates/"));
+}
+
+PublishedEvent status_event(const transport::DeviceId& device, std::string_view what) {
+  return system_event(device, "spark/status", what);
+}
+
+PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what) {
+  return system_event(device, "spark/flash/status", std::string(what) + " ");
+}
+
+void DeviceServer::take_event(const transport::DeviceId& id, const device::Event& event) {
+  auto* entry = find(id);
+  if (entry == nullptr || entry->row.approval != "approved" || is_unheard(event.name)) return;
+  if (!entry->event_budget.take(Clock::now())) {
+    record(*entry, log::Level::warning, "events", "publishes too often: events of it are dropped");
+    return;
+  }
+  PublishedEvent published;
+  static_cast<device::Event&>(published) = event;
+  published.from = id;
+  published.published_at = utc_milliseconds();
+  publish(published);
+}
+
+void DeviceServer::publish(const PublishedEvent& event) {
+  if (services_.on_event) services_.on_event(event);
+  if (is_system_event(event.name)) return;
+  for (const auto& id : subscribers_) {
+    const auto* entry = find(id);
+    if (entry == nullptr || entry->device == nullptr || entry->row.approval != "approved") continue;
+    if (entry->device->subscribes(event.name, event.from)) entry->device->deliver(event);
+  }
+}
+
+void DeviceServer::note_subscription(const transport::DeviceId& id) {
+  const auto* entry = find(id);
+  if (entry == nullptr || entry->device == nullptr) return;
+  const auto& subscriptions = entry->device->reported().subscriptions;
+  const bool own = std::any_of(subscriptions.begin(), subscriptions.end(),
+      [](const auto& subscription) { return !is_system_event(subscription.prefix); });
+  if (own) subscribers_.insert(id);
+}
+
+}  // namespace drydock::server

@@ -1,0 +1,28 @@
+// What devices, this server and programs publish, by name, to whoever listens.
+#pragma once
+
+#include "device/messages.hpp"
+#include "transport/device_id.hpp"
+
+#include <optional>
+
+namespace drydock::server {
+
+struct PublishedEvent : device::Event {
+  std::optional<transport::DeviceId> from;  ///< nothing: a program, through the API
+  std::int64_t published_at = 0;            ///< milliseconds since 1970
+};
+
+/// Names below spark/ and particle/ are the system's, in any case of letters: a device acts on some of them, so only
+/// devices and this server publish such.
+bool is_system_event(std::string_view name);
+
+/// What is only between the device and this server, or a secret: nobody else hears of it.
+bool is_unheard(std::string_view name);
+
+/// "online", "offline": spark/status.
+PublishedEvent status_event(const transport::DeviceId& device, std::string_view what);
+/// "started", "success" (transferred, not yet running), "failed": spark/flash/status. Particle's cloud adds a blank.
+PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what);
+
+}  // namespace drydock::server

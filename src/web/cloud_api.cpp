@@ -1,0 +1,209 @@
+#include "web/cloud_api.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "server/commands.hpp"
+
+#include <civetweb.h>
+#include <ctime>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+namespace drydock::web {
+
+using nlohmann::json;
+
+namespace {
+
+std::vector<std::string> split(std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/'), path.size());
+    if (end > 0) parts.emplace_back(path.substr(0, end));
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return parts;
+}
+
+// A product's devices are the devices: there is one fleet here.
+std::vector<std::string> parts_of(const Request& request) {
+  auto parts = split(request.path);
+  if (parts.size() > 3 && (parts[1] == "products" || parts[1] == "orgs") &&
+      (parts[3] == "devices" || parts[3] == "events"))
+    parts.erase(parts.begin() + 1, parts.begin() + 3);
+  return parts;
+}
+
+bool is_multipart(const Request& request) {
+  return request.header("content-type").starts_with("multipart/form-data");
+}
+
+std::string token_outside_of_body(const Request& request) {
+  constexpr std::string_view bearer = "Bearer ";
+  const auto& authorization = request.header("authorization");
+  if (authorization.starts_with(bearer)) return authorization.substr(bearer.size());
+  return request.parameter("access_token");
+}
+
+std::string token_in(const Request& request) {
+  auto token = token_outside_of_body(request);
+  return token.empty() ? argument(request, "access_token").value_or("") : token;
+}
+
+Response no_token() {
+  json body{{"error", "invalid_token"}, {"error_description", "The access token was not found"}};
+  Response response{401, "application/json", body.dump()};
+  response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"drydock\"");
+  return response;
+}
+
+// Logging in needs none, and who has a token may give it back.
+bool needs_token(const Request& request) {
+  if (request.path == "/oauth/token") return false;
+  return request.method != "DELETE" || !request.path.starts_with("/v1/access_tokens/") ||
+      request.path == "/v1/access_tokens/current";
+}
+
+}  // namespace
+
+Response cloud_answer(const std::string& text) {
+  return {200, "application/json", text};
+}
+
+Response cloud_error(int status, const std::string& error) {
+  const json body{{"ok", false}, {"error", error}};
+  return {status, "application/json", body.dump(-1, ' ', false, json::error_handler_t::replace)};
+}
+
+Response cloud_error(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::not_found: return cloud_error(404, error.message);
+    case ErrorKind::malformed: return cloud_error(400, error.message);
+    case ErrorKind::conflict: return cloud_error(409, error.message);
+    case ErrorKind::too_large: return cloud_error(413, error.message);
+    case ErrorKind::refused: return cloud_error(403, error.message);
+    case ErrorKind::rate_limited: return cloud_error(429, error.message);
+    case ErrorKind::closed:
+    case ErrorKind::timed_out:
+    case ErrorKind::session_restarted:
+    case ErrorKind::interrupted: return cloud_error(408, "Timed out: " + error.message);
+    case ErrorKind::storage:
+    case ErrorKind::unusable_describe:
+    case ErrorKind::internal: break;
+  }
+  return cloud_error(500, error.message);
+}
+
+std::string iso_time(std::int64_t utc_milliseconds) {
+  const auto seconds = static_cast<std::time_t>(utc_milliseconds / 1000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+      utc.tm_hour, utc.tm_min, utc.tm_sec, utc_milliseconds % 1000);
+}
+
+std::optional<std::string> argument(const Request& request, const char* name) {
+  if (is_multipart(request)) return std::nullopt;
+  const auto body = json::parse(request.body, nullptr, false);
+  if (body.is_object()) {
+    const auto found = body.find(name);
+    if (found == body.end() || found->is_null()) return std::nullopt;
+    return found->is_string() ? found->get<std::string>() : found->dump();
+  }
+  std::string value(request.body.size() + 1, '\0');
+  const int length = mg_get_var(request.body.data(), request.body.size(), name, value.data(), value.size());
+  if (length < 0) return std::nullopt;
+  value.resize(static_cast<std::size_t>(length));
+  return value;
+}
+
+std::optional<store::ApiToken> CloudApi::account(const Request& request) const {
+  return authentication_.token_of(token_in(request), running_());
+}
+
+std::optional<Response> CloudApi::refuse(const Request& request) const {
+  if (!needs_token(request)) return std::nullopt;
+  const auto token = token_outside_of_body(request);
+  const bool may_be_in_body = token.empty() && request.method != "GET" && !is_multipart(request);
+  if (may_be_in_body || authentication_.knows_token(token, running_())) return std::nullopt;
+  return no_token();
+}
+
+std::size_t CloudApi::longest_body(const Request& request) const {
+  constexpr std::size_t around_a_file = 4096;
+  return is_multipart(request) ? limits::module_file + around_a_file : limits::page_body;
+}
+
+Response CloudApi::handle(Request request) {
+  try {
+    if (request.path == "/oauth/token") return log_in(request);
+    if (!needs_token(request)) return revoke(parts_of(request).back());
+    const auto known = account(request);
+    if (!known) return no_token();
+    return route(request, parts_of(request), *known);
+  } catch (const store::Unavailable& e) {
+    return cloud_error(503, e.what());
+  } catch (const std::exception& e) {
+    log::error("the cloud API: {} {}: {}", request.method, log::printable(request.path), e.what());
+    return cloud_error(500, e.what());
+  }
+}
+
+Response CloudApi::route(const Request& request, const Path& path, const store::ApiToken& account) {
+  const auto is = [&](std::string_view method, std::initializer_list<std::string_view> wanted) {
+    if (request.method != method || path.size() != wanted.size()) return false;
+    std::size_t i = 0;
+    for (const auto& part : wanted)
+      if (const auto& given = path[i++]; part != "*" && part != given) return false;
+    return true;
+  };
+  if (is("GET", {"v1", "user"})) return user(account);
+  if (is("GET", {"v1", "access_tokens", "current"})) return current_token(account);
+  if (is("DELETE", {"v1", "access_tokens", "current"})) return revoke(token_in(request));
+  if (is("GET", {"v1", "devices"})) return devices();
+  if (is("POST", {"v1", "devices"})) return claim(request);
+  if (is("POST", {"v1", "devices", "events"}) || is("POST", {"v1", "events"})) return publish(request);
+  if (is("GET", {"v1", "devices", "*"})) return device(path[2]);
+  if (is("PUT", {"v1", "devices", "*"})) return change(request, path[2]);
+  if (is("DELETE", {"v1", "devices", "*"})) return remove(path[2]);
+  if (is("PUT", {"v1", "devices", "*", "ping"})) return ping(path[2]);
+  if (is("POST", {"v1", "devices", "*", "*"})) return call(request, path[2], path[3]);
+  if (is("GET", {"v1", "devices", "*", "*"})) return variable(request, path[2], path[3]);
+  // What there is none of here, so that tools go on.
+  if (is("GET", {"v1", "user", "products"})) return cloud_answer(R"({"products":[]})");
+  if (is("GET", {"v1", "orgs"})) return cloud_answer(R"({"organizations":[]})");
+  if (is("GET", {"v1", "integrations"}) || is("GET", {"v1", "webhooks"})) return cloud_answer("[]");
+  if (is("POST", {"v1", "binaries"}))
+    return cloud_error(400, "Drydock does not compile: build the application elsewhere and flash the .bin file");
+  return cloud_error(404, request.method + " " + request.path + " is nothing that this cloud knows");
+}
+
+std::optional<CloudApi::Filter> CloudApi::stream_filter(const Request& request) {
+  if (request.method != "GET" || !answers(request)) return std::nullopt;
+  const auto parts = parts_of(request);
+  std::size_t events = 1;
+  if (parts.size() > 2 && parts[1] == "devices") events = parts[2] == "events" ? 2 : 3;
+  if (parts.size() <= events || parts[events] != "events") return std::nullopt;
+  Filter filter;
+  if (events == 3) filter.device = parts[2];
+  for (auto at = events + 1; at < parts.size(); ++at) filter.prefix += (filter.prefix.empty() ? "" : "/") + parts[at];
+  return filter;
+}
+
+std::optional<Response> CloudApi::resolve(Filter& filter) const {
+  if (filter.device.empty()) return std::nullopt;
+  const auto row = find(filter.device);
+  if (!row) return cloud_error(row.error());
+  filter.device = row->id;
+  return std::nullopt;
+}
+
+std::string CloudApi::as_stream_text(const server::PublishedEvent& event) {
+  const json data{{"data", event.data.empty() ? json() : json(event.data)}, {"ttl", event.ttl},
+      {"published_at", iso_time(event.published_at)}, {"coreid", event.from ? event.from->text() : "api"}};
+  // A name is one line here, whatever a device sends.
+  return fmt::format(
+      "event: {}\ndata: {}\n\n", log::printable(event.name), data.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+}  // namespace drydock::web

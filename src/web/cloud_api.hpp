@@ -1,0 +1,96 @@
+// Particle's REST API below /v1 and /oauth, for particle-cli, particle-api-js and what is built on them. Its ways are
+// theirs: every error is JSON with `error`, and 401 means a bad token alone, for a tool throws its token away then.
+// Called on the web server's threads.
+#pragma once
+
+#include "state/state_folder.hpp"
+#include "store/readers.hpp"
+#include "web/authentication.hpp"
+#include "web/http.hpp"
+#include "web/loop_bridge.hpp"
+
+#include <atomic>
+#include <optional>
+
+namespace drydock::web {
+
+class CloudApi {
+public:
+  /// `running`: milliseconds of running time, from any thread.
+  CloudApi(LoopBridge& bridge, Authentication& authentication, state::StateFolder folder,
+      std::function<std::int64_t()> running)
+      : bridge_(bridge),
+        authentication_(authentication),
+        folder_(std::move(folder)),
+        readers_(folder_.location()),
+        running_(std::move(running)) {}
+
+  static bool answers(const Request& request) {
+    return request.path.starts_with("/v1/") || request.path.starts_with("/oauth/");
+  }
+  /// Why the body need not be read, or the request answered; nothing when it may be. A token in the body is looked at
+  /// by handle(): such a body is short.
+  std::optional<Response> refuse(const Request& request) const;
+  /// How much of a body is read.
+  std::size_t longest_body(const Request& request) const;
+  Response handle(Request request);
+
+  /// Which events a stream is opened for; nothing when the request is for no stream.
+  struct Filter {
+    std::string prefix;  ///< of names
+    std::string device;  ///< id or name; empty: of all
+  };
+  static std::optional<Filter> stream_filter(const Request& request);
+  /// The id of the device that the filter names. Errors are answers.
+  std::optional<Response> resolve(Filter& filter) const;
+  bool may_listen(const Request& request) const { return account(request).has_value(); }
+  /// As text/event-stream has it.
+  static std::string as_stream_text(const server::PublishedEvent& event);
+
+private:
+  using Path = std::vector<std::string>;
+  std::optional<store::ApiToken> account(const Request& request) const;
+  Response route(const Request& request, const Path& path, const store::ApiToken& account);
+  // cloud_access.cpp
+  Response log_in(const Request& request);
+  Response user(const store::ApiToken& account) const;
+  Response current_token(const store::ApiToken& account) const;
+  Response revoke(const std::string& token);
+  // cloud_devices.cpp
+  Result<store::DeviceRow> find(const std::string& id_or_name) const;
+  Response devices() const;
+  Response device(const std::string& id_or_name) const;
+  Response claim(const Request& request);
+  Response change(const Request& request, const std::string& id_or_name);
+  Response remove(const std::string& id_or_name);
+  Response ping(const std::string& id_or_name) const;
+  Response publish(const Request& request);
+  // cloud_calls.cpp
+  Response call(const Request& request, const std::string& id_or_name, const std::string& function);
+  Response variable(const Request& request, const std::string& id_or_name, const std::string& name);
+  Response signal(const store::DeviceRow& device, bool on);
+  template <class T>
+  Result<T> ask(LoopBridge::Question<T> question);
+  // cloud_flash.cpp
+  Response flash(const Request& request, const store::DeviceRow& device);
+
+  LoopBridge& bridge_;
+  Authentication& authentication_;
+  state::StateFolder folder_;
+  mutable store::Readers readers_;
+  std::function<std::int64_t()> running_;
+  std::atomic<int> waiting_calls_{0};
+  std::mutex validation_mutex_;  ///< one upload in memory at a time
+};
+
+/// {"ok": false, "error", "error_description"}.
+Response cloud_error(int status, const std::string& error);
+/// The status that Particle's tools expect of such a failure.
+Response cloud_error(const Error& error);
+Response cloud_answer(const std::string& json);
+/// "2026-11-28T14:00:00.000Z".
+std::string iso_time(std::int64_t utc_milliseconds);
+/// A field of a JSON or form body; nothing when it is not there.
+std::optional<std::string> argument(const Request& request, const char* name);
+
+}  // namespace drydock::web

@@ -1,0 +1,168 @@
+// Devices as Particle's tools see them.
+#include "web/cloud_api.hpp"
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "firmware/releases.hpp"
+#include "server/commands.hpp"
+#include "store/device_list.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+namespace drydock::web {
+
+using nlohmann::json;
+namespace commands = server::commands;
+
+namespace {
+
+const char* variable_type(int type) {
+  switch (type) {
+    case 1: return "bool";
+    case 2: return "int32";
+    case 9: return "double";
+    default: return "string";
+  }
+}
+
+json device_object(const store::DeviceRow& row) {
+  json functions = json::array();
+  json variables = json::object();
+  const auto application = json::parse(row.application, nullptr, false);
+  if (application.is_object()) {
+    functions = application.value("functions", json::array());
+    const auto types = application.value("variables", json::object());
+    for (const auto& [name, type] : types.items())
+      variables[name] = variable_type(type.is_number_integer() ? type.get<int>() : 0);
+  }
+  json object{{"id", row.id}, {"name", row.name.empty() ? json() : json(row.name)}, {"owner", "owner"},
+      {"last_ip_address", row.address}, {"last_heard", iso_time(row.last_seen)},
+      {"last_handshake_at", iso_time(row.last_seen)}, {"product_id", row.platform}, {"platform_id", row.platform},
+      {"connected", row.connected}, {"online", row.connected}, {"status", "normal"}, {"notes", nullptr},
+      {"cellular", false}, {"functions", functions}, {"variables", variables},
+      {"firmware_updates_enabled", row.updates_enabled.value_or(true)}, {"firmware_updates_forced", row.forced}};
+  if (const auto release = firmware::release_of_system_version(row.platform, row.system_version))
+    object["system_firmware_version"] = release->text();
+  return object;
+}
+
+std::string text(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Error unknown_device() {
+  // The words by which particle-cli knows it.
+  return {ErrorKind::refused, "I didn't recognize that device name or ID"};
+}
+
+}  // namespace
+
+Result<store::DeviceRow> CloudApi::find(const std::string& id_or_name) const {
+  auto wanted = id_or_name;
+  if (wanted.size() == 24)
+    std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return std::tolower(c); });
+  auto lease = readers_.lease();
+  auto row = commands::find_device(*lease, wanted);
+  if (!row && wanted != id_or_name) row = commands::find_device(*lease, id_or_name);
+  if (!row && row.error().kind == ErrorKind::conflict) return tl::unexpected(row.error());
+  // One that waits for approval is nobody's yet.
+  if (!row || row->approval != "approved") return tl::unexpected(unknown_device());
+  return row;
+}
+
+Response CloudApi::devices() const {
+  std::string list;
+  store::DeviceQuery query;
+  query.limit = limits::devices_in_a_list;
+  auto lease = readers_.lease();
+  do {
+    const auto page = store::list_devices(*lease, query);
+    if (!page) return cloud_error(page.error());
+    for (const auto& device : page->devices)
+      if (device.row.approval == "approved") list += (list.empty() ? "" : ",") + text(device_object(device.row));
+    query.after = page->next;
+  } while (!query.after.empty());
+  return cloud_answer("[" + list + "]");
+}
+
+Response CloudApi::device(const std::string& id_or_name) const {
+  const auto row = find(id_or_name);
+  return row ? cloud_answer(text(device_object(*row))) : cloud_error(row.error());
+}
+
+// A device that came and waits for approval is approved by it; one that is here already is the owner's.
+Response CloudApi::claim(const Request& request) {
+  auto id = argument(request, "id").value_or("");
+  std::transform(id.begin(), id.end(), id.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto claimed = bridge_.change([id](store::Database& db) -> Result<void> {
+    const auto row = store::load_device(db, id);
+    if (!row) return failure(ErrorKind::not_found, "this device has not come here yet: switch it on, then claim it");
+    return row->approval == "approved" ? Result<void>{} : commands::approve(db, id, "");
+  });
+  if (!claimed) return cloud_error(claimed.error());
+  const auto row = find(id);
+  if (!row) return cloud_error(row.error());
+  return cloud_answer(text({{"ok", true}, {"id", id}, {"user_id", "owner"}, {"connected", row->connected}}));
+}
+
+Response CloudApi::change(const Request& request, const std::string& id_or_name) {
+  const auto row = find(id_or_name);
+  if (!row) return cloud_error(row.error());
+  if (request.header("content-type").starts_with("multipart/form-data")) return flash(request, *row);
+  if (const auto on = argument(request, "signal")) return signal(*row, *on == "1" || *on == "true");
+  if (const auto name = argument(request, "name")) {
+    const auto changed = bridge_.change([id = row->id, name = *name](store::Database& db) -> Result<void> {
+      commands::rename(db, id, name);
+      return {};
+    });
+    if (!changed) return cloud_error(changed.error());
+    return cloud_answer(text({{"id", row->id}, {"name", *name}, {"updated_at", iso_time(utc_milliseconds())}}));
+  }
+  if (const auto forced = argument(request, "firmware_updates_forced")) {
+    const bool on = *forced == "true" || *forced == "1";
+    const auto changed = bridge_.change([id = row->id, on](store::Database& db) -> Result<void> {
+      commands::force(db, id, on);
+      return {};
+    });
+    if (!changed) return cloud_error(changed.error());
+    return cloud_answer(text({{"id", row->id}, {"firmware_updates_forced", on}}));
+  }
+  return cloud_error(
+      400, "nothing is said that could be changed: 'name', 'signal', 'firmware_updates_forced' or a file");
+}
+
+Response CloudApi::remove(const std::string& id_or_name) {
+  const auto row = find(id_or_name);
+  if (!row) return cloud_error(row.error());
+  const auto forgotten = bridge_.change([id = row->id](store::Database& db) -> Result<void> {
+    commands::forget(db, id);
+    return {};
+  });
+  return forgotten ? cloud_answer(R"({"ok":true})") : cloud_error(forgotten.error());
+}
+
+Response CloudApi::ping(const std::string& id_or_name) const {
+  const auto row = find(id_or_name);
+  return row ? cloud_answer(text({{"online", row->connected}, {"ok", true}})) : cloud_error(row.error());
+}
+
+Response CloudApi::publish(const Request& request) {
+  constexpr std::size_t longest_name = 64;
+  constexpr std::size_t longest_data = 1024;
+  server::PublishedEvent event;
+  event.name = argument(request, "name").value_or("");
+  event.data = argument(request, "data").value_or("");
+  event.is_private = argument(request, "private").value_or("true") != "false";
+  event.published_at = utc_milliseconds();
+  if (event.name.empty() || event.name.size() > longest_name)
+    return cloud_error(400, "an event needs a name of at most 64 bytes");
+  if (event.data.size() > longest_data) return cloud_error(400, "an event carries at most 1024 bytes of data");
+  if (server::is_system_event(event.name))
+    return cloud_error(400, "names that begin with 'spark' or 'particle' are the system's");
+  bridge_.publish(std::move(event));
+  return cloud_answer(R"({"ok":true})");
+}
+
+}  // namespace drydock::web

@@ -1,0 +1,76 @@
+// `particle flash`: the file joins the library like every other one and becomes the device's target, and the planner
+// says what the device gets first.
+#include "web/cloud_api.hpp"
+#include "web/multipart.hpp"
+
+#include "planning/plan.hpp"
+#include "server/commands.hpp"
+#include "server/firmware_import.hpp"
+#include "store/devices.hpp"
+#include "store/modules.hpp"
+
+#include <filesystem>
+#include <future>
+#include <nlohmann/json.hpp>
+
+namespace drydock::web {
+
+using nlohmann::json;
+namespace commands = server::commands;
+
+namespace {
+
+// The one file of the form; what is source goes nowhere.
+Result<Part> binary_in(const Request& request) {
+  const auto parts = parse_multipart(request.header("content-type"), request.body);
+  if (!parts) return tl::unexpected(parts.error());
+  const Part* file = nullptr;
+  for (const auto& part : *parts) {
+    if (!part.name.starts_with("file") || part.name == "file_type") continue;
+    if (file != nullptr)
+      return failure(ErrorKind::malformed, "one file at a time: several are for a compiler, which Drydock has not");
+    file = &part;
+  }
+  if (file == nullptr) return failure(ErrorKind::malformed, "there is no file in the form");
+  const auto name = std::filesystem::path(file->filename).filename().string();
+  for (const auto* source : {".ino", ".cpp", ".c", ".h", ".properties"})
+    if (name.ends_with(source)) return failure(ErrorKind::malformed, "Drydock does not compile; flash a .bin file");
+  auto chosen = *file;
+  chosen.filename = name.empty() ? "flashed.bin" : name;
+  return chosen;
+}
+
+}  // namespace
+
+Response CloudApi::flash(const Request& request, const store::DeviceRow& device) {
+  const auto file = binary_in(request);
+  if (!file) return cloud_error(400, file.error().message);
+  // On a thread of its own: CivetWeb's have 100 kB of stack, which is little for unpacking what others made.
+  const auto validate = [&] { return server::validate_module(view_of(file->content), file->filename); };
+  const std::lock_guard one_at_a_time(validation_mutex_);
+  const auto validated = std::async(std::launch::async, validate).get();
+  if (!validated) return cloud_error(400, validated.error().message);
+  auto nothing_to_send = std::make_shared<bool>(false);
+  const auto changed = bridge_.change(
+      [module = *validated, folder = folder_, id = device.id, nothing_to_send](store::Database& db) -> Result<void> {
+        const auto row = store::load_device(db, id);
+        if (!row) return failure(ErrorKind::not_found, "the device was removed");
+        if (const auto added = server::add_to_library(db, folder, module); !added) return tl::unexpected(added.error());
+        commands::clear_targets(db, id);
+        if (const auto target = commands::add_target(db, *row, module.module.sha256); !target)
+          return tl::unexpected(target.error());
+        firmware::Inventory reported;
+        reported.platform = row->platform;
+        reported.modules = store::load_modules(db, id);
+        const auto plan = planning::plan(reported, store::load_library(db), {store::load_targets(db, id)});
+        if (plan.blocked()) return failure(ErrorKind::malformed, planning::missing_words(plan));
+        *nothing_to_send = plan.current();
+        commands::retry(db, id);
+        return {};
+      });
+  if (!changed) return cloud_error(changed.error());
+  const auto* status = *nothing_to_send ? "The device runs this already" : "Update started";
+  return cloud_answer(json{{"ok", true}, {"id", device.id}, {"status", status}}.dump());
+}
+
+}  // namespace drydock::web

@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Particle's API on the real binary, as Particle's tools speak it: tests/e2e/cloud_test.py BUILD."""
+import http.client
+import json
+import sys
+import threading
+import unittest
+import urllib.parse
+
+import page_test
+from harness import patience
+
+password = page_test.password
+photon = "0" * 23 + "1"
+
+
+class Cloud(page_test.Page):
+    def setUp(self):
+        super().setUp()
+        self.token = None
+
+    def log_in(self, **fields):
+        form = {"username": "me@example.com", "password": password, "grant_type": "password"}
+        form |= {"client_id": "particle-cli", "client_secret": "particle-cli"} | fields
+        return self.cloud("POST", "/oauth/token", urllib.parse.urlencode(form), {"Authorization": "Bearer null"})
+
+    def begin(self):
+        self.open()
+        self.enter()
+        status, answer = self.log_in()
+        self.assertEqual((status, answer["token_type"]), (200, "bearer"))
+        self.token = answer["access_token"]
+
+    def cloud(self, method, path, body=None, headers=None):
+        """What a tool sees: no cookie, no header of ours."""
+        if isinstance(body, dict):
+            headers = {"Content-Type": "application/json"} | (headers or {})
+            body = json.dumps(body)
+        elif isinstance(body, str):
+            headers = {"Content-Type": "application/x-www-form-urlencoded"} | (headers or {})
+        head = ({"Authorization": "Bearer " + self.token} if self.token else {}) | (headers or {})
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+        try:
+            connection.request(method, path, body, head)
+            response = connection.getresponse()
+            text = response.read()
+        finally:
+            connection.close()
+        kind = response.getheader("Content-Type") or ""
+        if response.status >= 400:
+            self.assertIn("application/json", kind, text)
+            self.assertTrue(json.loads(text)["error"])
+        return response.status, json.loads(text) if "json" in kind else text.decode()
+
+    def follow_events(self, path):
+        """Events of a stream, as they come, until the test is over."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+        self.addCleanup(connection.close)
+        connection.request("GET", path, headers={"Authorization": "Bearer " + self.token})
+        response = connection.getresponse()
+        self.assertEqual((response.status, response.getheader("Content-Type")), (200, "text/event-stream"))
+        self.assertEqual(response.readline(), b":ok\n")
+        events = []
+
+        def read():
+            name = None
+            try:
+                while line := response.readline().decode():
+                    if line.startswith("event: "):
+                        name = line[7:].strip()
+                    elif line.startswith("data: "):
+                        events.append((name, json.loads(line[6:])))
+            except (OSError, AttributeError, ValueError):
+                pass
+
+        threading.Thread(target=read, daemon=True).start()
+        return events
+
+    def connected_photon(self):
+        self.stock(20000)
+        fleet = self.launch(1, first=1, current=True, peace=600000)
+        self.addCleanup(lambda: self.stop(fleet))
+        self.wait_for(lambda: self.cloud("GET", "/v1/devices/" + photon)[1].get("functions"))
+        return fleet
+
+
+class Tokens(Cloud):
+    def test_a_tool_logs_in_and_out(self):
+        self.begin()
+        self.assertEqual(self.cloud("GET", "/v1/user")[1]["username"], "me@example.com")
+        self.assertIn("expires_at", self.cloud("GET", "/v1/access_tokens/current")[1])
+        self.assertEqual(self.cloud("GET", "/v1/devices"), (200, []))
+        for way in (f"/v1/devices?access_token={self.token}",):
+            self.assertEqual(self.cloud("GET", way, headers={"Authorization": ""})[0], 200)
+        self.assertEqual(self.cloud("DELETE", "/v1/access_tokens/current"), (200, {"ok": True}))
+        status, answer = self.cloud("GET", "/v1/devices")
+        self.assertEqual((status, answer["error"]), (401, "invalid_token"))
+
+    def test_wrong_passwords_are_no_reason_to_throw_a_token_away(self):
+        self.begin()
+        status, answer = self.log_in(password="wrong")
+        self.assertEqual((status, answer["error"]), (400, "invalid_grant"))
+        self.assertIn("credentials", answer["error_description"])
+        while status == 400:
+            status, answer = self.log_in(password="wrong")
+        self.assertEqual(status, 429)
+        self.assertEqual(self.cloud("GET", "/v1/user")[0], 200)
+
+    def test_whoever_has_a_token_may_end_it(self):
+        self.begin()
+        token, self.token = self.token, None
+        self.assertEqual(self.cloud("DELETE", "/v1/access_tokens/" + token), (200, {"ok": True}))
+        self.assertEqual(self.cloud("DELETE", "/v1/access_tokens/" + token)[0], 404)
+
+    def test_every_error_is_json_and_only_a_bad_token_is_401(self):
+        self.begin()
+        for method, path, expected in (
+            ("GET", "/v1/nothing", 404),
+            ("POST", "/v1/binaries", 400),
+            ("GET", "/v1/devices/nobody", 403),
+            ("POST", "/v1/devices/nobody/led", 403),
+            ("PUT", "/v1/devices/nobody", 403),
+            ("GET", "/v1/devices/nobody/events", 403),
+        ):
+            self.assertEqual(self.cloud(method, path, {} if method != "GET" else None)[0], expected, path)
+        self.token = "wrong"
+        for method, path in (("GET", "/v1/devices"), ("POST", "/v1/devices/events"), ("GET", "/v1/events/a")):
+            self.assertEqual(self.cloud(method, path, {} if method == "POST" else None)[0], 401, path)
+
+
+class Devices(Cloud):
+    def test_functions_variables_and_the_light(self):
+        self.begin()
+        self.connected_photon()
+        device = self.cloud("GET", "/v1/devices")[1][0]
+        self.assertEqual((device["id"], device["connected"], device["platform_id"]), (photon, True, 6))
+        self.assertEqual(device["functions"], ["brew", "sulk"])
+        self.assertEqual(device["variables"]["temperature"], "double")
+
+        name = self.cloud("PUT", "/v1/devices/" + photon, {"name": "kitchen"})[1]
+        self.assertEqual((name["id"], name["name"]), (photon, "kitchen"))
+        call = lambda arguments: self.cloud("POST", "/v1/devices/kitchen/brew", arguments)
+        self.assertEqual(call({"args": "-7"})[1]["return_value"], -7)
+        self.assertEqual(call({"arg": "2147483647"})[1]["return_value"], 2147483647)
+        self.assertEqual(call("params=beans+%26+milk")[1]["return_value"], len("beans & milk"))
+        self.assertEqual(call({})[1]["return_value"], 0)
+        longest = self.cloud("POST", "/v1/devices/kitchen/brew", {"args": "x" * 64})
+        self.assertEqual(longest[1]["return_value"], 64)
+        self.assertEqual(call({"args": "x" * 65})[0], 413)  # it would be called with the beginning of that
+        self.assertEqual(call({"args": "5", "format": "raw"}), (200, "5"))
+
+        value = lambda variable: self.cloud("GET", "/v1/devices/kitchen/" + variable)[1]
+        self.assertEqual(value("temperature")["result"], 21.5)
+        self.assertEqual(value("temperature")["coreInfo"]["deviceID"], photon)
+        self.assertEqual(value("brewed")["result"], 6)
+        self.assertEqual(value("motto")["result"], "strong & black")
+        self.assertIs(value("signaling")["result"], False)
+        self.assertEqual(self.cloud("PUT", "/v1/devices/kitchen", {"signal": "1"})[1]["signaling"], True)
+        self.assertIs(value("signaling")["result"], True)
+        self.assertEqual(self.cloud("GET", "/v1/devices/kitchen/motto?format=raw"), (200, "strong & black"))
+
+        self.assertEqual(self.cloud("POST", "/v1/devices/kitchen/fly", {})[0], 404)
+        self.assertEqual(self.cloud("GET", "/v1/devices/kitchen/altitude")[0], 404)
+        self.assertEqual(self.cloud("PUT", "/v1/devices/kitchen/ping")[1], {"ok": True, "online": True})
+        self.assertEqual(self.cloud("GET", "/v1/products/7/devices/" + photon)[1]["name"], "kitchen")
+        self.assertEqual(self.cloud("DELETE", "/v1/devices/kitchen"), (200, {"ok": True}))
+
+    def test_a_device_that_is_away_or_never_answers(self):
+        self.begin()
+        fleet = self.connected_photon()
+        sulking = threading.Thread(target=self.cloud, args=("POST", f"/v1/devices/{photon}/sulk", {}))
+        sulking.start()
+        # Another call does not wait for it.
+        self.assertEqual(self.cloud("POST", f"/v1/devices/{photon}/brew", {"arg": "3"})[1]["return_value"], 3)
+        fleet.kill()
+        sulking.join(patience)
+        self.assertFalse(sulking.is_alive())
+        self.wait_for(lambda: not self.cloud("GET", "/v1/devices/" + photon)[1]["connected"])
+        status, answer = self.cloud("POST", f"/v1/devices/{photon}/brew", {})
+        self.assertEqual(status, 408)
+        self.assertIn("not connected", answer["error"])
+
+    def test_over_udp(self):
+        self.stock_for_udp(20000)
+        self.begin()
+        fleet = self.launch_udp(1, first=9, idle=60, has=6200, ping=5)
+        self.addCleanup(lambda: self.stop(fleet))
+        boron = "0" * 23 + "9"
+        self.wait_for(lambda: self.cloud("GET", "/v1/devices/" + boron)[1].get("functions"))
+        self.assertEqual(
+            self.cloud("POST", f"/v1/devices/{boron}/brew", {"args": "x" * 1024})[1]["return_value"], 1024
+        )
+        self.assertEqual(self.cloud("GET", f"/v1/devices/{boron}/temperature")[1]["result"], 21.5)
+        self.assertEqual(self.cloud("PUT", "/v1/devices/" + boron, {"signal": "1"})[1]["signaling"], True)
+        served = self.follow_events("/v1/events/served")
+        self.cloud("POST", "/v1/devices/events", {"name": "order", "data": "espresso"})
+        self.wait_for(lambda: served)
+        self.assertEqual(served[0][1]["data"], "espresso")
+
+
+class Events(Cloud):
+    def test_they_go_to_streams_and_devices(self):
+        self.begin()
+        everything = self.follow_events("/v1/devices/events?nonce=1.5")
+        self.connected_photon()
+        self.wait_for(lambda: ("spark/status", "online") in [(n, d["data"]) for n, d in everything])
+        served = self.follow_events("/v1/devices/events/served%2Forder")
+        of_photon = self.follow_events(f"/v1/devices/{photon}/events")
+        status, answer = self.cloud("POST", "/v1/devices/events", {"name": "order/large", "data": "latte"})
+        self.assertEqual((status, answer), (200, {"ok": True}))
+        self.wait_for(lambda: served)
+        name, data = served[0]
+        self.assertEqual((name, data["data"], data["coreid"]), ("served/order/large", "latte", photon))
+        self.assertRegex(data["published_at"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertEqual(self.cloud("GET", f"/v1/devices/{photon}/order")[1]["result"], "latte")
+        self.assertIn(("order/large", "api"), [(n, d["coreid"]) for n, d in everything])
+        self.assertNotIn("order/large", [n for n, _ in of_photon])
+        self.wait_for(lambda: "served/order/large" in [n for n, _ in of_photon])
+
+    def test_programs_do_not_speak_for_the_system(self):
+        self.begin()
+        for name in ("spark/device/reset", "Particle/x", "", "x" * 65):
+            self.assertEqual(self.cloud("POST", "/v1/devices/events", {"name": name, "data": "1"})[0], 400, name)
+        self.assertEqual(self.cloud("POST", "/v1/devices/events", {"name": "x", "data": "y" * 1025})[0], 400)
+
+    def test_a_stream_ends_with_its_token(self):
+        self.begin()
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/v1/events/x", headers={"Authorization": "Bearer " + self.token})
+        stream = connection.getresponse()
+        self.assertEqual(self.cloud("DELETE", "/v1/access_tokens/current")[0], 200)
+        while stream.readline():
+            pass
+
+
+class Flash(Cloud):
+    def form(self, content, name="/home/me/app.bin"):
+        return (
+            b'----------------------------123\r\nContent-Disposition: form-data; name="file"; filename="'
+            + name.encode()
+            + b'"\r\nContent-Type: application/octet-stream\r\n\r\n'
+            + content
+            + b'\r\n----------------------------123\r\nContent-Disposition: form-data; name="latest"\r\n\r\ntrue'
+            b"\r\n----------------------------123--\r\n"
+        )
+
+    def flash(self, content, name="/home/me/app.bin", pieces=(1, 70, 1000, 5)):
+        """As particle-cli does: in chunks, without a length."""
+        body = self.form(content, name)
+
+        def cut():
+            at = 0
+            for size in pieces:
+                yield body[at : at + size]
+                at += size
+            yield body[at:]
+
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+        try:
+            connection.request(
+                "PUT",
+                "/v1/devices/" + photon,
+                cut(),
+                {
+                    "Authorization": "Bearer " + self.token,
+                    "Content-Type": "multipart/form-data;boundary=--------------------------123",
+                },
+                encode_chunked=True,
+            )
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def test_a_file_becomes_what_the_device_shall_run(self):
+        self.begin()
+        events = self.follow_events("/v1/devices/events/spark")
+        self.connected_photon()
+        status, answer = self.flash(b"no module at all")
+        self.assertEqual(status, 400, answer)
+        status, answer = self.flash(b"void setup() {}", "blink.ino")
+        self.assertEqual(status, 400)
+        self.assertIn("does not compile", answer["error"])
+        status, answer = self.flash((self.folder / "modules/application.bin").read_bytes())
+        self.assertEqual((status, answer.get("status")), (200, "The device runs this already"), answer)
+        status, answer = self.flash((self.folder / "modules/next-application.bin").read_bytes())
+        self.assertEqual((status, answer.get("status")), (200, "Update started"), answer)
+        flashed = lambda: [d["data"].strip() for n, d in events if n == "spark/flash/status"]
+        self.wait_for(lambda: "success" in flashed())
+        self.assertEqual(flashed()[0], "started")
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = []
+    unittest.main()
