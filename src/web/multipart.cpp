@@ -52,6 +52,15 @@ Result<Part> read_header(std::string_view lines) {
   return failure(ErrorKind::malformed, "a part of the form has no name");
 }
 
+// Where a delimiter's line begins. What goes on behind the boundary is content that only begins alike.
+std::size_t find_delimiter(std::string_view body, const std::string& delimiter, std::size_t from) {
+  for (auto at = body.find(delimiter, from); at != std::string_view::npos; at = body.find(delimiter, at + 1)) {
+    const auto behind = body.substr(at + delimiter.size());
+    if (behind.starts_with("\r\n") || behind.starts_with("--")) return at;
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace
 
 Result<std::vector<Part>> parse_multipart(std::string_view content_type, std::string_view body) {
@@ -61,17 +70,17 @@ Result<std::vector<Part>> parse_multipart(std::string_view content_type, std::st
     return failure(ErrorKind::malformed, "the body must be multipart/form-data with a boundary");
   const auto delimiter = "--" + *boundary;
   std::vector<Part> parts;
-  auto at = body.find(delimiter);
+  auto at = body.starts_with(delimiter) ? 0 : find_delimiter(body, "\r\n" + delimiter, 0);
+  if (at != std::string_view::npos && at != 0) at += 2;
   while (at != std::string_view::npos) {
     at += delimiter.size();
     if (body.substr(at).starts_with("--")) return parts;
-    const auto head = body.find("\r\n", at);
-    const auto blank = head == std::string_view::npos ? head : body.find("\r\n\r\n", head);
-    const auto end = blank == std::string_view::npos ? blank : body.find("\r\n" + delimiter, blank);
+    const auto blank = body.find("\r\n\r\n", at);
+    // A part without content: the delimiter's line break is the second of the blank line.
+    const auto end = blank == std::string_view::npos ? blank : find_delimiter(body, "\r\n" + delimiter, blank + 2);
     if (end == std::string_view::npos || parts.size() == most_parts) break;
-    auto part = read_header(body.substr(head + 2, blank - std::min(blank, head + 2)));
+    auto part = read_header(body.substr(at + 2, blank - std::min(blank, at + 2)));
     if (!part) return tl::unexpected(part.error());
-    // A part without content: the delimiter's line break is the blank line's.
     const auto begin = blank + 4;
     part->content = begin <= end ? body.substr(begin, end - begin) : std::string_view();
     parts.push_back(std::move(*part));

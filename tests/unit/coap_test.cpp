@@ -138,6 +138,10 @@ BOOST_AUTO_TEST_CASE(our_messages_are_those_of_the_vectors) {
       known["Chunk 2 fast (CRC query + index query), short last chunk"]);
   BOOST_TEST(sent(chunk(all.first(512)), 0x8110, 0x31) == known["Chunk slow (CRC query only)"]);
   BOOST_TEST(sent(update_done(), 0x8120, 0x22) == known["UpdateDone (server)"]);
+  BOOST_TEST(sent(device::function_request("led", "on"), 0x8011, 0x0a) == known["function call"]);
+  BOOST_TEST(sent(device::variable_request("temp"), 0x8012, 0x0a) == known["variable request"]);
+  BOOST_TEST(sent(device::signal_request(true), 0x8013, 0x0a) == known["signal start"]);
+  BOOST_TEST(sent(device::signal_request(false), 0x8014, 0x0a) == known["signal stop"]);
   const auto request = *coap::decode(hex(known["time request (device)"]));
   BOOST_TEST(to_hex(coap::encode(device::time_response(request, 1'700'000'000))) ==
       known["time response (server) 1700000000"]);

@@ -1,0 +1,137 @@
+// Functions, variables and events of connected devices: server and virtual devices in one process, on a virtual clock.
+#include "server/device_calls.hpp"
+#include "support/test_system.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace drydock;
+using namespace drydock::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Asking : TestSystem {
+  // What is told while everything ends is told to nobody.
+  ~Asking() {
+    server().on_event({});
+    kill();
+  }
+  const std::vector<Bytes> current{
+      bootloader(3), system_part(1, 3), system_part(2, 3, {4, 1, 3}), user_part(6, {4, 2, 3})};
+  std::vector<Result<std::int32_t>> returned;
+
+  static transport::DeviceId device(int number) { return *transport::DeviceId::parse(id_of(number)); }
+  void call(int number, const std::string& name, const std::string& argument) {
+    server::call_function(server(), device(number), name, argument,
+        [this](Result<std::int32_t> result) { returned.push_back(std::move(result)); });
+  }
+  bool run_until_returned(std::size_t count, Clock::duration by = 1min) {
+    return run_until(by, [&] { return returned.size() >= count; });
+  }
+  virtual_device::VirtualDevice& start_current(int number) {
+    auto& photon = start_device(number, current);
+    BOOST_REQUIRE(run_until_state(number, "current", 5min));
+    world.advance(10s);
+    return photon;
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(calls_of_devices, Asking)
+
+BOOST_AUTO_TEST_CASE(several_run_at_once_and_one_that_never_returns_ends_alone) {
+  start_current(1);
+  call(1, "sulk", "");
+  call(1, "brew", "-3");
+  call(1, "brew", "milk");
+  BOOST_REQUIRE(run_until_returned(2));
+  BOOST_TEST(*returned[0] == -3);
+  BOOST_TEST(*returned[1] == 4);
+  BOOST_REQUIRE(run_until_returned(3));
+  BOOST_TEST((returned[2].error().kind == ErrorKind::timed_out));
+  BOOST_TEST(row(1).connected);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_device_has_not_is_not_asked_of_it) {
+  auto& photon = start_current(1);
+  call(1, "fly", "");
+  BOOST_TEST((returned.at(0).error().kind == ErrorKind::not_found));
+  call(1, "brew", std::string(65, 'x'));
+  BOOST_TEST((returned.at(1).error().kind == ErrorKind::too_large));
+  call(2, "brew", "");
+  BOOST_TEST((returned.at(2).error().kind == ErrorKind::closed));
+  BOOST_TEST(photon.application.brewed == 0);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_asked_during_an_update_and_what_was_asked_ends) {
+  start_current(1);
+  call(1, "sulk", "");
+  add_firmware(user_part(7, {4, 2, 3}), "next.bin");
+  ask_for("next.bin");
+  BOOST_REQUIRE(run_until_returned(1, 10s));
+  BOOST_TEST((returned[0].error().kind == ErrorKind::conflict));
+  call(1, "brew", "1");
+  BOOST_REQUIRE(run_until_returned(2));
+  BOOST_TEST((returned[1].error().kind == ErrorKind::conflict || returned[1].error().kind == ErrorKind::closed));
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  world.advance(10s);
+  call(1, "brew", "2");
+  BOOST_REQUIRE(run_until_returned(3));
+  BOOST_TEST(*returned[2] == 2);
+}
+
+BOOST_AUTO_TEST_CASE(calls_wake_nobody_to_plan) {
+  start_current(1);
+  const auto& entry = server().fleet().at(device(1));
+  const auto planned = entry.planning_budget.full(Clock::now());
+  BOOST_REQUIRE(planned);
+  for (int i = 0; i < 10; ++i) {
+    call(1, "brew", "1");
+    BOOST_REQUIRE(run_until_returned(static_cast<std::size_t>(i + 1)));
+  }
+  BOOST_TEST(entry.planning_budget.full(Clock::now()));
+}
+
+BOOST_AUTO_TEST_CASE(events_go_to_who_subscribed_in_their_order) {
+  std::vector<std::string> heard;
+  server().on_event([&](const server::PublishedEvent& event) { heard.push_back(event.name + "=" + event.data); });
+  auto& first = start_current(1);
+  auto& second = start_current(2);
+  heard.clear();
+  server::PublishedEvent event;
+  for (const auto* data : {"tea", "coffee", "milk"}) {
+    event.name = "order/9";
+    event.data = data;
+    server().publish(event);
+  }
+  event.name = "disorder";
+  server().publish(event);
+  world.advance(5s);
+  BOOST_TEST(first.application.last_order == "milk");
+  BOOST_TEST(second.application.last_order == "milk");
+  std::erase_if(heard, [](const auto& one) { return !one.starts_with("served"); });
+  // Each device says so at once: of either, in the order in which it heard.
+  const std::vector<std::string> served{"served/order/9=tea", "served/order/9=coffee", "served/order/9=milk"};
+  BOOST_TEST(heard.size() == 2 * served.size());
+  for (const auto& one : served) BOOST_TEST(std::count(heard.begin(), heard.end(), one) == 2);
+  BOOST_TEST(heard.front() == served.front());
+  BOOST_TEST(heard.back() == served.back());
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_never_stops_publishing_is_not_heard_for_ever) {
+  std::size_t heard = 0;
+  server().on_event([&](const server::PublishedEvent& event) { heard += event.name == "served/order"; });
+  start_current(1);
+  server::PublishedEvent event;
+  event.name = "order";
+  for (int i = 0; i < 300; ++i) {
+    server().publish(event);
+    world.advance(10ms);
+  }
+  world.advance(1s);
+  BOOST_TEST(heard >= 60u);
+  BOOST_TEST(heard < 100u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
