@@ -187,9 +187,7 @@ class Devices(Cloud):
         self.addCleanup(lambda: self.stop(fleet))
         boron = "0" * 23 + "9"
         self.wait_for(lambda: self.cloud("GET", "/v1/devices/" + boron)[1].get("functions"))
-        self.assertEqual(
-            self.cloud("POST", f"/v1/devices/{boron}/brew", {"args": "x" * 1024})[1]["return_value"], 1024
-        )
+        self.assertEqual(self.cloud("POST", f"/v1/devices/{boron}/brew", {"args": "x" * 1024})[1]["return_value"], 1024)
         self.assertEqual(self.cloud("GET", f"/v1/devices/{boron}/temperature")[1]["result"], 21.5)
         self.assertEqual(self.cloud("PUT", "/v1/devices/" + boron, {"signal": "1"})[1]["signaling"], True)
         served = self.follow_events("/v1/events/served")
