@@ -1,2 +1,3 @@
 -- As SQLite's.
 ALTER TABLE api_tokens ADD COLUMN expires BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE api_tokens ADD COLUMN by_password BIGINT NOT NULL DEFAULT 0;

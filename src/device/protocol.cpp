@@ -13,6 +13,7 @@ using coap::Type;
 
 namespace {
 
+constexpr std::size_t events_at_once = 4;
 // Devices that post their Describe do it right after Hello; asking before that would only have it sent twice.
 constexpr auto describe_post_timeout = 3s;
 constexpr auto status_event_timeout = 5s;
@@ -262,10 +263,15 @@ void DeviceProtocol::deliver(const Event& event) {
   channel_.interrupt();
 }
 
-bool DeviceProtocol::subscribes(std::string_view event_name, const std::optional<transport::DeviceId>& from) const {
+bool DeviceProtocol::takes(const Event& event, const std::optional<transport::DeviceId>& from) const {
+  constexpr std::size_t longest_name = 64;
+  const auto& hello = reported_.hello;
+  // The limits of an event's data are those of an argument (PROTOCOL §4.5, §4.6).
+  if (event.name.size() > longest_name || event.data.size() > longest_argument(hello.system_version, hello.platform))
+    return false;
   const auto& known = reported_.subscriptions;
   return std::any_of(known.begin(), known.end(), [&](const Subscription& subscription) {
-    return event_name.starts_with(subscription.prefix) &&
+    return event.name.starts_with(subscription.prefix) &&
         (subscription.from.empty() || (from && from->text() == subscription.from));
   });
 }
@@ -279,7 +285,8 @@ asio::awaitable<Result<void>> DeviceProtocol::send_waiting() {
     const auto request = calls_.take(next_message_id(), token);
     if (const auto sent = co_await channel_.send(*request); !sent) co_return sent;
   }
-  while (!events_.empty()) {
+  // Over UDP a few at a time, as long as it acknowledges them: an older device hears nothing else meanwhile.
+  while (!events_.empty() && channel_.unacknowledged_messages() < events_at_once) {
     auto event = std::move(events_.front());
     events_.erase(events_.begin());
     event.id = next_message_id();

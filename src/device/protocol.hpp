@@ -80,7 +80,10 @@ public:
   Result<void> call(Call call);
   /// Sent likewise. Beyond limits::events_per_device that wait, the oldest are dropped.
   void deliver(const Event& event);
-  bool subscribes(std::string_view event_name, const std::optional<transport::DeviceId>& from) const;
+  /// In a session that goes on: what it subscribed to before, which it does not repeat.
+  void restore_subscriptions(std::vector<Subscription> known) { reported_.subscriptions = std::move(known); }
+  /// Whether it wants this event, and takes one of this size.
+  bool takes(const Event& event, const std::optional<transport::DeviceId>& from) const;
   /// Whatever was asked and not answered yet ends with this.
   void refuse_calls(const Error& why) { calls_.fail_all(why); }
 

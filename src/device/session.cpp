@@ -183,6 +183,7 @@ asio::awaitable<Result<void>> establish_session(transport::ResumableChannel& cha
     const auto why = co_await run_updates(device, **controller, host.offer_fast_ota());
     (*controller)->session_ended(why);
     if (why.kind != ErrorKind::session_restarted) co_return Result<void>{};
+    device.refuse_calls({ErrorKind::closed, "the device started anew before it answered"});
   }
 }
 

@@ -1,6 +1,7 @@
 // How a device comes to be known here: which key its handshake is held with, who joins those that wait for approval,
 // and whom a proved key belongs to.
 #include "server/admission.hpp"
+#include "server/application_json.hpp"
 #include "server/device_server.hpp"
 #include "server/update_controller.hpp"
 #include "server/pending_devices.hpp"
@@ -151,6 +152,9 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   }
   entry.channel = &channel;
   entry.device = &device;
+  if (device.reported().resumed && device.reported().subscriptions.empty())
+    device.restore_subscriptions(subscriptions_in(entry.row.application));
+  note_subscription(identity.id);
   entry.connection = ++connections_;
   entry.ownership = *ownership;
   entry.transfer.reset();

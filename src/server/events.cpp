@@ -1,6 +1,7 @@
 #include "server/events.hpp"
 
 #include "base/clock.hpp"
+#include "server/application_json.hpp"
 #include "server/device_server.hpp"
 
 #include <algorithm>
@@ -48,8 +49,11 @@ PublishedEvent flash_event(const transport::DeviceId& device, std::string_view w
 void DeviceServer::take_event(const transport::DeviceId& id, const device::Event& event) {
   auto* entry = find(id);
   if (entry == nullptr || entry->row.approval != "approved" || is_unheard(event.name)) return;
-  if (!entry->event_budget.take(Clock::now())) {
-    record(*entry, log::Level::warning, "events", "publishes too often: events of it are dropped");
+  const auto now = Clock::now();
+  if (entry->event_budget.full(now)) entry->events_dropped = false;
+  if (!entry->event_budget.take(now)) {
+    if (!std::exchange(entry->events_dropped, true))
+      record(*entry, log::Level::warning, "events", "publishes too often: some of its events are dropped");
     return;
   }
   PublishedEvent published;
@@ -65,17 +69,20 @@ void DeviceServer::publish(const PublishedEvent& event) {
   for (const auto& id : subscribers_) {
     const auto* entry = find(id);
     if (entry == nullptr || entry->device == nullptr || entry->row.approval != "approved") continue;
-    if (entry->device->subscribes(event.name, event.from)) entry->device->deliver(event);
+    if (entry->device->takes(event, event.from)) entry->device->deliver(event);
   }
 }
 
 void DeviceServer::note_subscription(const transport::DeviceId& id) {
-  const auto* entry = find(id);
+  auto* entry = find(id);
   if (entry == nullptr || entry->device == nullptr) return;
   const auto& subscriptions = entry->device->reported().subscriptions;
   const bool own = std::any_of(subscriptions.begin(), subscriptions.end(),
       [](const auto& subscription) { return !is_system_event(subscription.prefix); });
-  if (own) subscribers_.insert(id);
+  if (!own) return;
+  subscribers_.insert(id);
+  auto application = with_subscriptions(entry->row.application, subscriptions);
+  if (std::exchange(entry->row.application, application) != application) save(*entry);
 }
 
 }  // namespace drydock::server

@@ -47,6 +47,7 @@ DeviceUpdateController::~DeviceUpdateController() {
   leave_queue();
   auto* channel = std::exchange(m->channel, nullptr);
   m->device = nullptr;
+  server_.subscribers_.erase(id_);
   --server_.connected_;
   server_.forget_later(*m);
   if (m->row.state == "updating") {
@@ -56,7 +57,7 @@ DeviceUpdateController::~DeviceUpdateController() {
     set_state(*m, "waiting", what);
   }
   m->transfer.reset();
-  server_.publish(status_event(id_, "offline"));
+  if (m->row.approval == "approved") server_.publish(status_event(id_, "offline"));
   m->row.connected = false;
   m->row.last_seen = utc_milliseconds();
   m->last_seen = server_.uptime_.now();
@@ -140,7 +141,8 @@ bool DeviceUpdateController::awaits_approval(const device::ReportedState& report
 
 void DeviceUpdateController::save_reported_state(DeviceEntry& m, const device::ReportedState& reported) {
   auto& row = m.row;
-  const auto application = reported.application ? application_json(*reported.application) : row.application;
+  const auto application =
+      reported.application ? application_json(*reported.application, reported.subscriptions) : row.application;
   const auto updates_enabled =
       reported.updates_enabled || !reported.resumed ? reported.updates_enabled : row.updates_enabled;
   const bool changed =

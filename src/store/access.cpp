@@ -83,11 +83,13 @@ void forget_all_access(Database& db) {
 }
 
 std::int64_t add_api_token(Database& db, const ApiToken& token) {
-  Statement s(db, "INSERT INTO api_tokens (name, token_sha256, created, expires) VALUES (?, ?, ?, ?) RETURNING id");
+  Statement s(db,
+      "INSERT INTO api_tokens (name, token_sha256, created, expires, by_password) VALUES (?, ?, ?, ?, ?) RETURNING id");
   s.bind(1, token.name);
   s.bind(2, token.token_sha256);
   s.bind(3, token.created);
   s.bind(4, token.expires);
+  s.bind(5, token.by_password ? 1 : 0);
   s.step();
   const auto id = s.integer(0);
   s.execute_rest();
@@ -100,10 +102,14 @@ bool remove_api_token(Database& db, std::int64_t id) {
   return s.execute() > 0;
 }
 
+void remove_tokens_by_password(Database& db) {
+  Statement(db, "DELETE FROM api_tokens WHERE by_password <> 0").execute();
+}
+
 std::vector<ApiToken> load_api_tokens(Database& db) {
-  Statement s(db, "SELECT id, name, token_sha256, created, expires FROM api_tokens ORDER BY id");
+  Statement s(db, "SELECT id, name, token_sha256, created, expires, by_password FROM api_tokens ORDER BY id");
   std::vector<ApiToken> tokens;
-  while (s.step()) tokens.push_back({s.integer(0), s.text(1), s.text(2), s.integer(3), s.integer(4)});
+  while (s.step()) tokens.push_back({s.integer(0), s.text(1), s.text(2), s.integer(3), s.integer(4), s.boolean(5)});
   return tokens;
 }
 

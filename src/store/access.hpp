@@ -40,9 +40,11 @@ struct ApiToken {
   std::string token_sha256;
   std::int64_t created = 0;  ///< UTC milliseconds
   std::int64_t expires = 0;  ///< running time, as of sessions; 0: never
+  bool by_password = false;  ///< given for the password, and ends when that is changed
 };
 std::int64_t add_api_token(Database& db, const ApiToken& token);
 bool remove_api_token(Database& db, std::int64_t id);
+void remove_tokens_by_password(Database& db);
 std::vector<ApiToken> load_api_tokens(Database& db);
 
 }  // namespace drydock::store

@@ -49,6 +49,9 @@ public:
   /// Bytes sent that the peer's network side has not acknowledged.
   virtual std::size_t unacknowledged() const = 0;
 
+  /// Over UDP: confirmable messages that the device has not acknowledged.
+  virtual std::size_t unacknowledged_messages() const { return 0; }
+
   virtual std::string peer() const = 0;
 };
 

@@ -158,7 +158,7 @@ Result<std::string> Authentication::token_for_password(const std::string& passwo
   if (const auto right = check_password(password, who, now); !right) return tl::unexpected(right.error());
   for (const auto& token : tokens())
     if (token.expires != 0 && token.expires <= now) (void)remove_token(token.id);
-  return make_token(name, utc_milliseconds(), lifetime == 0 ? 0 : now + lifetime);
+  return add_token({0, name, "", utc_milliseconds(), lifetime == 0 ? 0 : now + lifetime, true});
 }
 
 Result<void> Authentication::change_password(const std::string& old_one, const std::string& new_one,
@@ -177,11 +177,13 @@ Result<void> Authentication::change_password(const std::string& old_one, const s
   const auto written = persist_([new_hash, kept](store::Database& db) {
     store::save_setting(db, password_key, new_hash);
     store::remove_other_web_sessions(db, kept);
+    store::remove_tokens_by_password(db);
   });
   if (!written) return written;
   const std::lock_guard lock(mutex_);
   password_ = new_hash;
   std::erase_if(sessions_, [&](const auto& entry) { return entry.first != kept; });
+  std::erase_if(tokens_, [](const auto& token) { return token.by_password; });
   return {};
 }
 
@@ -211,9 +213,14 @@ std::optional<store::ApiToken> Authentication::token_of(const std::string& token
   return *found;
 }
 
-Result<std::string> Authentication::make_token(const std::string& name, std::int64_t utc_now, std::int64_t expires) {
+Result<std::string> Authentication::make_token(const std::string& name, std::int64_t utc_now) {
+  return add_token({0, name, "", utc_now});
+}
+
+Result<std::string> Authentication::add_token(store::ApiToken row) {
   const auto token = "drydock_" + random_text(24);
-  store::ApiToken row{0, name.substr(0, 64), digest(token), utc_now, expires};
+  row.name = row.name.substr(0, 64);
+  row.token_sha256 = digest(token);
   const auto id = std::make_shared<std::int64_t>(0);
   const auto kept = persist_([row, id](store::Database& db) { *id = store::add_api_token(db, row); });
   if (!kept) return tl::unexpected(kept.error());

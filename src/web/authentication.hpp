@@ -54,9 +54,10 @@ public:
   /// Nothing when it is unknown, or its time is over.
   std::optional<store::ApiToken> token_of(const std::string& token, std::int64_t now) const;
 
-  /// The token itself is given once and never again. `expires`: running time; 0: never.
-  Result<std::string> make_token(const std::string& name, std::int64_t utc_now, std::int64_t expires = 0);
-  /// As log_in(), for a tool that keeps a token instead of a cookie. It lasts for `lifetime` milliseconds; 0: for good.
+  /// The token itself is given once and never again.
+  Result<std::string> make_token(const std::string& name, std::int64_t utc_now);
+  /// As log_in(), for a tool that keeps a token instead of a cookie. It lasts for `lifetime` milliseconds; 0: until
+  /// the password is changed.
   Result<std::string> token_for_password(const std::string& password, const std::string& name, const std::string& who,
       std::int64_t now, std::int64_t lifetime);
   Result<void> remove_token(std::int64_t id);
@@ -76,6 +77,7 @@ private:
   Result<void> check_password(const std::string& password, const std::string& who, std::int64_t now);
   Result<void> register_attempt(const std::string& who, std::int64_t now);
   void succeeded(const std::string& who);
+  Result<std::string> add_token(store::ApiToken row);
   Result<std::string> begin_session(std::int64_t now);
   std::string random_text(std::size_t bytes);
   Bytes salt();

@@ -71,7 +71,9 @@ std::optional<Response> read_body(
   const auto deadline = std::chrono::steady_clock::now() + limits::page_body_time +
       std::chrono::seconds(length / limits::min_upload_rate);
   // Not on the stack, which is 100 kB in CivetWeb's threads.
-  Bytes piece(16 * 1024);
+  // The clock is looked at between two pieces, each of which a slow client may draw out.
+  constexpr std::size_t small_piece = 64;
+  Bytes piece(limit <= limits::page_body ? small_piece : 16 * 1024);
   for (std::size_t have = 0; in_chunks || have < length;) {
     const int got = mg_read(connection, piece.data(), in_chunks ? piece.size() : std::min(piece.size(), length - have));
     if (got == 0 && in_chunks) break;

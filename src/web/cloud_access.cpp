@@ -19,13 +19,13 @@ Response grant_error(int status, const char* error, const std::string& descripti
   return {status, "application/json", json{{"error", error}, {"error_description", description}}.dump()};
 }
 
-// Seconds; 0, or null: for good.
+// Seconds; 0: for good.
 std::int64_t lifetime_of(const Request& request) {
   const auto text = argument(request, "expires_in");
   if (!text) return default_lifetime;
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
-  if (error != std::errc() || end != text->data() + text->size() || seconds < 0) return 0;
+  if (error != std::errc() || end != text->data() + text->size() || seconds < 0) return default_lifetime;
   return std::min(seconds, longest_lifetime);
 }
 

@@ -107,7 +107,8 @@ std::optional<std::string> argument(const Request& request, const char* name) {
   const auto body = json::parse(request.body, nullptr, false);
   if (body.is_object()) {
     const auto found = body.find(name);
-    if (found == body.end() || found->is_null()) return std::nullopt;
+    // Lists in lists would be printed by recursion, on a thread with little stack.
+    if (found == body.end() || found->is_null() || found->is_structured()) return std::nullopt;
     return found->is_string() ? found->get<std::string>() : found->dump();
   }
   std::string value(request.body.size() + 1, '\0');
@@ -131,12 +132,17 @@ std::optional<Response> CloudApi::refuse(const Request& request) const {
 
 std::size_t CloudApi::longest_body(const Request& request) const {
   constexpr std::size_t around_a_file = 4096;
-  return is_multipart(request) ? limits::module_file + around_a_file : limits::page_body;
+  const bool file = is_multipart(request) && request.method == "PUT" && may_listen(request);
+  return file ? limits::module_file + around_a_file : limits::page_body;
 }
 
 Response CloudApi::handle(Request request) {
   try {
-    if (request.path == "/oauth/token") return log_in(request);
+    if (request.path == "/oauth/token") {
+      // A page from elsewhere can make a browser send this form, and lock its user out by wrong passwords.
+      if (!request.header("origin").empty()) return cloud_error(403, "log in from a program, not from a web page");
+      return log_in(request);
+    }
     if (!needs_token(request)) return revoke(parts_of(request).back());
     const auto known = account(request);
     if (!known) return no_token();
@@ -192,10 +198,14 @@ std::optional<CloudApi::Filter> CloudApi::stream_filter(const Request& request) 
 
 std::optional<Response> CloudApi::resolve(Filter& filter) const {
   if (filter.device.empty()) return std::nullopt;
-  const auto row = find(filter.device);
-  if (!row) return cloud_error(row.error());
-  filter.device = row->id;
-  return std::nullopt;
+  try {
+    const auto row = find(filter.device);
+    if (!row) return cloud_error(row.error());
+    filter.device = row->id;
+    return std::nullopt;
+  } catch (const std::exception& e) {
+    return cloud_error(503, e.what());
+  }
 }
 
 std::string CloudApi::as_stream_text(const server::PublishedEvent& event) {

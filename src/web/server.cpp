@@ -283,6 +283,7 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
     send(connection, *refused, false);
     return heard ? Body::read : left;
   }
+  if (cloud_.may_listen(request)) connections_.mark_known(info->remote_addr);
   if (const auto filter = CloudApi::stream_filter(request)) {
     stream_cloud_events(connection, request, *filter);
     return left;
@@ -291,13 +292,22 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
     request.body.append(text_of(piece));
     return {};
   };
-  if (const auto unusable = read_body(connection, cloud_.longest_body(request), take, Chunked::allowed))
-    return send(connection, cloud_error(unusable->status, unusable->body), false), left;
-  send(connection, cloud_.handle(std::move(request)), true);
+  const auto chunked = cloud_.may_listen(request) ? Chunked::allowed : Chunked::refused;
+  if (const auto unusable = read_body(connection, cloud_.longest_body(request), take, chunked))
+    return send(connection, cloud_error(unusable->status, "the body cannot be used"), false), left;
+  const bool logs_in = request.path == "/oauth/token";
+  const auto response = cloud_.handle(std::move(request));
+  if (logs_in && response.status == 200) connections_.mark_known(info->remote_addr);
+  send(connection, response, true);
   return Body::read;
 }
 
 namespace {
+
+// Some of it is not enough: whoever pauses for longer than CivetWeb waits would hear half an event, and then another.
+bool write_all(mg_connection* connection, const std::string& text) {
+  return mg_write(connection, text.data(), text.size()) == static_cast<int>(text.size());
+}
 
 struct StreamPlace {
   explicit StreamPlace(std::atomic<int>& c) : count(c), number(++c) {}
@@ -322,7 +332,7 @@ void Server::stream_cloud_events(mg_connection* connection, const Request& reque
       "HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: "
       "no\r\nConnection: close\r\n\r\n:ok\n\n",
       security_headers);
-  bool open = mg_write(connection, head.data(), head.size()) > 0;
+  bool open = write_all(connection, head);
   auto written = Clock::now();
   while (open && !log.closed() && cloud_.may_listen(request)) {
     std::string text;
@@ -335,7 +345,7 @@ void Server::stream_cloud_events(mg_connection* connection, const Request& reque
     }
     if (text.empty() && Clock::now() < written + keep_alive) continue;
     if (text.empty()) text = "\n";
-    open = mg_write(connection, text.data(), text.size()) > 0;
+    open = write_all(connection, text);
     written = Clock::now();
   }
 }

@@ -1,6 +1,6 @@
 // Functions, variables and events of connected devices: server and virtual devices in one process, on a virtual clock.
 #include "server/device_calls.hpp"
-#include "support/test_system.hpp"
+#include "device/udp_system.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -132,6 +132,76 @@ BOOST_AUTO_TEST_CASE(a_device_that_never_stops_publishing_is_not_heard_for_ever)
   world.advance(1s);
   BOOST_TEST(heard >= 60u);
   BOOST_TEST(heard < 100u);
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_for_approval_is_not_heard_and_hears_nothing) {
+  configuration.policy = state::Policy::approve;
+  restart();
+  std::size_t heard = 0;
+  server().on_event([&](const server::PublishedEvent&) { ++heard; });
+  auto& photon = start_device(1, current);
+  BOOST_REQUIRE(run_until_state(1, "awaiting_approval", 5min));
+  world.advance(30s);
+  server::PublishedEvent event;
+  event.name = "order";
+  event.data = "tea";
+  server().publish(event);
+  world.advance(5s);
+  BOOST_TEST(heard == 1u);  // ours
+  BOOST_TEST(photon.application.last_order.empty());
+  call(1, "brew", "");
+  BOOST_TEST((returned.at(0).error().kind == ErrorKind::refused));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+namespace {
+
+struct AskingOverUdp : UdpSystem {
+  const std::vector<Bytes> current{
+      module_for(boron, 2, 0, 1100), module_for(boron, 4, 1, 6200), module_for(boron, 5, 2, 6, {4, 1, 6200})};
+  void order(const std::string& data) {
+    server::PublishedEvent event;
+    event.name = "order";
+    event.data = data;
+    server().publish(event);
+    world.advance(10s);
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(events_over_udp, AskingOverUdp)
+
+BOOST_AUTO_TEST_CASE(a_subscription_outlives_the_service_and_a_bad_network) {
+  network().options.delay = 50ms;
+  network().options.loss = 0.1;
+  auto& device = start_udp_device(1, current);
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  world.advance(1min);
+  order("tea");
+  BOOST_TEST(device.application.last_order == "tea");
+  restart();
+  // The session goes on: the device says neither Hello nor what it subscribes to.
+  BOOST_REQUIRE(run_until(5min, [&] { return row(1).connected; }));
+  world.advance(1min);
+  BOOST_TEST(device.handshakes == 1);
+  const auto& entry = server().fleet().at(*transport::DeviceId::parse(id_of(1)));
+  BOOST_REQUIRE(entry.device != nullptr);
+  BOOST_TEST(entry.device->reported().resumed);
+  BOOST_TEST(entry.device->reported().subscriptions.size() == 1u);
+  order("coffee");
+  BOOST_TEST(device.application.last_order == "coffee");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_too_long_for_the_device_is_not_sent) {
+  auto& device = start_udp_device(1, current);
+  BOOST_REQUIRE(run_until_state(1, "current", 10min));
+  world.advance(1min);
+  order(std::string(1024, 'x'));
+  BOOST_TEST(device.application.last_order.size() == 1024u);
+  order(std::string(1025, 'y'));
+  BOOST_TEST(device.application.last_order.front() == 'x');
 }
 
 BOOST_AUTO_TEST_SUITE_END()

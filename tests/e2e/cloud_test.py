@@ -128,6 +128,21 @@ class Tokens(Cloud):
             self.assertEqual(self.cloud(method, path, {} if method == "POST" else None)[0], 401, path)
 
 
+    def test_what_strangers_send_is_short_and_harmless(self):
+        self.begin()
+        self.token = None
+        deep = '{"grant_type":' + "[" * 20000 + "]" * 20000 + "}"
+        headers = {"Content-Type": "application/json"}
+        self.assertEqual(self.cloud("POST", "/oauth/token", deep, headers)[0], 400)
+        self.assertEqual(self.cloud("POST", "/v1/devices", deep.replace("grant_type", "access_token"), headers)[0], 401)
+        form = {"Content-Type": "multipart/form-data; boundary=x"}
+        self.assertEqual(self.cloud("POST", "/oauth/token", "x" * 100_000, form)[0], 413)
+        self.assertEqual(
+            self.cloud("POST", "/oauth/token", "grant_type=password", {"Origin": "http://elsewhere.example"})[0], 403
+        )
+        self.assertIsNone(self.process.poll())
+
+
 class Devices(Cloud):
     def test_functions_variables_and_the_light(self):
         self.begin()

@@ -129,6 +129,12 @@ BOOST_AUTO_TEST_CASE(a_tools_token_needs_the_password_and_ends) {
   const auto lasting = *authentication.token_for_password(good_password, "me", "10.0.0.1", 2000, 0);
   BOOST_TEST(authentication.tokens().size() == 1u);  // the one that ended is gone
   BOOST_TEST(authentication.knows_token(lasting, std::int64_t{1} << 50));
+  const auto made = *authentication.make_token("t", 0);
+  const std::string new_password = "another password";
+  BOOST_TEST(authentication.change_password(good_password, new_password, session, "10.0.0.1", 0).has_value());
+  BOOST_TEST(!authentication.knows_token(lasting, 2000));
+  BOOST_TEST(!make().knows_token(lasting, 2000));
+  BOOST_TEST(authentication.knows_token(made, 2000));
 }
 
 BOOST_AUTO_TEST_CASE(a_password_is_set_up_once_and_of_some_length) {

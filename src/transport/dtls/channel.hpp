@@ -66,6 +66,7 @@ public:
   void close() override;
   bool reliable() const override { return false; }
   std::size_t unacknowledged() const override { return 0; }
+  std::size_t unacknowledged_messages() const override { return reliability_.unacknowledged(); }
   std::string peer() const override { return to_text(address_); }
   void persist_session() override;
 
