@@ -47,6 +47,8 @@ Response CloudApi::log_in(const Request& request) {
   if (!token && token.error().kind == ErrorKind::refused)
     return grant_error(400, "invalid_grant",
         "User credentials are invalid: the password is that of Drydock's page, with any user name");
+  if (!token && token.error().kind == ErrorKind::conflict)
+    return grant_error(400, "invalid_grant", "no password was set yet: open Drydock's page and set one");
   if (!token) return cloud_error(token.error());
   return cloud_answer(json{{"token_type", "bearer"}, {"access_token", *token}, {"expires_in", seconds}}.dump());
 }

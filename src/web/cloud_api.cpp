@@ -39,10 +39,15 @@ bool is_multipart(const Request& request) {
 }
 
 std::string token_outside_of_body(const Request& request) {
-  constexpr std::string_view bearer = "Bearer ";
+  // The scheme in any case of letters (RFC 9110 §11.1): the answer to a login calls it "bearer".
+  constexpr std::string_view bearer = "bearer ";
   const auto& authorization = request.header("authorization");
-  if (authorization.starts_with(bearer)) return authorization.substr(bearer.size());
-  return request.parameter("access_token");
+  const bool by_header = authorization.size() > bearer.size() &&
+      std::equal(bearer.begin(), bearer.end(), authorization.begin(),
+          [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
+  if (!by_header) return request.parameter("access_token");
+  const auto begin = authorization.find_first_not_of(' ', bearer.size());
+  return begin == std::string::npos ? std::string() : authorization.substr(begin);
 }
 
 std::string token_in(const Request& request) {
@@ -55,6 +60,18 @@ Response no_token() {
   Response response{401, "application/json", body.dump()};
   response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"drydock\"");
   return response;
+}
+
+// What is not understood is not taken for nothing: a function would be called without its argument.
+std::optional<Response> unusable_body(const Request& request) {
+  if (is_multipart(request) && request.method != "PUT")
+    return cloud_error(400, "multipart/form-data is for files: send JSON, or a plain form");
+  if (request.body.empty() || !request.header("content-type").starts_with("application/json")) return std::nullopt;
+  const auto body = json::parse(request.body, nullptr, false);
+  if (!body.is_object()) return cloud_error(400, "the body must be a JSON object");
+  for (const auto& [name, value] : body.items())
+    if (value.is_structured()) return cloud_error(400, "'" + name + "' must be text, a number or a truth value");
+  return std::nullopt;
 }
 
 // Logging in needs none, and who has a token may give it back.
@@ -113,7 +130,10 @@ std::optional<std::string> argument(const Request& request, const char* name) {
   }
   std::string value(request.body.size() + 1, '\0');
   const int length = mg_get_var(request.body.data(), request.body.size(), name, value.data(), value.size());
-  if (length < 0) return std::nullopt;
+  if (length < 0) {
+    auto in_query = request.parameter(name);
+    return in_query.empty() ? std::nullopt : std::optional(std::move(in_query));
+  }
   value.resize(static_cast<std::size_t>(length));
   return value;
 }
@@ -146,6 +166,7 @@ Response CloudApi::handle(Request request) {
     if (!needs_token(request)) return revoke(parts_of(request).back());
     const auto known = account(request);
     if (!known) return no_token();
+    if (auto unusable = unusable_body(request)) return *unusable;
     return route(request, parts_of(request), *known);
   } catch (const store::Unavailable& e) {
     return cloud_error(503, e.what());

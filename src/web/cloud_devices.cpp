@@ -96,9 +96,12 @@ Response CloudApi::device(const std::string& id_or_name) const {
 Response CloudApi::claim(const Request& request) {
   auto id = argument(request, "id").value_or("");
   std::transform(id.begin(), id.end(), id.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (!transport::DeviceId::parse(id)) return cloud_error(400, "'id' must be a device's id, 24 hexadecimal digits");
   const auto claimed = bridge_.change([id](store::Database& db) -> Result<void> {
     const auto row = store::load_device(db, id);
     if (!row) return failure(ErrorKind::not_found, "this device has not come here yet: switch it on, then claim it");
+    if (row->approval == "refused")
+      return failure(ErrorKind::refused, "this device was refused by a person: approve it on the page first");
     return row->approval == "approved" ? Result<void>{} : commands::approve(db, id, "");
   });
   if (!claimed) return cloud_error(claimed.error());

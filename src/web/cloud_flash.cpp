@@ -50,9 +50,9 @@ Response CloudApi::flash(const Request& request, const store::DeviceRow& device)
   const std::lock_guard one_at_a_time(validation_mutex_);
   const auto validated = std::async(std::launch::async, validate).get();
   if (!validated) return cloud_error(400, validated.error().message);
-  auto nothing_to_send = std::make_shared<bool>(false);
+  auto status = std::make_shared<std::string>();
   const auto changed = bridge_.change(
-      [module = *validated, folder = folder_, id = device.id, nothing_to_send](store::Database& db) -> Result<void> {
+      [module = *validated, folder = folder_, id = device.id, status](store::Database& db) -> Result<void> {
         const auto row = store::load_device(db, id);
         if (!row) return failure(ErrorKind::not_found, "the device was removed");
         if (const auto added = server::add_to_library(db, folder, module); !added) return tl::unexpected(added.error());
@@ -64,13 +64,16 @@ Response CloudApi::flash(const Request& request, const store::DeviceRow& device)
         reported.modules = store::load_modules(db, id);
         const auto plan = planning::plan(reported, store::load_library(db), {store::load_targets(db, id)});
         if (plan.blocked()) return failure(ErrorKind::malformed, planning::missing_words(plan));
-        *nothing_to_send = plan.current();
+        *status = plan.current()      ? "The device runs this already"
+            : row->held               ? "The update waits: the device is held"
+            : commands::is_paused(db) ? "The update waits: all updates are paused"
+            : !row->connected         ? "The update waits: the device is not connected"
+                                      : "Update started";
         commands::retry(db, id);
         return {};
       });
   if (!changed) return cloud_error(changed.error());
-  const auto* status = *nothing_to_send ? "The device runs this already" : "Update started";
-  return cloud_answer(json{{"ok", true}, {"id", device.id}, {"status", status}}.dump());
+  return cloud_answer(json{{"ok", true}, {"id", device.id}, {"status", *status}}.dump());
 }
 
 }  // namespace drydock::web

@@ -334,7 +334,7 @@ void Server::stream_cloud_events(mg_connection* connection, const Request& reque
       security_headers);
   bool open = write_all(connection, head);
   auto written = Clock::now();
-  while (open && !log.closed() && cloud_.may_listen(request)) {
+  while (open && !log.closed()) {
     std::string text;
     const auto silent_until = std::max(written + keep_alive, Clock::now());
     const auto patience = std::chrono::ceil<std::chrono::milliseconds>(silent_until - Clock::now());
@@ -343,6 +343,7 @@ void Server::stream_cloud_events(mg_connection* connection, const Request& reque
           (filter.device.empty() || (event->from && event->from->text() == filter.device));
       if (wanted) text += CloudApi::as_stream_text(*event);
     }
+    if (!cloud_.may_listen(request)) break;  // while it waited
     if (text.empty() && Clock::now() < written + keep_alive) continue;
     if (text.empty()) text = "\n";
     open = write_all(connection, text);

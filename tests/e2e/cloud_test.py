@@ -127,7 +127,6 @@ class Tokens(Cloud):
         for method, path in (("GET", "/v1/devices"), ("POST", "/v1/devices/events"), ("GET", "/v1/events/a")):
             self.assertEqual(self.cloud(method, path, {} if method == "POST" else None)[0], 401, path)
 
-
     def test_what_strangers_send_is_short_and_harmless(self):
         self.begin()
         self.token = None
@@ -174,6 +173,12 @@ class Devices(Cloud):
         self.assertIs(value("signaling")["result"], True)
         self.assertEqual(self.cloud("GET", "/v1/devices/kitchen/motto?format=raw"), (200, "strong & black"))
 
+        self.assertEqual(self.cloud("POST", "/v1/devices/kitchen/brew?arg=8")[1]["return_value"], 8)
+        headers = {"Content-Type": "application/json"}
+        for broken in ('{"arg":', '{"arg":[1]}', '{"arg":{"a":1}}', "5", "null", "[]"):
+            self.assertEqual(self.cloud("POST", "/v1/devices/kitchen/brew", broken, headers)[0], 400, broken)
+        self.assertEqual(value("brewed")["result"], 7)
+        self.assertEqual(self.cloud("GET", "/v1/user", headers={"Authorization": "bearer  " + self.token})[0], 200)
         self.assertEqual(self.cloud("POST", "/v1/devices/kitchen/fly", {})[0], 404)
         self.assertEqual(self.cloud("GET", "/v1/devices/kitchen/altitude")[0], 404)
         self.assertEqual(self.cloud("PUT", "/v1/devices/kitchen/ping")[1], {"ok": True, "online": True})
@@ -297,7 +302,11 @@ class Flash(Cloud):
         self.assertIn("does not compile", answer["error"])
         status, answer = self.flash((self.folder / "modules/application.bin").read_bytes())
         self.assertEqual((status, answer.get("status")), (200, "The device runs this already"), answer)
-        status, answer = self.flash((self.folder / "modules/next-application.bin").read_bytes())
+        self.assertEqual(self.run_drydock("devices", "hold", photon).returncode, 0)
+        next_one = (self.folder / "modules/next-application.bin").read_bytes()
+        self.assertEqual(self.flash(next_one)[1]["status"], "The update waits: the device is held")
+        self.assertEqual(self.run_drydock("devices", "hold", "--release", photon).returncode, 0)
+        status, answer = self.flash(next_one)
         self.assertEqual((status, answer.get("status")), (200, "Update started"), answer)
         flashed = lambda: [d["data"].strip() for n, d in events if n == "spark/flash/status"]
         self.wait_for(lambda: "success" in flashed())
