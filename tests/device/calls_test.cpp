@@ -136,7 +136,6 @@ BOOST_AUTO_TEST_CASE(a_device_that_never_stops_publishing_is_not_heard_for_ever)
 
 BOOST_AUTO_TEST_CASE(who_waits_for_approval_is_not_heard_and_hears_nothing) {
   configuration.policy = state::Policy::approve;
-  restart();
   std::size_t heard = 0;
   server().on_event([&](const server::PublishedEvent&) { ++heard; });
   auto& photon = start_device(1, current);
@@ -181,6 +180,7 @@ BOOST_AUTO_TEST_CASE(a_subscription_outlives_the_service_and_a_bad_network) {
   world.advance(1min);
   order("tea");
   BOOST_TEST(device.application.last_order == "tea");
+  kill();
   restart();
   // The session goes on: the device says neither Hello nor what it subscribes to.
   BOOST_REQUIRE(run_until(5min, [&] { return row(1).connected; }));
