@@ -22,6 +22,11 @@ inline std::string lower_ascii(std::string text) {
   return text;
 }
 
+/// Whether its beginning, in lower-case ASCII letters, is `prefix`.
+inline bool begins_with_lower_ascii(std::string_view text, std::string_view prefix) {
+  return lower_ascii(std::string(text.substr(0, prefix.size()))) == prefix;
+}
+
 /// The address of "192.168.1.20:5683" or "[fe80::1]:5683" without its port.
 inline std::string without_port(const std::string& peer) {
   return peer.substr(0, peer.rfind(':'));

@@ -1,5 +1,7 @@
 #include "device/calls.hpp"
 
+#include "device/messages.hpp"
+
 #include <algorithm>
 
 namespace drydock::device {
@@ -7,10 +9,7 @@ namespace {
 
 bool answers(const coap::Message& response, const coap::Message& request) {
   // A reset has no token: it repeats the id of what it refuses.
-  if (response.type == coap::Type::reset) return response.id == request.id;
-  // A late answer from another run of the device may have the same token.
-  if (response.type == coap::Type::acknowledgement && response.id != request.id) return false;
-  return response.code != coap::Code::empty && !coap::is_request(response.code) && response.token == request.token;
+  return response.type == coap::Type::reset ? response.id == request.id : is_response_to(response, request);
 }
 
 }  // namespace

@@ -13,6 +13,11 @@ using coap::Code;
 using coap::Message;
 using coap::Type;
 
+bool is_response_to(const Message& message, const Message& request) {
+  if (message.type == Type::acknowledgement && message.id != request.id) return false;
+  return coap::is_response(message.code) && message.token == request.token;
+}
+
 RequestType request_type(const Message& request) {
   const auto* first = request.find(coap::option::uri_path);
   if (first == nullptr || first->value.size() != 1) return RequestType::unknown;

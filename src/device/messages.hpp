@@ -9,6 +9,11 @@
 
 namespace drydock::device {
 
+/// Whether this answers that request of ours. An answer inside an acknowledgement has the id of what it answers: over
+/// UDP the device may still answer what was asked in its session before a restart, or by another machine, with the same
+/// token.
+bool is_response_to(const coap::Message& message, const coap::Message& request);
+
 /// What a request of a device is about, by its method and first path letter (PROTOCOL §4.0).
 enum class RequestType {
   hello,

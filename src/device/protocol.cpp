@@ -24,13 +24,6 @@ std::uint16_t random_id(crypto::Random& random) {
   return get_be16(bytes, 0);
 }
 
-// Over UDP the device may still answer what was asked in its session before a restart, or by another machine: an answer
-// inside an acknowledgement has the id of what it answers, and tokens begin somewhere else each time.
-bool is_response_to(const Message& message, const Message& request) {
-  if (message.type == Type::acknowledgement && message.id != request.id) return false;
-  return coap::is_response(message.code) && message.token == request.token;
-}
-
 }  // namespace
 
 DeviceProtocol::DeviceProtocol(transport::Channel& channel, crypto::Random& random)
@@ -99,9 +92,7 @@ asio::awaitable<Result<void>> DeviceProtocol::resume(Bytes hello_payload, Clock:
   if (!message) co_return tl::unexpected(message.error());
   if (is_hello(*message)) co_return co_await accept_hello(*message);
   hello_payload_ = std::move(hello_payload);
-  auto subscriptions = std::move(reported_.subscriptions);  // it does not repeat them
   reported_ = ReportedState{};
-  reported_.subscriptions = std::move(subscriptions);
   reported_.hello = *remembered;
   reported_.max_binary = remembered->max_binary;
   reported_.chunk_size = remembered->chunk_size;

@@ -152,8 +152,7 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   }
   entry.channel = &channel;
   entry.device = &device;
-  if (device.reported().resumed && device.reported().subscriptions.empty())
-    device.restore_subscriptions(subscriptions_in(entry.row.application));
+  if (device.reported().resumed) device.restore_subscriptions(subscriptions_in(entry.row.application));
   note_subscription(identity.id);
   entry.connection = ++connections_;
   entry.ownership = *ownership;

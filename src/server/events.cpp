@@ -1,6 +1,7 @@
 #include "server/events.hpp"
 
 #include "base/clock.hpp"
+#include "base/text.hpp"
 #include "server/application_json.hpp"
 #include "server/device_server.hpp"
 
@@ -9,12 +10,6 @@
 
 namespace drydock::server {
 namespace {
-
-bool starts_with_letters(std::string_view text, std::string_view prefix) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return text.size() >= prefix.size() &&
-      std::equal(prefix.begin(), prefix.end(), text.begin(), [&](char a, char b) { return a == lower(b); });
-}
 
 PublishedEvent system_event(const transport::DeviceId& device, const char* name, std::string_view data) {
   PublishedEvent event;
@@ -28,7 +23,7 @@ PublishedEvent system_event(const transport::DeviceId& device, const char* name,
 }  // namespace
 
 bool is_system_event(std::string_view name) {
-  return starts_with_letters(name, "spark") || starts_with_letters(name, "particle");
+  return begins_with_lower_ascii(name, "spark") || begins_with_lower_ascii(name, "particle");
 }
 
 bool is_unheard(std::string_view name) {

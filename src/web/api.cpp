@@ -82,11 +82,7 @@ Response Api::route(const Request& request, Access access) {
   const std::string_view asked =
       request.method == "HEAD" ? "GET" : std::string_view(request.method);  // the server leaves the body out
   const auto is = [&](std::string_view method, std::initializer_list<std::string_view> path) {
-    if (asked != method || parts.size() != path.size()) return false;
-    std::size_t i = 0;
-    for (const auto& part : path)
-      if (const auto& given = parts[i++]; part != "*" && part != given) return false;
-    return true;
+    return asked == method && path_matches(parts, path);
   };
 
   if (is("GET", {"openapi.json"})) return {200, "application/json", std::string(asset("openapi.json")->content)};

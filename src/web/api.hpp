@@ -79,7 +79,6 @@ private:
   mutable store::Readers readers_;
   ApiOptions options_;
   FleetView view_;
-  std::mutex validation_mutex_;  ///< one upload in memory at a time
 };
 
 }  // namespace drydock::web

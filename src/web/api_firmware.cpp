@@ -1,5 +1,6 @@
 // The library: what there is to send.
 #include "web/api.hpp"
+#include "web/validation.hpp"
 
 #include "server/as_json.hpp"
 #include "server/firmware_import.hpp"
@@ -8,7 +9,6 @@
 #include "store/modules.hpp"
 #include "store/updates.hpp"
 
-#include <future>
 #include <nlohmann/json.hpp>
 
 namespace drydock::web {
@@ -31,14 +31,13 @@ Response Api::upload(const Request& request) {
   constexpr std::size_t longest_name = 128;
   auto name = request.parameter("name").substr(0, longest_name);
   if (name.empty()) name = "upload.bin";
-  // On a thread of its own: CivetWeb's have 100 kB of stack, which is little for unpacking what others made.
   const auto validate = [&]() -> Result<server::ValidatedModule> {
     const auto content = firmware::read_file(request.upload, limits::module_file);
     if (!content) return tl::unexpected(content.error());
     return server::validate_module(*content, name);
   };
-  const std::lock_guard one_at_a_time(validation_mutex_);
-  const auto validated = std::async(std::launch::async, validate).get();
+  const auto turn = upload_turn();
+  const auto validated = validate_apart(validate);
   if (!validated) return problem(validated.error());
   auto added = std::make_shared<server::Added>();
   const auto changed =

@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "server/commands.hpp"
 
 #include <civetweb.h>
@@ -42,10 +43,8 @@ std::string token_outside_of_body(const Request& request) {
   // The scheme in any case of letters (RFC 9110 §11.1): the answer to a login calls it "bearer".
   constexpr std::string_view bearer = "bearer ";
   const auto& authorization = request.header("authorization");
-  const bool by_header = authorization.size() > bearer.size() &&
-      std::equal(bearer.begin(), bearer.end(), authorization.begin(),
-          [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
-  if (!by_header) return request.parameter("access_token");
+  if (authorization.size() <= bearer.size() || !begins_with_lower_ascii(authorization, bearer))
+    return request.parameter("access_token");
   const auto begin = authorization.find_first_not_of(' ', bearer.size());
   return begin == std::string::npos ? std::string() : authorization.substr(begin);
 }
@@ -83,13 +82,17 @@ bool needs_token(const Request& request) {
 
 }  // namespace
 
+std::string json_text(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 Response cloud_answer(const std::string& text) {
   return {200, "application/json", text};
 }
 
 Response cloud_error(int status, const std::string& error) {
   const json body{{"ok", false}, {"error", error}};
-  return {status, "application/json", body.dump(-1, ' ', false, json::error_handler_t::replace)};
+  return {status, "application/json", json_text(body)};
 }
 
 Response cloud_error(const Error& error) {
@@ -150,9 +153,9 @@ std::optional<Response> CloudApi::refuse(const Request& request) const {
   return no_token();
 }
 
-std::size_t CloudApi::longest_body(const Request& request) const {
+std::size_t CloudApi::longest_body(const Request& request, bool known) {
   constexpr std::size_t around_a_file = 4096;
-  const bool file = is_multipart(request) && request.method == "PUT" && may_listen(request);
+  const bool file = is_multipart(request) && request.method == "PUT" && known;
   return file ? limits::module_file + around_a_file : limits::page_body;
 }
 
@@ -178,11 +181,7 @@ Response CloudApi::handle(Request request) {
 
 Response CloudApi::route(const Request& request, const Path& path, const store::ApiToken& account) {
   const auto is = [&](std::string_view method, std::initializer_list<std::string_view> wanted) {
-    if (request.method != method || path.size() != wanted.size()) return false;
-    std::size_t i = 0;
-    for (const auto& part : wanted)
-      if (const auto& given = path[i++]; part != "*" && part != given) return false;
-    return true;
+    return request.method == method && path_matches(path, wanted);
   };
   if (is("GET", {"v1", "user"})) return user(account);
   if (is("GET", {"v1", "access_tokens", "current"})) return current_token(account);
@@ -233,8 +232,7 @@ std::string CloudApi::as_stream_text(const server::PublishedEvent& event) {
   const json data{{"data", event.data.empty() ? json() : json(event.data)}, {"ttl", event.ttl},
       {"published_at", iso_time(event.published_at)}, {"coreid", event.from ? event.from->text() : "api"}};
   // A name is one line here, whatever a device sends.
-  return fmt::format(
-      "event: {}\ndata: {}\n\n", log::printable(event.name), data.dump(-1, ' ', false, json::error_handler_t::replace));
+  return fmt::format("event: {}\ndata: {}\n\n", log::printable(event.name), json_text(data));
 }
 
 }  // namespace drydock::web

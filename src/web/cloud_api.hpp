@@ -10,6 +10,7 @@
 #include "web/loop_bridge.hpp"
 
 #include <atomic>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
 namespace drydock::web {
@@ -31,8 +32,8 @@ public:
   /// Why the body need not be read, or the request answered; nothing when it may be. A token in the body is looked at
   /// by handle(): such a body is short.
   std::optional<Response> refuse(const Request& request) const;
-  /// How much of a body is read.
-  std::size_t longest_body(const Request& request) const;
+  /// How much of a body is read; `known`: the request has a good token outside of it.
+  static std::size_t longest_body(const Request& request, bool known);
   Response handle(Request request);
 
   /// Which events a stream is opened for; nothing when the request is for no stream.
@@ -80,7 +81,6 @@ private:
   mutable store::Readers readers_;
   std::function<std::int64_t()> running_;
   std::atomic<int> waiting_calls_{0};
-  std::mutex validation_mutex_;  ///< one upload in memory at a time
 };
 
 /// {"ok": false, "error", "error_description"}.
@@ -88,6 +88,8 @@ Response cloud_error(int status, const std::string& error);
 /// The status that Particle's tools expect of such a failure.
 Response cloud_error(const Error& error);
 Response cloud_answer(const std::string& json);
+/// What is no UTF-8 in it is replaced.
+std::string json_text(const nlohmann::json& json);
 /// "2026-11-28T14:00:00.000Z".
 std::string iso_time(std::int64_t utc_milliseconds);
 /// A field of a JSON or form body; nothing when it is not there.

@@ -3,6 +3,7 @@
 
 #include "base/limits.hpp"
 #include "server/device_calls.hpp"
+#include "web/counted_place.hpp"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -12,10 +13,6 @@ namespace drydock::web {
 using nlohmann::json;
 
 namespace {
-
-std::string text(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 json as_json(const device::VariableValue& value) {
   if (const auto* number = std::get_if<double>(&value); number != nullptr && !std::isfinite(*number)) return nullptr;
@@ -41,14 +38,8 @@ transport::DeviceId id_of(const store::DeviceRow& row) {
 // Each that waits has a thread of the page's.
 template <class T>
 Result<T> CloudApi::ask(LoopBridge::Question<T> question) {
-  struct Place {
-    explicit Place(std::atomic<int>& c) : count(c), number(++c) {}
-    ~Place() { --count; }
-    std::atomic<int>& count;
-    int number;
-  };
-  const Place place(waiting_calls_);
-  if (place.number > limits::cloud_calls)
+  const CountedPlace place(waiting_calls_);
+  if (place.number() > limits::cloud_calls)
     return failure(ErrorKind::rate_limited, "too many devices are asked at the same time: try again");
   return bridge_.ask_device<T>(std::move(question));
 }
@@ -67,8 +58,8 @@ Response CloudApi::call(const Request& request, const std::string& id_or_name, c
   const auto result = ask<std::int32_t>(std::move(question));
   if (!result) return cloud_error(result.error());
   if (is_raw(request)) return {200, "text/plain", std::to_string(*result)};
-  return cloud_answer(
-      text({{"id", row->id}, {"name", row->name}, {"last_app", ""}, {"connected", true}, {"return_value", *result}}));
+  return cloud_answer(json_text(
+      {{"id", row->id}, {"name", row->name}, {"last_app", ""}, {"connected", true}, {"return_value", *result}}));
 }
 
 Response CloudApi::variable(const Request& request, const std::string& id_or_name, const std::string& name) {
@@ -82,7 +73,8 @@ Response CloudApi::variable(const Request& request, const std::string& id_or_nam
   if (!value) return cloud_error(value.error());
   const auto result = as_json(*value);
   if (is_raw(request)) return {200, "text/plain", result.is_string() ? result.get<std::string>() : result.dump()};
-  return cloud_answer(text({{"cmd", "VarReturn"}, {"name", name}, {"result", result}, {"coreInfo", core_info(*row)}}));
+  return cloud_answer(
+      json_text({{"cmd", "VarReturn"}, {"name", name}, {"result", result}, {"coreInfo", core_info(*row)}}));
 }
 
 Response CloudApi::signal(const store::DeviceRow& row, bool on) {
@@ -91,7 +83,7 @@ Response CloudApi::signal(const store::DeviceRow& row, bool on) {
   };
   const auto signaling = ask<bool>(std::move(question));
   if (!signaling) return cloud_error(signaling.error());
-  return cloud_answer(text({{"id", row.id}, {"connected", true}, {"signaling", *signaling}}));
+  return cloud_answer(json_text({{"id", row.id}, {"connected", true}, {"signaling", *signaling}}));
 }
 
 }  // namespace drydock::web

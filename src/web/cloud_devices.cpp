@@ -3,12 +3,11 @@
 
 #include "base/clock.hpp"
 #include "base/limits.hpp"
+#include "base/text.hpp"
 #include "firmware/releases.hpp"
 #include "server/commands.hpp"
 #include "store/device_list.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 
 namespace drydock::web {
@@ -48,10 +47,6 @@ json device_object(const store::DeviceRow& row) {
   return object;
 }
 
-std::string text(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 Error unknown_device() {
   // The words by which particle-cli knows it.
   return {ErrorKind::refused, "I didn't recognize that device name or ID"};
@@ -60,9 +55,7 @@ Error unknown_device() {
 }  // namespace
 
 Result<store::DeviceRow> CloudApi::find(const std::string& id_or_name) const {
-  auto wanted = id_or_name;
-  if (wanted.size() == 24)
-    std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto wanted = id_or_name.size() == 24 ? lower_ascii(id_or_name) : id_or_name;
   auto lease = readers_.lease();
   auto row = commands::find_device(*lease, wanted);
   if (!row && wanted != id_or_name) row = commands::find_device(*lease, id_or_name);
@@ -81,7 +74,7 @@ Response CloudApi::devices() const {
     const auto page = store::list_devices(*lease, query);
     if (!page) return cloud_error(page.error());
     for (const auto& device : page->devices)
-      if (device.row.approval == "approved") list += (list.empty() ? "" : ",") + text(device_object(device.row));
+      if (device.row.approval == "approved") list += (list.empty() ? "" : ",") + json_text(device_object(device.row));
     query.after = page->next;
   } while (!query.after.empty());
   return cloud_answer("[" + list + "]");
@@ -89,13 +82,12 @@ Response CloudApi::devices() const {
 
 Response CloudApi::device(const std::string& id_or_name) const {
   const auto row = find(id_or_name);
-  return row ? cloud_answer(text(device_object(*row))) : cloud_error(row.error());
+  return row ? cloud_answer(json_text(device_object(*row))) : cloud_error(row.error());
 }
 
 // A device that came and waits for approval is approved by it; one that is here already is the owner's.
 Response CloudApi::claim(const Request& request) {
-  auto id = argument(request, "id").value_or("");
-  std::transform(id.begin(), id.end(), id.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto id = lower_ascii(argument(request, "id").value_or(""));
   if (!transport::DeviceId::parse(id)) return cloud_error(400, "'id' must be a device's id, 24 hexadecimal digits");
   const auto claimed = bridge_.change([id](store::Database& db) -> Result<void> {
     const auto row = store::load_device(db, id);
@@ -107,7 +99,7 @@ Response CloudApi::claim(const Request& request) {
   if (!claimed) return cloud_error(claimed.error());
   const auto row = find(id);
   if (!row) return cloud_error(row.error());
-  return cloud_answer(text({{"ok", true}, {"id", id}, {"user_id", "owner"}, {"connected", row->connected}}));
+  return cloud_answer(json_text({{"ok", true}, {"id", id}, {"user_id", "owner"}, {"connected", row->connected}}));
 }
 
 Response CloudApi::change(const Request& request, const std::string& id_or_name) {
@@ -121,7 +113,7 @@ Response CloudApi::change(const Request& request, const std::string& id_or_name)
       return {};
     });
     if (!changed) return cloud_error(changed.error());
-    return cloud_answer(text({{"id", row->id}, {"name", *name}, {"updated_at", iso_time(utc_milliseconds())}}));
+    return cloud_answer(json_text({{"id", row->id}, {"name", *name}, {"updated_at", iso_time(utc_milliseconds())}}));
   }
   if (const auto forced = argument(request, "firmware_updates_forced")) {
     const bool on = *forced == "true" || *forced == "1";
@@ -130,7 +122,7 @@ Response CloudApi::change(const Request& request, const std::string& id_or_name)
       return {};
     });
     if (!changed) return cloud_error(changed.error());
-    return cloud_answer(text({{"id", row->id}, {"firmware_updates_forced", on}}));
+    return cloud_answer(json_text({{"id", row->id}, {"firmware_updates_forced", on}}));
   }
   return cloud_error(
       400, "nothing is said that could be changed: 'name', 'signal', 'firmware_updates_forced' or a file");
@@ -148,7 +140,7 @@ Response CloudApi::remove(const std::string& id_or_name) {
 
 Response CloudApi::ping(const std::string& id_or_name) const {
   const auto row = find(id_or_name);
-  return row ? cloud_answer(text({{"online", row->connected}, {"ok", true}})) : cloud_error(row.error());
+  return row ? cloud_answer(json_text({{"online", row->connected}, {"ok", true}})) : cloud_error(row.error());
 }
 
 Response CloudApi::publish(const Request& request) {

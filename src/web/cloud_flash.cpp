@@ -2,6 +2,7 @@
 // says what the device gets first.
 #include "web/cloud_api.hpp"
 #include "web/multipart.hpp"
+#include "web/validation.hpp"
 
 #include "planning/plan.hpp"
 #include "server/commands.hpp"
@@ -10,7 +11,6 @@
 #include "store/modules.hpp"
 
 #include <filesystem>
-#include <future>
 #include <nlohmann/json.hpp>
 
 namespace drydock::web {
@@ -45,10 +45,9 @@ Result<Part> binary_in(const Request& request) {
 Response CloudApi::flash(const Request& request, const store::DeviceRow& device) {
   const auto file = binary_in(request);
   if (!file) return cloud_error(400, file.error().message);
-  // On a thread of its own: CivetWeb's have 100 kB of stack, which is little for unpacking what others made.
-  const auto validate = [&] { return server::validate_module(view_of(file->content), file->filename); };
-  const std::lock_guard one_at_a_time(validation_mutex_);
-  const auto validated = std::async(std::launch::async, validate).get();
+  const auto turn = upload_turn();
+  const auto validated =
+      validate_apart([&] { return server::validate_module(view_of(file->content), file->filename); });
   if (!validated) return cloud_error(400, validated.error().message);
   auto status = std::make_shared<std::string>();
   const auto changed = bridge_.change(

@@ -26,6 +26,11 @@ std::string Request::parameter(const std::string& name) const {
   return length < 0 ? std::string() : std::string(value, static_cast<std::size_t>(length));
 }
 
+bool path_matches(const std::vector<std::string>& path, std::initializer_list<std::string_view> wanted) {
+  return std::equal(path.begin(), path.end(), wanted.begin(), wanted.end(),
+      [](const std::string& part, std::string_view one) { return one == "*" || one == part; });
+}
+
 std::string client_address(const Request& request, const std::vector<std::string>& trusted_proxies) {
   const auto trusted = [&](const std::string& address) {
     return std::find(trusted_proxies.begin(), trusted_proxies.end(), address) != trusted_proxies.end();

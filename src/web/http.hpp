@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <utility>
@@ -31,6 +32,9 @@ struct Response {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
+
+/// Part by part; "*" stands for any one.
+bool path_matches(const std::vector<std::string>& path, std::initializer_list<std::string_view> wanted);
 
 /// The IP address that asks: `peer`, or what trusted proxies in front of us say about whom they speak for
 /// (X-Forwarded-For, read from the right as far as the proxies are trusted).

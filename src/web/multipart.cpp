@@ -1,7 +1,8 @@
 #include "web/multipart.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
-#include <cctype>
 #include <optional>
 
 namespace drydock::web {
@@ -10,18 +11,12 @@ namespace {
 constexpr std::size_t most_parts = 32;
 constexpr std::size_t longest_boundary = 70;  // RFC 2046 §5.1.1
 
-bool begins_with_letters(std::string_view text, std::string_view lower_case) {
-  return text.size() >= lower_case.size() &&
-      std::equal(lower_case.begin(), lower_case.end(), text.begin(),
-          [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
-}
-
 // The value of `; name=value` or `; name="value"`.
 std::optional<std::string> parameter(std::string_view header, std::string_view name) {
   for (auto at = header.find(';'); at != std::string_view::npos; at = header.find(';', at + 1)) {
     auto rest = header.substr(at + 1);
     rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
-    if (!begins_with_letters(rest, name) || rest.size() <= name.size() || rest[name.size()] != '=') continue;
+    if (!begins_with_lower_ascii(rest, name) || rest.size() <= name.size() || rest[name.size()] != '=') continue;
     rest.remove_prefix(name.size() + 1);
     if (!rest.starts_with('"')) return std::string(rest.substr(0, rest.find_first_of("; \t\r")));
     std::string value;
@@ -41,7 +36,7 @@ Result<Part> read_header(std::string_view lines) {
     const auto end = std::min(lines.find("\r\n"), lines.size());
     const auto line = lines.substr(0, end);
     lines.remove_prefix(std::min(end + 2, lines.size()));
-    if (!begins_with_letters(line, disposition)) continue;
+    if (!begins_with_lower_ascii(line, disposition)) continue;
     const auto name = parameter(line, "name");
     if (!name) break;
     Part part;
@@ -65,7 +60,7 @@ std::size_t find_delimiter(std::string_view body, const std::string& delimiter, 
 
 Result<std::vector<Part>> parse_multipart(std::string_view content_type, std::string_view body) {
   const auto boundary = parameter(content_type, "boundary");
-  if (!begins_with_letters(content_type, "multipart/form-data") || !boundary || boundary->empty() ||
+  if (!begins_with_lower_ascii(content_type, "multipart/form-data") || !boundary || boundary->empty() ||
       boundary->size() > longest_boundary)
     return failure(ErrorKind::malformed, "the body must be multipart/form-data with a boundary");
   const auto delimiter = "--" + *boundary;

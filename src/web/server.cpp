@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "web/assets.hpp"
 #include "web/body.hpp"
+#include "web/counted_place.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -283,7 +284,8 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
     send(connection, *refused, false);
     return heard ? Body::read : left;
   }
-  if (cloud_.may_listen(request)) connections_.mark_known(info->remote_addr);
+  const bool known = cloud_.may_listen(request);
+  if (known) connections_.mark_known(info->remote_addr);
   if (const auto filter = CloudApi::stream_filter(request)) {
     stream_cloud_events(connection, request, *filter);
     return left;
@@ -292,8 +294,8 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
     request.body.append(text_of(piece));
     return {};
   };
-  const auto chunked = cloud_.may_listen(request) ? Chunked::allowed : Chunked::refused;
-  if (const auto unusable = read_body(connection, cloud_.longest_body(request), take, chunked))
+  const auto chunked = known ? Chunked::allowed : Chunked::refused;
+  if (const auto unusable = read_body(connection, CloudApi::longest_body(request, known), take, chunked))
     return send(connection, cloud_error(unusable->status, "the body cannot be used"), false), left;
   const bool logs_in = request.path == "/oauth/token";
   const auto response = cloud_.handle(std::move(request));
@@ -309,22 +311,14 @@ bool write_all(mg_connection* connection, const std::string& text) {
   return mg_write(connection, text.data(), text.size()) == static_cast<int>(text.size());
 }
 
-struct StreamPlace {
-  explicit StreamPlace(std::atomic<int>& c) : count(c), number(++c) {}
-  ~StreamPlace() { --count; }
-  std::atomic<int>& count;
-  int number;
-};
-
 }  // namespace
 
 // A thread for each; a tool has one, and takes 15 s without a byte for a broken connection.
 void Server::stream_cloud_events(mg_connection* connection, const Request& request, CloudApi::Filter filter) {
   constexpr auto keep_alive = 9s;
-  if (!cloud_.may_listen(request)) return send(connection, cloud_error(401, "invalid_token"), true);
   if (const auto unknown = cloud_.resolve(filter)) return send(connection, *unknown, true);
-  const StreamPlace place(cloud_streams_);
-  if (place.number > limits::cloud_streams)
+  const CountedPlace place(cloud_streams_);
+  if (place.number() > limits::cloud_streams)
     return send(connection, cloud_error(529, "too many event streams are open: close one"), false);
   const auto& log = bridge_.events();
   auto position = log.end();
@@ -354,9 +348,9 @@ void Server::stream_cloud_events(mg_connection* connection, const Request& reque
 // One thread for each open page; they are few, and counted.
 void Server::stream(mg_connection* connection, const Request& request) {
   if (api_.access(request) == Api::Access::none) return send(connection, problem(401, "Log in first"), true);
-  const StreamPlace place(streams_);
+  const CountedPlace place(streams_);
   const bool guest = api_.access(request) != Api::Access::full;
-  if (place.number > (guest ? limits::page_streams_of_guests : limits::page_streams))
+  if (place.number() > (guest ? limits::page_streams_of_guests : limits::page_streams))
     return send(connection,
         problem(503, "Too many open pages", fmt::format("{} pages are open already: close one", limits::page_streams)),
         false);
