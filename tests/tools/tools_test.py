@@ -33,7 +33,7 @@ class Tools(cloud_test.Cloud):
         self.begin()
         photons = self.launch(1, first=1, current=True, peace=600000)
         self.key = self.folder / "udp.der"
-        borons = self.launch_udp(1, first=9, idle=300, has=6200, ping=5)
+        self.borons = borons = self.launch_udp(1, first=9, idle=300, has=6200, ping=5)
         self.key = keys
         for fleet in (photons, borons):
             self.addCleanup(self.stop, fleet)
@@ -107,6 +107,7 @@ class ParticleCli(Tools):
         self.wait_for(lambda: steps() == 1)
         self.assertIn("Found 0 hooks", self.particle("webhook", "list"))
         self.assertIn("Successfully claimed", self.particle("device", "add", boron))
+        self.stop(self.borons)  # with its next ping it would be a new device, and let in
         self.particle("device", "remove", boron, "--yes")
         self.assertNotIn(boron, self.particle("list"))
         self.assertIn("logged out", self.particle("logout"))
