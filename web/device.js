@@ -1,6 +1,9 @@
 // One device: what it has, what it should have, what happens next and why, and what happened.
 import { get, patch, post, put } from "./api.js";
+import { applicationOf } from "./application.js";
+import { signal } from "./cloud.js";
 import { action, el, notify, setText } from "./dom.js";
+import { eventList } from "./events.js";
 import { ago, kilobytes, nameOf, stateOf, stateWords, time, titled, versionOf } from "./words.js";
 import { fleet } from "./state.js";
 
@@ -121,11 +124,19 @@ export function showDevice(main, id) {
   const words = el("p", { class: "state-line", role: "status" });
   const bar = el("progress", { max: "100", hidden: true, "aria-label": "Progress" });
   const facts = el("p", { class: "quiet" });
+  const remarks = el("p");
   const modules = el("div");
   const plan = el("div");
   const history = el("div");
   const target = el("div");
   const buttons = el("div", { class: "bar" });
+  const application = el("div");
+  const events = el("section");
+  let endEvents = () => {};
+  let endApplication = () => {};
+  let shownApplication = "";
+  let signaling = false;
+  let left = false;
   let forgotten = false;
   let shownKey = "";
   let library = [];
@@ -165,9 +176,20 @@ export function showDevice(main, id) {
         device.held
           ? action("Release", tell("release", "It is updated again."), { class: "primary" })
           : action("Hold", tell("hold", "It is held back from updates.")),
+        device.connected &&
+          action(signaling ? "Stop signaling" : "Signal", async () => {
+            await signal(id, !signaling);
+            signaling = !signaling;
+            showButtons(device);
+            notify(signaling ? "Its light shows a rainbow." : "Its light is its own again.");
+          }),
         action("Rename", async () => {
           const name = prompt("A name for this device", device.name);
           if (name !== null) await patch(`devices/${id}`, { name });
+        }),
+        action("Notes", async () => {
+          const remarks = prompt("What should be known about this device", device.remarks);
+          if (remarks !== null) await patch(`devices/${id}`, { remarks });
         }),
         action(
           "Forget",
@@ -182,8 +204,25 @@ export function showDevice(main, id) {
       ].filter(Boolean),
     );
   };
-  const showHistory = async () => {
+  const showApplication = (device) => {
+    if (!fleet.mayChange || device.approval !== "approved") return;
+    const key = JSON.stringify(device.application);
+    if (key === shownApplication || left) return;
+    if (!shownApplication) {
+      const list = eventList(id);
+      endEvents = list.end;
+      events.append(el("h2", {}, "Events"), list.element);
+    }
+    shownApplication = key;
+    endApplication();
+    const built = applicationOf(id, device.application);
+    endApplication = built.end;
+    application.replaceChildren(built.element);
+  };
+  // What only this answer has, and the stream of changes has not.
+  const showDetails = async () => {
     const device = await get(`devices/${id}`);
+    showApplication(device);
     history.replaceChildren(
       el("h2", {}, "Steps"),
       device.steps.length
@@ -215,9 +254,12 @@ export function showDevice(main, id) {
       facts,
       `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : (device.session_known ? "session known, last heard " : "last seen ") + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)} · ${device.id}`,
     );
+    setText(remarks, device.remarks);
     // Everything below changes rarely: it is built again only when it does.
     const key = JSON.stringify([
       device.name,
+      device.remarks,
+      device.connected,
       device.approval,
       device.state,
       device.state_words,
@@ -243,7 +285,7 @@ export function showDevice(main, id) {
         }),
       );
     }
-    showHistory().catch((error) => notify(error.message, "error"));
+    showDetails().catch((error) => notify(error.message, "error"));
   };
   const onChange = (event) => {
     if (!event.detail) return load().catch((error) => notify(error.message, "error"));
@@ -271,10 +313,13 @@ export function showDevice(main, id) {
     words,
     bar,
     facts,
+    remarks,
     buttons,
+    el("section", {}, application),
     el("section", {}, el("h2", {}, "Modules"), modules),
     el("section", {}, el("h2", {}, "What happens next"), plan),
     fleet.mayChange && el("section", {}, el("h2", {}, "Target firmware"), target),
+    events,
     el("section", {}, history),
   );
   fleet.addEventListener("change", onChange);
@@ -284,5 +329,10 @@ export function showDevice(main, id) {
     library = answer.modules;
     if (fleet.devices.has(id)) onChange({ detail: new Set([id]) });
   });
-  return () => fleet.removeEventListener("change", onChange);
+  return () => {
+    fleet.removeEventListener("change", onChange);
+    left = true;
+    endEvents();
+    endApplication();
+  };
 }

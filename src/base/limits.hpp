@@ -29,7 +29,8 @@ inline constexpr std::size_t handshakes_at_once = 16;  ///< whose private-key op
 inline constexpr std::size_t pending_devices = 1'000;  ///< waiting for approval; beyond, the oldest is evicted
 inline constexpr std::size_t pending_devices_per_address = 256;  ///< a site behind one address may be that large
 inline constexpr std::size_t pending_devices_per_key = 4;        ///< a device has one key of its own
-inline constexpr Rate pending_device_rate{256, 30};              ///< new ones from one address
+/// Never seen before, from one address, before the configuration says how many a minute.
+inline constexpr int new_devices_at_once = 256;
 inline constexpr auto pending_device_expiry = std::chrono::hours(7 * 24);  ///< of running time without being seen
 inline constexpr std::size_t addresses_remembered = 1'000;                 ///< that are counted one by one
 inline constexpr auto handshake_timeout = 10s;     ///< for a device's part: its first message, and later its Hello
@@ -95,10 +96,11 @@ inline constexpr int devices_in_a_list = 1000;        ///< of one answer of the 
 inline constexpr std::size_t devices_followed = 500;  ///< by one event stream
 inline constexpr int page_streams = 16;
 inline constexpr int page_streams_of_guests = 8;
-inline constexpr int cloud_streams = 12;                   ///< of events, for tools and programs
-inline constexpr int cloud_calls = 8;                      ///< of devices, that wait for an answer at the same time
-inline constexpr std::size_t event_log = 2 * 1024 * 1024;  ///< bytes of events kept for streams that are behind
-inline constexpr int page_threads = 48;
+inline constexpr int cloud_streams = 2'000;                  ///< of events, for tools and programs; they hold no thread
+inline constexpr int cloud_calls = 8;                        ///< of devices, that wait for an answer at the same time
+inline constexpr std::size_t events_to_others = 256 * 1024;  ///< bytes that wait for other machines
+inline constexpr std::size_t event_log = 2 * 1024 * 1024;    ///< bytes of events kept for streams that are behind
+inline constexpr int page_threads = 36;
 inline constexpr int page_connections_per_address =
     20;  ///< where somebody has logged in; trusted proxies have any number
 inline constexpr int page_connections_per_unknown_address = 8;  ///< a browser makes six
@@ -119,6 +121,7 @@ inline constexpr int steps_per_device = 200;
 
 // What one device may make us write and decide, whether it stays connected or comes again and again.
 inline constexpr std::size_t message_length = 300;  ///< bytes of a line of history or log, and of a state in words
+inline constexpr std::size_t notes = 1024;          ///< bytes that people write down about a device
 inline constexpr std::size_t application_json = 8 * 1024;  ///< its functions and variables, as a row and on the page
 inline constexpr Rate event_rate{60, 300};                 ///< that a device publishes
 inline constexpr Rate history_rate{60, 10};                ///< of history and log

@@ -27,6 +27,10 @@ Bytes essence(ByteView spki) {
 
 }  // namespace
 
+bool is_device_key(ByteView spki) {
+  return !essence(spki).empty();
+}
+
 bool same_key(ByteView a, ByteView b) {
   const auto first = essence(a);
   return !first.empty() && first == essence(b);

@@ -19,6 +19,8 @@ struct Admission {
   std::string words;  ///< why not, when rejected
 };
 
+/// Of a kind and a size that devices have.
+bool is_device_key(ByteView spki);
 /// However they are written down. False for what is no key of a device's size.
 bool same_key(ByteView a, ByteView b);
 

@@ -44,9 +44,10 @@ json library_entry(const firmware::LibraryModule& m) {
 }
 
 json device(const store::DeviceRow& row) {
-  return {{"id", row.id}, {"name", row.name}, {"approval", row.approval}, {"platform", row.platform},
-      {"platform_name", firmware::platform_name(row.platform)}, {"connected", row.connected}, {"address", row.address},
-      {"first_seen", row.first_seen}, {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},
+  return {{"id", row.id}, {"name", row.name}, {"remarks", row.notes}, {"approval", row.approval},
+      {"platform", row.platform}, {"platform_name", firmware::platform_name(row.platform)},
+      {"connected", row.connected}, {"address", row.address}, {"first_seen", row.first_seen},
+      {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},
       {"updates_enabled", row.updates_enabled ? json(*row.updates_enabled) : json(nullptr)}, {"state", row.state},
       {"state_words", row.state_words}, {"system_version", row.system_version},
       {"shown_state", store::shown_state(row)}, {"changed_key_seen", row.changed_key_seen}, {"held", row.held},

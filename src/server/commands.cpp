@@ -1,7 +1,9 @@
 #include "server/commands.hpp"
 
 #include "state/server_keys.hpp"
+#include "server/admission.hpp"
 #include "server/firmware_import.hpp"
+#include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "store/access.hpp"
@@ -72,6 +74,35 @@ void forget(store::Database& db, const std::string& device_id) {
 }
 void rename(store::Database& db, const std::string& device_id, const std::string& name) {
   store::set_name(db, device_id, shorten(log::printable(name), longest_name));
+}
+
+void annotate(store::Database& db, const std::string& device_id, const std::string& notes) {
+  store::set_notes(db, device_id, shorten(notes, limits::notes));
+}
+
+Result<void> register_key(store::Database& db, const std::string& device_id, const Bytes& key, std::int64_t utc_now) {
+  if (!transport::DeviceId::parse(device_id))
+    return failure(ErrorKind::malformed, "a device's id has 24 hexadecimal digits");
+  if (!is_device_key(key))
+    return failure(ErrorKind::malformed, "a device has an RSA key of 1024 bits or an EC key on P-256");
+  const auto known = store::load_device(db, device_id);
+  if (known && known->approval == "refused")
+    return failure(ErrorKind::refused, "this device was refused by a person: approve it on the page first");
+  if (known) {
+    store::set_public_key(db, device_id, key);
+    store::set_approval(db, device_id, "approved");
+    return {};
+  }
+  store::DeviceRow row;
+  row.id = device_id;
+  row.approval = "approved";
+  row.public_key = key;
+  row.first_seen = utc_now;
+  row.last_seen = utc_now;
+  row.state_words = "its key is on file; it has not come yet";
+  store::add_device(db, row);
+  store::note_change(db, device_id);
+  return {};
 }
 
 int forget_pending(store::Database& db) {

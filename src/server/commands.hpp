@@ -31,6 +31,12 @@ void force(store::Database& db, const std::string& device_id, bool forced);
 /// Cut to 64 bytes, at a whole character.
 void rename(store::Database& db, const std::string& device_id, const std::string& name);
 
+/// Cut to limits::notes bytes, at a whole character.
+void annotate(store::Database& db, const std::string& device_id, const std::string& notes);
+/// This key is the device's, whether it was ever here or not; an unknown one is approved by it. ErrorKind::malformed
+/// for what is no id, or no key of a device; ErrorKind::refused for a device that a person refused.
+Result<void> register_key(store::Database& db, const std::string& device_id, const Bytes& key, std::int64_t utc_now);
+
 /// The device shall have this module of the library, by SHA-256 (or its beginning) or file name. ErrorKind::conflict
 /// when it is for another platform.
 Result<firmware::LibraryModule> add_target(

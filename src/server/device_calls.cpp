@@ -32,53 +32,56 @@ void ask(const DeviceEntry& entry, coap::Message request, std::function<void(Res
   if (const auto asked = entry.device->call(std::move(call)); !asked) done(tl::unexpected(asked.error()));
 }
 
-}  // namespace
-
-void call_function(const DeviceServer& server, const transport::DeviceId& device, const std::string& name,
-    const std::string& argument, Done<std::int32_t> done) {
-  const auto entry = reachable(server, device);
-  if (!entry) return done(tl::unexpected(entry.error()));
-  const auto functions = application_of(**entry).value("functions", nlohmann::json::array());
-  if (std::find(functions.begin(), functions.end(), name) == functions.end())
-    return done(failure(ErrorKind::not_found, fmt::format("Function {} not found", name)));
-  const auto& row = (*entry)->row;
-  const auto longest = device::longest_argument(row.system_version, row.platform);
-  if (argument.size() > longest)
+void call_function(const DeviceEntry& entry, const DeviceRequest& request, Answered done) {
+  const auto functions = application_of(entry).value("functions", nlohmann::json::array());
+  if (std::find(functions.begin(), functions.end(), request.name) == functions.end())
+    return done(failure(ErrorKind::not_found, fmt::format("Function {} not found", request.name)));
+  const auto longest = device::longest_argument(entry.row.system_version, entry.row.platform);
+  if (request.argument.size() > longest)
     return done(failure(ErrorKind::too_large,
-        fmt::format("this device takes {} bytes of argument at most, not {}", longest, argument.size())));
-  ask(**entry, device::function_request(name, argument), [done = std::move(done)](Result<coap::Message> response) {
+        fmt::format("this device takes {} bytes of argument at most, not {}", longest, request.argument.size())));
+  const auto returned = [done = std::move(done)](Result<coap::Message> response) {
     if (!response) return done(tl::unexpected(response.error()));
     const auto result = device::function_result(*response);
     if (!result)
       return done(
           failure(ErrorKind::refused, "the device refuses to call it (" + coap::to_string(response->code) + ")"));
-    done(*result);
-  });
+    done(device::VariableValue(*result));
+  };
+  ask(entry, device::function_request(request.name, request.argument), returned);
 }
 
-void read_variable(const DeviceServer& server, const transport::DeviceId& device, const std::string& name,
-    Done<device::VariableValue> done) {
-  const auto entry = reachable(server, device);
-  if (!entry) return done(tl::unexpected(entry.error()));
-  const auto variables = application_of(**entry).value("variables", nlohmann::json::object());
-  const auto found = variables.find(name);
+void read_variable(const DeviceEntry& entry, const DeviceRequest& request, Answered done) {
+  const auto variables = application_of(entry).value("variables", nlohmann::json::object());
+  const auto found = variables.find(request.name);
   if (found == variables.end() || !found->is_number_integer())
     return done(failure(ErrorKind::not_found, "Variable not found"));
-  const auto type = found->get<int>();
-  ask(**entry, device::variable_request(name), [done = std::move(done), type](Result<coap::Message> response) {
-    if (!response) return done(tl::unexpected(response.error()));
-    done(device::variable_value(*response, type));
-  });
+  const auto read = [done = std::move(done), type = found->get<int>()](Result<coap::Message> response) {
+    done(response ? device::variable_value(*response, type) : tl::unexpected(response.error()));
+  };
+  ask(entry, device::variable_request(request.name), read);
 }
 
-void signal(const DeviceServer& server, const transport::DeviceId& device, bool on, Done<bool> done) {
-  const auto entry = reachable(server, device);
-  if (!entry) return done(tl::unexpected(entry.error()));
-  ask(**entry, device::signal_request(on), [done = std::move(done), on](Result<coap::Message> response) {
+void signal(const DeviceEntry& entry, bool on, Answered done) {
+  const auto signaling = [done = std::move(done), on](Result<coap::Message> response) {
     if (!response) return done(tl::unexpected(response.error()));
     if (!coap::is_success(response->code)) return done(failure(ErrorKind::refused, "the device refuses to signal"));
-    done(on);
-  });
+    done(device::VariableValue(on));
+  };
+  ask(entry, device::signal_request(on), signaling);
+}
+
+}  // namespace
+
+void ask_device(const DeviceServer& server, const DeviceRequest& request, Answered done) {
+  const auto entry = reachable(server, request.device);
+  if (!entry) return done(tl::unexpected(entry.error()));
+  switch (request.kind) {
+    case DeviceRequest::Kind::call: return call_function(**entry, request, std::move(done));
+    case DeviceRequest::Kind::read: return read_variable(**entry, request, std::move(done));
+    case DeviceRequest::Kind::signal: return signal(**entry, true, std::move(done));
+    case DeviceRequest::Kind::signal_off: return signal(**entry, false, std::move(done));
+  }
 }
 
 }  // namespace drydock::server

@@ -50,9 +50,12 @@ Result<void> DeviceServer::admit_unknown_device(const transport::DeviceIdentity&
   const auto id = identity.id.text();
   if (configuration_.policy == state::Policy::closed)
     return failure(ErrorKind::conflict, fmt::format("device {} is unknown", id));
-  if (!pending_device_budget_.take(address, Clock::now()))
+  if (!new_device_budget_.take(address, Clock::now()))
     return failure(ErrorKind::conflict,
-        fmt::format("too many new devices come from {}: those that come now are rejected for a while", address));
+        fmt::format("too many new devices come from {}: those that come now are rejected for a while, see "
+                    "devices.new_per_minute in "
+                    "the configuration",
+            address));
   if (configuration_.policy == state::Policy::open) return {};
   const auto place = decide_pending(pending_devices(), address, identity.public_key);
   if (!place.refusal.empty())

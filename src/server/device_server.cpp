@@ -1,6 +1,7 @@
 #include "server/device_server.hpp"
 
 #include "server/commands.hpp"
+#include "server/device_calls.hpp"
 #include "base/asio_tokens.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -51,7 +52,16 @@ DeviceServer::DeviceServer(Services services, state::Configuration configuration
       expiry_timer_(services_.loop),
       absence_timer_(services_.loop),
       update_slots_(configuration_.concurrent_updates),
-      delay_(services_.loop) {}
+      delay_(services_.loop) {
+  if (!services_.tell_nodes) return;
+  OtherNodes::Callbacks callbacks;
+  callbacks.send = services_.tell_nodes;
+  callbacks.publish = [this](const PublishedEvent& event) { publish_here(event); };
+  callbacks.ask_device = [this](const DeviceRequest& request, Answered done) {
+    ask_device(*this, request, std::move(done));
+  };
+  others_ = std::make_unique<OtherNodes>(services_.loop, services_.node, std::move(callbacks));
+}
 
 DeviceServer::~DeviceServer() = default;
 

@@ -12,6 +12,7 @@
 #include "base/loop_delay.hpp"
 #include "device/session_host.hpp"
 #include "server/events.hpp"
+#include "server/other_nodes.hpp"
 #include "firmware/files.hpp"
 #include "transport/byte_stream.hpp"
 #include "transport/resumable_channel.hpp"
@@ -34,6 +35,7 @@ struct Services {
   std::int64_t node = 0;                 ///< this machine among those that share the database; 0: there is no other
   std::function<void()> on_change = {};  ///< something that people can see has changed: revision() tells what
   std::function<void(const PublishedEvent&)> on_event = {};
+  std::function<void(std::string)> tell_nodes = {};  ///< to all machines that share the database; empty: none do
 };
 
 class DeviceServer final : public device::SessionHost {
@@ -102,8 +104,10 @@ public:
   bool needs(const std::string& sha256) const;
   void on_change(std::function<void()> told) { services_.on_change = std::move(told); }
 
-  /// To the page and the API's streams, and to the devices that subscribe to it.
+  /// To the page and the API's streams, and to the devices that subscribe to it, on every machine.
   void publish(const PublishedEvent& event);
+  /// Nothing when there are none.
+  OtherNodes* others() const { return others_.get(); }
   void on_event(std::function<void(const PublishedEvent&)> told) { services_.on_event = std::move(told); }
 
   // device::SessionHost
@@ -160,6 +164,7 @@ private:
   Error reject_changed_key(DeviceEntry& entry, const Bytes& key);
   void track_replacement(DeviceEntry& entry);
   void take_event(const transport::DeviceId& id, const device::Event& event);
+  void publish_here(const PublishedEvent& event);
   void note_subscription(const transport::DeviceId& id);
 
   Services services_;
@@ -178,7 +183,10 @@ private:
   std::deque<std::pair<Clock::time_point, transport::DeviceId>> absent_;
   std::set<transport::DeviceId> subscribers_;  ///< to other events than the system's
   std::set<transport::DeviceId> unsaved_;      ///< whose row or modules wait to be written
-  TokenBuckets<std::string> pending_device_budget_{limits::pending_device_rate, limits::addresses_remembered};
+  TokenBuckets<std::string> new_device_budget_{
+      {std::max<double>(limits::new_devices_at_once, configuration_.new_devices_per_minute),
+          static_cast<double>(configuration_.new_devices_per_minute)},
+      limits::addresses_remembered};
   TokenBucket pending_history_budget_{limits::history_rate};
   Timer merge_timer_;
   bool merge_scheduled_ = false;
@@ -194,6 +202,7 @@ private:
   std::uint64_t revision_ = 0;
   std::uint64_t membership_revision_ = 0;
   std::uint64_t told_by_others_ = 0;  ///< of the revisions
+  std::unique_ptr<OtherNodes> others_;
   bool paused_ = false;
   bool stopping_ = false;
 };

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/core.h>
 
 namespace drydock::server {
 namespace {
@@ -37,6 +38,12 @@ PublishedEvent status_event(const transport::DeviceId& device, std::string_view 
   return system_event(device, "spark/status", what);
 }
 
+PublishedEvent safe_mode_event(
+    const transport::DeviceId& device, std::uint16_t platform, std::uint16_t system_version) {
+  return system_event(
+      device, "spark/status/safe-mode", fmt::format(R"({{"p":{},"system_version":{}}})", platform, system_version));
+}
+
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what) {
   return system_event(device, "spark/flash/status", std::string(what) + " ");
 }
@@ -59,6 +66,11 @@ void DeviceServer::take_event(const transport::DeviceId& id, const device::Event
 }
 
 void DeviceServer::publish(const PublishedEvent& event) {
+  publish_here(event);
+  if (others_) others_->tell(event);
+}
+
+void DeviceServer::publish_here(const PublishedEvent& event) {
   if (services_.on_event) services_.on_event(event);
   if (is_system_event(event.name)) return;
   for (const auto& id : subscribers_) {

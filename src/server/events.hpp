@@ -22,6 +22,8 @@ bool is_unheard(std::string_view name);
 
 /// "online", "offline": spark/status.
 PublishedEvent status_event(const transport::DeviceId& device, std::string_view what);
+/// spark/status/safe-mode: the device is in it, and waits for an update.
+PublishedEvent safe_mode_event(const transport::DeviceId& device, std::uint16_t platform, std::uint16_t system_version);
 /// "started", "success" (transferred, not yet running), "failed": spark/flash/status. Particle's cloud adds a blank.
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what);
 

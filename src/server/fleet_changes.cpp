@@ -189,6 +189,7 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   auto& row = *decided.row;
   set_approval(*entry, row.approval);
   entry->row.name = std::move(row.name);
+  entry->row.notes = std::move(row.notes);
   entry->row.held = row.held;
   entry->row.forced = row.forced;
   entry->row.public_key = std::move(row.public_key);

@@ -147,6 +147,7 @@ void DeviceUpdateController::save_reported_state(DeviceEntry& m, const device::R
       reported.updates_enabled || !reported.resumed ? reported.updates_enabled : row.updates_enabled;
   const bool changed =
       row.safe_mode != reported.safe_mode || row.updates_enabled != updates_enabled || row.application != application;
+  if (reported.safe_mode && !row.safe_mode) server_.publish(safe_mode_event(id_, row.platform, row.system_version));
   row.safe_mode = reported.safe_mode;
   row.updates_enabled = updates_enabled;
   row.application = application;

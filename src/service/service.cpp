@@ -8,6 +8,7 @@
 #include "store/postgresql_values.hpp"
 
 #include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/post.hpp>
 #include <algorithm>
 #include <csignal>
@@ -62,12 +63,18 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
       asio::post(loop_, [this] { asio::co_spawn(loop_, apply_announced_changes(), rethrow); });
     };
     join_others(database);
-    change_listener_ = std::make_unique<store::ChangeListener>(folder_.store_url, changed);
+    const auto told = [this](std::string text) {
+      asio::post(loop_, [this, text = std::move(text)] {
+        if (server_ && server_->others() != nullptr) server_->others()->take(text);
+      });
+    };
+    change_listener_ = std::make_unique<store::ChangeListener>(folder_.store_url, changed, told);
   }
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
   if (const auto threads = private_key_threads(); threads > 1) tcp_pool_.emplace(threads);
   const crypto::Workers tcp_workers((tcp_pool_ ? *tcp_pool_ : pool_).get_executor());
   server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, tcp_workers, node_.id};
+  if (node_.id != 0) services.tell_nodes = [this](std::string text) { tell_nodes(std::move(text)); };
   server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
   const server::UdpFrontend::Services udp{loop_, *writer_, server_keys_->udp, random_,
       crypto::Workers(pool_.get_executor()), *server_, configuration_.connections,
@@ -102,6 +109,14 @@ void Service::join_others(store::Database& database) {
     return {};
   }));
   database.connection().write_as_node(node_.id);
+}
+
+// What nobody can hear now is not kept for later.
+void Service::tell_nodes(std::string text) {
+  if (writer_->unavailable()) return;
+  std::function<void(store::Database&)> tell = [text = std::move(text)](
+                                                   store::Database& db) { store::tell_nodes(db, text); };
+  asio::co_spawn(loop_, writer_->perform(std::move(tell)), asio::detached);
 }
 
 void Service::begin_to_beat() {

@@ -54,6 +54,7 @@ public:
 private:
   Result<void> listen();
   void join_others(store::Database& database);
+  void tell_nodes(std::string text);
   void begin_to_beat();
   void leave_others();
   asio::awaitable<void> watch_changes();

@@ -124,6 +124,9 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"devices.policy",
           {[](const toml::node& n, Configuration& c) { return take_word(n, c.policy, parse_policy); },
               "\"approve\", \"open\" or \"closed\""}},
+      {"devices.new_per_minute",
+          {[](const toml::node& n, Configuration& c) { return take_number(n, c.new_devices_per_minute, 1, 1'000'000); },
+              "a number, 1 to 1000000"}},
       {"updates.concurrent",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); },
               "a number, 1 to 10000"}},
@@ -257,6 +260,9 @@ std::string default_configuration_text() {
 # What happens to a device that was never seen before:
 # "approve": it is shown and waits for you; "open": it is approved at once; "closed": it is rejected.
 #policy = "approve"
+# How many devices that were never seen before may come from one address in a minute, after the first 256. Raise it for a
+# large site behind one address (NAT, a load balancer) while its devices come for the first time.
+#new_per_minute = 30
 
 [updates]
 # How many devices are sent a module at the same time.

@@ -31,7 +31,8 @@ struct Configuration {
   std::size_t connections = 10'000;             ///< over TCP, and as many sessions over UDP
   std::size_t connections_per_address = 4'000;  ///< over TCP; a whole site may stand behind one address
   Policy policy = Policy::approve;
-  int concurrent_updates = 8;  ///< devices that are sent a module at the same time
+  int new_devices_per_minute = 30;  ///< never seen before, from one address, after the first 256
+  int concurrent_updates = 8;       ///< devices that are sent a module at the same time
   bool fast_ota = true;
   std::chrono::seconds stop_time{30};  ///< for running transfers to finish when the service is stopped
   struct Web {

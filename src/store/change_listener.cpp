@@ -1,6 +1,7 @@
 #include "store/change_listener.hpp"
 
 #include "store/postgresql_engine.hpp"
+#include "store/statement.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -24,8 +25,8 @@ long long ask(PostgresqlConnection& connection, const std::string& sql) {
 
 }  // namespace
 
-ChangeListener::ChangeListener(std::string url, std::function<void()> changed)
-    : url_(std::move(url)), changed_(std::move(changed)) {
+ChangeListener::ChangeListener(std::string url, std::function<void()> changed, std::function<void(std::string)> told)
+    : url_(std::move(url)), changed_(std::move(changed)), told_(std::move(told)) {
   connect();
   revision_ = ask(*connection_, latest);
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -44,13 +45,27 @@ ChangeListener::~ChangeListener() {
 void ChangeListener::connect() {
   auto connection = PostgresqlConnection::connect(url_);
   connection->execute("LISTEN drydock_changes");
+  connection->execute("LISTEN drydock_nodes");
+  const auto schema = connection->prepare("SELECT current_schema()");
+  if (schema->step()) schema_ = schema->text(0);
   connection_ = std::move(connection);
 }
 
 void ChangeListener::look() {
-  (void)connection_->take_notifications();
+  for (auto& notification : connection_->take_notifications()) {
+    const auto prefix = schema_ + " ";
+    if (notification.channel == "drydock_nodes" && notification.payload.starts_with(prefix))
+      told_(notification.payload.substr(prefix.size()));
+  }
   const auto found = ask(*connection_, latest);
   if (std::exchange(revision_, found) != found) changed_();
+}
+
+void tell_nodes(Database& db, const std::string& text) {
+  Statement s(db, "SELECT pg_notify('drydock_nodes', current_schema() || ' ' || CAST(? AS TEXT))");
+  s.bind(1, text);
+  s.step();
+  s.execute_rest();
 }
 
 void ChangeListener::run() {

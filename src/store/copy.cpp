@@ -30,7 +30,7 @@ const std::vector<CopiedTable>& tables() {
               {"product_version", i}, {"system_version", i}, {"hello_flags", i}, {"address", t}, {"connected", i},
               {"first_seen", i}, {"last_seen", i}, {"safe_mode", i}, {"updates_enabled", i}, {"state", t},
               {"state_words", t}, {"application", t}, {"changed_key", b}, {"changed_key_seen", i}, {"held", i},
-              {"enrolled", i}, {"forced", i}})},
+              {"enrolled", i}, {"forced", i}, {"notes", t}})},
       {"device_modules",
           columns_of({{"device_id", t}, {"position", i}, {"function", i}, {"module_index", i}, {"version", i},
               {"store", t}, {"max_size", i}, {"checked", i}, {"passed", i}, {"sha256", t}, {"dependencies", t}})},

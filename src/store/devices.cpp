@@ -57,6 +57,7 @@ DeviceRow read_device(Statement& s) {
   row.node = s.is_null(23) ? 0 : s.integer(23);
   row.epoch = s.integer(24);
   row.wanted_by = s.is_null(25) ? 0 : s.integer(25);
+  row.notes = s.text(26);
   return row;
 }
 
@@ -163,9 +164,29 @@ void set_forced(Database& db, const std::string& id, bool forced) {
   note_change(db, id);
 }
 
+namespace {
+
+void set_text(Database& db, const std::string& id, const char* column, const std::string& text) {
+  Statement s(db, std::string("UPDATE devices SET ") + column + " = ? WHERE id = ?");
+  s.bind(1, text);
+  s.bind(2, id);
+  s.execute();
+  note_change(db, id);
+}
+
+}  // namespace
+
 void set_name(Database& db, const std::string& id, const std::string& name) {
-  Statement s(db, "UPDATE devices SET name = ? WHERE id = ?");
-  s.bind(1, name);
+  set_text(db, id, "name", name);
+}
+
+void set_notes(Database& db, const std::string& id, const std::string& notes) {
+  set_text(db, id, "notes", notes);
+}
+
+void set_public_key(Database& db, const std::string& id, const Bytes& key) {
+  Statement s(db, "UPDATE devices SET public_key = ?, changed_key = NULL, changed_key_seen = 0 WHERE id = ?");
+  s.bind(1, key);
   s.bind(2, id);
   s.execute();
   note_change(db, id);

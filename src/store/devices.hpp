@@ -32,6 +32,7 @@ struct DeviceRow {
   bool held = false;           ///< a person wants no updates for it now
   bool forced = false;         ///< a person wants its next update though its application disabled updates
   std::int64_t enrolled = 0;   ///< running time of the service when it came first
+  std::string notes;           ///< of people's
   std::int64_t node = 0;       ///< that has its connection; 0: none, or there is one machine only
   std::int64_t epoch = 0;      ///< see Ownership
   std::int64_t wanted_by = 0;  ///< the node that it came to while `node` had it
@@ -54,6 +55,9 @@ void set_approval(Database& db, const std::string& id, const std::string& approv
 void set_held(Database& db, const std::string& id, bool held);
 void set_forced(Database& db, const std::string& id, bool forced);
 void set_name(Database& db, const std::string& id, const std::string& name);
+void set_notes(Database& db, const std::string& id, const std::string& notes);
+/// Trusts this key from now on, whatever was on file.
+void set_public_key(Database& db, const std::string& id, const Bytes& key);
 /// A device came with another key than the one on file.
 void note_changed_key(Database& db, const std::string& id, const Bytes& key, std::int64_t at);
 /// Trusts the refused key from now on. False when there is none.

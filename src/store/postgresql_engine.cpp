@@ -304,15 +304,15 @@ int PostgresqlConnection::socket() const {
   return pq_.socket(connection_);
 }
 
-bool PostgresqlConnection::take_notifications() {
+std::vector<PostgresqlConnection::Notification> PostgresqlConnection::take_notifications() {
   if (pq_.consume_input(connection_) == 0)
     throw Unavailable("the database's connection ended: " + trimmed(pq_.error_message(connection_)));
-  bool any = false;
+  std::vector<Notification> taken;
   while (auto* notification = pq_.notifies(connection_)) {
-    any = true;
+    taken.push_back({notification->relname, notification->extra});
     pq_.free_memory(notification);
   }
-  return any;
+  return taken;
 }
 
 }  // namespace drydock::store

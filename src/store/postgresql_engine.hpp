@@ -45,8 +45,12 @@ public:
 
   /// For LISTEN: readable when something arrived.
   int socket() const;
-  /// Takes what arrived. Whether there was a notification; throws Unavailable.
-  bool take_notifications();
+  struct Notification {
+    std::string channel;
+    std::string payload;
+  };
+  /// Takes what arrived; throws Unavailable.
+  std::vector<Notification> take_notifications();
 
   /// For its statements: runs, and owns the result. Parameters as libpq takes them.
   struct Parameters {

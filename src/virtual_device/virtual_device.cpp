@@ -94,9 +94,17 @@ asio::awaitable<VirtualDevice::After> VirtualDevice::serve(transport::ByteStream
   bool pinged = false;
   while (!reset_wanted_) {
     // A ping after 15 s of silence, and no patience beyond 10 s more; none of that during an update (PROTOCOL §2.5).
-    const auto patience = update_ ? Clock::duration(30s) : pinged ? Clock::duration(10s) : Clock::duration(15s);
+    const bool ticks = !update_ && options_.publish_every > Clock::duration::zero();
+    const auto patience = ticks ? options_.publish_every
+        : update_               ? Clock::duration(30s)
+        : pinged                ? Clock::duration(10s)
+                                : Clock::duration(15s);
     const auto message = co_await receive(Clock::now() + patience);
     if (!message && last_failure != "silence") co_return After::reconnect;
+    if (!message && ticks) {
+      if (!co_await send_event("tick", "21.5")) co_return After::reconnect;
+      continue;
+    }
     if (!message && update_) {
       last_failure = "update_timeout";
       co_return After::reset;

@@ -68,6 +68,7 @@ struct Options {
   Clock::duration chunk_timeout{};  ///< flash writing time of one chunk
   Clock::duration reset_time = std::chrono::milliseconds(500);
   Clock::duration reconnect_time = std::chrono::seconds(1);
+  Clock::duration publish_every{};  ///< an event "tick" after so much silence; zero: none
 };
 
 /// Opens a connection to the server; nothing when it cannot be reached.

@@ -28,16 +28,6 @@ bool is_open_to_all(const Request& request) {
   return request.path == "/api/v1/setup" || request.path == "/api/v1/login";
 }
 
-// A page from elsewhere can make a browser send a form with our cookie where SameSite is not known, but it cannot add
-// this header without being asked first, and we never answer that question with yes.
-bool comes_from_our_page(const Request& request) {
-  if (request.header("x-drydock") != "1") return false;
-  const auto& origin = request.header("origin");
-  if (origin.empty()) return true;
-  const auto host = origin.find("://");
-  return host != std::string::npos && origin.substr(host + 3) == request.header("host");
-}
-
 }  // namespace
 
 Api::Access Api::access(const Request& request) const {

@@ -96,11 +96,13 @@ Response Api::device(const std::string& id) const {
 Response Api::rename(const Request& request, const std::string& id) {
   const auto body = json_body(request);
   if (!body) return problem(body.error());
-  const auto name = text_in(*body, "name");
-  if (!name) return problem(name.error());
-  const auto changed =
-      bridge_.change(on_device(id, [name = *name](store::Database& db, const store::DeviceRow& row) -> Result<void> {
-        commands::rename(db, row.id, name);
+  const bool annotates = body->contains("remarks");
+  const auto text = text_in(*body, annotates ? "remarks" : "name");
+  if (!text) return problem(text.error());
+  const auto command = annotates ? commands::annotate : commands::rename;
+  const auto changed = bridge_.change(
+      on_device(id, [command, text = *text](store::Database& db, const store::DeviceRow& row) -> Result<void> {
+        command(db, row.id, text);
         return {};
       }));
   return changed ? done() : problem(changed.error());

@@ -73,6 +73,7 @@ void Authentication::reload(store::Database& db, std::int64_t now) {
   sessions_.clear();
   for (const auto& session : store::load_web_sessions(db, now)) sessions_[session.token_sha256] = session.expires;
   tokens_ = store::load_api_tokens(db);
+  ++changes_;
   browsers_.clear();
   for (auto& browser : store::load_known_browsers(db)) browsers_.insert(std::move(browser));
 }
@@ -184,6 +185,7 @@ Result<void> Authentication::change_password(const std::string& old_one, const s
   password_ = new_hash;
   std::erase_if(sessions_, [&](const auto& entry) { return entry.first != kept; });
   std::erase_if(tokens_, [](const auto& token) { return token.by_password; });
+  ++changes_;
   return {};
 }
 
@@ -192,6 +194,7 @@ Result<void> Authentication::log_out(const std::string& session) {
   {
     const std::lock_guard lock(mutex_);
     if (sessions_.erase(sha) == 0) return {};
+    ++changes_;
   }
   return persist_([sha](store::Database& db) { store::remove_web_session(db, sha); });
 }
@@ -235,6 +238,7 @@ Result<void> Authentication::remove_token(std::int64_t id) {
     const std::lock_guard lock(mutex_);
     if (std::erase_if(tokens_, [&](const auto& token) { return token.id == id; }) == 0)
       return failure(ErrorKind::not_found, "there is no such token");
+    ++changes_;
   }
   return persist_([id](store::Database& db) { store::remove_api_token(db, id); });
 }

@@ -6,6 +6,7 @@
 #include "crypto/random.hpp"
 #include "store/access.hpp"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -54,6 +55,9 @@ public:
   /// Nothing when it is unknown, or its time is over.
   std::optional<store::ApiToken> token_of(const std::string& token, std::int64_t now) const;
 
+  /// Grows whenever somebody may be let in no longer.
+  std::uint64_t changes() const { return changes_; }
+
   /// The token itself is given once and never again.
   Result<std::string> make_token(const std::string& name, std::int64_t utc_now);
   /// As log_in(), for a tool that keeps a token instead of a cookie. It lasts for `lifetime` milliseconds; 0: until
@@ -82,6 +86,7 @@ private:
   std::string random_text(std::size_t bytes);
   Bytes salt();
 
+  std::atomic<std::uint64_t> changes_{0};
   mutable std::mutex mutex_;
   crypto::Random& random_;
   Persist persist_;

@@ -56,6 +56,12 @@ bool discard_body(mg_connection* connection) {
   return !read_body(connection, limits::page_body, [](ByteView) { return Result<void>{}; });
 }
 
+std::chrono::seconds time_for_body(const mg_connection& connection, std::size_t limit) {
+  const auto announced = mg_get_request_info(&connection)->content_length;
+  const auto length = announced < 0 ? limit : std::min(static_cast<std::size_t>(announced), limit);
+  return limits::page_body_time + std::chrono::seconds(length / limits::min_upload_rate);
+}
+
 std::optional<Response> read_body(
     mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take, Chunked chunked) {
   const auto* info = mg_get_request_info(connection);
@@ -68,17 +74,14 @@ std::optional<Response> read_body(
     return problem(413, "Too large", fmt::format("at most {} bytes are taken here", limit));
   };
   if (length > limit) return too_large();
-  const auto deadline = std::chrono::steady_clock::now() + limits::page_body_time +
-      std::chrono::seconds(length / limits::min_upload_rate);
+  const auto deadline = std::chrono::steady_clock::now() + time_for_body(*connection, limit);
   // Not on the stack, which is 100 kB in CivetWeb's threads.
-  // The clock is looked at between two pieces, each of which a slow client may draw out.
-  constexpr std::size_t small_piece = 64;
-  Bytes piece(limit <= limits::page_body ? small_piece : 16 * 1024);
+  Bytes piece(std::min<std::size_t>(limit, 16 * 1024));
   for (std::size_t have = 0; in_chunks || have < length;) {
     const int got = mg_read(connection, piece.data(), in_chunks ? piece.size() : std::min(piece.size(), length - have));
+    if (std::chrono::steady_clock::now() > deadline) return problem(408, "Too slow", "the body takes too long");
     if (got == 0 && in_chunks) break;
     if (got <= 0) return problem(422, "This cannot be used", "the body was cut off");
-    if (std::chrono::steady_clock::now() > deadline) return problem(408, "Too slow", "the body takes too long");
     have += static_cast<std::size_t>(got);
     if (have > limit) return too_large();
     if (const auto taken = take(ByteView(piece).first(static_cast<std::size_t>(got))); !taken)

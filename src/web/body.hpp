@@ -4,6 +4,7 @@
 #include "base/bytes.hpp"
 #include "web/http.hpp"
 
+#include <chrono>
 #include <functional>
 #include <optional>
 
@@ -35,8 +36,11 @@ bool discard_body(mg_connection* connection);
 /// Whether a body may come without its length, in chunks.
 enum class Chunked { refused, allowed };
 
+/// How long the body of this request may take, when at most `limit` bytes of it are taken.
+std::chrono::seconds time_for_body(const mg_connection& connection, std::size_t limit);
+
 /// Hands the body on piece by piece. The answer to one that will not do: no length, longer than `limit`, cut off, or
-/// slower than limits::page_body_time and limits::min_upload_rate allow.
+/// slower than time_for_body().
 std::optional<Response> read_body(mg_connection* connection, std::size_t limit,
     const std::function<Result<void>(ByteView)>& take, Chunked chunked = Chunked::refused);
 

@@ -141,15 +141,29 @@ std::optional<std::string> argument(const Request& request, const char* name) {
   return value;
 }
 
-std::optional<store::ApiToken> CloudApi::account(const Request& request) const {
-  return authentication_.token_of(token_in(request), running_());
+CloudApi::Credentials CloudApi::credentials_of(const Request& request, std::string token) {
+  const bool reads = request.method == "GET";
+  const bool by_page = token.empty() && (reads || comes_from_our_page(request));
+  return {std::move(token), by_page ? request.cookie("drydock") : std::string()};
+}
+
+std::optional<store::ApiToken> CloudApi::account(const Credentials& shown) const {
+  if (!shown.token.empty()) return authentication_.token_of(shown.token, running_());
+  if (!authentication_.knows_session(shown.session, running_())) return std::nullopt;
+  store::ApiToken owner;
+  owner.name = "owner";
+  return owner;
+}
+
+bool CloudApi::is_known(const Request& request) const {
+  return account(credentials_of(request, token_outside_of_body(request))).has_value();
 }
 
 std::optional<Response> CloudApi::refuse(const Request& request) const {
-  if (!needs_token(request)) return std::nullopt;
-  const auto token = token_outside_of_body(request);
-  const bool may_be_in_body = token.empty() && request.method != "GET" && !is_multipart(request);
-  if (may_be_in_body || authentication_.knows_token(token, running_())) return std::nullopt;
+  if (!needs_token(request) || is_device_os_file(request)) return std::nullopt;
+  const bool may_be_in_body =
+      token_outside_of_body(request).empty() && request.method != "GET" && !is_multipart(request);
+  if (may_be_in_body || is_known(request)) return std::nullopt;
   return no_token();
 }
 
@@ -166,8 +180,9 @@ Response CloudApi::handle(Request request) {
       if (!request.header("origin").empty()) return cloud_error(403, "log in from a program, not from a web page");
       return log_in(request);
     }
+    if (is_device_os_file(request)) return device_os_file(request);
     if (!needs_token(request)) return revoke(parts_of(request).back());
-    const auto known = account(request);
+    const auto known = account(credentials_of(request, token_in(request)));
     if (!known) return no_token();
     if (auto unusable = unusable_body(request)) return *unusable;
     return route(request, parts_of(request), *known);
@@ -195,6 +210,9 @@ Response CloudApi::route(const Request& request, const Path& path, const store::
   if (is("PUT", {"v1", "devices", "*", "ping"})) return ping(path[2]);
   if (is("POST", {"v1", "devices", "*", "*"})) return call(request, path[2], path[3]);
   if (is("GET", {"v1", "devices", "*", "*"})) return variable(request, path[2], path[3]);
+  if (is("POST", {"v1", "provisioning", "*"})) return provision(request, path[2]);
+  if (is("GET", {"v1", "device-os", "versions"})) return device_os_versions(request);
+  if (is("GET", {"v1", "device-os", "versions", "*"})) return device_os(request, path[3]);
   // What there is none of here, so that tools go on.
   if (is("GET", {"v1", "user", "products"})) return cloud_answer(R"({"products":[]})");
   if (is("GET", {"v1", "orgs"})) return cloud_answer(R"({"organizations":[]})");
@@ -204,19 +222,19 @@ Response CloudApi::route(const Request& request, const Path& path, const store::
   return cloud_error(404, request.method + " " + request.path + " is nothing that this cloud knows");
 }
 
-std::optional<CloudApi::Filter> CloudApi::stream_filter(const Request& request) {
+std::optional<EventFilter> CloudApi::stream_filter(const Request& request) {
   if (request.method != "GET" || !answers(request)) return std::nullopt;
   const auto parts = parts_of(request);
   std::size_t events = 1;
   if (parts.size() > 2 && parts[1] == "devices") events = parts[2] == "events" ? 2 : 3;
   if (parts.size() <= events || parts[events] != "events") return std::nullopt;
-  Filter filter;
+  EventFilter filter;
   if (events == 3) filter.device = parts[2];
   for (auto at = events + 1; at < parts.size(); ++at) filter.prefix += (filter.prefix.empty() ? "" : "/") + parts[at];
   return filter;
 }
 
-std::optional<Response> CloudApi::resolve(Filter& filter) const {
+std::optional<Response> CloudApi::resolve(EventFilter& filter) const {
   if (filter.device.empty()) return std::nullopt;
   try {
     const auto row = find(filter.device);
@@ -226,6 +244,18 @@ std::optional<Response> CloudApi::resolve(Filter& filter) const {
   } catch (const std::exception& e) {
     return cloud_error(503, e.what());
   }
+}
+
+std::function<bool()> CloudApi::may_listen(const Request& request) const {
+  auto changes = authentication_.changes();
+  const auto shown = credentials_of(request, token_outside_of_body(request));
+  const auto known = account(shown);
+  return [this, shown, changes, good = known.has_value(), expires = known ? known->expires : 0]() mutable {
+    if (expires != 0 && expires <= running_()) return false;
+    const auto now = authentication_.changes();
+    if (std::exchange(changes, now) != now) good = account(shown).has_value();
+    return good;
+  };
 }
 
 std::string CloudApi::as_stream_text(const server::PublishedEvent& event) {

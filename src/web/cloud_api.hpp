@@ -6,6 +6,7 @@
 #include "state/state_folder.hpp"
 #include "store/readers.hpp"
 #include "web/authentication.hpp"
+#include "web/event_log.hpp"
 #include "web/http.hpp"
 #include "web/loop_bridge.hpp"
 
@@ -37,20 +38,25 @@ public:
   Response handle(Request request);
 
   /// Which events a stream is opened for; nothing when the request is for no stream.
-  struct Filter {
-    std::string prefix;  ///< of names
-    std::string device;  ///< id or name; empty: of all
-  };
-  static std::optional<Filter> stream_filter(const Request& request);
-  /// The id of the device that the filter names. Errors are answers.
-  std::optional<Response> resolve(Filter& filter) const;
-  bool may_listen(const Request& request) const { return account(request).has_value(); }
+  static std::optional<EventFilter> stream_filter(const Request& request);
+  /// The filter may name its device by name; by id afterwards. Errors are answers.
+  std::optional<Response> resolve(EventFilter& filter) const;
+  bool is_known(const Request& request) const;
+  /// Whether what this request showed is still good: cheap while nothing changes. For one thread, as long as this
+  /// lives.
+  std::function<bool()> may_listen(const Request& request) const;
   /// As text/event-stream has it.
   static std::string as_stream_text(const server::PublishedEvent& event);
 
 private:
   using Path = std::vector<std::string>;
-  std::optional<store::ApiToken> account(const Request& request) const;
+  /// What somebody shows: a token, or the cookie of a browser that shows the page.
+  struct Credentials {
+    std::string token;
+    std::string session;
+  };
+  static Credentials credentials_of(const Request& request, std::string token);
+  std::optional<store::ApiToken> account(const Credentials& shown) const;
   Response route(const Request& request, const Path& path, const store::ApiToken& account);
   // cloud_access.cpp
   Response log_in(const Request& request);
@@ -70,8 +76,14 @@ private:
   Response call(const Request& request, const std::string& id_or_name, const std::string& function);
   Response variable(const Request& request, const std::string& id_or_name, const std::string& name);
   Response signal(const store::DeviceRow& device, bool on);
-  template <class T>
-  Result<T> ask(LoopBridge::Question<T> question);
+  Result<device::VariableValue> ask(const store::DeviceRow& row, server::DeviceRequest request);
+  // cloud_provisioning.cpp
+  Response provision(const Request& request, const std::string& device);
+  // cloud_device_os.cpp
+  Response device_os(const Request& request, const std::string& wanted) const;
+  Response device_os_versions(const Request& request) const;
+  static bool is_device_os_file(const Request& request);
+  Response device_os_file(const Request& request) const;
   // cloud_flash.cpp
   Response flash(const Request& request, const store::DeviceRow& device);
 

@@ -29,47 +29,44 @@ bool is_raw(const Request& request) {
   return request.parameter("format") == "raw" || argument(request, "format") == "raw";
 }
 
-transport::DeviceId id_of(const store::DeviceRow& row) {
-  return transport::DeviceId::parse(row.id).value_or(transport::DeviceId{});
+server::DeviceRequest request_of(
+    const store::DeviceRow& row, server::DeviceRequest::Kind kind, const std::string& name = "") {
+  return {kind, transport::DeviceId::parse(row.id).value_or(transport::DeviceId{}), name, ""};
 }
 
 }  // namespace
 
 // Each that waits has a thread of the page's.
-template <class T>
-Result<T> CloudApi::ask(LoopBridge::Question<T> question) {
+Result<device::VariableValue> CloudApi::ask(const store::DeviceRow& row, server::DeviceRequest request) {
   const CountedPlace place(waiting_calls_);
   if (place.number() > limits::cloud_calls)
     return failure(ErrorKind::rate_limited, "too many devices are asked at the same time: try again");
-  return bridge_.ask_device<T>(std::move(question));
+  return bridge_.ask_device(row.connected ? row.node : 0, std::move(request));
 }
 
 Response CloudApi::call(const Request& request, const std::string& id_or_name, const std::string& function) {
   const auto row = find(id_or_name);
   if (!row) return cloud_error(row.error());
+  auto call = request_of(*row, server::DeviceRequest::Kind::call, function);
   // particle-cli sends args, the manuals say arg, old programs params.
-  auto given = argument(request, "args");
-  if (!given) given = argument(request, "arg");
-  if (!given) given = argument(request, "params");
-  LoopBridge::Question<std::int32_t> question = [id = id_of(*row), function, argument = given.value_or("")](
-                                                    const server::DeviceServer& server, auto done) {
-    server::call_function(server, id, function, argument, std::move(done));
-  };
-  const auto result = ask<std::int32_t>(std::move(question));
+  for (const auto* field : {"args", "arg", "params"}) {
+    const auto given = argument(request, field);
+    if (!given) continue;
+    call.argument = *given;
+    break;
+  }
+  const auto result = ask(*row, std::move(call));
   if (!result) return cloud_error(result.error());
-  if (is_raw(request)) return {200, "text/plain", std::to_string(*result)};
+  const auto returned = as_json(*result);
+  if (is_raw(request)) return {200, "text/plain", returned.dump()};
   return cloud_answer(json_text(
-      {{"id", row->id}, {"name", row->name}, {"last_app", ""}, {"connected", true}, {"return_value", *result}}));
+      {{"id", row->id}, {"name", row->name}, {"last_app", ""}, {"connected", true}, {"return_value", returned}}));
 }
 
 Response CloudApi::variable(const Request& request, const std::string& id_or_name, const std::string& name) {
   const auto row = find(id_or_name);
   if (!row) return cloud_error(row.error());
-  LoopBridge::Question<device::VariableValue> question = [id = id_of(*row), name](
-                                                             const server::DeviceServer& server, auto done) {
-    server::read_variable(server, id, name, std::move(done));
-  };
-  const auto value = ask<device::VariableValue>(std::move(question));
+  const auto value = ask(*row, request_of(*row, server::DeviceRequest::Kind::read, name));
   if (!value) return cloud_error(value.error());
   const auto result = as_json(*value);
   if (is_raw(request)) return {200, "text/plain", result.is_string() ? result.get<std::string>() : result.dump()};
@@ -78,12 +75,10 @@ Response CloudApi::variable(const Request& request, const std::string& id_or_nam
 }
 
 Response CloudApi::signal(const store::DeviceRow& row, bool on) {
-  LoopBridge::Question<bool> question = [id = id_of(row), on](const server::DeviceServer& server, auto done) {
-    server::signal(server, id, on, std::move(done));
-  };
-  const auto signaling = ask<bool>(std::move(question));
+  using Kind = server::DeviceRequest::Kind;
+  const auto signaling = ask(row, request_of(row, on ? Kind::signal : Kind::signal_off));
   if (!signaling) return cloud_error(signaling.error());
-  return cloud_answer(json_text({{"id", row.id}, {"connected", true}, {"signaling", *signaling}}));
+  return cloud_answer(json_text({{"id", row.id}, {"connected", true}, {"signaling", as_json(*signaling)}}));
 }
 
 }  // namespace drydock::web

@@ -39,9 +39,10 @@ json device_object(const store::DeviceRow& row) {
   json object{{"id", row.id}, {"name", row.name.empty() ? json() : json(row.name)}, {"owner", "owner"},
       {"last_ip_address", row.address}, {"last_heard", iso_time(row.last_seen)},
       {"last_handshake_at", iso_time(row.last_seen)}, {"product_id", row.platform}, {"platform_id", row.platform},
-      {"connected", row.connected}, {"online", row.connected}, {"status", "normal"}, {"notes", nullptr},
-      {"cellular", false}, {"functions", functions}, {"variables", variables},
-      {"firmware_updates_enabled", row.updates_enabled.value_or(true)}, {"firmware_updates_forced", row.forced}};
+      {"connected", row.connected}, {"online", row.connected}, {"status", "normal"},
+      {"notes", row.notes.empty() ? json() : json(row.notes)}, {"cellular", false}, {"functions", functions},
+      {"variables", variables}, {"firmware_updates_enabled", row.updates_enabled.value_or(true)},
+      {"firmware_updates_forced", row.forced}};
   if (const auto release = firmware::release_of_system_version(row.platform, row.system_version))
     object["system_firmware_version"] = release->text();
   return object;
@@ -115,6 +116,14 @@ Response CloudApi::change(const Request& request, const std::string& id_or_name)
     if (!changed) return cloud_error(changed.error());
     return cloud_answer(json_text({{"id", row->id}, {"name", *name}, {"updated_at", iso_time(utc_milliseconds())}}));
   }
+  if (const auto notes = argument(request, "notes")) {
+    const auto changed = bridge_.change([id = row->id, notes = *notes](store::Database& db) -> Result<void> {
+      commands::annotate(db, id, notes);
+      return {};
+    });
+    if (!changed) return cloud_error(changed.error());
+    return cloud_answer(json_text({{"id", row->id}, {"notes", *notes}, {"updated_at", iso_time(utc_milliseconds())}}));
+  }
   if (const auto forced = argument(request, "firmware_updates_forced")) {
     const bool on = *forced == "true" || *forced == "1";
     const auto changed = bridge_.change([id = row->id, on](store::Database& db) -> Result<void> {
@@ -125,7 +134,7 @@ Response CloudApi::change(const Request& request, const std::string& id_or_name)
     return cloud_answer(json_text({{"id", row->id}, {"firmware_updates_forced", on}}));
   }
   return cloud_error(
-      400, "nothing is said that could be changed: 'name', 'signal', 'firmware_updates_forced' or a file");
+      400, "nothing is said that could be changed: 'name', 'notes', 'signal', 'firmware_updates_forced' or a file");
 }
 
 Response CloudApi::remove(const std::string& id_or_name) {

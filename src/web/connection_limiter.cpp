@@ -1,12 +1,15 @@
 #include "web/connection_limiter.hpp"
 
 #include <algorithm>
+#include <array>
 #include <arpa/inet.h>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <map>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace drydock::web {
 namespace {
@@ -49,8 +52,30 @@ void ConnectionLimiter::mark_known(const std::string& address) {
   if (known_.size() < remembered) known_.insert(address);
 }
 
-void ConnectionLimiter::stop_reading(const std::string& address, int port, std::uint16_t local_port) {
-  const Peer peer(address, port);
+int ConnectionLimiter::take_over(const Peer& peer, std::uint16_t local_port) {
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return -1;
+  ::close(pair[1]);
+  const std::lock_guard lock(mutex_);
+  int taken = -1;
+  for (const int fd : connections_to(local_port)) {
+    if (taken >= 0 || taken_over_.contains(peer) || end_of(fd, ::getpeername) != peer) continue;
+    taken = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (taken < 0) break;
+    // What CivetWeb shuts and closes now is the other one; the number in between belongs to nobody else.
+    ::dup3(pair[0], fd, O_CLOEXEC);
+    taken_over_.insert(peer);
+  }
+  ::close(pair[0]);
+  return taken;
+}
+
+void ConnectionLimiter::forget(const Peer& peer) {
+  const std::lock_guard lock(mutex_);
+  taken_over_.erase(peer);
+}
+
+void ConnectionLimiter::stop_reading(const Peer& peer, std::uint16_t local_port) {
   for (const int fd : connections_to(local_port))
     if (end_of(fd, ::getpeername) == peer) ::shutdown(fd, SHUT_RD);
 }
@@ -59,7 +84,9 @@ void ConnectionLimiter::opened(std::uint16_t local_port) {
   if (++open_ <= limits_.per_unknown_address) return;
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<Peer, int>> connections;
-  for (const int fd : connections_to(local_port)) connections.emplace_back(end_of(fd, ::getpeername), fd);
+  for (const int fd : connections_to(local_port))
+    if (auto peer = end_of(fd, ::getpeername); !taken_over_.contains(peer))
+      connections.emplace_back(std::move(peer), fd);
   // Those that were here before keep their places.
   std::stable_sort(connections.begin(), connections.end(),
       [&](const auto& a, const auto& b) { return seen_.contains(a.first) && !seen_.contains(b.first); });

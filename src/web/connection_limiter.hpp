@@ -33,16 +33,22 @@ public:
   /// Somebody has shown from there to be logged in.
   void mark_known(const std::string& address);
 
+  using Peer = std::pair<std::string, int>;  ///< address and port
+  /// The socket of this connection, from now on the caller's: CivetWeb is left with one that has ended, and it is no
+  /// longer counted, until forget(). -1: it is not there any more.
+  int take_over(const Peer& peer, std::uint16_t local_port);
+  void forget(const Peer& peer);
+
   /// Nothing more is read from this one: CivetWeb would wait for the rest of a body that nobody wants, without a limit.
-  static void stop_reading(const std::string& address, int port, std::uint16_t local_port);
+  static void stop_reading(const Peer& peer, std::uint16_t local_port);
 
 private:
-  using Peer = std::pair<std::string, int>;  // address and port
   ConnectionLimits limits_;
   std::vector<std::string> exempt_;
   std::atomic<int> open_{0};
   std::mutex mutex_;
   std::set<Peer> seen_;
+  std::set<Peer> taken_over_;
   std::set<std::string> known_;
 };
 

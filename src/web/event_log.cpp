@@ -7,52 +7,30 @@
 namespace drydock::web {
 namespace {
 
-std::size_t size_of(const server::PublishedEvent& event) {
-  return sizeof event + event.name.size() + event.data.size();
+std::size_t size_of(const EventLog::Event& event) {
+  return sizeof event + event.name.size() + event.device.size() + event.text.size();
 }
 
 }  // namespace
 
-void EventLog::append(const server::PublishedEvent& event) {
-  {
-    const std::lock_guard lock(mutex_);
-    events_.push_back(std::make_shared<const server::PublishedEvent>(event));
-    bytes_ += size_of(event);
-    while (bytes_ > limits::event_log) {
-      bytes_ -= size_of(*events_.front());
-      events_.pop_front();
-      ++first_;
-    }
+void EventLog::append(Event event) {
+  bytes_ += size_of(event);
+  events_.push_back(std::move(event));
+  while (bytes_ > limits::event_log) {
+    bytes_ -= size_of(events_.front());
+    events_.pop_front();
+    ++first_;
   }
-  appended_.notify_all();
 }
 
-void EventLog::close() {
-  {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
+std::string EventLog::read(std::uint64_t& from, const EventFilter& filter, std::size_t enough) const {
+  std::string text;
+  for (from = std::max(from, first_); from < end() && text.size() < enough; ++from) {
+    const auto& event = events_[static_cast<std::size_t>(from - first_)];
+    if ((filter.device.empty() || event.device == filter.device) && event.name.starts_with(filter.prefix))
+      text += event.text;
   }
-  appended_.notify_all();
-}
-
-std::uint64_t EventLog::end() const {
-  const std::lock_guard lock(mutex_);
-  return first_ + events_.size();
-}
-
-bool EventLog::closed() const {
-  const std::lock_guard lock(mutex_);
-  return closed_;
-}
-
-std::vector<EventLog::Event> EventLog::read(std::uint64_t& from, std::chrono::milliseconds patience) const {
-  std::unique_lock lock(mutex_);
-  const auto end = [this] { return first_ + events_.size(); };
-  appended_.wait_for(lock, patience, [&] { return closed_ || end() > from; });
-  from = std::max(from, first_);
-  std::vector<Event> events(events_.begin() + static_cast<std::ptrdiff_t>(from - first_), events_.end());
-  from = end();
-  return events;
+  return text;
 }
 
 }  // namespace drydock::web

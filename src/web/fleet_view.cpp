@@ -73,6 +73,8 @@ Result<std::string> FleetView::device(const std::string& id) const {
       view.plan = planning::plan(reported, *bridge_.snapshot()->library, {view.targets});
   }
   auto body = json::parse(server::device_as_json(view));
+  const auto application = json::parse(view.row.application, nullptr, false);
+  body["application"] = application.is_object() ? application : json();
   body["history"] = json::parse(server::history_as_json(store::recent_history(db, id, history_shown)));
   body["steps"] = json::parse(server::steps_as_json(store::recent_steps(db, id, steps_shown)));
   return body.dump();

@@ -70,6 +70,16 @@ bool is_own_host(const std::string& host, const std::vector<std::string>& more) 
   return std::find(more.begin(), more.end(), name) != more.end();
 }
 
+// A page from elsewhere can make a browser send a form with our cookie where SameSite is not known, but it cannot add
+// this header without being asked first, and we never answer that question with yes.
+bool comes_from_our_page(const Request& request) {
+  if (request.header("x-drydock") != "1") return false;
+  const auto& origin = request.header("origin");
+  if (origin.empty()) return true;
+  const auto host = origin.find("://");
+  return host != std::string::npos && origin.substr(host + 3) == request.header("host");
+}
+
 Response problem(int status, const std::string& title, const std::string& detail) {
   nlohmann::json body{{"type", "about:blank"}, {"title", title}, {"status", status}};
   if (!detail.empty()) body["detail"] = detail;

@@ -44,6 +44,9 @@ std::string client_address(const Request& request, const std::vector<std::string
 /// anybody, or one of `more`. A page from elsewhere that points a name of its own at us (DNS rebinding) has another.
 bool is_own_host(const std::string& host, const std::vector<std::string>& more);
 
+/// Whether a browser's script of this page sent it, and not one from elsewhere.
+bool comes_from_our_page(const Request& request);
+
 /// An error as RFC 9457 has it: application/problem+json.
 Response problem(int status, const std::string& title, const std::string& detail = "");
 /// The status that fits the kind of failure.

@@ -1,6 +1,8 @@
 #include "web/loop_bridge.hpp"
 
 #include "base/asio_tokens.hpp"
+#include "base/limits.hpp"
+#include "server/device_calls.hpp"
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
@@ -33,13 +35,11 @@ struct LoopBridge::Change {
 LoopBridge::LoopBridge(asio::io_context& loop, server::DeviceServer& server, store::Writer& writer)
     : loop_(loop), server_(server), writer_(writer), pause_(loop), snapshot_(std::make_shared<Snapshot>()) {
   server_.on_change([this] { publish_soon(); });
-  server_.on_event([this](const server::PublishedEvent& event) { events_.append(event); });
   publish();
 }
 
 LoopBridge::~LoopBridge() {
   server_.on_change({});
-  server_.on_event({});
 }
 
 std::shared_ptr<const Snapshot> LoopBridge::snapshot() const {
@@ -185,13 +185,45 @@ asio::awaitable<void> LoopBridge::apply(std::shared_ptr<Change> change) {
   complete(*change, result);
 }
 
+Result<device::VariableValue> LoopBridge::ask_device(std::int64_t node, server::DeviceRequest request) {
+  // Its own, for it may be answered when the bridge is gone: by a session that ends with everything else.
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable given;
+    std::optional<Result<device::VariableValue>> result;
+  };
+  const auto answer = std::make_shared<Answer>();
+  const auto done = [answer](Result<device::VariableValue> result) {
+    {
+      const std::lock_guard locked(answer->mutex);
+      answer->result = std::move(result);
+    }
+    answer->given.notify_all();
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return failure(ErrorKind::closed, "Drydock is stopping");
+    asio::post(loop_, [this, node, request = std::move(request), done] {
+      if (node == 0 || node == server_.node()) return server::ask_device(server_, request, done);
+      if (auto* others = server_.others()) return others->ask(node, request, done);
+      done(failure(ErrorKind::closed, "the device is connected to another machine"));
+    });
+  }
+  constexpr auto look = 250ms;
+  const auto latest = Clock::now() + limits::call_timeout + 2s;
+  std::unique_lock lock(answer->mutex);
+  while (!answer->result && Clock::now() < latest && !closed_) answer->given.wait_for(lock, look);
+  if (answer->result) return *answer->result;
+  if (closed_) return failure(ErrorKind::closed, "Drydock is stopping");
+  return failure(ErrorKind::timed_out, "the device did not answer in time");
+}
+
 void LoopBridge::publish(server::PublishedEvent event) {
   const std::lock_guard lock(mutex_);
   if (!closed_) asio::post(loop_, [this, event = std::move(event)] { server_.publish(event); });
 }
 
 void LoopBridge::close() {
-  events_.close();
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;

@@ -3,15 +3,15 @@
 // thread ever touches the server, and the loop never waits for a thread.
 #pragma once
 
+#include "server/device_request.hpp"
 #include "server/device_server.hpp"
 #include "base/clock.hpp"
-#include "base/limits.hpp"
-#include "web/event_log.hpp"
 
 #include <asio/post.hpp>
 
 #include <map>
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -54,15 +54,11 @@ public:
   /// The same for what concerns no device: nothing is asked, and the server need not look again.
   Result<void> write(Work work);
 
-  /// Any thread but the loop's: hands the question to the loop and waits for its answer, which may come later. As for
-  /// change(), ErrorKind::timed_out after a little more than limits::call_timeout, ErrorKind::closed.
-  template <class T>
-  using Question = std::function<void(const server::DeviceServer&, std::function<void(Result<T>)> done)>;
-  template <class T>
-  Result<T> ask_device(Question<T> question);
+  /// Any thread but the loop's: hands the request to the loop, or to the machine `node` (0: this one), and waits for
+  /// the device's answer. As for server::ask_device(); ErrorKind::timed_out after a little more than
+  /// limits::call_timeout, ErrorKind::closed.
+  Result<device::VariableValue> ask_device(std::int64_t node, server::DeviceRequest request);
 
-  /// What is published from now on.
-  const EventLog& events() const { return events_; }
   /// Any thread: as a program.
   void publish(server::PublishedEvent event);
 
@@ -85,42 +81,10 @@ private:
   bool publishing_ = false;
   std::uint64_t timer_generation_ = 0;  ///< of the timer: grows when one is cancelled
 
-  EventLog events_;
   mutable std::mutex mutex_;
   mutable std::condition_variable published_;
   std::shared_ptr<const Snapshot> snapshot_;
-  bool closed_ = false;
+  std::atomic<bool> closed_{false};  ///< changed under the mutex
 };
-
-template <class T>
-Result<T> LoopBridge::ask_device(Question<T> question) {
-  // Its own, for it may be answered when the bridge is gone: by a session that ends with everything else.
-  struct Answer {
-    std::mutex mutex;
-    std::condition_variable given;
-    std::optional<Result<T>> result;
-  };
-  const auto answer = std::make_shared<Answer>();
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_) return failure(ErrorKind::closed, "Drydock is stopping");
-    asio::post(loop_, [this, answer, question = std::move(question)] {
-      question(server_, [answer](Result<T> result) {
-        {
-          const std::lock_guard locked(answer->mutex);
-          answer->result = std::move(result);
-        }
-        answer->given.notify_all();
-      });
-    });
-  }
-  constexpr auto pause = std::chrono::milliseconds(250);
-  const auto latest = Clock::now() + limits::call_timeout + std::chrono::seconds(2);
-  std::unique_lock lock(answer->mutex);
-  while (!answer->result && Clock::now() < latest && !events_.closed()) answer->given.wait_for(lock, pause);
-  if (answer->result) return *answer->result;
-  if (events_.closed()) return failure(ErrorKind::closed, "Drydock is stopping");
-  return failure(ErrorKind::timed_out, "the device did not answer in time");
-}
 
 }  // namespace drydock::web

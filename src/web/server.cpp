@@ -55,6 +55,7 @@ const char* reason(int status) {
     case 421: return "Misdirected Request";
     case 422: return "Unprocessable Content";
     case 429: return "Too Many Requests";
+    case 501: return "Not Implemented";
     case 503: return "Service Unavailable";
     case 529: return "Too Many Streams";
     default: return "Internal Server Error";
@@ -154,14 +155,17 @@ void check_tls(const std::filesystem::path& certificate) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, Api& api, CloudApi& cloud, LoopBridge& bridge)
+Server::Server(
+    const ServerOptions& options, Api& api, CloudApi& cloud, LoopBridge& bridge, EventStreams& streams, WebLoop& loop)
     : options_(options),
       connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address,
                        limits::page_connections_of_unknown},
           options.trusted_proxies),
       api_(api),
       cloud_(cloud),
-      bridge_(bridge) {
+      bridge_(bridge),
+      event_streams_(streams),
+      loop_(loop) {
   const bool secure = !options.certificate.empty();
   if (secure) check_tls(options.certificate);
   const bool v6 = options.address.find(':') != std::string::npos;
@@ -221,12 +225,23 @@ int Server::on_request(mg_connection* connection) {
   try {
     if (server.answer(connection) == Body::left) {
       const auto* info = mg_get_request_info(connection);
-      ConnectionLimiter::stop_reading(info->remote_addr, info->remote_port, server.port_);
+      ConnectionLimiter::stop_reading({info->remote_addr, info->remote_port}, server.port_);
     }
   } catch (const std::exception& e) {
     log::error("the page's server: {}", e.what());
   }
   return 1;
+}
+
+// CivetWeb waits for each byte as long as for the first one: whoever sends one at a time would have the thread.
+std::optional<Response> Server::read(
+    mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take, Chunked chunked) {
+  const auto* info = mg_get_request_info(connection);
+  const Deadline deadline(loop_, time_for_body(*connection, limit),
+      [peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = port_.load()] {
+        ConnectionLimiter::stop_reading(peer, port);
+      });
+  return read_body(connection, limit, take, chunked);
 }
 
 Server::Body Server::answer(mg_connection* connection) {
@@ -266,7 +281,7 @@ Server::Body Server::answer(mg_connection* connection) {
     request.body.append(text_of(piece));
     return {};
   };
-  if (const auto unusable = read_body(connection, upload ? limits::module_file : limits::page_body, take))
+  if (const auto unusable = read(connection, upload ? limits::module_file : limits::page_body, take))
     return send(connection, *unusable, false), left;
   const auto response = api_.handle(request);
   if (response.status == 204 && (request.path == "/api/v1/login" || request.path == "/api/v1/setup"))
@@ -284,18 +299,15 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
     send(connection, *refused, false);
     return heard ? Body::read : left;
   }
-  const bool known = cloud_.may_listen(request);
+  const bool known = cloud_.is_known(request);
   if (known) connections_.mark_known(info->remote_addr);
-  if (const auto filter = CloudApi::stream_filter(request)) {
-    stream_cloud_events(connection, request, *filter);
-    return left;
-  }
+  if (const auto filter = CloudApi::stream_filter(request)) return stream_cloud_events(connection, request, *filter);
   const auto take = [&](ByteView piece) -> Result<void> {
     request.body.append(text_of(piece));
     return {};
   };
   const auto chunked = known ? Chunked::allowed : Chunked::refused;
-  if (const auto unusable = read_body(connection, CloudApi::longest_body(request, known), take, chunked))
+  if (const auto unusable = read(connection, CloudApi::longest_body(request, known), take, chunked))
     return send(connection, cloud_error(unusable->status, "the body cannot be used"), false), left;
   const bool logs_in = request.path == "/oauth/token";
   const auto response = cloud_.handle(std::move(request));
@@ -304,45 +316,28 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
   return Body::read;
 }
 
-namespace {
-
-// Some of it is not enough: whoever pauses for longer than CivetWeb waits would hear half an event, and then another.
-bool write_all(mg_connection* connection, const std::string& text) {
-  return mg_write(connection, text.data(), text.size()) == static_cast<int>(text.size());
-}
-
-}  // namespace
-
-// A thread for each; a tool has one, and takes 15 s without a byte for a broken connection.
-void Server::stream_cloud_events(mg_connection* connection, const Request& request, CloudApi::Filter filter) {
-  constexpr auto keep_alive = 9s;
-  if (const auto unknown = cloud_.resolve(filter)) return send(connection, *unknown, true);
-  const CountedPlace place(cloud_streams_);
-  if (place.number() > limits::cloud_streams)
-    return send(connection, cloud_error(529, "too many event streams are open: close one"), false);
-  const auto& log = bridge_.events();
-  auto position = log.end();
-  const auto head = fmt::format(
+// CivetWeb has a thread for each connection: it is left with another one, that has ended.
+Server::Body Server::stream_cloud_events(mg_connection* connection, const Request& request, EventFilter filter) {
+  const auto refuse = [&](const Response& response) { return send(connection, response, false), Body::left; };
+  if (const auto unknown = cloud_.resolve(filter)) return refuse(*unknown);
+  if (!options_.certificate.empty())
+    return refuse(cloud_error(501, "no event streams by web.certificate: let a reverse proxy add TLS"));
+  if (event_streams_.open() >= limits::cloud_streams)
+    return refuse(cloud_error(529, "too many event streams are open: close one"));
+  const auto* info = mg_get_request_info(connection);
+  const ConnectionLimiter::Peer peer(info->remote_addr, info->remote_port);
+  EventStreams::Listener listener;
+  listener.socket = connections_.take_over(peer, port_);
+  if (listener.socket < 0) return refuse(cloud_error(500, "no event stream can be opened"));
+  listener.greeting = fmt::format(
       "HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: "
       "no\r\nConnection: close\r\n\r\n:ok\n\n",
       security_headers);
-  bool open = write_all(connection, head);
-  auto written = Clock::now();
-  while (open && !log.closed()) {
-    std::string text;
-    const auto silent_until = std::max(written + keep_alive, Clock::now());
-    const auto patience = std::chrono::ceil<std::chrono::milliseconds>(silent_until - Clock::now());
-    for (const auto& event : log.read(position, patience)) {
-      const bool wanted = event->name.starts_with(filter.prefix) &&
-          (filter.device.empty() || (event->from && event->from->text() == filter.device));
-      if (wanted) text += CloudApi::as_stream_text(*event);
-    }
-    if (!cloud_.may_listen(request)) break;  // while it waited
-    if (text.empty() && Clock::now() < written + keep_alive) continue;
-    if (text.empty()) text = "\n";
-    open = write_all(connection, text);
-    written = Clock::now();
-  }
+  listener.filter = std::move(filter);
+  listener.may_listen = cloud_.may_listen(request);
+  listener.on_end = [this, peer] { connections_.forget(peer); };
+  event_streams_.serve(std::move(listener));
+  return Body::read;
 }
 
 // One thread for each open page; they are few, and counted.

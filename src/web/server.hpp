@@ -2,8 +2,10 @@
 #pragma once
 
 #include "web/api.hpp"
+#include "web/body.hpp"
 #include "web/cloud_api.hpp"
 #include "web/connection_limiter.hpp"
+#include "web/event_streams.hpp"
 
 #include <atomic>
 #include <filesystem>
@@ -29,7 +31,8 @@ struct ServerOptions {
 class Server {
 public:
   /// Listens at once. Throws std::runtime_error with a message for the person who started it.
-  Server(const ServerOptions& options, Api& api, CloudApi& cloud, LoopBridge& bridge);
+  Server(const ServerOptions& options, Api& api, CloudApi& cloud, LoopBridge& bridge, EventStreams& streams,
+      WebLoop& loop);
   /// Takes up to two seconds. The bridge must have been closed.
   ~Server();
 
@@ -43,17 +46,21 @@ private:
   Body answer(mg_connection* connection);
   Body answer_cloud(mg_connection* connection, Request request);
   void stream(mg_connection* connection, const Request& request);
-  void stream_cloud_events(mg_connection* connection, const Request& request, CloudApi::Filter filter);
+  Body stream_cloud_events(mg_connection* connection, const Request& request, EventFilter filter);
+  /// The answer to a body that will not do.
+  std::optional<Response> read(mg_connection* connection, std::size_t limit,
+      const std::function<Result<void>(ByteView)>& take, Chunked chunked = Chunked::refused);
 
   ServerOptions options_;
   ConnectionLimiter connections_;
   Api& api_;
   CloudApi& cloud_;
   LoopBridge& bridge_;
+  EventStreams& event_streams_;
+  WebLoop& loop_;
   mg_context* context_ = nullptr;
   std::atomic<std::uint16_t> port_{0};
   std::atomic<int> streams_{0};
-  std::atomic<int> cloud_streams_{0};
 };
 
 }  // namespace drydock::web

@@ -42,20 +42,25 @@ ServerOptions server_options(const state::StateFolder& folder, const state::Conf
 }  // namespace
 
 WebService::WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration)
-    : uptime_(running_time_of(service.folder())),
+    : device_server_(service.server()),
+      streams_(loop_),
+      uptime_(running_time_of(service.folder())),
       bridge_(loop, service.server(), service.writer()),
       authentication_(make_authentication(service.folder(), random_, bridge_, uptime_.now())),
       api_(bridge_, authentication_, service.folder(),
           ApiOptions{configuration.web.guests, !configuration.web.certificate.empty(),
               state::fingerprint(service.server_key().public_key_spki()), [this] { return uptime_.now(); }}),
       cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),
-      server_(server_options(service.folder(), configuration), api_, cloud_, bridge_) {
+      server_(server_options(service.folder(), configuration), api_, cloud_, bridge_, streams_, loop_) {
+  device_server_.on_event([this](const server::PublishedEvent& event) { streams_.append(event); });
   // On the writer's thread: 'drydock password reset' has changed who may come in.
   service.on_change([this](store::Database& db) { authentication_.reload(db, uptime_.now()); });
 }
 
 WebService::~WebService() {
+  device_server_.on_event({});
   bridge_.close();
+  loop_.stop();
 }
 
 }  // namespace drydock::web

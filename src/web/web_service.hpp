@@ -18,6 +18,9 @@ public:
   std::string setup_code() const { return authentication_.setup_code(); }
 
 private:
+  server::DeviceServer& device_server_;
+  WebLoop loop_;
+  EventStreams streams_;
   crypto::SystemRandom random_;
   server::ServiceUptime uptime_;  ///< begun with what the server begins with; read by all threads, changed by none
   LoopBridge bridge_;

@@ -117,6 +117,52 @@ test("an unknown device waits for approval, is approved, renamed, held and forgo
   });
 });
 
+test("a device's functions are called, its variables read and its events heard", async () => {
+  await together("open", {}, async (test_system, browser, page) => {
+    stock(test_system);
+    await browser.enter(test_system);
+    test_system.launch(1, "--first", "1", "--current", "--peace", "600000");
+    browser.expected.push(/408/);
+    await row(page, 1).getByRole("link").click();
+    const argument = page.getByLabel("Argument of brew");
+    await argument.fill("42");
+    await argument.press("Enter");
+    await page.getByText("returned 42").waitFor();
+    await page.getByRole("button", { name: "Read temperature" }).click();
+    await page.getByText("21.5", { exact: true }).waitFor();
+    await page.getByLabel("Watch brewed").check();
+    await page.getByRole("row", { name: /brewed/ }).getByText("1", { exact: true }).waitFor();
+    await page.getByRole("row", { name: /brewed/ }).getByRole("img").waitFor();
+    await page.getByRole("button", { name: "Signal", exact: true }).click();
+    await page.getByRole("button", { name: "Stop signaling" }).waitFor();
+    await page.getByRole("button", { name: "Read signaling" }).click();
+    await page.getByText("true", { exact: true }).waitFor();
+    await page.getByText("Listening. Nothing").waitFor();
+
+    await page.getByRole("link", { name: "Events", exact: true }).click();
+    await page.getByText("Listening. Nothing").waitFor();
+    await page.getByLabel("Name").fill("order");
+    await page.getByLabel("Data").fill("<b>tea</b>");
+    await page.getByRole("button", { name: "Publish" }).click();
+    const heard = page.getByRole("row", { name: /served\/order/ });
+    await heard.getByRole("cell", { name: "<b>tea</b>" }).waitFor();
+    await page.getByLabel("Filter events").fill("nothing like it");
+    await heard.waitFor({ state: "detached" });
+    await page.getByLabel("Filter events").fill("SERVED");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByText("Paused. 2 more came.").waitFor();
+    await page.getByRole("button", { name: "Go on" }).click();
+    await heard.getByRole("link", { name: "0".repeat(23) + "1" }).click();
+    await page.getByRole("heading", { name: "0".repeat(23) + "1" }).waitFor();
+    await page.getByRole("button", { name: "Publish" }).waitFor({ state: "detached" });
+    for (const child of test_system.children.slice(1)) await test_system.kill(child);
+    await page.getByRole("button", { name: "Stop signaling" }).waitFor({ state: "detached" });
+    await argument.press("Enter");
+    await page.getByText("the device is not connected").waitFor();
+  });
+});
+
 test("good and broken files are uploaded, missing ones named, needed ones kept", async () => {
   await together("open", {}, async (test_system, browser, page) => {
     browser.expected.push(/422|409/);

@@ -74,9 +74,10 @@ export class Harbour {
   launch(count, ...options) {
     const key = join(this.folder, "key.der");
     this.drydock("keys", "export", "--host", "127.0.0.1", "-o", key, "--force");
+    const peace = options.includes("--peace") ? [] : ["--peace", "3000"];
     const fleet = spawn(
       join(build, "tests/virtual_fleet"),
-      ["--port", String(this.port), "--key", key, "--count", String(count), "--peace", "3000", ...options],
+      ["--port", String(this.port), "--key", key, "--count", String(count), ...peace, ...options],
       { stdio: "ignore" },
     );
     this.children.push(fleet);

@@ -22,8 +22,13 @@ struct Asking : TestSystem {
 
   static transport::DeviceId device(int number) { return *transport::DeviceId::parse(id_of(number)); }
   void call(int number, const std::string& name, const std::string& argument) {
-    server::call_function(server(), device(number), name, argument,
-        [this](Result<std::int32_t> result) { returned.push_back(std::move(result)); });
+    const server::DeviceRequest request{server::DeviceRequest::Kind::call, device(number), name, argument};
+    server::ask_device(server(), request, [this](Result<device::VariableValue> result) {
+      if (result)
+        returned.push_back(std::get<std::int32_t>(*result));
+      else
+        returned.push_back(tl::unexpected(result.error()));
+    });
   }
   bool run_until_returned(std::size_t count, Clock::duration by = 1min) {
     return run_until(by, [&] { return returned.size() >= count; });

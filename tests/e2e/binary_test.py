@@ -60,7 +60,7 @@ class Commands(Folder):
         self.assertIn("empty.bin: the file is empty", answer.stderr)
         self.assertIn("cut.bin: the file is cut", answer.stderr)
         self.assertIn("damaged.bin: the file is damaged", answer.stderr)
-        self.assertEqual(len(json.loads(self.run_drydock("firmware", "list", "--json").stdout)), 5)
+        self.assertEqual(len(json.loads(self.run_drydock("firmware", "list", "--json").stdout)), 6)
         inspected = json.loads(
             self.run_drydock("firmware", "inspect", folder / "cut.bin", folder / "part2.bin", "--json").stdout
         )

@@ -2,13 +2,17 @@
 """Particle's API on the real binary, as Particle's tools speak it: tests/e2e/cloud_test.py BUILD."""
 import http.client
 import json
+import os
+import socket
+import subprocess
 import sys
 import threading
 import unittest
 import urllib.parse
+from pathlib import Path
 
 import page_test
-from harness import patience
+from harness import patience, status
 
 password = page_test.password
 photon = "0" * 23 + "1"
@@ -51,6 +55,16 @@ class Cloud(page_test.Page):
             self.assertIn("application/json", kind, text)
             self.assertTrue(json.loads(text)["error"])
         return response.status, json.loads(text) if "json" in kind else text.decode()
+
+    def cloud_bytes(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            self.assertEqual(response.status, 200)
+            return response.read()
+        finally:
+            connection.close()
 
     def follow_events(self, path):
         """Events of a stream, as they come, until the test is over."""
@@ -142,6 +156,22 @@ class Tokens(Cloud):
         self.assertIsNone(self.process.poll())
 
 
+class OnThePage(Cloud):
+    def test_a_browser_that_is_logged_in_needs_no_token(self):
+        self.begin()
+        self.token = None
+        cookie = {"Cookie": "drydock=" + self.cookie}
+        ours = cookie | {"X-Drydock": "1"}
+        publish = lambda headers: self.cloud("POST", "/v1/devices/events", {"name": "a", "data": "b"}, headers)[0]
+        self.assertEqual(self.cloud("GET", "/v1/devices", headers=cookie), (200, []))
+        self.assertEqual(publish(ours), 200)
+        self.assertEqual(publish(cookie), 401)  # a form of a page from elsewhere
+        self.assertEqual(publish(ours | {"Origin": "http://elsewhere.example"}), 401)
+        self.assertEqual(publish({"X-Drydock": "1"}), 401)
+        self.assertEqual(self.ask("POST", "logout")[0], 204)
+        self.assertEqual(publish(ours), 401)
+
+
 class Devices(Cloud):
     def test_functions_variables_and_the_light(self):
         self.begin()
@@ -184,6 +214,77 @@ class Devices(Cloud):
         self.assertEqual(self.cloud("PUT", "/v1/devices/kitchen/ping")[1], {"ok": True, "online": True})
         self.assertEqual(self.cloud("GET", "/v1/products/7/devices/" + photon)[1]["name"], "kitchen")
         self.assertEqual(self.cloud("DELETE", "/v1/devices/kitchen"), (200, {"ok": True}))
+
+    def test_notes_are_kept_and_shown_to_people(self):
+        self.begin()
+        self.connected_photon()
+        said = self.cloud("PUT", "/v1/devices/" + photon, {"notes": "behind the boiler"})[1]
+        self.assertEqual(said["notes"], "behind the boiler")
+        self.assertEqual(self.cloud("GET", "/v1/devices/" + photon)[1]["notes"], "behind the boiler")
+        self.assertEqual(self.ask("GET", "devices/" + photon)[1]["remarks"], "behind the boiler")
+        self.assertEqual(self.ask("PATCH", "devices/" + photon, {"remarks": ""})[0], 204)
+        self.assertIsNone(self.cloud("GET", "/v1/devices/" + photon)[1]["notes"])
+
+    def test_a_key_that_was_sent_before_is_the_one_the_device_must_have(self):
+        self.begin()
+        pem = subprocess.run(
+            "openssl genrsa 1024 2>/dev/null | openssl rsa -pubout 2>/dev/null",
+            shell=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        send = lambda device, key: self.cloud(
+            "POST", "/v1/provisioning/" + device, urllib.parse.urlencode({"publicKey": key, "algorithm": "rsa"})
+        )
+        self.assertEqual(send(photon, "no key")[0], 400)
+        self.assertEqual(send("kitchen", pem)[0], 400)
+        larger = subprocess.run(
+            "openssl genrsa 2048 2>/dev/null | openssl rsa -pubout 2>/dev/null",
+            shell=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        self.assertEqual(send(photon, larger)[0], 400)
+        self.assertEqual(send(photon.upper(), pem)[0], 200)
+        self.assertEqual([d["id"] for d in self.cloud("GET", "/v1/devices")[1]], [photon])
+        self.assertEqual(self.ask("GET", "devices/" + photon)[1]["approval"], "approved")
+        self.stock(20000)
+        fleet = self.launch(1, first=1, current=True, peace=600000)  # has a key of its own
+        self.addCleanup(lambda: self.stop(fleet))
+        self.wait_for(lambda: self.ask("GET", "devices/" + photon)[1]["changed_key"])
+        self.assertFalse(self.cloud("GET", "/v1/devices/" + photon)[1]["connected"])
+
+    def test_device_os_comes_from_the_library(self):
+        self.begin()
+        versions = "/v1/device-os/versions"
+        self.assertEqual(self.cloud("GET", versions + "?platform_id=6")[1], {"versions": []})
+        self.assertEqual(self.cloud("GET", versions + "/latest?platform_id=6")[0], 404)
+        self.assertEqual(self.cloud("GET", versions + "/latest")[0], 400)
+        self.stock(20000)
+        self.assertEqual(self.cloud("GET", versions + "/latest?platform_id=6")[0], 404)  # its bootloader is not here
+        for name in ("application", "bootloader"):
+            self.assertEqual(self.run_drydock("firmware", "add", self.folder / f"modules/{name}.bin").returncode, 0)
+        latest = lambda: self.cloud("GET", versions + "/latest?platform_id=6")
+        self.wait_for(lambda: latest()[0] == 200)
+        release = latest()[1]
+        self.assertEqual((release["version"], release["internal_version"]), ("0.4.3", 3))
+        for asked in ("0.4.3", "3"):
+            self.assertEqual(self.cloud("GET", f"{versions}/{asked}?platform_id=6")[1], release)
+        self.assertEqual(self.cloud("GET", versions + "/0.4.4?platform_id=6")[0], 404)
+        listed = self.cloud("GET", versions + "?platform_id=6&internal_version=3")[1]["versions"]
+        self.assertEqual([v["version"] for v in listed], ["0.4.3"])
+        modules = {m["module"]: m["sha256"] for m in self.ask("GET", "firmware")[1]["modules"]}
+        self.token = None
+        # An application is for nobody without a token.
+        self.assertEqual(self.cloud("GET", f"/v1/device-os/files/{modules['user part']}.bin")[0], 404)
+        path = urllib.parse.urlparse(release["base_url"]).path
+        functions = []
+        for module in release["modules"]:
+            content = self.cloud_bytes(f"{path}/{module['filename']}")
+            self.assertEqual(content[-4:].hex(), module["crc"]["storedCrc"])
+            functions.append(module["prefixInfo"]["moduleFunction"])
+        self.assertEqual(sorted(functions), ["bootloader", "system_part", "system_part"])
+        self.assertEqual(self.cloud("GET", "/v1/device-os/files/../../drydock.db")[0], 401)
 
     def test_a_device_that_is_away_or_never_answers(self):
         self.begin()
@@ -240,6 +341,48 @@ class Events(Cloud):
         for name in ("spark/device/reset", "Particle/x", "", "x" * 65):
             self.assertEqual(self.cloud("POST", "/v1/devices/events", {"name": name, "data": "1"})[0], 400, name)
         self.assertEqual(self.cloud("POST", "/v1/devices/events", {"name": "x", "data": "y" * 1025})[0], 400)
+
+    def test_hundreds_of_streams_hold_no_threads_and_nothing_is_left_of_them(self):
+        self.begin()
+        self.cloud("GET", "/v1/devices")
+        resources = lambda: (
+            len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())),
+            status(self.process.pid, "Threads"),
+        )
+        before = resources()
+        streams = []
+        for _ in range(300):
+            connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+            connection.request("GET", "/v1/events/e", headers={"Authorization": "Bearer " + self.token})
+            streams.append((connection, connection.getresponse()))
+        self.assertEqual(self.cloud("POST", "/v1/devices/events", {"name": "e", "data": "1"})[0], 200)
+        for _, response in streams:
+            while not response.readline().startswith(b"event: e"):
+                pass
+        self.assertLessEqual(resources()[1], before[1])
+        for connection, response in streams:
+            response.close()
+            connection.close()
+        self.wait_for(lambda: resources()[0] <= before[0])
+
+    def test_who_does_not_read_costs_nobody_else_anything(self):
+        self.begin()
+        slow = socket.create_connection(("127.0.0.1", self.web), timeout=patience)
+        self.addCleanup(slow.close)
+        slow.sendall(f"GET /v1/events/e HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.token}\r\n\r\n".encode())
+        self.assertIn(b":ok", slow.recv(4096) + slow.recv(4096))
+        quick = self.follow_events("/v1/events/e")
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+        self.addCleanup(connection.close)
+        headers = {"Authorization": "Bearer " + self.token, "Content-Type": "application/json"}
+        many = 8000  # eight megabytes, more than any socket takes
+        for number in range(many):
+            body = json.dumps({"name": f"e{number}", "data": "x" * 1000})
+            connection.request("POST", "/v1/devices/events", body, headers)
+            self.assertEqual(connection.getresponse().read(), b'{"ok":true}')
+        self.wait_for(lambda: len(quick) == many)
+        memory = status(self.process.pid, "VmRSS")
+        self.assertLess(memory, 120_000)
 
     def test_a_stream_ends_with_its_token(self):
         self.begin()

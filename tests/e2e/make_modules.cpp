@@ -22,6 +22,11 @@ int main(int argc, char** argv) {
   application.needs1 = {4, 2, 3};
   auto next = application;
   next.version = 7;
+  virtual_device::ModuleSpec bootloader;
+  bootloader.function = 2;
+  bootloader.index = 0;
+  bootloader.version = 3;
+  bootloader.start = 0x08000000;
   // For the virtual Borons.
   virtual_device::ModuleSpec boron = part1;
   boron.platform = 13;
@@ -32,6 +37,7 @@ int main(int argc, char** argv) {
       firmware::write_file(folder / "part2.bin", virtual_device::make_module(part2)) &&
       firmware::write_file(folder / "application.bin", virtual_device::make_module(application)) &&
       firmware::write_file(folder / "next-application.bin", virtual_device::make_module(next)) &&
+      firmware::write_file(folder / "bootloader.bin", virtual_device::make_module(bootloader)) &&
       firmware::write_file(folder / "boron-part1.bin", virtual_device::make_module(boron));
   return good ? 0 : 1;
 }

@@ -241,6 +241,46 @@ class Page(Nodes):
         for number in (0, 1):
             self.wait_for(lambda: self.ask(number, "GET", "session")[1]["state"] == "setup")
 
+    def test_devices_are_called_and_heard_from_every_machine(self):
+        self.begin(2, size=20000)
+        self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        code = re.search(r"set-up code (\S+)", (self.folder / "log1").read_text()).group(1)
+        self.assertEqual(self.ask(1, "POST", "setup", {"code": code, "password": "as long as it must be"})[0], 204)
+        token = self.ask(1, "POST", "tokens", {"name": "program"})[1]["token"]
+        self.port = self.ports[0][0]
+        fleet = self.launch(1, first=1, current=True, peace=600000)
+        self.addCleanup(lambda: self.stop(fleet))
+        photon = "0" * 23 + "1"
+
+        def cloud(number, method, path, body=None):
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{self.ports[number][2]}/v1/{path}",
+                method=method,
+                data=None if body is None else json.dumps(body).encode(),
+                headers={"Content-Type": "application/json", "Authorization": "Bearer " + token},
+            )
+            try:
+                return urllib.request.urlopen(request, timeout=patience)
+            except urllib.error.HTTPError as refused:
+                return refused
+
+        asked = lambda *what: json.loads(cloud(1, *what).read())
+        self.wait_for(lambda: asked("GET", "devices/" + photon).get("functions"))
+        self.assertEqual(asked("POST", f"devices/{photon}/brew", {"arg": "-7"})["return_value"], -7)
+        self.assertEqual(asked("GET", f"devices/{photon}/temperature")["result"], 21.5)
+        self.assertEqual(asked("GET", f"devices/{photon}/motto")["result"], "strong & black")
+        self.assertEqual(asked("PUT", "devices/" + photon, {"signal": "1"})["signaling"], True)
+        self.assertEqual(asked("GET", f"devices/{photon}/signaling")["result"], True)
+        self.assertEqual(cloud(1, "POST", f"devices/{photon}/fly", {}).status, 404)
+        stream = cloud(1, "GET", "events/served")
+        self.addCleanup(stream.close)
+        self.assertEqual(asked("POST", "events", {"name": "order/1", "data": "tea \u2615"}), {"ok": True})
+        while (line := stream.readline()) and not line.startswith(b"data: "):
+            pass
+        event = json.loads(line[6:])
+        self.assertEqual((event["data"], event["coreid"]), ("tea \u2615", photon))
+        self.assertEqual(asked("GET", f"devices/{photon}/order")["result"], "tea \u2615")
+
     def test_an_open_page_hears_of_devices_at_another_machine(self):
         self.begin(2, size=20000)
         self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())

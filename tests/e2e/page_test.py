@@ -483,6 +483,23 @@ class Harm(Page):
             for s in slow:
                 s.close()
 
+    def test_a_body_that_comes_a_byte_at_a_time_ends_with_its_time(self):
+        self.still_well()
+        drips = socket.create_connection(("127.0.0.1", self.web), timeout=10)
+        self.addCleanup(drips.close)
+        head = "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 60000\r\n\r\n"
+        drips.sendall(head.encode())
+        drips.settimeout(0.5)
+        answer = b""
+        began = time.monotonic()
+        while not answer and time.monotonic() - began < 3 * patience:
+            try:
+                drips.sendall(b"x")
+                answer = drips.recv(100)
+            except TimeoutError:
+                pass
+        self.assertIn(b"408", answer)
+
     def test_the_command_line_and_the_page_change_the_same_database(self):
         modules = self.modules()
         self.assertEqual(self.run_drydock("firmware", "add", modules / "part1.bin").returncode, 0)

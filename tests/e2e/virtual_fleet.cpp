@@ -25,6 +25,7 @@ struct Order {
   int count = 1;
   int first = 0;      ///< number of the first, by which its id is made
   int patience = 60;  ///< seconds
+  int publish = 0;
   int peace = 1000;   ///< milliseconds for which all must be up to date at the end, so that the server has heard it too
   int chunk = 20;     ///< milliseconds for writing one chunk
   int pause = 100;    ///< milliseconds for erasing, resetting and reconnecting each
@@ -75,6 +76,7 @@ private:
     options.takes_fast_ota = order_.fast || number % 2 == 0;
     options.erase_time = options.reset_time = options.reconnect_time = std::chrono::milliseconds(order_.pause);
     options.chunk_timeout = std::chrono::milliseconds(order_.chunk);
+    options.publish_every = std::chrono::milliseconds(order_.publish);
     virtual_device::Flash flash(6);
     const std::uint16_t installed = order_.current ? 3 : 1;
     flash.put(module(4, 1, installed, {}));
@@ -170,6 +172,7 @@ int main(int argc, char** argv) {
   app.add_flag("--current", order.current);
   app.add_flag("--one-key", order.one_key);
   app.add_option("--every", order.every, "Milliseconds");
+  app.add_option("--publish", order.publish, "An event after so many milliseconds of silence");
   app.add_option("--sources", order.sources);
   CLI11_PARSE(app, argc, argv);
   const bool good = Fleet(order).run();

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Seeds for the fuzz targets from the recorded and computed vectors: make_corpus.py OUT"""
+import base64
 import hashlib
 import json
 import sys
@@ -79,3 +80,19 @@ put(
     + bytes(4),
 )
 put("module", bytes.fromhex(json.loads((data / "15_compressed_combined.json").read_text())["compressed"]["result_hex"]))
+boundary = b"-" * 26 + b"24hexadecimaldigits"
+put(
+    "multipart",
+    b"multipart/form-data;boundary="
+    + boundary
+    + b"\n--"
+    + boundary
+    + b'\r\nContent-Disposition: form-data; name="file"; filename="/home/me/app.bin"\r\nContent-Type: application/octet-stream\r\n\r\n\x00\x01\r\n--'
+    + boundary
+    + b'\r\nContent-Disposition: form-data; name="latest"\r\n\r\ntrue\r\n--'
+    + boundary
+    + b"--\r\n",
+)
+ec_key = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200 04".replace(" ", "")) + bytes(range(64))
+put("public_key", b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(ec_key) + b"-----END PUBLIC KEY-----\n")
+put("public_key", ec_key)

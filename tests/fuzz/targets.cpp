@@ -4,16 +4,19 @@
 #include "base/limits.hpp"
 #include "coap/block.hpp"
 #include "coap/message.hpp"
+#include "crypto/pem.hpp"
 #include "crypto/rsa.hpp"
 #include "device/describe.hpp"
 #include "device/hello.hpp"
 #include "device/messages.hpp"
 #include "firmware/module_file.hpp"
+#include "server/admission.hpp"
 #include "target.hpp"
 #include "transfer/chunked_messages.hpp"
 #include "transfer/image_check.hpp"
 #include "transport/lightssl/frames.hpp"
 #include "transport/lightssl/handshake.hpp"
+#include "web/multipart.hpp"
 
 namespace {
 
@@ -83,6 +86,25 @@ using namespace drydock;
 
 [[maybe_unused]] void fuzz_configuration(ByteView input) {
   (void)state::parse_configuration(text_of(input), "fuzz");
+}
+
+// The first line is the header, the rest the body.
+[[maybe_unused]] void fuzz_multipart(ByteView input) {
+  const auto text = text_of(input);
+  const auto line = std::min(text.find('\n'), text.size());
+  const auto body = text.substr(std::min(line + 1, text.size()));
+  const auto parts = web::parse_multipart(text.substr(0, line), body);
+  if (!parts) return;
+  require(parts->size() <= 32);
+  for (const auto& part : *parts)
+    require(
+        part.content.data() >= body.data() && part.content.data() + part.content.size() <= body.data() + body.size());
+}
+
+[[maybe_unused]] void fuzz_public_key(ByteView input) {
+  const auto der = crypto::public_key_der(text_of(input));
+  if (der) (void)server::is_device_key(*der);
+  (void)server::is_device_key(input);
 }
 
 }  // namespace

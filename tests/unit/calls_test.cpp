@@ -175,23 +175,37 @@ BOOST_AUTO_TEST_SUITE(event_log)
 
 BOOST_AUTO_TEST_CASE(a_slow_reader_loses_the_oldest_and_nobody_else_anything) {
   web::EventLog log;
+  const web::EventFilter all;
   auto slow = log.end();
   auto quick = log.end();
-  server::PublishedEvent event;
-  event.data = std::string(1000, 'x');
-  std::size_t seen = 0;
-  constexpr std::size_t many = 10'000;  // five times what is kept
+  std::string seen;
+  constexpr std::size_t many = 5'000;  // five times what is kept
+  const std::string padding(2'000, 'x');
+  const auto text = [&](std::size_t i) { return std::to_string(i) + padding; };
+  std::size_t heard = 0;
   for (std::size_t i = 0; i < many; ++i) {
-    event.name = std::to_string(i);
-    log.append(event);
-    seen += log.read(quick, 0ms).size();
+    log.append({"n", "", text(i)});
+    heard += log.read(quick, all, 1) == text(i) ? 1 : 0;
   }
-  BOOST_TEST(seen == many);
-  const auto late = log.read(slow, 0ms);
-  BOOST_TEST(late.size() < many / 4);
-  BOOST_TEST_REQUIRE(!late.empty());
-  BOOST_TEST(late.back()->name == std::to_string(many - 1));
-  BOOST_TEST(log.read(slow, 0ms).empty());
+  BOOST_TEST(heard == many);
+  const auto late = log.read(slow, all, std::size_t{1} << 30);
+  BOOST_TEST(late.size() < many * padding.size() / 4);
+  BOOST_TEST(late.ends_with(text(many - 1)));
+  BOOST_TEST(log.read(slow, all, 1).empty());
+}
+
+BOOST_AUTO_TEST_CASE(only_what_is_wanted_is_read_and_not_more_than_enough_at_once) {
+  web::EventLog log;
+  for (const auto* device : {"a", "b", ""})
+    for (const auto* name : {"order/1", "other", "order/2"})
+      log.append({name, device, std::string(device) + name + " "});
+  const web::EventFilter orders_of_a{"order/", "a"};
+  std::uint64_t position = 0;
+  BOOST_TEST(log.read(position, orders_of_a, 1) == "aorder/1 ");
+  BOOST_TEST(log.read(position, orders_of_a, 1) == "aorder/2 ");
+  BOOST_TEST(log.read(position, orders_of_a, 1) == "");
+  position = 0;
+  BOOST_TEST(log.read(position, {"order/", ""}, 1'000) == "aorder/1 aorder/2 border/1 border/2 order/1 order/2 ");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

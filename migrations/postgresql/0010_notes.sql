@@ -1,0 +1,2 @@
+-- As SQLite's.
+ALTER TABLE devices ADD COLUMN notes TEXT NOT NULL DEFAULT '';

@@ -1,0 +1,140 @@
+// A device's own application: its functions are called, its variables read and watched.
+import { action, el, setText } from "./dom.js";
+import { call, read } from "./cloud.js";
+
+const types = { 1: "bool", 2: "int", 4: "string", 9: "double" };
+const calls_shown = 10;
+const values_plotted = 60;
+const watch_pause = 5000;
+
+const words = (value) => (value === null ? "not a number" : String(value));
+
+function functionsOf(id, functions) {
+  const log = el("tbody");
+  const note = (name, arg, outcome) => {
+    log.prepend(
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, `${name}(${arg})`),
+        el("td", {}, outcome),
+        el("td", {}, new Date().toLocaleTimeString()),
+      ),
+    );
+    if (log.rows.length > calls_shown) log.lastChild.remove();
+  };
+  const rows = functions.map((name, number) => {
+    const arg = el("input", { id: `function-${number}`, "aria-label": `Argument of ${name}`, class: "grow" });
+    const button = action("Call", async () => {
+      try {
+        note(name, arg.value, `returned ${await call(id, name, arg.value)}`);
+      } catch (error) {
+        note(name, arg.value, error.message);
+      }
+    });
+    button.setAttribute("aria-label", `Call ${name}`);
+    const form = el("form", { class: "bar ask" }, el("label", { for: `function-${number}` }, name), arg, button);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      button.click();
+    });
+    return form;
+  });
+  return el("div", {}, el("h2", {}, "Functions"), rows, el("table", { class: "calls", "aria-label": "Calls" }, log));
+}
+
+// The last values as a line, for numbers.
+function plot(values) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const y = (value) => (high === low ? 20 : 38 - (36 * (value - low)) / (high - low));
+  line.setAttribute("points", values.map((value, i) => `${(240 * i) / (values_plotted - 1)},${y(value)}`).join(" "));
+  svg.setAttribute("viewBox", "0 0 240 40");
+  svg.setAttribute("class", "plot");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", `between ${low} and ${high}`);
+  svg.append(line);
+  return svg;
+}
+
+function variableOf(id, name, type) {
+  const value = el("output", {}, "–");
+  const line = el("td", { "data-label": "" });
+  const numbers = [];
+  let timer = null;
+  const show = async () => {
+    const got = await read(id, name);
+    setText(value, words(got));
+    if (typeof got !== "number") return;
+    numbers.push(got);
+    if (numbers.length > values_plotted) numbers.shift();
+    if (numbers.length > 1) line.replaceChildren(plot(numbers));
+  };
+  const watch = el("input", { type: "checkbox", "aria-label": `Watch ${name}` });
+  const again = async () => {
+    try {
+      await show();
+    } catch (error) {
+      setText(value, error.message);
+    }
+    if (watch.checked) timer = setTimeout(again, watch_pause);
+  };
+  watch.addEventListener("change", () => {
+    clearTimeout(timer);
+    if (watch.checked) again();
+  });
+  const button = action("Read", show, { class: "small" });
+  button.setAttribute("aria-label", `Read ${name}`);
+  const row = el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, name),
+    el("td", { "data-label": "Type" }, types[type] || "string"),
+    el("td", { "data-label": "Value" }, value),
+    el("td", { "data-label": "" }, button, " ", el("label", {}, watch, " watch")),
+    line,
+  );
+  const end = () => {
+    watch.checked = false;
+    clearTimeout(timer);
+  };
+  return { row, end };
+}
+
+/** Built once for a set of functions and variables; `end` stops what is watched. */
+export function applicationOf(id, application) {
+  const functions = application?.functions || [];
+  const variables = Object.entries(application?.variables || {}).map(([name, type]) => variableOf(id, name, type));
+  const element = el(
+    "div",
+    {},
+    functions.length > 0 && functionsOf(id, functions),
+    variables.length > 0 && [
+      el("h2", {}, "Variables"),
+      el(
+        "table",
+        {},
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            ["Name", "Type", "Value", "", ""].map((heading) => el("th", { scope: "col" }, heading)),
+          ),
+        ),
+        el(
+          "tbody",
+          {},
+          variables.map((variable) => variable.row),
+        ),
+      ),
+    ],
+    !functions.length &&
+      !variables.length &&
+      el("p", { class: "quiet" }, "Its application has no functions and no variables."),
+  );
+  return { element, end: () => variables.forEach((variable) => variable.end()) };
+}
+

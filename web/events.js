@@ -1,0 +1,127 @@
+// What devices and programs publish, as it comes: of one device, or of the whole fleet.
+import { action, el, setText } from "./dom.js";
+import { listen, publish } from "./cloud.js";
+
+const shown = 200;
+
+/** A list that fills itself until `end` is called, newest first. */
+export function eventList(device) {
+  const state = el("p", { class: "quiet", role: "status" }, "Connecting…");
+  const body = el("tbody");
+  const filter = el("input", { type: "search", placeholder: "Filter", "aria-label": "Filter events" });
+  let paused = false;
+  let missed = 0;
+  let connected = false;
+  let events = [];
+  const words = () => {
+    if (paused) return `Paused. ${missed} more came.`;
+    if (!connected) return "Not listening. Trying again…";
+    return events.length ? "Listening." : "Listening. Nothing was published since this view was opened.";
+  };
+  const wanted = (event) => {
+    const text = filter.value.toLowerCase();
+    return [event.name, event.data, event.coreid].some((part) => (part || "").toLowerCase().includes(text));
+  };
+  const row = (event) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row", "data-label": "Event" }, event.name),
+      el("td", { "data-label": "Data" }, event.data ?? ""),
+      !device &&
+        el(
+          "td",
+          { "data-label": "From" },
+          event.coreid === "api"
+            ? "a program"
+            : el("a", { href: `#/device/${event.coreid}` }, event.coreid),
+        ),
+      el("td", { "data-label": "When" }, new Date(event.published_at).toLocaleTimeString()),
+    );
+  const show = () => body.replaceChildren(...events.filter(wanted).map(row));
+  const take = (event) => {
+    if (paused) {
+      ++missed;
+      return setText(state, words());
+    }
+    events.unshift(event);
+    if (wanted(event)) body.prepend(row(event));
+    if (events.length > shown) {
+      events = events.slice(0, shown);
+      while (body.rows.length > shown) body.lastChild.remove();
+    }
+    setText(state, words());
+  };
+  filter.addEventListener("input", show);
+  const pause = el("button", { type: "button" }, "Pause");
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    missed = 0;
+    setText(pause, paused ? "Go on" : "Pause");
+    setText(state, words());
+  });
+  const clear = action("Clear", () => {
+    events = [];
+    show();
+    setText(state, words());
+  });
+  const headings = ["Event", "Data", ...(device ? [] : ["From"]), "When"];
+  const element = el(
+    "div",
+    {},
+    el("div", { class: "bar" }, filter, pause, clear),
+    state,
+    el(
+      "table",
+      {},
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          headings.map((heading) => el("th", { scope: "col" }, heading)),
+        ),
+      ),
+      body,
+    ),
+  );
+  const end = listen(device, take, (now) => {
+    connected = now;
+    setText(state, words());
+  });
+  return { element, end };
+}
+
+export function showEvents(main) {
+  const list = eventList("");
+  const name = el("input", { id: "event-name", maxlength: "64", required: true });
+  const data = el("input", { id: "event-data", maxlength: "1024" });
+  const form = el(
+    "form",
+    { class: "bar" },
+    el("label", { for: "event-name" }, "Name"),
+    name,
+    el("label", { for: "event-data" }, "Data"),
+    data,
+    action("Publish", async () => {
+      if (form.reportValidity()) await publish(name.value, data.value);
+    }),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    form.querySelector("button").click();
+  });
+  main.replaceChildren(
+    el("h1", {}, "Events"),
+    list.element,
+    el(
+      "section",
+      {},
+      el("h2", {}, "Publish"),
+      el("p", { class: "quiet" }, "To every device that subscribes to the name, and to everybody who listens."),
+      form,
+    ),
+  );
+  return list.end;
+}
