@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "server/commands.hpp"
+#include "web/assets.hpp"
 
 #include <civetweb.h>
 #include <ctime>
@@ -73,9 +74,11 @@ std::optional<Response> unusable_body(const Request& request) {
   return std::nullopt;
 }
 
+constexpr const char* description = "/v1/openapi.json";
+
 // Logging in needs none, and who has a token may give it back.
 bool needs_token(const Request& request) {
-  if (request.path == "/oauth/token") return false;
+  if (request.path == "/oauth/token" || request.path == description) return false;
   return request.method != "DELETE" || !request.path.starts_with("/v1/access_tokens/") ||
       request.path == "/v1/access_tokens/current";
 }
@@ -180,6 +183,7 @@ Response CloudApi::handle(Request request) {
       if (!request.header("origin").empty()) return cloud_error(403, "log in from a program, not from a web page");
       return log_in(request);
     }
+    if (request.path == description) return cloud_answer(std::string(asset("openapi-v1.json")->content));
     if (is_device_os_file(request)) return device_os_file(request);
     if (!needs_token(request)) return revoke(parts_of(request).back());
     const auto known = account(credentials_of(request, token_in(request)));
@@ -201,7 +205,7 @@ Response CloudApi::route(const Request& request, const Path& path, const store::
   if (is("GET", {"v1", "user"})) return user(account);
   if (is("GET", {"v1", "access_tokens", "current"})) return current_token(account);
   if (is("DELETE", {"v1", "access_tokens", "current"})) return revoke(token_in(request));
-  if (is("GET", {"v1", "devices"})) return devices();
+  if (is("GET", {"v1", "devices"})) return request.path.starts_with("/v1/products/") ? devices_of_product() : devices();
   if (is("POST", {"v1", "devices"})) return claim(request);
   if (is("POST", {"v1", "devices", "events"}) || is("POST", {"v1", "events"})) return publish(request);
   if (is("GET", {"v1", "devices", "*"})) return device(path[2]);

@@ -66,6 +66,7 @@ private:
   // cloud_devices.cpp
   Result<store::DeviceRow> find(const std::string& id_or_name) const;
   Response devices() const;
+  Response devices_of_product() const;
   Response device(const std::string& id_or_name) const;
   Response claim(const Request& request);
   Response change(const Request& request, const std::string& id_or_name);

@@ -102,7 +102,7 @@ Response page_file(const Request& request) {
   auto name = request.path.substr(1);
   if (name.empty()) name = "index.html";
   const auto file = asset(name);
-  if (!file || name == "openapi.json") return problem(404, "Not found");
+  if (!file || name.starts_with("openapi")) return problem(404, "Not found");
   Response response{200, media_type(name), std::string(file->content)};
   response.headers.emplace_back("Cache-Control", "no-cache");
   return response;

@@ -11,6 +11,7 @@ import unittest
 import urllib.parse
 from pathlib import Path
 
+import jsonschema
 import page_test
 from harness import patience, status
 
@@ -213,6 +214,7 @@ class Devices(Cloud):
         self.assertEqual(self.cloud("GET", "/v1/devices/kitchen/altitude")[0], 404)
         self.assertEqual(self.cloud("PUT", "/v1/devices/kitchen/ping")[1], {"ok": True, "online": True})
         self.assertEqual(self.cloud("GET", "/v1/products/7/devices/" + photon)[1]["name"], "kitchen")
+        self.assertEqual(self.cloud("GET", "/v1/products/7/devices?page=1")[1]["devices"][0]["name"], "kitchen")
         self.assertEqual(self.cloud("DELETE", "/v1/devices/kitchen"), (200, {"ok": True}))
 
     def test_notes_are_kept_and_shown_to_people(self):
@@ -315,6 +317,59 @@ class Devices(Cloud):
         self.cloud("POST", "/v1/devices/events", {"name": "order", "data": "espresso"})
         self.wait_for(lambda: served)
         self.assertEqual(served[0][1]["data"], "espresso")
+
+
+class Description(Cloud):
+    def test_every_answer_is_as_the_description_says(self):
+        self.begin()
+        described = self.cloud("GET", "/v1/openapi.json")[1]
+        self.connected_photon()
+        self.assertEqual(self.run_drydock("firmware", "add", self.folder / "modules/bootloader.bin").returncode, 0)
+        latest = "/v1/device-os/versions/latest?platform_id=6"
+        self.wait_for(lambda: self.cloud("GET", latest)[0] == 200)
+        file = self.cloud("GET", latest)[1]["modules"][0]["filename"]
+        places = {"device": photon, "version": "latest", "file": file, "token": "none"}
+        names = {"get": "temperature", "post": "brew"}
+        bodies = {
+            "/v1/devices post": {"id": photon},
+            "/v1/devices/events post": {"name": "a"},
+            "/v1/events post": {"name": "a", "data": "b"},
+            "/v1/devices/{device} put": {"name": "kitchen"},
+            "/v1/devices/{device}/{name} post": {"arg": "1"},
+        }
+        last = ("/v1/devices/{device} delete", "/v1/access_tokens/current delete")
+        operations = [(p, m, o) for p, methods in described["paths"].items() for m, o in methods.items()]
+        succeeded = set()
+        for path, method, operation in sorted(
+            operations, key=lambda o: last.index(f"{o[0]} {o[1]}") if f"{o[0]} {o[1]}" in last else -1
+        ):
+            known = operation["responses"]
+            ((media, content),) = known["200"]["content"].items()
+            if media == "text/event-stream":
+                continue
+            where = path.format(**places, name=names.get(method, ""), prefix="a")
+            if any(p["name"] == "platform_id" for p in operation.get("parameters", [])):
+                where += "?platform_id=6"
+            connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+            head = {"Authorization": "Bearer " + self.token, "Content-Type": "application/json"}
+            connection.request(method.upper(), where, json.dumps(bodies.get(f"{path} {method}", {})), head)
+            response = connection.getresponse()
+            answer = response.read()
+            connection.close()
+            if response.status != 200:
+                ((media, content),) = known["default"]["content"].items()
+            else:
+                succeeded.add(f"{path} {method}")
+            self.assertEqual(response.getheader("Content-Type"), media, where)
+            if "schema" in content:
+                schema = {**content["schema"], "components": described["components"]}
+                jsonschema.Draft202012Validator(schema).validate(json.loads(answer))
+        failed = {
+            f"{p} {m}" for p, m, o in operations if "text/event-stream" not in o["responses"]["200"]["content"]
+        } - succeeded
+        self.assertEqual(
+            failed, {"/oauth/token post", "/v1/access_tokens/{token} delete", "/v1/provisioning/{device} post"}
+        )
 
 
 class Events(Cloud):

@@ -1,11 +1,11 @@
 #include "sim/history.hpp"
 
-#include "server/device_server.hpp"
 #include "base/temporary_folder.hpp"
 #include "device/session.hpp"
 #include "sim/disk.hpp"
 #include "sim/durability_check.hpp"
 #include "sim/plain_channel.hpp"
+#include "sim/questions.hpp"
 #include "sim/release_fleet.hpp"
 #include "server/commands.hpp"
 #include "store/modules.hpp"
@@ -87,6 +87,8 @@ public:
         store::add_module(*db_, module, 0);
     modules_stocked_ = store::load_library(*db_).size();
     if (plan.forget_attempts) plant_forgotten_attempts();
+    const auto server = [this] { return serving_ ? server_.get() : nullptr; };
+    questions_ = std::make_unique<Questions>(world_.loop, seed, server);
   }
 
   Outcome run() {
@@ -374,9 +376,12 @@ private:
   }
 
   void leave() {
+    questions_->stop();
     for (auto& device : devices_) device->stop();
     ledger_.close(*db_);
     stop();
+    if (const auto lost = questions_->violation(); !lost.empty()) print_error(lost);
+    outcome_.calls += static_cast<std::size_t>(questions_->returned());
   }
 
   void print_error(const std::string& words) {
@@ -393,6 +398,7 @@ private:
   testing::LinkOptions link_;
   std::unique_ptr<store::Writer> writer_;
   std::unique_ptr<server::DeviceServer> server_;
+  std::unique_ptr<Questions> questions_;
   std::vector<std::unique_ptr<VirtualDevice>> devices_;
   std::vector<std::shared_ptr<transport::ByteStream>> open_;
   DurabilityCheck ledger_;

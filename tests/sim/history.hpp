@@ -13,6 +13,7 @@ struct Outcome {
   std::size_t images = 0;       ///< received by devices
   std::size_t power_cuts = 0;   ///< of the machine, or kills of the process
   std::size_t clock_jumps = 0;  ///< of the wall clock, to 1970 and elsewhere
+  std::size_t calls = 0;        ///< of functions that returned
   std::size_t disk_faults = 0;  ///< times when the disk was full or broken
 };
 

@@ -16,6 +16,7 @@ struct Totals {
   std::uint32_t histories = 0;
   double virtual_seconds = 0;
   std::uint64_t images = 0;
+  std::uint64_t calls = 0;
   std::uint64_t power_cuts = 0;
   std::uint64_t disk_faults = 0;
   std::uint64_t clock_jumps = 0;
@@ -30,6 +31,7 @@ Totals run(std::uint32_t first, std::uint32_t step, std::uint32_t end, const sim
     ++totals.histories;
     totals.virtual_seconds += std::chrono::duration<double>(outcome.virtual_time).count();
     totals.images += outcome.images;
+    totals.calls += outcome.calls;
     totals.power_cuts += outcome.power_cuts;
     totals.disk_faults += outcome.disk_faults;
     totals.clock_jumps += outcome.clock_jumps;
@@ -85,6 +87,7 @@ int main(int argc, char** argv) {
     all.histories += totals.histories;
     all.virtual_seconds += totals.virtual_seconds;
     all.images += totals.images;
+    all.calls += totals.calls;
     all.power_cuts += totals.power_cuts;
     all.disk_faults += totals.disk_faults;
     all.clock_jumps += totals.clock_jumps;
@@ -93,9 +96,10 @@ int main(int argc, char** argv) {
   while (::wait(nullptr) > 0) {}
   const double real = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   fmt::print(
-      "{} histories, {} images received, {} power cuts and kills, {} disk faults, {} clock jumps, {:.0f} hours of "
+      "{} histories, {} images received, {} functions returned, {} power cuts and kills, {} disk faults, {} clock "
+      "jumps, {:.0f} hours of "
       "virtual time in {:.1f} s: {:.0f} histories/s, virtual to real {:.0f}\n",
-      all.histories, all.images, all.power_cuts, all.disk_faults, all.clock_jumps, all.virtual_seconds / 3600, real,
-      all.histories / real, all.virtual_seconds / real);
+      all.histories, all.images, all.calls, all.power_cuts, all.disk_faults, all.clock_jumps,
+      all.virtual_seconds / 3600, real, all.histories / real, all.virtual_seconds / real);
   return all.failed ? 1 : 0;
 }

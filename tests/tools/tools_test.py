@@ -106,6 +106,12 @@ class ParticleCli(Tools):
         steps = lambda: self.query("SELECT count(*) FROM update_steps WHERE state = 'verified'")[0][0]
         self.wait_for(lambda: steps() == 1)
         self.assertIn("Found 0 hooks", self.particle("webhook", "list"))
+        key, public_key = self.folder / "device.pem", self.folder / "device.pub.pem"
+        subprocess.run(["openssl", "genrsa", "-traditional", "-out", key, "1024"], check=True, capture_output=True)
+        subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-out", public_key], check=True, capture_output=True)
+        expected = "0" * 22 + "42"
+        self.assertIn("submitting public key succeeded", self.particle("keys", "send", expected, str(public_key)))
+        self.assertIn(expected, self.particle("list"))
         self.assertIn("Successfully claimed", self.particle("device", "add", boron))
         self.stop(self.borons)  # with its next ping it would be a new device, and let in
         self.particle("device", "remove", boron, "--yes")
