@@ -83,6 +83,8 @@ function route() {
 }
 
 async function start() {
+  leave();
+  leave = () => {};
   stream?.close();
   removeEventListener("hashchange", route);
   let session;

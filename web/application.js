@@ -72,17 +72,18 @@ function variableOf(id, name, type) {
     if (numbers.length > 1) line.replaceChildren(plot(numbers));
   };
   const watch = el("input", { type: "checkbox", "aria-label": `Watch ${name}` });
-  const again = async () => {
+  let watched = 0; // how often it was switched on: an answer to an earlier watch begins no second one
+  const again = async (since) => {
     try {
       await show();
     } catch (error) {
       setText(value, error.message);
     }
-    if (watch.checked) timer = setTimeout(again, watch_pause);
+    if (watch.checked && since === watched) timer = setTimeout(again, watch_pause, since);
   };
   watch.addEventListener("change", () => {
     clearTimeout(timer);
-    if (watch.checked) again();
+    if (watch.checked) again(++watched);
   });
   const button = action("Read", show, { class: "small" });
   button.setAttribute("aria-label", `Read ${name}`);

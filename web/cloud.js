@@ -40,13 +40,15 @@ function parseEvent(block) {
 
 /**
  * Hands every event to `take` from now on, of one device or of all; `state` is told whether it listens. Returns what ends
- * it. (An EventSource only hears events whose names it knows before.)
+ * it. (An EventSource only hears events whose names it knows before.) A tab that is hidden does not listen: a browser has
+ * six connections for all tabs together.
  */
 export function listen(device, take, state) {
-  const ending = new AbortController();
   const path = device ? `v1/devices/${device}/events` : "v1/events";
-  const once = async () => {
-    const response = await fetch(path, { signal: ending.signal });
+  let ended = false;
+  let current = null;
+  const once = async (signal) => {
+    const response = await fetch(path, { signal });
     if (!response.ok) throw new Problem(response.status, "no events");
     state(true);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -59,13 +61,24 @@ export function listen(device, take, state) {
       blocks.map(parseEvent).filter(Boolean).forEach(take);
     }
   };
-  (async () => {
-    while (!ending.signal.aborted) {
-      await once().catch(() => {});
-      if (ending.signal.aborted) return;
-      state(false);
+  const follow = async () => {
+    const mine = (current = new AbortController());
+    while (!ended && !document.hidden && mine === current) {
+      await once(mine.signal).catch(() => {});
+      if (!ended && mine === current) state(false);
       await pause(3000);
     }
-  })();
-  return () => ending.abort();
+  };
+  const shown = () => {
+    current?.abort();
+    current = null;
+    if (!document.hidden) follow();
+  };
+  document.addEventListener("visibilitychange", shown);
+  shown();
+  return () => {
+    ended = true;
+    document.removeEventListener("visibilitychange", shown);
+    current?.abort();
+  };
 }

@@ -106,7 +106,9 @@ inline constexpr int page_connections_per_address =
 inline constexpr int page_connections_per_unknown_address = 8;  ///< a browser makes six
 inline constexpr int page_connections_of_unknown =
     16;  ///< all together: the other threads are for those who have logged in
-inline constexpr std::size_t page_body = 64 * 1024;        ///< but for uploads
+inline constexpr std::size_t page_body = 64 * 1024;  ///< but for uploads
+inline constexpr auto unwanted_body_time = 2s;
+inline constexpr int files_for_strangers = 6;              ///< of Device OS, fetched at the same time
 inline constexpr auto page_body_time = 10s;                ///< for all of a body, and as long as min_upload_rate allows
 inline constexpr std::size_t min_upload_rate = 32 * 1024;  ///< bytes a second
 inline constexpr std::size_t known_browsers = 100;         ///< that logged in before, and are not locked out by others

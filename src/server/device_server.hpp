@@ -35,7 +35,7 @@ struct Services {
   std::int64_t node = 0;                 ///< this machine among those that share the database; 0: there is no other
   std::function<void()> on_change = {};  ///< something that people can see has changed: revision() tells what
   std::function<void(const PublishedEvent&)> on_event = {};
-  std::function<void(std::string)> tell_nodes = {};  ///< to all machines that share the database; empty: none do
+  std::function<bool(std::string)> tell_nodes = {};  ///< to all machines that share the database; empty: none do
 };
 
 class DeviceServer final : public device::SessionHost {

@@ -1,4 +1,5 @@
 // Which devices are in memory, and what becomes of them when a person changes something.
+#include "server/admission.hpp"
 #include "server/commands.hpp"
 #include "server/device_server.hpp"
 #include "store/modules.hpp"
@@ -192,6 +193,7 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   entry->row.notes = std::move(row.notes);
   entry->row.held = row.held;
   entry->row.forced = row.forced;
+  const bool other_key = !same_key(entry->row.public_key, row.public_key);
   entry->row.public_key = std::move(row.public_key);
   entry->row.changed_key = std::move(row.changed_key);
   entry->targets = std::move(decided.targets);
@@ -201,6 +203,8 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   if (entry->row.approval == "refused") {
     forget_address(entry->row.address);
     entry->channel->close();
+  } else if (other_key) {
+    entry->channel->close();  // it has proved that it has the key from before
   } else {
     entry->device->interrupt();
   }

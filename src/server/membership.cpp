@@ -46,6 +46,7 @@ Membership::Round Membership::beat(
   for (const auto& node : nodes) {
     if (node.id == self_.id) continue;
     others.push_back({node.id, node.beat, node.connection});
+    ++round.others;
     round.running = std::max(round.running, node.running);
     round.others_connected += node.connected;
     round.others_revision += node.revision + node.id;

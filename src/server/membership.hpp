@@ -58,6 +58,7 @@ public:
     std::vector<store::NodeRow> gone;   ///< taken for gone just now
     std::vector<std::string> wanted;    ///< devices that came to another one, and are to be let go here
     std::int64_t running = 0;           ///< the longest running time of any
+    std::size_t others = 0;             ///< machines
     std::int64_t others_connected = 0;  ///< devices
     std::int64_t others_revision = 0;   ///< changes when people can see something new of devices on other nodes
   };

@@ -30,8 +30,10 @@ void OtherNodes::ask(std::int64_t node, const DeviceRequest& request, Answered d
   if (text.size() > longest_node_message)
     return done(
         failure(ErrorKind::too_large, "the device is at another machine, and this is too long for the way there"));
-  asked_[question.id] = {std::move(done), now + limits::call_timeout + 5s};
-  callbacks_.send(std::move(text));
+  asked_[question.id] = {done, now + limits::call_timeout + 5s};
+  if (callbacks_.send(std::move(text))) return;
+  asked_.erase(question.id);
+  done(failure(ErrorKind::rate_limited, "too much is said between the machines: try again"));
 }
 
 void OtherNodes::take(std::string_view text) {
@@ -58,12 +60,15 @@ void OtherNodes::answer(std::int64_t node, const NodeQuestion& question) {
       });
 }
 
+void OtherNodes::say_dropped() {
+  if (words_of_drops_.take(Clock::now()))
+    log::warning("some events are too many or too long for the other machines: they do not hear them");
+}
+
 void OtherNodes::tell(const PublishedEvent& event) {
+  if (!present_) return;
   const auto size = encoded_size(event);
-  if (size > longest_node_message || events_bytes_ + size > limits::events_to_others) {
-    if (!std::exchange(dropped_, true)) log::warning("some events are too many or too long for the other machines");
-    return;
-  }
+  if (size > longest_node_message || events_bytes_ + size > limits::events_to_others) return say_dropped();
   events_bytes_ += size;
   events_.push_back(event);
   if (std::exchange(scheduled_, true)) return;
@@ -81,13 +86,13 @@ void OtherNodes::send_events() {
   for (auto& event : std::exchange(events_, {})) {
     constexpr std::size_t around = 100;
     if (size + encoded_size(event) + around > longest_node_message) {
-      callbacks_.send(encode({self_, 0, std::exchange(some, {})}));
+      if (!callbacks_.send(encode({self_, 0, std::exchange(some, {})}))) say_dropped();
       size = 0;
     }
     size += encoded_size(event);
     some.push_back(std::move(event));
   }
-  if (!some.empty()) callbacks_.send(encode({self_, 0, std::move(some)}));
+  if (!some.empty() && !callbacks_.send(encode({self_, 0, std::move(some)}))) say_dropped();
 }
 
 }  // namespace drydock::server

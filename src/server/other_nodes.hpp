@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/token_bucket.hpp"
 #include "server/node_messages.hpp"
 
 #include <functional>
@@ -14,7 +15,7 @@ namespace drydock::server {
 class OtherNodes {
 public:
   struct Callbacks {
-    std::function<void(std::string)> send;  ///< to all machines, this one too
+    std::function<bool(std::string)> send;  ///< to all machines, this one too; false: too much waits already
     std::function<void(const PublishedEvent&)> publish;
     std::function<void(const DeviceRequest&, Answered)> ask_device;
   };
@@ -24,6 +25,8 @@ public:
   void ask(std::int64_t node, const DeviceRequest& request, Answered done);
   /// Soon, with what comes until then.
   void tell(const PublishedEvent& event);
+  /// Whether there are any just now.
+  void set_present(bool present) { present_ = present; }
   /// What one of the machines has sent.
   void take(std::string_view text);
 
@@ -34,6 +37,7 @@ private:
   };
   void answer(std::int64_t node, const NodeQuestion& question);
   void send_events();
+  void say_dropped();
 
   std::int64_t self_;
   Callbacks callbacks_;
@@ -41,7 +45,8 @@ private:
   std::map<std::int64_t, Asked> asked_;
   std::vector<PublishedEvent> events_;
   std::size_t events_bytes_ = 0;
-  bool dropped_ = false;
+  bool present_ = false;
+  TokenBucket words_of_drops_{{1, 1}};
   Timer timer_;
   bool scheduled_ = false;
 };

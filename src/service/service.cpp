@@ -8,7 +8,6 @@
 #include "store/postgresql_values.hpp"
 
 #include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
 #include <asio/post.hpp>
 #include <algorithm>
 #include <csignal>
@@ -68,13 +67,18 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
         if (server_ && server_->others() != nullptr) server_->others()->take(text);
       });
     };
-    change_listener_ = std::make_unique<store::ChangeListener>(folder_.store_url, changed, told);
+    notifications_ = std::make_shared<store::Notifications>(folder_.store_url, changed, told);
   }
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
   if (const auto threads = private_key_threads(); threads > 1) tcp_pool_.emplace(threads);
   const crypto::Workers tcp_workers((tcp_pool_ ? *tcp_pool_ : pool_).get_executor());
   server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, tcp_workers, node_.id};
-  if (node_.id != 0) services.tell_nodes = [this](std::string text) { tell_nodes(std::move(text)); };
+  // Weak: a session that ends with everything else may still have an answer for another machine.
+  if (node_.id != 0)
+    services.tell_nodes = [open = std::weak_ptr(notifications_)](std::string text) {
+      const auto notifications = open.lock();
+      return notifications != nullptr && notifications->tell(std::move(text));
+    };
   server_ = std::make_unique<server::DeviceServer>(std::move(services), configuration_);
   const server::UdpFrontend::Services udp{loop_, *writer_, server_keys_->udp, random_,
       crypto::Workers(pool_.get_executor()), *server_, configuration_.connections,
@@ -111,14 +115,6 @@ void Service::join_others(store::Database& database) {
   database.connection().write_as_node(node_.id);
 }
 
-// What nobody can hear now is not kept for later.
-void Service::tell_nodes(std::string text) {
-  if (writer_->unavailable()) return;
-  std::function<void(store::Database&)> tell = [text = std::move(text)](
-                                                   store::Database& db) { store::tell_nodes(db, text); };
-  asio::co_spawn(loop_, writer_->perform(std::move(tell)), asio::detached);
-}
-
 void Service::begin_to_beat() {
   NodeHeartbeat::Callbacks callbacks;
   callbacks.report = [this] {
@@ -126,6 +122,7 @@ void Service::begin_to_beat() {
         static_cast<std::int64_t>(server_->connected()), static_cast<std::int64_t>(server_->transfers())};
   };
   callbacks.beaten = [this](const server::Membership::Round& round) {
+    server_->others()->set_present(round.others != 0);
     server_->advance_uptime(round.running);
     server_->release_wanted(round.wanted);
     if (std::exchange(others_revision_, round.others_revision) != round.others_revision)
@@ -152,7 +149,7 @@ void Service::leave_others() {
 }
 
 Service::~Service() {
-  change_listener_.reset();
+  notifications_.reset();
   if (tcp_pool_) tcp_pool_->join();
   pool_.join();
   leave_others();
@@ -246,7 +243,7 @@ void Service::stop() {
   if (listener_) listener_->stop();
   udp_->stop();
   if (database_watcher_) database_watcher_->stop();
-  change_listener_.reset();
+  notifications_.reset();
   server_->begin_shutdown();
   const auto running = server_->transfers();
   if (running == 0 || force_stop_)

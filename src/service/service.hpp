@@ -9,7 +9,7 @@
 #include "service/systemd_notifier.hpp"
 #include "server/udp_frontend.hpp"
 #include "service/node_heartbeat.hpp"
-#include "store/change_listener.hpp"
+#include "store/notifications.hpp"
 #include "transport/tcp_listener.hpp"
 
 #include <asio/signal_set.hpp>
@@ -54,7 +54,6 @@ public:
 private:
   Result<void> listen();
   void join_others(store::Database& database);
-  void tell_nodes(std::string text);
   void begin_to_beat();
   void leave_others();
   asio::awaitable<void> watch_changes();
@@ -77,10 +76,10 @@ private:
   std::unique_ptr<server::DeviceServer> server_;
   std::unique_ptr<server::UdpFrontend> udp_;
   std::unique_ptr<transport::TcpListener> listener_;
-  std::unique_ptr<DatabaseWatcher> database_watcher_;       ///< of a SQLite file
-  std::unique_ptr<store::ChangeListener> change_listener_;  ///< of a PostgreSQL
-  store::NodeRow node_;                                     ///< this machine among those that share a PostgreSQL
-  std::unique_ptr<NodeHeartbeat> heartbeat_;                ///< likewise
+  std::unique_ptr<DatabaseWatcher> database_watcher_;    ///< of a SQLite file
+  std::shared_ptr<store::Notifications> notifications_;  ///< of a PostgreSQL
+  store::NodeRow node_;                                  ///< this machine among those that share a PostgreSQL
+  std::unique_ptr<NodeHeartbeat> heartbeat_;             ///< likewise
   std::int64_t others_revision_ = 0;
   bool taken_for_gone_ = false;
   bool asked_to_stop_ = false;  ///< by a signal

@@ -185,6 +185,11 @@ void set_notes(Database& db, const std::string& id, const std::string& notes) {
 }
 
 void set_public_key(Database& db, const std::string& id, const Bytes& key) {
+  // A session that another key began is nobody's any more.
+  Statement sessions(db, "DELETE FROM dtls_sessions WHERE device_id = ? AND client_key <> ?");
+  sessions.bind(1, id);
+  sessions.bind(2, key);
+  sessions.execute();
   Statement s(db, "UPDATE devices SET public_key = ?, changed_key = NULL, changed_key_seen = 0 WHERE id = ?");
   s.bind(1, key);
   s.bind(2, id);

@@ -199,12 +199,12 @@ Result<void> Authentication::log_out(const std::string& session) {
   return persist_([sha](store::Database& db) { store::remove_web_session(db, sha); });
 }
 
-bool Authentication::knows_session(const std::string& session, std::int64_t now) const {
-  if (session.empty()) return false;
+std::int64_t Authentication::session_until(const std::string& session, std::int64_t now) const {
+  if (session.empty()) return 0;
   const auto sha = digest(session);
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(sha);
-  return found != sessions_.end() && found->second > now;
+  return found != sessions_.end() && found->second > now ? found->second : 0;
 }
 
 std::optional<store::ApiToken> Authentication::token_of(const std::string& token, std::int64_t now) const {

@@ -50,7 +50,9 @@ public:
   /// The cookie for a browser that has logged in.
   Result<std::string> trust_browser(std::int64_t now);
 
-  bool knows_session(const std::string& session, std::int64_t now) const;
+  bool knows_session(const std::string& session, std::int64_t now) const { return session_until(session, now) != 0; }
+  /// When it ends; 0: it is unknown, or over.
+  std::int64_t session_until(const std::string& session, std::int64_t now) const;
   bool knows_token(const std::string& token, std::int64_t now) const { return token_of(token, now).has_value(); }
   /// Nothing when it is unknown, or its time is over.
   std::optional<store::ApiToken> token_of(const std::string& token, std::int64_t now) const;

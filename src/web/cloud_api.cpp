@@ -152,8 +152,9 @@ CloudApi::Credentials CloudApi::credentials_of(const Request& request, std::stri
 
 std::optional<store::ApiToken> CloudApi::account(const Credentials& shown) const {
   if (!shown.token.empty()) return authentication_.token_of(shown.token, running_());
-  if (!authentication_.knows_session(shown.session, running_())) return std::nullopt;
   store::ApiToken owner;
+  owner.expires = authentication_.session_until(shown.session, running_());
+  if (owner.expires == 0) return std::nullopt;
   owner.name = "owner";
   return owner;
 }

@@ -33,6 +33,7 @@ public:
   /// Why the body need not be read, or the request answered; nothing when it may be. A token in the body is looked at
   /// by handle(): such a body is short.
   std::optional<Response> refuse(const Request& request) const;
+  static bool is_device_os_file(const Request& request);
   /// How much of a body is read; `known`: the request has a good token outside of it.
   static std::size_t longest_body(const Request& request, bool known);
   Response handle(Request request);
@@ -83,7 +84,6 @@ private:
   // cloud_device_os.cpp
   Response device_os(const Request& request, const std::string& wanted) const;
   Response device_os_versions(const Request& request) const;
-  static bool is_device_os_file(const Request& request);
   Response device_os_file(const Request& request) const;
   // cloud_flash.cpp
   Response flash(const Request& request, const store::DeviceRow& device);

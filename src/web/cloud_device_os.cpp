@@ -27,15 +27,24 @@ std::optional<std::uint16_t> number_in(const std::string& text) {
   return number;
 }
 
+// What Particle gives to everybody. An application, alone or within an image, is its owner's.
+bool is_for_everybody(const firmware::LibraryModule& module) {
+  using firmware::Function;
+  const auto function = module.key.function;
+  const bool of_system = function == Function::bootloader || function == Function::system_part ||
+      function == Function::ncp || function == Function::radio_stack;
+  return of_system && !module.unlike_release && !module.second_module &&
+      firmware::released_dependencies(module.platform, module.key, module.version).has_value();
+}
+
 // The files that bring every module of the release; empty when one is missing.
 std::vector<const firmware::LibraryModule*> files_of(
     const firmware::Library& library, const firmware::Release& release) {
   std::vector<const firmware::LibraryModule*> found;
   for (const auto& module : release.modules) {
     const auto candidates = library.candidates(release.platform, module.key, module.version);
-    const auto exact = std::find_if(candidates.begin(), candidates.end(), [&](const auto* candidate) {
-      return candidate->version_of(module.key) == module.version && !candidate->unlike_release;
-    });
+    const auto exact = std::find_if(candidates.begin(), candidates.end(),
+        [&](const auto* candidate) { return candidate->version == module.version && is_for_everybody(*candidate); });
     if (exact == candidates.end()) return {};
     if (std::find(found.begin(), found.end(), *exact) == found.end()) found.push_back(*exact);
   }
@@ -59,13 +68,6 @@ std::string stored_crc(const state::StateFolder& folder, const firmware::Library
   const auto content =
       firmware::read_file(firmware::ModuleFiles(folder.firmware()).path_of(module.sha256), limits::module_file);
   return content && content->size() > 4 ? to_hex(ByteView(*content).last(4)) : std::string();
-}
-
-// An application, alone or within an image, is its owner's.
-bool is_device_os(firmware::Function function) {
-  using firmware::Function;
-  return function == Function::bootloader || function == Function::system_part || function == Function::ncp ||
-      function == Function::radio_stack;
 }
 
 std::string file_name_of(const firmware::LibraryModule& module) {
@@ -95,10 +97,11 @@ Response CloudApi::device_os(const Request& request, const std::string& wanted) 
     if (!asked_for) continue;
     const auto modules = files_of(*library, *release);
     if (modules.empty()) continue;
+    const std::string scheme = request.header("x-forwarded-proto") == "https" ? "https://" : "http://";
     json list = json::array();
     for (const auto* module : modules) list.push_back(module_object(folder_, *module));
     return cloud_answer(json_text({{"version", release->number.text()}, {"internal_version", release->system_version},
-        {"base_url", "http://" + request.header("host") + files}, {"modules", list}}));
+        {"base_url", scheme + request.header("host") + files}, {"modules", list}}));
   }
   return cloud_error(404,
       fmt::format("the library has no complete Device OS {} for the {}: add its files to Drydock", wanted,
@@ -129,9 +132,7 @@ bool CloudApi::is_device_os_file(const Request& request) {
 Response CloudApi::device_os_file(const Request& request) const {
   const auto name = request.path.substr(std::string_view(files).size() + 1);
   for (const auto* module : bridge_.snapshot()->library->all()) {
-    if (file_name_of(*module) != name || !is_device_os(module->key.function)) continue;
-    if (module->unlike_release || module->second_module) break;
-    if (!firmware::released_dependencies(module->platform, module->key, module->version)) break;
+    if (file_name_of(*module) != name || !is_for_everybody(*module)) continue;
     const firmware::ModuleFiles stored(folder_.firmware());
     const auto content = firmware::read_file(stored.path_of(module->sha256), limits::module_file);
     if (!content) return cloud_error(500, content.error().message);

@@ -52,21 +52,35 @@ void ConnectionLimiter::mark_known(const std::string& address) {
   if (known_.size() < remembered) known_.insert(address);
 }
 
+namespace {
+
+// -1: it is not there any more.
+int connection_of(const ConnectionLimiter::Peer& peer, std::uint16_t local_port) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end;
+       entry.increment(error)) {
+    const int fd = std::atoi(entry->path().filename().c_str());
+    if (end_of(fd, ::getpeername) == peer && end_of(fd, ::getsockname).second == local_port) return fd;
+  }
+  return -1;
+}
+
+}  // namespace
+
 int ConnectionLimiter::take_over(const Peer& peer, std::uint16_t local_port) {
+  const int fd = connection_of(peer, local_port);
   std::array<int, 2> pair{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return -1;
+  if (fd < 0 || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return -1;
   ::close(pair[1]);
-  const std::lock_guard lock(mutex_);
-  int taken = -1;
-  for (const int fd : connections_to(local_port)) {
-    if (taken >= 0 || taken_over_.contains(peer) || end_of(fd, ::getpeername) != peer) continue;
-    taken = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (taken < 0) break;
-    // What CivetWeb shuts and closes now is the other one; the number in between belongs to nobody else.
-    ::dup3(pair[0], fd, O_CLOEXEC);
+  {
+    const std::lock_guard lock(mutex_);
     taken_over_.insert(peer);
   }
+  const int taken = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  // What CivetWeb shuts and closes now is the other one; the number in between belongs to nobody else.
+  if (taken >= 0) ::dup3(pair[0], fd, O_CLOEXEC);
   ::close(pair[0]);
+  if (taken < 0) forget(peer);
   return taken;
 }
 
@@ -76,8 +90,11 @@ void ConnectionLimiter::forget(const Peer& peer) {
 }
 
 void ConnectionLimiter::stop_reading(const Peer& peer, std::uint16_t local_port) {
-  for (const int fd : connections_to(local_port))
-    if (end_of(fd, ::getpeername) == peer) ::shutdown(fd, SHUT_RD);
+  if (const int fd = connection_of(peer, local_port); fd >= 0) ::shutdown(fd, SHUT_RD);
+}
+
+void ConnectionLimiter::end(const Peer& peer, std::uint16_t local_port) {
+  if (const int fd = connection_of(peer, local_port); fd >= 0) ::shutdown(fd, SHUT_RDWR);
 }
 
 void ConnectionLimiter::opened(std::uint16_t local_port) {

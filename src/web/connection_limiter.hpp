@@ -41,6 +41,7 @@ public:
 
   /// Nothing more is read from this one: CivetWeb would wait for the rest of a body that nobody wants, without a limit.
   static void stop_reading(const Peer& peer, std::uint16_t local_port);
+  static void end(const Peer& peer, std::uint16_t local_port);
 
 private:
   ConnectionLimits limits_;

@@ -28,8 +28,10 @@ struct EventStreams::Stream {
       : listener(std::move(handed_over)), socket(context), news(context), deadline(context) {
     sockaddr_storage name{};
     socklen_t size = sizeof name;
-    ::getsockname(listener.socket, reinterpret_cast<sockaddr*>(&name), &size);
-    socket.assign(name.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), listener.socket);
+    ::getsockname(listener.socket.get(), reinterpret_cast<sockaddr*>(&name), &size);
+    asio::error_code error;
+    socket.assign(name.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), listener.socket.get(), error);
+    if (!error) listener.socket.release();
   }
 
   void end() {

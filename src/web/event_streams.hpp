@@ -10,9 +10,30 @@
 #include <asio/ip/tcp.hpp>
 #include <mutex>
 #include <set>
+#include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace drydock::web {
+
+/// A file descriptor that is closed with this.
+class Descriptor {
+public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+private:
+  int fd_;
+};
 
 class EventStreams {
 public:
@@ -25,7 +46,7 @@ public:
 
   /// What is handed over with a connection that asked for a stream.
   struct Listener {
-    int socket = -1;       ///< over IP; it is this one's, and closed in the end
+    Descriptor socket;     ///< over IP
     std::string greeting;  ///< sent first
     EventFilter filter;
     std::function<bool()> may_listen;  ///< asked before everything that is sent: should cost little

@@ -93,8 +93,11 @@ void send(mg_connection* connection, const Response& response, bool keep_alive) 
   }
   if (!cached) head += "Cache-Control: no-store\r\n";
   head += "\r\n";
-  if (!is_head(connection)) head += response.body;
+  constexpr std::size_t one_segment = 1'400;
+  const bool together = head.size() + response.body.size() < one_segment;
+  if (together && !is_head(connection)) head += response.body;
   mg_write(connection, head.data(), head.size());
+  if (!together && !is_head(connection)) mg_write(connection, response.body.data(), response.body.size());
 }
 
 Response page_file(const Request& request) {
@@ -233,14 +236,24 @@ int Server::on_request(mg_connection* connection) {
   return 1;
 }
 
-// CivetWeb waits for each byte as long as for the first one: whoever sends one at a time would have the thread.
-std::optional<Response> Server::read(
-    mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take, Chunked chunked) {
+// CivetWeb waits for each byte as long as for the first one, and as long for each one to be taken: whoever sends or
+// reads one at a time would have the thread.
+Deadline Server::end_after(const mg_connection* connection, std::chrono::milliseconds time) {
   const auto* info = mg_get_request_info(connection);
-  const Deadline deadline(loop_, time_for_body(*connection, limit),
-      [peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = port_.load()] {
+  return Deadline(
+      loop_, time, [peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = port_.load()] {
         ConnectionLimiter::stop_reading(peer, port);
       });
+}
+
+bool Server::discard(mg_connection* connection) {
+  const auto deadline = end_after(connection, limits::unwanted_body_time);
+  return discard_body(connection);
+}
+
+std::optional<Response> Server::read(
+    mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take, Chunked chunked) {
+  const auto deadline = end_after(connection, time_for_body(*connection, limit));
   return read_body(connection, limit, take, chunked);
 }
 
@@ -252,7 +265,7 @@ Server::Body Server::answer(mg_connection* connection) {
   const bool announced = info->content_length > 0 || !request.header("transfer-encoding").empty();
   const auto left = announced ? Body::left : Body::read;
   const auto refuse = [&](const Response& response) {
-    const bool heard = discard_body(connection);
+    const bool heard = discard(connection);
     send(connection, response, false);
     return heard ? Body::read : left;
   };
@@ -295,7 +308,7 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
   const bool announced = info->content_length > 0 || !request.header("transfer-encoding").empty();
   const auto left = announced ? Body::left : Body::read;
   if (const auto refused = cloud_.refuse(request)) {
-    const bool heard = discard_body(connection);
+    const bool heard = discard(connection);
     send(connection, *refused, false);
     return heard ? Body::read : left;
   }
@@ -310,10 +323,26 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
   if (const auto unusable = read(connection, CloudApi::longest_body(request, known), take, chunked))
     return send(connection, cloud_error(unusable->status, "the body cannot be used"), false), left;
   const bool logs_in = request.path == "/oauth/token";
+  if (CloudApi::is_device_os_file(request)) return send_device_os_file(connection, request), left;
   const auto response = cloud_.handle(std::move(request));
   if (logs_in && response.status == 200) connections_.mark_known(info->remote_addr);
   send(connection, response, true);
   return Body::read;
+}
+
+// Anybody may fetch them, but not all memory and threads by it.
+void Server::send_device_os_file(mg_connection* connection, const Request& request) {
+  const CountedPlace place(files_for_strangers_);
+  if (place.number() > limits::files_for_strangers)
+    return send(connection, cloud_error(503, "too many files are fetched at the same time: try again"), false);
+  const auto response = cloud_.handle(request);
+  const auto time = limits::page_body_time + std::chrono::seconds(response.body.size() / limits::min_upload_rate);
+  const auto* info = mg_get_request_info(connection);
+  const Deadline deadline(
+      loop_, time, [peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = port_.load()] {
+        ConnectionLimiter::end(peer, port);
+      });
+  send(connection, response, false);
 }
 
 // CivetWeb has a thread for each connection: it is left with another one, that has ended.
@@ -327,8 +356,8 @@ Server::Body Server::stream_cloud_events(mg_connection* connection, const Reques
   const auto* info = mg_get_request_info(connection);
   const ConnectionLimiter::Peer peer(info->remote_addr, info->remote_port);
   EventStreams::Listener listener;
-  listener.socket = connections_.take_over(peer, port_);
-  if (listener.socket < 0) return refuse(cloud_error(500, "no event stream can be opened"));
+  listener.socket = Descriptor(connections_.take_over(peer, port_));
+  if (listener.socket.get() < 0) return refuse(cloud_error(500, "no event stream can be opened"));
   listener.greeting = fmt::format(
       "HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: "
       "no\r\nConnection: close\r\n\r\n:ok\n\n",

@@ -46,7 +46,11 @@ private:
   Body answer(mg_connection* connection);
   Body answer_cloud(mg_connection* connection, Request request);
   void stream(mg_connection* connection, const Request& request);
+  void send_device_os_file(mg_connection* connection, const Request& request);
   Body stream_cloud_events(mg_connection* connection, const Request& request, EventFilter filter);
+  /// As discard_body(), in a moment.
+  bool discard(mg_connection* connection);
+  Deadline end_after(const mg_connection* connection, std::chrono::milliseconds time);
   /// The answer to a body that will not do.
   std::optional<Response> read(mg_connection* connection, std::size_t limit,
       const std::function<Result<void>(ByteView)>& take, Chunked chunked = Chunked::refused);
@@ -61,6 +65,7 @@ private:
   mg_context* context_ = nullptr;
   std::atomic<std::uint16_t> port_{0};
   std::atomic<int> streams_{0};
+  std::atomic<int> files_for_strangers_{0};
 };
 
 }  // namespace drydock::web

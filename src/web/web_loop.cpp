@@ -1,6 +1,19 @@
 #include "web/web_loop.hpp"
 
+#include "base/log.hpp"
+
 namespace drydock::web {
+
+void WebLoop::run() {
+  for (;;) {
+    try {
+      context_.run();
+      return;
+    } catch (const std::exception& e) {
+      log::error("the page's event loop: {}", e.what());
+    }
+  }
+}
 
 void WebLoop::stop() {
   context_.stop();

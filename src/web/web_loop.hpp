@@ -15,7 +15,7 @@ namespace drydock::web {
 
 class WebLoop {
 public:
-  WebLoop() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
+  WebLoop() : work_(context_.get_executor()), thread_([this] { run(); }) {}
   ~WebLoop() { stop(); }
   WebLoop(const WebLoop&) = delete;
   WebLoop& operator=(const WebLoop&) = delete;
@@ -25,6 +25,8 @@ public:
   void stop();
 
 private:
+  void run();
+
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   std::thread thread_;

@@ -279,7 +279,15 @@ class Page(Nodes):
             pass
         event = json.loads(line[6:])
         self.assertEqual((event["data"], event["coreid"]), ("tea \u2615", photon))
-        self.assertEqual(asked("GET", f"devices/{photon}/order")["result"], "tea \u2615")
+        asked("POST", "events", {"name": "order/2", "data": "milk"})
+        while (line := stream.readline()) and not line.startswith(b"data: "):
+            pass
+        self.assertEqual(json.loads(line[6:])["data"], "milk")  # and not the first one again
+        self.assertEqual(asked("GET", f"devices/{photon}/order")["result"], "milk")
+        began = time.monotonic()
+        for number in range(10):
+            self.assertEqual(asked("POST", f"devices/{photon}/brew", {"arg": str(number)})["return_value"], number)
+        self.assertLess(time.monotonic() - began, 5)  # which one lost notification would take
 
     def test_an_open_page_hears_of_devices_at_another_machine(self):
         self.begin(2, size=20000)

@@ -485,20 +485,22 @@ class Harm(Page):
 
     def test_a_body_that_comes_a_byte_at_a_time_ends_with_its_time(self):
         self.still_well()
-        drips = socket.create_connection(("127.0.0.1", self.web), timeout=10)
-        self.addCleanup(drips.close)
-        head = "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 60000\r\n\r\n"
-        drips.sendall(head.encode())
-        drips.settimeout(0.5)
-        answer = b""
-        began = time.monotonic()
-        while not answer and time.monotonic() - began < 3 * patience:
-            try:
-                drips.sendall(b"x")
-                answer = drips.recv(100)
-            except TimeoutError:
-                pass
-        self.assertIn(b"408", answer)
+        wanted = "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 60000\r\n\r\n"
+        refused = "POST /v1/devices HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 2000\r\n\r\n"
+        for head, status in ((wanted, b"408"), (refused, b"401")):
+            drips = socket.create_connection(("127.0.0.1", self.web), timeout=10)
+            self.addCleanup(drips.close)
+            drips.sendall(head.encode())
+            drips.settimeout(0.5)
+            answer = b""
+            began = time.monotonic()
+            while not answer and time.monotonic() - began < 3 * patience:
+                try:
+                    drips.sendall(b"x")
+                    answer = drips.recv(100)
+                except TimeoutError:
+                    pass
+            self.assertIn(status, answer)
 
     def test_the_command_line_and_the_page_change_the_same_database(self):
         modules = self.modules()
