@@ -108,6 +108,12 @@ async function start() {
   route();
 }
 
+// A browser has six connections for all tabs together.
+document.addEventListener("visibilitychange", () => {
+  if (!stream) return;
+  if (document.hidden) stream.close();
+  else follow();
+});
 addEventListener("unhandledrejection", (event) => {
   notify(event.reason?.message || "something went wrong", "error");
   event.preventDefault();

@@ -1,5 +1,5 @@
 // A device's own application: its functions are called, its variables read and watched.
-import { action, el, setText } from "./dom.js";
+import { action, el, setText, tableHead } from "./dom.js";
 import { call, read } from "./cloud.js";
 
 const types = { 1: "bool", 2: "int", 4: "string", 9: "double" };
@@ -116,15 +116,7 @@ export function applicationOf(id, application) {
       el(
         "table",
         {},
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            ["Name", "Type", "Value", "", ""].map((heading) => el("th", { scope: "col" }, heading)),
-          ),
-        ),
+        tableHead(["Name", "Type", "Value", "", ""]),
         el(
           "tbody",
           {},
@@ -138,4 +130,3 @@ export function applicationOf(id, application) {
   );
   return { element, end: () => variables.forEach((variable) => variable.end()) };
 }
-

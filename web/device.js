@@ -2,7 +2,7 @@
 import { get, patch, post, put } from "./api.js";
 import { applicationOf } from "./application.js";
 import { signal } from "./cloud.js";
-import { action, el, notify, setText } from "./dom.js";
+import { action, el, notify, setText, tableHead } from "./dom.js";
 import { eventList } from "./events.js";
 import { ago, kilobytes, nameOf, stateOf, stateWords, time, titled, versionOf } from "./words.js";
 import { fleet } from "./state.js";
@@ -13,15 +13,7 @@ function table(headings, rows) {
   return el(
     "table",
     {},
-    el(
-      "thead",
-      {},
-      el(
-        "tr",
-        {},
-        headings.map((heading) => el("th", { scope: "col" }, heading)),
-      ),
-    ),
+    tableHead(headings),
     el(
       "tbody",
       {},

@@ -13,6 +13,19 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** The head of a table. */
+export function tableHead(headings) {
+  return el(
+    "thead",
+    {},
+    el(
+      "tr",
+      {},
+      headings.map((heading) => el("th", { scope: "col" }, heading)),
+    ),
+  );
+}
+
 /** Changes an element's text only when it differs, so that nothing jumps and no screen reader repeats itself. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -1,5 +1,5 @@
 // What devices and programs publish, as it comes: of one device, or of the whole fleet.
-import { action, el, setText } from "./dom.js";
+import { action, el, setText, tableHead } from "./dom.js";
 import { listen, publish } from "./cloud.js";
 
 const shown = 200;
@@ -10,11 +10,11 @@ export function eventList(device) {
   const body = el("tbody");
   const filter = el("input", { type: "search", placeholder: "Filter", "aria-label": "Filter events" });
   let paused = false;
-  let missed = 0;
+  let held = []; // what came while it was paused, newest first
   let connected = false;
   let events = [];
   const words = () => {
-    if (paused) return `Paused. ${missed} more came.`;
+    if (paused) return `Paused. ${held.length}${held.length === shown ? " or more" : ""} came meanwhile.`;
     if (!connected) return "Not listening. Trying again…";
     return events.length ? "Listening." : "Listening. Nothing was published since this view was opened.";
   };
@@ -32,16 +32,14 @@ export function eventList(device) {
         el(
           "td",
           { "data-label": "From" },
-          event.coreid === "api"
-            ? "a program"
-            : el("a", { href: `#/device/${event.coreid}` }, event.coreid),
+          event.coreid === "api" ? "a program" : el("a", { href: `#/device/${event.coreid}` }, event.coreid),
         ),
       el("td", { "data-label": "When" }, new Date(event.published_at).toLocaleTimeString()),
     );
   const show = () => body.replaceChildren(...events.filter(wanted).map(row));
   const take = (event) => {
     if (paused) {
-      ++missed;
+      held = [event, ...held].slice(0, shown);
       return setText(state, words());
     }
     events.unshift(event);
@@ -56,7 +54,9 @@ export function eventList(device) {
   const pause = el("button", { type: "button" }, "Pause");
   pause.addEventListener("click", () => {
     paused = !paused;
-    missed = 0;
+    events = [...held, ...events].slice(0, shown);
+    held = [];
+    show();
     setText(pause, paused ? "Go on" : "Pause");
     setText(state, words());
   });
@@ -71,20 +71,7 @@ export function eventList(device) {
     {},
     el("div", { class: "bar" }, filter, pause, clear),
     state,
-    el(
-      "table",
-      {},
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          headings.map((heading) => el("th", { scope: "col" }, heading)),
-        ),
-      ),
-      body,
-    ),
+    el("table", {}, tableHead(headings), body),
   );
   const end = listen(device, take, (now) => {
     connected = now;

@@ -1,6 +1,6 @@
 // The library: what there is to send, what is missing, and a place to drop files on.
 import { get, remove, upload } from "./api.js";
-import { action, el, notify } from "./dom.js";
+import { action, el, notify, tableHead } from "./dom.js";
 import { kilobytes, nameOf, titled, versionOf } from "./words.js";
 import { fleet } from "./state.js";
 
@@ -29,15 +29,7 @@ export function showFirmware(main) {
           el(
             "table",
             {},
-            el(
-              "thead",
-              {},
-              el(
-                "tr",
-                {},
-                ["Module", "Version", "Needs", "Size", "File", ""].map((name) => el("th", { scope: "col" }, name)),
-              ),
-            ),
+            tableHead(["Module", "Version", "Needs", "Size", "File", ""]),
             el(
               "tbody",
               {},

@@ -43,6 +43,7 @@ export function stateWords(device) {
 }
 
 export function ago(milliseconds, now = Date.now()) {
+  if (milliseconds === 0) return "never";
   const seconds = Math.max(0, (now - milliseconds) / 1000);
   if (seconds < 60) return "just now";
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;

@@ -199,7 +199,7 @@ int devices_force(const Context& context, const std::vector<std::string>& device
 
 int devices_rename(const Context& context, const std::string& device, const std::string& name) {
   return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
-    commands::rename(db, row.id, name);
+    if (const auto renamed = commands::rename(db, row.id, name); !renamed) return print_error(renamed.error().message);
     const auto stored = store::load_device(db, row.id)->name;
     if (stored.empty())
       fmt::print("{} has no name any more\n", row.id);

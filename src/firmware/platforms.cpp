@@ -175,6 +175,7 @@ bool is_monolithic(std::uint16_t platform) {
 
 std::string platform_name(std::uint16_t id) {
   const auto* platform = find_platform(id);
+  if (platform == nullptr && id == unknown_platform) return "unknown";
   return platform ? std::string(platform->name) : fmt::format("platform {}", id);
 }
 

@@ -9,6 +9,9 @@
 
 namespace drydock::firmware {
 
+/// Of a device that has not yet said which one it is.
+inline constexpr std::uint16_t unknown_platform = 0xFFFF;
+
 /// What a module is, by the number in its file and in a protobuf Describe (PROTOCOL §1.2). Unknown numbers are kept.
 enum class Function : std::uint8_t {
   none = 0,

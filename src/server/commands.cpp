@@ -4,6 +4,7 @@
 #include "server/admission.hpp"
 #include "server/firmware_import.hpp"
 #include "base/limits.hpp"
+#include "firmware/platforms.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "store/access.hpp"
@@ -72,8 +73,16 @@ void hold(store::Database& db, const std::string& device_id, bool held) {
 void forget(store::Database& db, const std::string& device_id) {
   store::forget_device(db, device_id);
 }
-void rename(store::Database& db, const std::string& device_id, const std::string& name) {
-  store::set_name(db, device_id, shorten(log::printable(name), longest_name));
+Result<void> rename(store::Database& db, const std::string& device_id, const std::string& name) {
+  if (name.size() > longest_name)
+    return failure(ErrorKind::malformed, fmt::format("a name has at most {} bytes", longest_name));
+  if (log::printable(name) != name) return failure(ErrorKind::malformed, "a name has no control characters");
+  if (transport::DeviceId::parse(name))
+    return failure(ErrorKind::malformed, "this looks like a device's id, and would be taken for one");
+  if (const auto other = store::find_device_named(db, name); !name.empty() && other && *other != device_id)
+    return failure(ErrorKind::conflict, fmt::format("device {} is called '{}'", *other, name));
+  store::set_name(db, device_id, name);
+  return {};
 }
 
 void annotate(store::Database& db, const std::string& device_id, const std::string& notes) {
@@ -98,7 +107,7 @@ Result<void> register_key(store::Database& db, const std::string& device_id, con
   row.approval = "approved";
   row.public_key = key;
   row.first_seen = utc_now;
-  row.last_seen = utc_now;
+  row.platform = firmware::unknown_platform;
   row.state_words = "its key is on file; it has not come yet";
   store::add_device(db, row);
   store::note_change(db, device_id);

@@ -28,8 +28,9 @@ void forget(store::Database& db, const std::string& device_id);
 int forget_pending(store::Database& db);
 /// The next update goes to the device though its application disabled updates; or that is taken back.
 void force(store::Database& db, const std::string& device_id, bool forced);
-/// Cut to 64 bytes, at a whole character.
-void rename(store::Database& db, const std::string& device_id, const std::string& name);
+/// Empty: none. ErrorKind::malformed for control characters, more than 64 bytes or what looks like an id;
+/// ErrorKind::conflict when another device is called so.
+Result<void> rename(store::Database& db, const std::string& device_id, const std::string& name);
 
 /// Cut to limits::notes bytes, at a whole character.
 void annotate(store::Database& db, const std::string& device_id, const std::string& notes);

@@ -96,6 +96,13 @@ std::optional<DeviceRow> load_device(Database& db, const std::string& id) {
   return read_device(s);
 }
 
+std::optional<std::string> find_device_named(Database& db, const std::string& name) {
+  Statement s(db, "SELECT id FROM devices WHERE name = ? ORDER BY id LIMIT 1");
+  s.bind(1, name);
+  if (!s.step()) return std::nullopt;
+  return s.text(0);
+}
+
 void add_device(Database& db, const DeviceRow& row) {
   Statement s(db,
       "INSERT INTO devices (id, name, approval, public_key, platform, first_seen, last_seen, enrolled, node, epoch) "

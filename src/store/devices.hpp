@@ -51,6 +51,9 @@ void add_device(Database& db, const DeviceRow& row);
 /// Writes what the server knows about a device; nothing when a person has just forgotten it.
 void update_device(Database& db, const DeviceRow& row);
 
+/// The id of one that people call so.
+std::optional<std::string> find_device_named(Database& db, const std::string& name);
+
 void set_approval(Database& db, const std::string& id, const std::string& approval);
 void set_held(Database& db, const std::string& id, bool held);
 void set_forced(Database& db, const std::string& id, bool forced);

@@ -99,10 +99,10 @@ Response Api::rename(const Request& request, const std::string& id) {
   const bool annotates = body->contains("remarks");
   const auto text = text_in(*body, annotates ? "remarks" : "name");
   if (!text) return problem(text.error());
-  const auto command = annotates ? commands::annotate : commands::rename;
   const auto changed = bridge_.change(
-      on_device(id, [command, text = *text](store::Database& db, const store::DeviceRow& row) -> Result<void> {
-        command(db, row.id, text);
+      on_device(id, [annotates, text = *text](store::Database& db, const store::DeviceRow& row) -> Result<void> {
+        if (!annotates) return commands::rename(db, row.id, text);
+        commands::annotate(db, row.id, text);
         return {};
       }));
   return changed ? done() : problem(changed.error());

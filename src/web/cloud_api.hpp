@@ -11,6 +11,8 @@
 #include "web/loop_bridge.hpp"
 
 #include <atomic>
+#include <map>
+#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 
@@ -94,6 +96,9 @@ private:
   mutable store::Readers readers_;
   std::function<std::int64_t()> running_;
   std::atomic<int> waiting_calls_{0};
+  class WaitingCall;
+  std::mutex waiting_mutex_;
+  std::map<std::string, int> waiting_of_device_;  ///< guarded
 };
 
 /// {"ok": false, "error", "error_description"}.

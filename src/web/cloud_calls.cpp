@@ -36,11 +36,35 @@ server::DeviceRequest request_of(
 
 }  // namespace
 
+// One device that does not answer leaves places to the others.
+class CloudApi::WaitingCall {
+public:
+  WaitingCall(CloudApi& api, const std::string& device) : api_(api), device_(device) {
+    const std::lock_guard lock(api_.waiting_mutex_);
+    has_place_ = ++api_.waiting_of_device_[device_] <= limits::cloud_calls_per_device;
+  }
+  ~WaitingCall() {
+    const std::lock_guard lock(api_.waiting_mutex_);
+    if (--api_.waiting_of_device_[device_] == 0) api_.waiting_of_device_.erase(device_);
+  }
+  WaitingCall(const WaitingCall&) = delete;
+  WaitingCall& operator=(const WaitingCall&) = delete;
+  bool has_place() const { return has_place_; }
+
+private:
+  CloudApi& api_;
+  const std::string& device_;
+  bool has_place_;
+};
+
 // Each that waits has a thread of the page's.
 Result<device::VariableValue> CloudApi::ask(const store::DeviceRow& row, server::DeviceRequest request) {
   const CountedPlace place(waiting_calls_);
   if (place.number() > limits::cloud_calls)
     return failure(ErrorKind::rate_limited, "too many devices are asked at the same time: try again");
+  const WaitingCall waiting(*this, row.id);
+  if (!waiting.has_place())
+    return failure(ErrorKind::rate_limited, "too many wait for an answer of this device: try again");
   return bridge_.ask_device(row.connected ? row.node : 0, std::move(request));
 }
 

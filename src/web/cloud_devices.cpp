@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/limits.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "firmware/releases.hpp"
 #include "server/commands.hpp"
@@ -37,7 +38,7 @@ json device_object(const store::DeviceRow& row) {
       variables[name] = variable_type(type.is_number_integer() ? type.get<int>() : 0);
   }
   json object{{"id", row.id}, {"name", row.name.empty() ? json() : json(row.name)}, {"owner", "owner"},
-      {"last_ip_address", row.address}, {"last_heard", iso_time(row.last_seen)},
+      {"last_ip_address", row.address}, {"last_heard", row.last_seen == 0 ? json() : json(iso_time(row.last_seen))},
       {"last_handshake_at", iso_time(row.last_seen)}, {"product_id", row.platform}, {"platform_id", row.platform},
       {"connected", row.connected}, {"online", row.connected}, {"status", "normal"},
       {"notes", row.notes.empty() ? json() : json(row.notes)}, {"cellular", false}, {"functions", functions},
@@ -46,6 +47,18 @@ json device_object(const store::DeviceRow& row) {
   if (const auto release = firmware::release_of_system_version(row.platform, row.system_version))
     object["system_firmware_version"] = release->text();
   return object;
+}
+
+std::optional<bool> truth(const std::string& word) {
+  if (word == "1" || word == "true") return true;
+  if (word == "0" || word == "false") return false;
+  return std::nullopt;
+}
+
+// A field of JSON that is there, and says that there is nothing.
+bool is_null(const Request& request, const char* name) {
+  const auto body = json::parse(request.body, nullptr, false);
+  return body.is_object() && body.contains(name) && body[name].is_null();
 }
 
 Error unknown_device() {
@@ -114,16 +127,17 @@ Response CloudApi::change(const Request& request, const std::string& id_or_name)
   const auto row = find(id_or_name);
   if (!row) return cloud_error(row.error());
   if (request.header("content-type").starts_with("multipart/form-data")) return flash(request, *row);
-  if (const auto on = argument(request, "signal")) return signal(*row, *on == "1" || *on == "true");
+  if (const auto on = argument(request, "signal")) {
+    const auto wanted = truth(*on);
+    return wanted ? signal(*row, *wanted) : cloud_error(400, "'signal' is 1 or 0");
+  }
   if (const auto name = argument(request, "name")) {
-    const auto changed = bridge_.change([id = row->id, name = *name](store::Database& db) -> Result<void> {
-      commands::rename(db, id, name);
-      return {};
-    });
+    const auto changed = bridge_.change(
+        [id = row->id, name = *name](store::Database& db) -> Result<void> { return commands::rename(db, id, name); });
     if (!changed) return cloud_error(changed.error());
     return cloud_answer(json_text({{"id", row->id}, {"name", *name}, {"updated_at", iso_time(utc_milliseconds())}}));
   }
-  if (const auto notes = argument(request, "notes")) {
+  if (const auto notes = is_null(request, "notes") ? std::string() : argument(request, "notes")) {
     const auto changed = bridge_.change([id = row->id, notes = *notes](store::Database& db) -> Result<void> {
       commands::annotate(db, id, notes);
       return {};
@@ -132,7 +146,9 @@ Response CloudApi::change(const Request& request, const std::string& id_or_name)
     return cloud_answer(json_text({{"id", row->id}, {"notes", *notes}, {"updated_at", iso_time(utc_milliseconds())}}));
   }
   if (const auto forced = argument(request, "firmware_updates_forced")) {
-    const bool on = *forced == "true" || *forced == "1";
+    const auto wanted = truth(*forced);
+    if (!wanted) return cloud_error(400, "'firmware_updates_forced' is true or false");
+    const bool on = *wanted;
     const auto changed = bridge_.change([id = row->id, on](store::Database& db) -> Result<void> {
       commands::force(db, id, on);
       return {};
@@ -170,6 +186,8 @@ Response CloudApi::publish(const Request& request) {
   if (event.name.empty() || event.name.size() > longest_name)
     return cloud_error(400, "an event needs a name of at most 64 bytes");
   if (event.data.size() > longest_data) return cloud_error(400, "an event carries at most 1024 bytes of data");
+  if (log::printable(event.name) != event.name)
+    return cloud_error(400, "the name of an event has no control characters");
   if (server::is_system_event(event.name))
     return cloud_error(400, "names that begin with 'spark' or 'particle' are the system's");
   bridge_.publish(std::move(event));

@@ -74,6 +74,8 @@ bool is_own_host(const std::string& host, const std::vector<std::string>& more) 
 // this header without being asked first, and we never answer that question with yes.
 bool comes_from_our_page(const Request& request) {
   if (request.header("x-drydock") != "1") return false;
+  const auto& site = request.header("sec-fetch-site");
+  if (!site.empty() && site != "same-origin") return false;
   const auto& origin = request.header("origin");
   if (origin.empty()) return true;
   const auto host = origin.find("://");

@@ -77,6 +77,15 @@ Request read_head(const mg_connection* connection) {
   return request;
 }
 
+const char* why_unusable(int status) {
+  switch (status) {
+    case 408: return "the body takes too long";
+    case 411: return "chunked bodies are taken with a token only";
+    case 413: return "the body is too large";
+    default: return "the body was cut off";
+  }
+}
+
 bool is_head(const mg_connection* connection) {
   return std::string_view(mg_get_request_info(connection)->request_method) == "HEAD";
 }
@@ -321,7 +330,7 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
   };
   const auto chunked = known ? Chunked::allowed : Chunked::refused;
   if (const auto unusable = read(connection, CloudApi::longest_body(request, known), take, chunked))
-    return send(connection, cloud_error(unusable->status, "the body cannot be used"), false), left;
+    return send(connection, cloud_error(unusable->status, why_unusable(unusable->status)), false), left;
   const bool logs_in = request.path == "/oauth/token";
   if (CloudApi::is_device_os_file(request)) return send_device_os_file(connection, request), left;
   const auto response = cloud_.handle(std::move(request));

@@ -131,8 +131,14 @@ test("a device's functions are called, its variables read and its events heard",
     await page.getByRole("button", { name: "Read temperature" }).click();
     await page.getByText("21.5", { exact: true }).waitFor();
     await page.getByLabel("Watch brewed").check();
-    await page.getByRole("row", { name: /brewed/ }).getByText("1", { exact: true }).waitFor();
-    await page.getByRole("row", { name: /brewed/ }).getByRole("img").waitFor();
+    await page
+      .getByRole("row", { name: /brewed/ })
+      .getByText("1", { exact: true })
+      .waitFor();
+    await page
+      .getByRole("row", { name: /brewed/ })
+      .getByRole("img")
+      .waitFor();
     await page.getByRole("button", { name: "Signal", exact: true }).click();
     await page.getByRole("button", { name: "Stop signaling" }).waitFor();
     await page.getByRole("button", { name: "Read signaling" }).click();
@@ -151,9 +157,14 @@ test("a device's functions are called, its variables read and its events heard",
     await page.getByLabel("Filter events").fill("SERVED");
     await page.getByRole("button", { name: "Pause" }).click();
     await page.getByRole("button", { name: "Publish" }).click();
-    await page.getByText("Paused. 2 more came.").waitFor();
+    await page.getByText("Paused. 2 came meanwhile.").waitFor();
     await page.getByRole("button", { name: "Go on" }).click();
-    await heard.getByRole("link", { name: "0".repeat(23) + "1" }).click();
+    await heard.nth(1).waitFor();
+    await heard.first().getByRole("link").waitFor();
+    await heard
+      .first()
+      .getByRole("link", { name: "0".repeat(23) + "1" })
+      .click();
     await page.getByRole("heading", { name: "0".repeat(23) + "1" }).waitFor();
     await page.getByRole("button", { name: "Publish" }).waitFor({ state: "detached" });
     for (const child of test_system.children.slice(1)) await test_system.kill(child);

@@ -168,6 +168,7 @@ class OnThePage(Cloud):
         self.assertEqual(publish(ours), 200)
         self.assertEqual(publish(cookie), 401)  # a form of a page from elsewhere
         self.assertEqual(publish(ours | {"Origin": "http://elsewhere.example"}), 401)
+        self.assertEqual(publish(ours | {"Sec-Fetch-Site": "cross-site"}), 401)
         self.assertEqual(publish({"X-Drydock": "1"}), 401)
         self.assertEqual(self.ask("POST", "logout")[0], 204)
         self.assertEqual(publish(ours), 401)
@@ -226,6 +227,46 @@ class Devices(Cloud):
         self.assertEqual(self.ask("GET", "devices/" + photon)[1]["remarks"], "behind the boiler")
         self.assertEqual(self.ask("PATCH", "devices/" + photon, {"remarks": ""})[0], 204)
         self.assertIsNone(self.cloud("GET", "/v1/devices/" + photon)[1]["notes"])
+
+    def test_what_makes_no_sense_is_not_done(self):
+        self.begin()
+        self.connected_photon()
+        change = lambda fields: self.cloud("PUT", "/v1/devices/" + photon, fields)[0]
+        for fields in (
+            {"signal": "2"},
+            {"signal": 1e300},
+            {"firmware_updates_forced": "maybe"},
+            {"name": "a\u0000b"},
+            {"name": "0" * 24},
+            {"name": "x" * 65},
+        ):
+            self.assertEqual(change(fields), 400, fields)
+        self.assertEqual(change({"name": "Küche"}), 200)
+        self.assertEqual(self.cloud("POST", "/v1/devices/events", {"name": "a\nb"})[0], 400)
+        self.assertEqual(change({"notes": "n"}), 200)
+        self.assertEqual(change({"notes": None}), 200)
+        device = self.cloud("GET", "/v1/devices/" + photon)[1]
+        self.assertEqual((device["name"], device["notes"]), ("Küche", None))
+        key = "openssl genrsa 1024 2>/dev/null | openssl rsa -pubout 2>/dev/null"
+        pem = subprocess.run(key, shell=True, capture_output=True, text=True).stdout
+        expected = "0" * 23 + "3"
+        form = urllib.parse.urlencode({"publicKey": pem})
+        self.assertEqual(self.cloud("POST", "/v1/provisioning/" + expected, form)[0], 200)
+        self.assertEqual(self.cloud("PUT", "/v1/devices/" + expected, {"name": "Küche"})[0], 409)
+        self.assertEqual(self.ask("GET", "devices/" + expected)[1]["platform_name"], "unknown")
+        # One that never answers leaves places to others.
+        sulking = [
+            threading.Thread(target=self.cloud, args=("POST", f"/v1/devices/{photon}/sulk", {})) for _ in range(12)
+        ]
+        for thread in sulking:
+            thread.start()
+        answers = []
+        self.wait_for(
+            lambda: answers.append(self.cloud("POST", f"/v1/devices/{photon}/brew", {})[0]) or answers[-1] == 429
+        )
+        self.assertEqual(self.cloud("POST", f"/v1/devices/{expected}/brew", {})[0], 408)  # and not 429
+        for thread in sulking:
+            thread.join(2 * patience)
 
     def test_a_key_that_was_sent_before_is_the_one_the_device_must_have(self):
         self.begin()
