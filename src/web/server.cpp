@@ -247,22 +247,22 @@ int Server::on_request(mg_connection* connection) {
 
 // CivetWeb waits for each byte as long as for the first one, and as long for each one to be taken: whoever sends or
 // reads one at a time would have the thread.
-Deadline Server::end_after(const mg_connection* connection, std::chrono::milliseconds time) {
+Deadline Server::end_after(const mg_connection* connection, std::chrono::milliseconds time, Ends ends) {
   const auto* info = mg_get_request_info(connection);
   return Deadline(
-      loop_, time, [peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = port_.load()] {
-        ConnectionLimiter::stop_reading(peer, port);
+      loop_, time, [ends, peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = port_.load()] {
+        ends == Ends::reading ? ConnectionLimiter::stop_reading(peer, port) : ConnectionLimiter::end(peer, port);
       });
 }
 
 bool Server::discard(mg_connection* connection) {
-  const auto deadline = end_after(connection, limits::unwanted_body_time);
+  const auto deadline = end_after(connection, limits::unwanted_body_time, Ends::reading);
   return discard_body(connection);
 }
 
 std::optional<Response> Server::read(
     mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take, Chunked chunked) {
-  const auto deadline = end_after(connection, time_for_body(*connection, limit));
+  const auto deadline = end_after(connection, time_for_body(*connection, limit), Ends::reading);
   return read_body(connection, limit, take, chunked);
 }
 
@@ -346,11 +346,7 @@ void Server::send_device_os_file(mg_connection* connection, const Request& reque
     return send(connection, cloud_error(503, "too many files are fetched at the same time: try again"), false);
   const auto response = cloud_.handle(request);
   const auto time = limits::page_body_time + std::chrono::seconds(response.body.size() / limits::min_upload_rate);
-  const auto* info = mg_get_request_info(connection);
-  const Deadline deadline(
-      loop_, time, [peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = port_.load()] {
-        ConnectionLimiter::end(peer, port);
-      });
+  const auto deadline = end_after(connection, time, Ends::both);
   send(connection, response, false);
 }
 

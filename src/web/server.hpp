@@ -50,7 +50,8 @@ private:
   Body stream_cloud_events(mg_connection* connection, const Request& request, EventFilter filter);
   /// As discard_body(), in a moment.
   bool discard(mg_connection* connection);
-  Deadline end_after(const mg_connection* connection, std::chrono::milliseconds time);
+  enum class Ends { reading, both };
+  Deadline end_after(const mg_connection* connection, std::chrono::milliseconds time, Ends ends);
   /// The answer to a body that will not do.
   std::optional<Response> read(mg_connection* connection, std::size_t limit,
       const std::function<Result<void>(ByteView)>& take, Chunked chunked = Chunked::refused);
