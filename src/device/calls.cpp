@@ -49,6 +49,15 @@ bool Calls::respond(const coap::Message& response) {
   return true;
 }
 
+bool Calls::acknowledge(const coap::Message& message) {
+  if (message.type != coap::Type::acknowledgement || message.code != coap::Code::empty) return false;
+  const auto found = std::find_if(under_way_.begin(), under_way_.end(),
+      [&](const Call& call) { return call.request.id == message.id && !call.acknowledged; });
+  if (found == under_way_.end()) return false;
+  found->acknowledged = true;
+  return true;
+}
+
 void Calls::expire(Clock::time_point now) {
   std::vector<Call> late;
   for (auto* calls : {&waiting_, &under_way_}) {

@@ -18,6 +18,7 @@ struct Call {
   /// The response, whatever its code. ErrorKind::closed: the device left before it answered; ErrorKind::conflict: an
   /// update began. Called once, on the loop; must not throw.
   std::function<void(Result<coap::Message>)> done;
+  bool acknowledged = false;  ///< by a message of its own, before the response
 };
 
 class Calls {
@@ -40,6 +41,8 @@ public:
 
   /// Completes the call that this answers, if any does.
   bool respond(const coap::Message& response);
+  /// Whether this is the first acknowledgement of a call under way, and nothing more.
+  bool acknowledge(const coap::Message& message);
   /// Ends those whose time is over.
   void expire(Clock::time_point now);
   /// When expire() has something to do next.

@@ -58,6 +58,18 @@ BOOST_AUTO_TEST_CASE(several_run_at_once_and_one_that_never_returns_ends_alone) 
   BOOST_TEST(row(1).connected);
 }
 
+BOOST_AUTO_TEST_CASE(a_device_that_is_asked_a_lot_is_not_taken_for_noisy) {
+  start_current(1);
+  constexpr std::size_t many = 2 * limits::messages_per_second;
+  const auto before = Clock::now();
+  for (std::size_t i = 0; i < many; ++i) {
+    call(1, "brew", "1");
+    BOOST_REQUIRE(run_until_returned(i + 1));
+  }
+  BOOST_TEST((Clock::now() - before < 1s));  // else it proves nothing
+  BOOST_TEST(std::all_of(returned.begin(), returned.end(), [](const auto& result) { return result.has_value(); }));
+}
+
 BOOST_AUTO_TEST_CASE(what_a_device_has_not_is_not_asked_of_it) {
   auto& photon = start_current(1);
   call(1, "fly", "");

@@ -66,6 +66,16 @@ BOOST_AUTO_TEST_CASE(answers_find_their_calls_by_token_in_any_order) {
   BOOST_TEST(*device::function_result(*answers[1]) == 5);
 }
 
+BOOST_AUTO_TEST_CASE(an_acknowledgement_is_known_once) {
+  BOOST_TEST(ask().has_value());
+  (void)calls.take(1, coap::Token(7));
+  BOOST_TEST(!calls.acknowledge(coap::empty_acknowledgement(2)));
+  BOOST_TEST(calls.acknowledge(coap::empty_acknowledgement(1)));
+  BOOST_TEST(!calls.acknowledge(coap::empty_acknowledgement(1)));
+  BOOST_TEST(!calls.acknowledge(response(7, 5)));
+  BOOST_TEST(calls.respond(response(7, 5)));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_not_answered_ends_with_its_reason) {
   BOOST_TEST(ask(noon + 1s).has_value());
   BOOST_TEST(ask(noon + 2s).has_value());
