@@ -53,8 +53,7 @@ Result<void> DeviceServer::admit_unknown_device(const transport::DeviceIdentity&
   if (!new_device_budget_.take(address, Clock::now()))
     return failure(ErrorKind::conflict,
         fmt::format("too many new devices come from {}: those that come now are rejected for a while, see "
-                    "devices.new_per_minute in "
-                    "the configuration",
+                    "devices.new_per_minute",
             address));
   if (configuration_.policy == state::Policy::open) return {};
   const auto place = decide_pending(pending_devices(), address, identity.public_key);

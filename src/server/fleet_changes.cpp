@@ -193,7 +193,7 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   entry->row.notes = std::move(row.notes);
   entry->row.held = row.held;
   entry->row.forced = row.forced;
-  const bool other_key = !same_key(entry->row.public_key, row.public_key);
+  const bool other_key = entry->row.public_key != row.public_key && !same_key(entry->row.public_key, row.public_key);
   entry->row.public_key = std::move(row.public_key);
   entry->row.changed_key = std::move(row.changed_key);
   entry->targets = std::move(decided.targets);

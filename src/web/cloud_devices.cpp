@@ -131,30 +131,30 @@ Response CloudApi::change(const Request& request, const std::string& id_or_name)
     const auto wanted = truth(*on);
     return wanted ? signal(*row, *wanted) : cloud_error(400, "'signal' is 1 or 0");
   }
-  if (const auto name = argument(request, "name")) {
-    const auto changed = bridge_.change(
-        [id = row->id, name = *name](store::Database& db) -> Result<void> { return commands::rename(db, id, name); });
-    if (!changed) return cloud_error(changed.error());
-    return cloud_answer(json_text({{"id", row->id}, {"name", *name}, {"updated_at", iso_time(utc_milliseconds())}}));
-  }
-  if (const auto notes = is_null(request, "notes") ? std::string() : argument(request, "notes")) {
-    const auto changed = bridge_.change([id = row->id, notes = *notes](store::Database& db) -> Result<void> {
-      commands::annotate(db, id, notes);
-      return {};
-    });
-    if (!changed) return cloud_error(changed.error());
-    return cloud_answer(json_text({{"id", row->id}, {"notes", *notes}, {"updated_at", iso_time(utc_milliseconds())}}));
-  }
+  const auto change = [&](LoopBridge::Work work, const json& answer) {
+    const auto changed = bridge_.change(std::move(work));
+    return changed ? cloud_answer(json_text(answer)) : cloud_error(changed.error());
+  };
+  const auto id = row->id;
+  if (const auto name = argument(request, "name"))
+    return change([id, name = *name](store::Database& db) { return commands::rename(db, id, name); },
+        {{"id", id}, {"name", *name}, {"updated_at", iso_time(utc_milliseconds())}});
+  if (const auto notes = is_null(request, "notes") ? std::string() : argument(request, "notes"))
+    return change(
+        [id, notes = *notes](store::Database& db) -> Result<void> {
+          commands::annotate(db, id, notes);
+          return {};
+        },
+        {{"id", id}, {"notes", *notes}, {"updated_at", iso_time(utc_milliseconds())}});
   if (const auto forced = argument(request, "firmware_updates_forced")) {
-    const auto wanted = truth(*forced);
-    if (!wanted) return cloud_error(400, "'firmware_updates_forced' is true or false");
-    const bool on = *wanted;
-    const auto changed = bridge_.change([id = row->id, on](store::Database& db) -> Result<void> {
-      commands::force(db, id, on);
-      return {};
-    });
-    if (!changed) return cloud_error(changed.error());
-    return cloud_answer(json_text({{"id", row->id}, {"firmware_updates_forced", on}}));
+    const auto on = truth(*forced);
+    if (!on) return cloud_error(400, "'firmware_updates_forced' is true or false");
+    return change(
+        [id, on = *on](store::Database& db) -> Result<void> {
+          commands::force(db, id, on);
+          return {};
+        },
+        {{"id", id}, {"firmware_updates_forced", *on}});
   }
   return cloud_error(
       400, "nothing is said that could be changed: 'name', 'notes', 'signal', 'firmware_updates_forced' or a file");
