@@ -1,40 +1,10 @@
 // Set-up, login, password and tokens.
 import { get, post, remove } from "./api.js";
 import { action, el, notify } from "./dom.js";
+import { choice, field, form } from "./forms.js";
 import { time } from "./words.js";
 import { fleet } from "./state.js";
-
-function field(label, attributes) {
-  const id = `field-${attributes.name}`;
-  const input = el("input", { id, required: true, ...attributes });
-  return [el("label", { for: id }, label), input];
-}
-
-function form(title, words, fields, button, submit) {
-  const problem = el("p", { class: "problem", role: "alert" });
-  const element = el(
-    "form",
-    { class: "card narrow" },
-    el("h1", {}, title),
-    el("p", {}, words),
-    fields,
-    problem,
-    el("button", { class: "primary" }, button),
-  );
-  element.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    problem.textContent = "";
-    element.querySelector("button").disabled = true;
-    try {
-      await submit(Object.fromEntries(new FormData(element)));
-    } catch (error) {
-      problem.textContent = error.message;
-    } finally {
-      element.querySelector("button").disabled = false;
-    }
-  });
-  return element;
-}
+import { usersSection } from "./users.js";
 
 export function showSetup(main, entered) {
   const element = form(
@@ -64,14 +34,17 @@ export function showSetup(main, entered) {
   element.querySelector("input").focus();
 }
 
-export function showLogin(main, entered) {
+export function showLogin(main, entered, users) {
   const element = form(
     "Log in",
     "To this Drydock.",
-    field("Password", { name: "password", type: "password", autocomplete: "current-password" }),
+    [
+      users && field("Name (nothing: the owner)", { name: "user", autocomplete: "username", required: false }),
+      field("Password", { name: "password", type: "password", autocomplete: "current-password" }),
+    ],
     "Log in",
     async (values) => {
-      await post("login", { password: values.password });
+      await post("login", { user: values.user || "", password: values.password });
       entered();
     },
   );
@@ -80,7 +53,7 @@ export function showLogin(main, entered) {
 }
 
 export function showAccess(main, left) {
-  if (!fleet.mayChange) {
+  if (!fleet.user) {
     main.replaceChildren(
       el(
         "div",
@@ -111,7 +84,7 @@ export function showAccess(main, left) {
           "li",
           {},
           el("strong", {}, token.name),
-          ` made ${time(token.created)} `,
+          ` made ${time(token.created)}${token.user === fleet.user ? "" : ` by ${token.user}`}, may ${token.scopes.join(", ")} `,
           action("Remove", async () => {
             await remove(`tokens/${token.id}`);
             await load();
@@ -124,9 +97,10 @@ export function showAccess(main, left) {
   const made = el("p", { class: "made", role: "status" });
   main.replaceChildren(
     el("h1", {}, "Access"),
+    el("p", {}, `You are ${fleet.user}, and may ${fleet.scopes.join(", ")}.`),
     form(
-      "Change the password",
-      "All other sessions end.",
+      "Change your password",
+      "Your other sessions end, and the tokens that tools got for it.",
       [
         field("Old password", { name: "old", type: "password", autocomplete: "current-password" }),
         field("New password", { name: "new", type: "password", autocomplete: "new-password", minlength: "8" }),
@@ -152,15 +126,24 @@ export function showAccess(main, left) {
       form(
         "New token",
         "",
-        field("What it is for", { name: "name", maxlength: "64" }),
+        [
+          field("What it is for", { name: "name", maxlength: "64" }),
+          choice("What it may", "scopes", [
+            ["", "Whatever you may"],
+            ["read", "Read: look at the fleet, read variables, hear events"],
+            ["read call", "Read, and call functions and publish events"],
+            ["read call flash", "Read, call, and change what devices run"],
+          ]),
+        ],
         "Make a token",
         async (values) => {
-          const answer = await post("tokens", { name: values.name });
+          const answer = await post("tokens", { name: values.name, scopes: values.scopes });
           made.replaceChildren("Copy it now, it is not shown again: ", el("code", {}, answer.token));
           await load();
         },
       ),
     ),
+    fleet.may("administer") ? usersSection() : "",
     el(
       "p",
       {},

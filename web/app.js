@@ -96,12 +96,13 @@ async function start() {
     return;
   }
   showConnection("");
-  fleet.mayChange = session.state === "in";
-  document.body.classList.toggle("guest", !fleet.mayChange);
+  fleet.user = session.user;
+  fleet.scopes = session.scopes;
   const nav = document.querySelector("nav");
-  nav.hidden = !(fleet.mayChange || session.guest);
+  nav.hidden = session.state !== "in" && !session.guest;
   if (session.state === "setup") return showSetup(main, start);
-  if (session.state === "login" && (!session.guest || location.hash === "#/login")) return showLogin(main, start);
+  if (session.state === "login" && (!session.guest || location.hash === "#/login"))
+    return showLogin(main, start, session.users);
   follow();
   addEventListener("hashchange", route);
   if (!location.hash || location.hash === "#/login") location.hash = "#/fleet";

@@ -1,4 +1,5 @@
 // A device's own application: its functions are called, its variables read and watched.
+import { fleet } from "./state.js";
 import { action, el, setText, tableHead } from "./dom.js";
 import { call, read } from "./cloud.js";
 
@@ -105,7 +106,7 @@ function variableOf(id, name, type) {
 
 /** Built once for a set of functions and variables; `end` stops what is watched. */
 export function applicationOf(id, application) {
-  const functions = application?.functions || [];
+  const functions = (fleet.may("call") && application?.functions) || [];
   const variables = Object.entries(application?.variables || {}).map(([name, type]) => variableOf(id, name, type));
   const element = el(
     "div",
@@ -126,7 +127,7 @@ export function applicationOf(id, application) {
     ],
     !functions.length &&
       !variables.length &&
-      el("p", { class: "quiet" }, "Its application has no functions and no variables."),
+      el("p", { class: "quiet" }, "Its application has no functions and no variables that you may use."),
   );
   return { element, end: () => variables.forEach((variable) => variable.end()) };
 }

@@ -139,9 +139,12 @@ export function showDevice(main, id) {
   };
   const showButtons = (device) => {
     const state = stateOf(device);
+    const flashes = fleet.may("flash");
+    const administers = fleet.may("administer");
     buttons.replaceChildren(
       ...[
-        device.changed_key &&
+        administers &&
+          device.changed_key &&
           action(
             "Trust its new key…",
             async () => {
@@ -154,50 +157,60 @@ export function showDevice(main, id) {
             },
             { class: "primary" },
           ),
-        device.approval !== "approved" && action("Approve", tell("approve", "Approved."), { class: "primary" }),
-        device.approval !== "refused" && action("Refuse", tell("refuse", "Refused.")),
-        (state === "parked" || state === "waiting") &&
+        administers &&
+          device.approval !== "approved" &&
+          action("Approve", tell("approve", "Approved."), { class: "primary" }),
+        administers && device.approval !== "refused" && action("Refuse", tell("refuse", "Refused.")),
+        flashes &&
+          (state === "parked" || state === "waiting") &&
           action("Retry now", tell("retry", "It is tried again."), { class: "primary" }),
-        state === "updates_disabled" &&
+        flashes &&
+          state === "updates_disabled" &&
           !device.forced &&
           action(
             "Update all the same",
             tell("force", "It is told to take its next update though its application disabled updates."),
             { class: "primary" },
           ),
-        device.held
-          ? action("Release", tell("release", "It is updated again."), { class: "primary" })
-          : action("Hold", tell("hold", "It is held back from updates.")),
-        device.connected &&
+        flashes &&
+          (device.held
+            ? action("Release", tell("release", "It is updated again."), { class: "primary" })
+            : action("Hold", tell("hold", "It is held back from updates."))),
+        fleet.may("call") &&
+          device.connected &&
           action(signaling ? "Stop signaling" : "Signal", async () => {
             await signal(id, !signaling);
             signaling = !signaling;
             showButtons(device);
             notify(signaling ? "Its light shows a rainbow." : "Its light is its own again.");
           }),
-        action("Rename", async () => {
-          const name = prompt("A name for this device", device.name);
-          if (name !== null) await patch(`devices/${id}`, { name });
-        }),
-        action("Notes", async () => {
-          const remarks = prompt("What should be known about this device", device.remarks);
-          if (remarks !== null) await patch(`devices/${id}`, { remarks });
-        }),
-        action(
-          "Forget",
-          async () => {
-            if (!confirm(`Forget ${nameOf(device)}, with its history? It may come again as an unknown device.`)) return;
-            forgotten = true; // what comes now is of a device that is not there
-            await post(`devices/${id}/forget`);
-            location.hash = "#/fleet";
-          },
-          { class: "danger" },
-        ),
+        flashes &&
+          action("Rename", async () => {
+            const name = prompt("A name for this device", device.name);
+            if (name !== null) await patch(`devices/${id}`, { name });
+          }),
+        flashes &&
+          action("Notes", async () => {
+            const remarks = prompt("What should be known about this device", device.remarks);
+            if (remarks !== null) await patch(`devices/${id}`, { remarks });
+          }),
+        administers &&
+          action(
+            "Forget",
+            async () => {
+              if (!confirm(`Forget ${nameOf(device)}, with its history? It may come again as an unknown device.`))
+                return;
+              forgotten = true; // what comes now is of a device that is not there
+              await post(`devices/${id}/forget`);
+              location.hash = "#/fleet";
+            },
+            { class: "danger" },
+          ),
       ].filter(Boolean),
     );
   };
   const showApplication = (device) => {
-    if (!fleet.mayChange || device.approval !== "approved") return;
+    if (!fleet.user || device.approval !== "approved") return;
     const key = JSON.stringify(device.application);
     if (key === shownApplication || left) return;
     if (!shownApplication) {
@@ -268,8 +281,8 @@ export function showDevice(main, id) {
     shownKey = key;
     modules.replaceChildren(modulesOf(device));
     plan.replaceChildren(planOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, note)));
-    if (fleet.mayChange) {
-      showButtons(device);
+    showButtons(device);
+    if (fleet.may("flash")) {
       target.replaceChildren(
         targetVersions(device, library, async (chosen) => {
           await put(`devices/${id}/targets`, { modules: chosen });
@@ -310,7 +323,7 @@ export function showDevice(main, id) {
     el("section", {}, application),
     el("section", {}, el("h2", {}, "Modules"), modules),
     el("section", {}, el("h2", {}, "What happens next"), plan),
-    fleet.mayChange && el("section", {}, el("h2", {}, "Target firmware"), target),
+    fleet.may("flash") && el("section", {}, el("h2", {}, "Target firmware"), target),
     events,
     el("section", {}, history),
   );

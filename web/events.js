@@ -1,4 +1,5 @@
 // What devices and programs publish, as it comes: of one device, or of the whole fleet.
+import { fleet } from "./state.js";
 import { action, el, setText, tableHead } from "./dom.js";
 import { listen, publish } from "./cloud.js";
 
@@ -102,13 +103,15 @@ export function showEvents(main) {
   main.replaceChildren(
     el("h1", {}, "Events"),
     list.element,
-    el(
-      "section",
-      {},
-      el("h2", {}, "Publish"),
-      el("p", { class: "quiet" }, "To every device that subscribes to the name, and to everybody who listens."),
-      form,
-    ),
+    (fleet.may("call") &&
+      el(
+        "section",
+        {},
+        el("h2", {}, "Publish"),
+        el("p", { class: "quiet" }, "To every device that subscribes to the name, and to everybody who listens."),
+        form,
+      )) ||
+      "",
   );
   return list.end;
 }

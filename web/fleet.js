@@ -54,7 +54,7 @@ class Row {
     setText(this.seen, device.connected ? "online" : (device.session_known ? "heard " : "") + ago(device.last_seen));
     this.seen.className = device.connected ? "online" : "";
     setText(this.versions, versionsOf(device));
-    this.approve.hidden = !(fleet.mayChange && device.approval === "pending");
+    this.approve.hidden = !(fleet.may("administer") && device.approval === "pending");
     this.bar.hidden = !device.progress;
     if (device.progress) this.bar.value = (100 * device.progress.bytes) / device.progress.bytes_total;
   }
@@ -184,9 +184,9 @@ export function showFleet(main) {
       filter,
       order,
       el("span", { class: "grow" }),
-      fleet.mayChange && forget,
-      fleet.mayChange && pause,
-      fleet.mayChange && update,
+      fleet.may("administer") && forget,
+      fleet.may("flash") && pause,
+      fleet.may("flash") && update,
     ),
     el(
       "table",

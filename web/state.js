@@ -7,7 +7,13 @@ export const fleet = new (class extends EventTarget {
   devices = new Map();
   summary = { devices: 0, connected: 0, states: {} };
   paused = false;
-  mayChange = false;
+  /** Who is logged in: a name; empty: a guest. */
+  user = "";
+  scopes = [];
+  /** "read", "call", "flash" or "administer". */
+  may(scope) {
+    return this.scopes.includes(scope);
+  }
   /** Set by app.js: opens the stream of events anew, for these devices. */
   follow = () => {};
   tell(changed) {

@@ -112,7 +112,9 @@ inline constexpr auto unwanted_body_time = 2s;
 inline constexpr int files_for_strangers = 6;              ///< of Device OS, fetched at the same time
 inline constexpr auto page_body_time = 10s;                ///< for all of a body, and as long as min_upload_rate allows
 inline constexpr std::size_t min_upload_rate = 32 * 1024;  ///< bytes a second
-inline constexpr std::size_t known_browsers = 100;         ///< that logged in before, and are not locked out by others
+inline constexpr std::size_t known_browsers = 100;         ///< of a user, and are not locked out by others
+inline constexpr std::size_t users = 100;                  ///< besides the owner
+inline constexpr std::size_t tokens_for_a_password = 100;  ///< of a user's tools
 
 // Files.
 inline constexpr std::size_t module_file = 4 * 1024 * 1024;

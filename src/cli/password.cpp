@@ -18,7 +18,8 @@ int password_reset(const Context& context) {
   if (!changed) return print_error(changed.error().message);
   folder_of(context).touch_changed();
   fmt::print(
-      "The page has no password any more, and everybody who was logged in is out; API tokens are gone too.\nOpen it "
+      "The page has no password any more, and everybody who was logged in is out; users and API tokens are gone "
+      "too.\nOpen it "
       "and set a new password with the set-up code {}.\n",
       code);
   return 0;

@@ -70,6 +70,7 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
     notifications_ = std::make_shared<store::Notifications>(folder_.store_url, changed, told);
   }
   writer_ = store::Writer::on_thread(std::move(database), loop_.get_executor());
+  asio::post(pool_, [] { pthread_setname_np(pthread_self(), "private keys"); });  // as `top -H` and benches show it
   if (const auto threads = private_key_threads(); threads > 1) tcp_pool_.emplace(threads);
   const crypto::Workers tcp_workers((tcp_pool_ ? *tcp_pool_ : pool_).get_executor());
   server::Services services{loop_, *writer_, files_, server_keys_->tcp, random_, tcp_workers, node_.id};

@@ -27,10 +27,11 @@ void remove_setting(Database& db, const std::string& key) {
 }
 
 void save_web_session(Database& db, const WebSession& session) {
-  Statement s(db, "INSERT INTO web_sessions (token_sha256, created, expires) VALUES (?, ?, ?)");
+  Statement s(db, "INSERT INTO web_sessions (token_sha256, created, expires, user_name) VALUES (?, ?, ?, ?)");
   s.bind(1, session.token_sha256);
   s.bind(2, session.created);
   s.bind(3, session.expires);
+  s.bind(4, session.user);
   s.execute();
 }
 
@@ -40,60 +41,76 @@ void remove_web_session(Database& db, const std::string& token_sha256) {
   s.execute();
 }
 
-void remove_other_web_sessions(Database& db, const std::string& kept) {
-  Statement s(db, "DELETE FROM web_sessions WHERE token_sha256 != ?");
-  s.bind(1, kept);
-  s.execute();
-}
-
 std::vector<WebSession> load_web_sessions(Database& db, std::int64_t now) {
   Statement old(db, "DELETE FROM web_sessions WHERE expires <= ?");
   old.bind(1, now);
   old.execute();
-  Statement s(db, "SELECT token_sha256, created, expires FROM web_sessions");
+  Statement s(db, "SELECT token_sha256, created, expires, user_name FROM web_sessions");
   std::vector<WebSession> sessions;
-  while (s.step()) sessions.push_back({s.text(0), s.integer(1), s.integer(2)});
+  while (s.step()) sessions.push_back({s.text(0), s.integer(1), s.integer(2), s.text(3)});
   return sessions;
 }
 
-void save_known_browser(Database& db, const std::string& token_sha256, std::int64_t created, int most) {
-  Statement s(db, "INSERT INTO known_browsers (token_sha256, created) VALUES (?, ?) ON CONFLICT DO NOTHING");
-  s.bind(1, token_sha256);
-  s.bind(2, created);
+void save_known_browser(Database& db, const KnownBrowser& browser, int most) {
+  Statement s(
+      db, "INSERT INTO known_browsers (token_sha256, created, user_name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+  s.bind(1, browser.token_sha256);
+  s.bind(2, browser.created);
+  s.bind(3, browser.user);
   s.execute();
   Statement trim(db,
-      "DELETE FROM known_browsers WHERE token_sha256 NOT IN (SELECT token_sha256 FROM known_browsers ORDER BY created "
-      "DESC LIMIT ?)");
-  trim.bind(1, most);
+      "DELETE FROM known_browsers WHERE user_name = ? AND token_sha256 NOT IN (SELECT token_sha256 FROM known_browsers "
+      "WHERE user_name = ? ORDER BY created DESC LIMIT ?)");
+  trim.bind(1, browser.user);
+  trim.bind(2, browser.user);
+  trim.bind(3, most);
   trim.execute();
 }
 
-std::vector<std::string> load_known_browsers(Database& db) {
-  Statement s(db, "SELECT token_sha256 FROM known_browsers");
-  std::vector<std::string> list;
-  while (s.step()) list.push_back(s.text(0));
+std::vector<KnownBrowser> load_known_browsers(Database& db) {
+  Statement s(db, "SELECT token_sha256, created, user_name FROM known_browsers");
+  std::vector<KnownBrowser> list;
+  while (s.step()) list.push_back({s.text(0), s.integer(1), s.text(2)});
   return list;
 }
 
 void forget_all_access(Database& db) {
   remove_setting(db, "password");
-  for (const char* table : {"web_sessions", "known_browsers", "api_tokens"})
+  for (const char* table : {"users", "web_sessions", "known_browsers", "api_tokens"})
     db.connection().execute(std::string("DELETE FROM ") + table);
   note_change(db, subject::access);
 }
 
 std::int64_t add_api_token(Database& db, const ApiToken& token) {
   Statement s(db,
-      "INSERT INTO api_tokens (name, token_sha256, created, expires, by_password) VALUES (?, ?, ?, ?, ?) RETURNING id");
+      "INSERT INTO api_tokens (name, token_sha256, created, expires, by_password, user_name, scopes, refresh_sha256, "
+      "refresh_expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id");
   s.bind(1, token.name);
   s.bind(2, token.token_sha256);
   s.bind(3, token.created);
   s.bind(4, token.expires);
   s.bind(5, token.by_password ? 1 : 0);
+  s.bind(6, token.user);
+  s.bind(7, token.scopes);
+  s.bind(8, token.refresh_sha256);
+  s.bind(9, token.refresh_expires);
   s.step();
   const auto id = s.integer(0);
   s.execute_rest();
   return id;
+}
+
+void save_refreshed_token(Database& db, const ApiToken& token) {
+  Statement s(db,
+      "UPDATE api_tokens SET token_sha256 = ?, created = ?, expires = ?, refresh_sha256 = ?, refresh_expires = ? "
+      "WHERE id = ?");
+  s.bind(1, token.token_sha256);
+  s.bind(2, token.created);
+  s.bind(3, token.expires);
+  s.bind(4, token.refresh_sha256);
+  s.bind(5, token.refresh_expires);
+  s.bind(6, token.id);
+  s.execute();
 }
 
 bool remove_api_token(Database& db, std::int64_t id) {
@@ -102,14 +119,14 @@ bool remove_api_token(Database& db, std::int64_t id) {
   return s.execute() > 0;
 }
 
-void remove_tokens_by_password(Database& db) {
-  Statement(db, "DELETE FROM api_tokens WHERE by_password <> 0").execute();
-}
-
 std::vector<ApiToken> load_api_tokens(Database& db) {
-  Statement s(db, "SELECT id, name, token_sha256, created, expires, by_password FROM api_tokens ORDER BY id");
+  Statement s(db,
+      "SELECT id, name, token_sha256, created, expires, by_password, user_name, scopes, refresh_sha256, "
+      "refresh_expires FROM api_tokens ORDER BY id");
   std::vector<ApiToken> tokens;
-  while (s.step()) tokens.push_back({s.integer(0), s.text(1), s.text(2), s.integer(3), s.integer(4), s.boolean(5)});
+  while (s.step())
+    tokens.push_back({s.integer(0), s.text(1), s.text(2), s.integer(3), s.integer(4), s.boolean(5), s.text(6),
+        s.text(7), s.text(8), s.integer(9)});
   return tokens;
 }
 

@@ -19,32 +19,42 @@ struct WebSession {
   std::string token_sha256;
   std::int64_t created = 0;  ///< milliseconds of the service's running time
   std::int64_t expires = 0;
+  std::string user = {};  ///< empty: the owner
 };
 void save_web_session(Database& db, const WebSession& session);
 void remove_web_session(Database& db, const std::string& token_sha256);
-/// All but `kept` (empty: all): after the password was changed.
-void remove_other_web_sessions(Database& db, const std::string& kept);
 /// Those not expired at `now`; the others are removed.
 std::vector<WebSession> load_web_sessions(Database& db, std::int64_t now);
 
-/// Browsers that logged in before. Of those above `most` the oldest go.
-void save_known_browser(Database& db, const std::string& token_sha256, std::int64_t created, int most);
-std::vector<std::string> load_known_browsers(Database& db);
+/// A browser with which a user logged in before.
+struct KnownBrowser {
+  std::string token_sha256;
+  std::int64_t created = 0;  ///< running time
+  std::string user = {};     ///< empty: the owner
+};
+/// Of those of its user above `most` the oldest go.
+void save_known_browser(Database& db, const KnownBrowser& browser, int most);
+std::vector<KnownBrowser> load_known_browsers(Database& db);
 
-/// Nobody is let in any more by what they knew or had: password, sessions, known browsers, tokens.
+/// Nobody is let in any more by what they knew or had: passwords, users, sessions, known browsers, tokens.
 void forget_all_access(Database& db);
 
 struct ApiToken {
   std::int64_t id = 0;
   std::string name;
   std::string token_sha256;
-  std::int64_t created = 0;  ///< UTC milliseconds
-  std::int64_t expires = 0;  ///< running time, as of sessions; 0: never
-  bool by_password = false;  ///< given for the password, and ends when that is changed
+  std::int64_t created = 0;          ///< UTC milliseconds
+  std::int64_t expires = 0;          ///< running time, as of sessions; 0: never
+  bool by_password = false;          ///< given for the password, and ends when that is changed
+  std::string user = {};             ///< empty: the owner
+  std::string scopes = {};           ///< words between blanks; empty: whatever the user may
+  std::string refresh_sha256 = {};   ///< of what another token is given for; empty: nothing
+  std::int64_t refresh_expires = 0;  ///< running time
 };
 std::int64_t add_api_token(Database& db, const ApiToken& token);
+/// The token and what it is refreshed by become others.
+void save_refreshed_token(Database& db, const ApiToken& token);
 bool remove_api_token(Database& db, std::int64_t id);
-void remove_tokens_by_password(Database& db);
 std::vector<ApiToken> load_api_tokens(Database& db);
 
 }  // namespace drydock::store

@@ -25,39 +25,78 @@ bool changes_something(const Request& request) {
 }
 
 bool is_open_to_all(const Request& request) {
-  return request.path == "/api/v1/setup" || request.path == "/api/v1/login";
+  return request.path == "/api/v1/setup" || request.path == "/api/v1/login" || request.path == "/api/v1/session" ||
+      request.path == "/api/v1/openapi.json";
+}
+
+std::vector<std::string> parts_of(const Request& request) {
+  if (!request.path.starts_with(prefix)) return {};
+  return split(std::string_view(request.path).substr(prefix.size()));
+}
+
+// One's own password, login and tokens.
+bool is_own_access(const std::vector<std::string>& path) {
+  return path[0] == "logout" || path[0] == "password" || path[0] == "tokens";
+}
+
+// What is not listed needs somebody who may look, or who may say what devices run.
+Scope needed_scope(const Request& request, const std::vector<std::string>& path) {
+  if (path[0] == "users") return Scope::administer;
+  if (!changes_something(request)) return Scope::read;
+  if (path[0] == "devices" && path.size() == 3 && (path[2] == "approve" || path[2] == "refuse" || path[2] == "forget"))
+    return Scope::administer;
+  if (path[0] == "fleet" && path.size() == 2 && path[1] == "forget_pending") return Scope::administer;
+  return Scope::flash;
+}
+
+Response not_allowed(Scope needed) {
+  return problem(403, "Not allowed",
+      "this needs the scope '" + std::string(name_of(needed)) + "', which your role, or the token, does not have");
 }
 
 }  // namespace
 
-Api::Access Api::access(const Request& request) const {
+std::optional<Identity> Api::known(const Request& request) const {
   const auto& authorization = request.header("authorization");
-  if (authorization.starts_with(bearer) &&
-      authentication_.knows_token(authorization.substr(bearer.size()), options_.running()))
-    return Access::full;
-  if (authentication_.knows_session(request.cookie("drydock"), options_.running())) return Access::full;
-  return options_.guest_read_access ? Access::read : Access::none;
+  if (authorization.starts_with(bearer))
+    if (auto found = authentication_.by_token(authorization.substr(bearer.size()), options_.running())) return found;
+  return authentication_.by_session(request.cookie("drydock"), options_.running());
+}
+
+std::optional<Identity> Api::identity(const Request& request) const {
+  if (auto found = known(request)) return found;
+  if (!options_.guest_read_access) return std::nullopt;
+  return Identity{"", "guest", {Scope::read}};
 }
 
 std::optional<Response> Api::refuse(const Request& request) const {
   const auto& authorization = request.header("authorization");
   // Words in a header are no token: a browser's page can be made to send them beside the cookie.
   const bool by_token = authorization.starts_with(bearer) &&
-      authentication_.knows_token(authorization.substr(bearer.size()), options_.running());
+      authentication_.by_token(authorization.substr(bearer.size()), options_.running()).has_value();
   if (changes_something(request) && !by_token && !comes_from_our_page(request))
     return problem(
         403, "Not allowed", "a change needs the header 'X-Drydock: 1' and must come from this page, or an API token");
-  if (!changes_something(request) || is_open_to_all(request)) return std::nullopt;
-  const auto may = access(request);
-  if (may == Access::none) return problem(401, "Log in first");
-  if (may != Access::full) return problem(403, "Not allowed", "guests may look at the fleet only: log in");
-  return std::nullopt;
+  const auto path = parts_of(request);
+  if (path.empty() || is_open_to_all(request)) return std::nullopt;
+  const auto who = identity(request);
+  if (!who) return problem(401, "Log in first");
+  if (is_guest(request) && (changes_something(request) || is_own_access(path)))
+    return problem(403, "Not allowed", "guests may look at the fleet only: log in");
+  if (is_own_access(path)) {
+    if (who->by_session || who->scopes.has(Scope::administer)) return std::nullopt;
+    return not_allowed(Scope::administer);
+  }
+  const auto needed = needed_scope(request, path);
+  return who->scopes.has(needed) ? std::nullopt : std::optional(not_allowed(needed));
 }
 
 Response Api::handle(const Request& request) {
   if (auto refused = refuse(request)) return *refused;
+  const auto who = identity(request);
+  if (!who && !is_open_to_all(request)) return problem(401, "Log in first");
   try {
-    return route(request, access(request));
+    return route(request, who.value_or(Identity{}));
   } catch (const store::Unavailable& e) {
     return problem(503, "The database cannot be reached", e.what());
   } catch (const std::exception& e) {
@@ -66,9 +105,10 @@ Response Api::handle(const Request& request) {
   }
 }
 
-Response Api::route(const Request& request, Access access) {
+// What needs a scope was refused without it.
+Response Api::route(const Request& request, const Identity& identity) {
   if (!request.path.starts_with(prefix)) return problem(404, "Not found");
-  const auto parts = split(std::string_view(request.path).substr(prefix.size()));
+  const auto parts = parts_of(request);
   const std::string_view asked =
       request.method == "HEAD" ? "GET" : std::string_view(request.method);  // the server leaves the body out
   const auto is = [&](std::string_view method, std::initializer_list<std::string_view> path) {
@@ -79,20 +119,20 @@ Response Api::route(const Request& request, Access access) {
   if (is("GET", {"session"})) return session(request);
   if (is("POST", {"setup"})) return set_up(request);
   if (is("POST", {"login"})) return log_in(request);
-  if (access == Access::none) return problem(401, "Log in first");
 
   if (is("GET", {"status"})) return status();
   if (is("GET", {"devices"})) return devices(request);
   if (is("GET", {"devices", "*"})) return device(parts[1]);
   if (is("GET", {"firmware"})) return firmware();
-  if (access != Access::full)
-    return problem(asked == "GET" ? 404 : 403, "Not allowed", "guests may look at the fleet only: log in");
 
   if (is("POST", {"logout"})) return log_out(request);
   if (is("POST", {"password"})) return password(request);
-  if (is("GET", {"tokens"})) return tokens();
-  if (is("POST", {"tokens"})) return make_token(request);
-  if (is("DELETE", {"tokens", "*"})) return remove_token(parts[1]);
+  if (is("GET", {"tokens"})) return tokens(identity);
+  if (is("POST", {"tokens"})) return make_token(request, identity);
+  if (is("DELETE", {"tokens", "*"})) return remove_token(parts[1], identity);
+  if (is("GET", {"users"})) return users();
+  if (is("PUT", {"users", "*"})) return save_user(request, parts[1]);
+  if (is("DELETE", {"users", "*"})) return remove_user(parts[1]);
   if (is("PATCH", {"devices", "*"})) return rename(request, parts[1]);
   if (is("PUT", {"devices", "*", "targets"})) return targets(request, parts[1]);
   if (is("POST", {"devices", "*", "*"})) return act(request, parts[1], parts[2]);
@@ -100,8 +140,8 @@ Response Api::route(const Request& request, Access access) {
   if (is("POST", {"firmware"})) return upload(request);
   if (is("DELETE", {"firmware", "*"})) return remove(parts[1]);
 
-  static constexpr std::string_view known[] = {"session", "setup", "login", "logout", "password", "tokens", "status",
-      "devices", "fleet", "firmware", "events", "openapi.json"};
+  static constexpr std::string_view known[] = {"session", "setup", "login", "logout", "password", "tokens", "users",
+      "status", "devices", "fleet", "firmware", "events", "openapi.json"};
   const bool path_known = !parts.empty() && std::find(std::begin(known), std::end(known), parts[0]) != std::end(known);
   if (path_known && parts.size() <= 1) return problem(405, "Wrong method", request.method + " means nothing here");
   return problem(404, "Not found");

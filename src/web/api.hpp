@@ -41,25 +41,30 @@ public:
     return request.method == "POST" && request.path == "/api/v1/firmware";
   }
 
-  /// How much of what a request may do; decided by its cookie or token.
-  enum class Access { none, read, full };
-  Access access(const Request& request) const;
+  /// Who asks, by cookie or token; a guest where guests may look. Nothing: nobody that may come in.
+  std::optional<Identity> identity(const Request& request) const;
+  bool is_guest(const Request& request) const { return !known(request); }
 
   const FleetView& view() const { return view_; }
 
 private:
-  Response route(const Request& request, Access access);
+  std::optional<Identity> known(const Request& request) const;
+  Response route(const Request& request, const Identity& identity);
   // api_access.cpp
   Response session(const Request& request) const;
   Response set_up(const Request& request);
   Response log_in(const Request& request);
   Response log_out(const Request& request);
   Response password(const Request& request);
-  Response tokens() const;
-  Response make_token(const Request& request);
-  Response remove_token(const std::string& id);
-  std::string who(const Request& request) const;
-  Response login_response(const Request& request, const Result<std::string>& session) const;
+  Response tokens(const Identity& identity) const;
+  Response make_token(const Request& request, const Identity& identity);
+  Response remove_token(const std::string& id, const Identity& identity);
+  static Client client(const Request& request) { return {request.peer, request.cookie("drydock_browser")}; }
+  Response login_response(const Request& request, const std::string& user, const Result<std::string>& session) const;
+  // api_users.cpp
+  Response users() const;
+  Response save_user(const Request& request, const std::string& name);
+  Response remove_user(const std::string& name);
   // api_devices.cpp
   Response status() const;
   Response devices(const Request& request) const;

@@ -13,18 +13,29 @@ namespace drydock::web {
 using nlohmann::json;
 
 Response Api::session(const Request& request) const {
-  const char* state = authentication_.needs_setup() ? "setup" : access(request) == Access::full ? "in" : "login";
-  return {200, "application/json", json{{"state", state}, {"guest", options_.guest_read_access}}.dump()};
+  const auto who = known(request);
+  json body{{"state",
+                authentication_.needs_setup() ? "setup"
+                    : who                     ? "in"
+                                              : "login"},
+      {"guest", options_.guest_read_access}, {"users", !authentication_.users().empty()}, {"user", ""},
+      {"scopes", json::array()}};
+  if (who) {
+    body["user"] = who->name;
+    body["scopes"] = who->scopes.names();
+  }
+  return {200, "application/json", body.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
-Response Api::login_response(const Request& request, const Result<std::string>& session) const {
+Response Api::login_response(
+    const Request& request, const std::string& user, const Result<std::string>& session) const {
   if (!session) {
     log::warning("the page: {} was not let in: {}", request.peer, session.error().message);
     if (session.error().kind == ErrorKind::refused) return problem(401, "Not let in", session.error().message);
     if (session.error().kind != ErrorKind::rate_limited) return problem(session.error());
     auto response = problem(429, "Too many tries", session.error().message);
-    response.headers.emplace_back(
-        "Retry-After", std::to_string((authentication_.locked_for(who(request), options_.running()) + 999) / 1000));
+    response.headers.emplace_back("Retry-After",
+        std::to_string((authentication_.locked_for(user, client(request), options_.running()) + 999) / 1000));
     return response;
   }
   auto response = done();
@@ -34,15 +45,12 @@ Response Api::login_response(const Request& request, const Result<std::string>& 
             options_.secure_cookie ? "; Secure" : ""));
   };
   set("drydock", *session, Authentication::session_milliseconds / 1000);
-  const bool known = who(request) != request.peer;
-  if (known) return response;
+  const auto let_in = authentication_.by_session(*session, options_.running());
+  if (!let_in || authentication_.is_trusted(request.cookie("drydock_browser"), let_in->user)) return response;
   constexpr std::int64_t year = 365 * 24 * 3600;
-  if (const auto browser = authentication_.trust_browser(options_.running())) set("drydock_browser", *browser, year);
+  if (const auto browser = authentication_.trust_browser(let_in->user, options_.running()))
+    set("drydock_browser", *browser, year);
   return response;
-}
-
-std::string Api::who(const Request& request) const {
-  return authentication_.who(request.cookie("drydock_browser"), request.peer);
 }
 
 Response Api::set_up(const Request& request) {
@@ -51,15 +59,17 @@ Response Api::set_up(const Request& request) {
   const auto code = text_in(*body, "code");
   const auto password = text_in(*body, "password");
   if (!code || !password) return problem(code ? password.error() : code.error());
-  return login_response(request, authentication_.set_up(*code, *password, who(request), options_.running()));
+  return login_response(request, "", authentication_.set_up(*code, *password, client(request), options_.running()));
 }
 
 Response Api::log_in(const Request& request) {
   const auto body = json_body(request);
   if (!body) return problem(body.error());
   const auto password = text_in(*body, "password");
-  if (!password) return problem(password.error());
-  return login_response(request, authentication_.log_in(*password, who(request), options_.running()));
+  const auto user = body->contains("user") ? text_in(*body, "user") : Result<std::string>{""};
+  if (!password || !user) return problem(password ? user.error() : password.error());
+  const Login login{*user == "owner" ? "" : *user, *password};
+  return login_response(request, login.user, authentication_.log_in(login, client(request), options_.running()));
 }
 
 Response Api::log_out(const Request& request) {
@@ -78,34 +88,46 @@ Response Api::password(const Request& request) {
   const auto old_one = text_in(*body, "old");
   const auto new_one = text_in(*body, "new");
   if (!old_one || !new_one) return problem(old_one ? new_one.error() : old_one.error());
-  const auto changed =
-      authentication_.change_password(*old_one, *new_one, request.cookie("drydock"), who(request), options_.running());
+  const auto changed = authentication_.change_password(
+      *old_one, *new_one, request.cookie("drydock"), client(request), options_.running());
   if (!changed && changed.error().kind == ErrorKind::rate_limited)
     return problem(429, "Too many tries", changed.error().message);
   return changed ? done() : problem(changed.error());
 }
 
-Response Api::tokens() const {
+// One's own; all, for who administers.
+Response Api::tokens(const Identity& identity) const {
   auto list = json::array();
-  for (const auto& token : authentication_.tokens())
-    list.push_back({{"id", token.id}, {"name", token.name}, {"created", token.created}});
+  for (const auto& token : authentication_.tokens()) {
+    if (token.user != identity.user && !identity.scopes.has(Scope::administer)) continue;
+    const auto scopes = token.scopes.empty() ? Scopes::all() : Scopes::parse(token.scopes).value_or(Scopes{});
+    list.push_back({{"id", token.id}, {"name", token.name}, {"created", token.created},
+        {"user", token.user.empty() ? "owner" : token.user}, {"scopes", scopes.names()}, {"tool", token.by_password}});
+  }
   return {200, "application/json", json{{"tokens", list}}.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
-Response Api::make_token(const Request& request) {
+Response Api::make_token(const Request& request, const Identity& identity) {
   const auto body = json_body(request);
   if (!body) return problem(body.error());
   const auto name = text_in(*body, "name");
   if (!name) return problem(name.error());
-  const auto token = authentication_.make_token(*name, utc_milliseconds());
+  const auto words = body->contains("scopes") ? text_in(*body, "scopes") : Result<std::string>{""};
+  if (!words) return problem(words.error());
+  const auto scopes = words->empty() ? Result<Scopes>{Scopes::all()} : Scopes::parse(*words);
+  if (!scopes) return problem(scopes.error());
+  const auto token = authentication_.make_token(identity, *name, *scopes, utc_milliseconds());
   if (!token) return problem(token.error());
   return {201, "application/json", json{{"token", *token}}.dump()};
 }
 
-Response Api::remove_token(const std::string& id) {
+Response Api::remove_token(const std::string& id, const Identity& identity) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
   if (error != std::errc{} || end != id.data() + id.size()) return problem(404, "Not found");
+  for (const auto& token : authentication_.tokens())
+    if (token.id == number && token.user != identity.user && !identity.scopes.has(Scope::administer))
+      return problem(404, "Not found", "there is no such token");
   const auto removed = authentication_.remove_token(number);
   return removed ? done() : problem(removed.error());
 }

@@ -1,7 +1,7 @@
 #include "web/authentication.hpp"
 
-#include "base/clock.hpp"
 #include "base/limits.hpp"
+#include "base/text.hpp"
 #include "crypto/hash.hpp"
 #include "web/password.hpp"
 
@@ -14,13 +14,6 @@ namespace {
 constexpr const char* password_key = "password";
 constexpr const char* setup_key = "setup_code";
 constexpr std::size_t longest_password = 1024;
-constexpr std::size_t peers_remembered = 1000;
-constexpr int free_attempts = 3;
-constexpr std::int64_t max_lockout = 15 * 60 * 1000;
-
-std::string digest(const std::string& token) {
-  return to_hex(crypto::sha256(view_of(token)));
-}
 
 // For people to type: no letters that look like others.
 std::string readable_code(crypto::Random& random) {
@@ -40,7 +33,13 @@ std::string readable_code(crypto::Random& random) {
 
 bool equal_in_constant_time(const std::string& a, const std::string& b) {
   // Both sides are digests: what leaks by time is nothing anybody could use.
-  return digest(a) == digest(b);
+  return token_digest(a) == token_digest(b);
+}
+
+}  // namespace
+
+std::string token_digest(const std::string& token) {
+  return to_hex(crypto::sha256(view_of(token)));
 }
 
 Result<void> check_new_password(const std::string& password) {
@@ -50,8 +49,6 @@ Result<void> check_new_password(const std::string& password) {
   if (password.size() > longest_password) return failure(ErrorKind::malformed, "the password is too long");
   return {};
 }
-
-}  // namespace
 
 Authentication::Authentication(store::Database& db, crypto::Random& random, Persist persist, std::int64_t now)
     : random_(random), persist_(std::move(persist)) {
@@ -70,12 +67,15 @@ void Authentication::reload(store::Database& db, std::int64_t now) {
   const std::lock_guard lock(mutex_);
   password_ = store::load_setting(db, password_key).value_or("");
   setup_code_ = password_.empty() ? store::load_setting(db, setup_key).value_or("") : "";
+  users_.clear();
+  for (auto& user : store::load_users(db)) users_[user.name] = user;
   sessions_.clear();
-  for (const auto& session : store::load_web_sessions(db, now)) sessions_[session.token_sha256] = session.expires;
+  for (const auto& session : store::load_web_sessions(db, now))
+    sessions_[session.token_sha256] = {session.user, session.expires};
   tokens_ = store::load_api_tokens(db);
   ++changes_;
   browsers_.clear();
-  for (auto& browser : store::load_known_browsers(db)) browsers_.insert(std::move(browser));
+  for (auto& browser : store::load_known_browsers(db)) browsers_.emplace(browser.token_sha256, browser.user);
 }
 
 std::string reset_password(store::Database& db, crypto::Random& random) {
@@ -85,21 +85,28 @@ std::string reset_password(store::Database& db, crypto::Random& random) {
   return code;
 }
 
-std::string Authentication::who(const std::string& browser, const std::string& address) const {
-  const auto sha = digest(browser);
+bool Authentication::is_trusted(const std::string& browser, const std::string& user) const {
+  if (browser.empty()) return false;
+  const auto sha = token_digest(browser);
   const std::lock_guard lock(mutex_);
-  return !browser.empty() && browsers_.contains(sha) ? "browser " + sha : address;
+  return browsers_.contains({sha, user});
 }
 
-Result<std::string> Authentication::trust_browser(std::int64_t now) {
+// By account, too: who has one password must not begin anew at another's by using his own.
+std::string Authentication::who(const std::string& user, const Client& client) const {
+  const auto from = is_trusted(client.browser, user) ? "browser " + token_digest(client.browser) : client.address;
+  return from + " as " + user;
+}
+
+Result<std::string> Authentication::trust_browser(const std::string& user, std::int64_t now) {
   const auto token = random_text(24);
-  const auto sha = digest(token);
-  const auto kept = persist_([sha, now](store::Database& db) {
-    store::save_known_browser(db, sha, now, static_cast<int>(limits::known_browsers));
+  const store::KnownBrowser browser{token_digest(token), now, user};
+  const auto kept = persist_([browser](store::Database& db) {
+    store::save_known_browser(db, browser, static_cast<int>(limits::known_browsers));
   });
   if (!kept) return tl::unexpected(kept.error());
   const std::lock_guard lock(mutex_);
-  browsers_.insert(sha);
+  browsers_.emplace(browser.token_sha256, user);
   return token;
 }
 
@@ -114,12 +121,13 @@ std::string Authentication::setup_code() const {
 }
 
 Result<std::string> Authentication::set_up(
-    const std::string& code, const std::string& password, const std::string& who, std::int64_t now) {
+    const std::string& code, const std::string& password, const Client& client, std::int64_t now) {
   if (!needs_setup()) return failure(ErrorKind::conflict, "a password was set already: log in with it");
-  if (auto may = register_attempt(who, now); !may) return tl::unexpected(may.error());
+  const auto tries = who("", client);
+  if (auto may = lockout_.register_attempt(tries, now); !may) return tl::unexpected(may.error());
   if (!equal_in_constant_time(code, setup_code()))
     return failure(ErrorKind::refused, "this is not the set-up code: 'drydock status' shows it, and so does the log");
-  succeeded(who);
+  lockout_.succeeded(tries);
   if (auto good = check_new_password(password); !good) return tl::unexpected(good.error());
   const auto hash = hash_password(password, salt());
   const auto kept = persist_([hash](store::Database& db) {
@@ -132,65 +140,84 @@ Result<std::string> Authentication::set_up(
     password_ = hash;
     setup_code_.clear();
   }
-  return begin_session(now);
+  return begin_session("", now);
 }
 
-Result<void> Authentication::check_password(const std::string& password, const std::string& who, std::int64_t now) {
+// An unknown name costs as much time as a known one, and is counted as the owner's.
+Result<std::string> Authentication::check_password(const Login& login, const Client& client, std::int64_t now) {
   std::string hash;
+  std::string user = lower_ascii(login.user);
+  bool known = true;
   {
     const std::lock_guard lock(mutex_);
-    hash = password_;
+    const auto found = users_.find(user);
+    hash = found != users_.end() ? found->second.password : password_;
+    known = found != users_.end() || user.empty();
   }
+  if (!known) user.clear();
   if (hash.empty()) return failure(ErrorKind::conflict, "no password was set yet");
-  if (auto may = register_attempt(who, now); !may) return may;
-  if (password.size() > longest_password || !is_password(password, hash))
-    return failure(ErrorKind::refused, "this is not the password");
-  succeeded(who);
-  return {};
+  const auto tries = who(user, client);
+  if (auto may = lockout_.register_attempt(tries, now); !may) return tl::unexpected(may.error());
+  if (login.password.size() > longest_password || !is_password(login.password, hash) || !known)
+    return failure(ErrorKind::refused,
+        login.user.empty() ? "this is not the password" : "this is not the password, or there is no such user");
+  lockout_.succeeded(tries);
+  return user;
 }
 
-Result<std::string> Authentication::log_in(const std::string& password, const std::string& who, std::int64_t now) {
-  if (const auto right = check_password(password, who, now); !right) return tl::unexpected(right.error());
-  return begin_session(now);
-}
-
-Result<std::string> Authentication::token_for_password(const std::string& password, const std::string& name,
-    const std::string& who, std::int64_t now, std::int64_t lifetime) {
-  if (const auto right = check_password(password, who, now); !right) return tl::unexpected(right.error());
-  for (const auto& token : tokens())
-    if (token.expires != 0 && token.expires <= now) (void)remove_token(token.id);
-  return add_token({0, name, "", utc_milliseconds(), lifetime == 0 ? 0 : now + lifetime, true});
+Result<std::string> Authentication::log_in(const Login& login, const Client& client, std::int64_t now) {
+  const auto user = check_password(login, client, now);
+  return user ? begin_session(*user, now) : tl::unexpected(user.error());
 }
 
 Result<void> Authentication::change_password(const std::string& old_one, const std::string& new_one,
-    const std::string& session, const std::string& who, std::int64_t now) {
-  if (auto may = register_attempt(who, now); !may) return may;
-  std::string hash;
-  {
-    const std::lock_guard lock(mutex_);
-    hash = password_;
-  }
-  if (!is_password(old_one, hash)) return failure(ErrorKind::refused, "this is not the password");
-  succeeded(who);
+    const std::string& session, const Client& client, std::int64_t now) {
+  const auto identity = by_session(session, now);
+  if (!identity) return failure(ErrorKind::refused, "log in first: a password is changed by whom it lets in");
+  const auto right = check_password({identity->user, old_one}, client, now);
+  if (!right && right.error().kind == ErrorKind::refused)
+    return failure(ErrorKind::refused, "this is not the password");
+  if (!right) return tl::unexpected(right.error());
   if (auto good = check_new_password(new_one); !good) return good;
-  const auto new_hash = hash_password(new_one, salt());
-  const auto kept = digest(session);
-  const auto written = persist_([new_hash, kept](store::Database& db) {
-    store::save_setting(db, password_key, new_hash);
-    store::remove_other_web_sessions(db, kept);
-    store::remove_tokens_by_password(db);
+  return set_password(identity->user, new_one, token_digest(session));
+}
+
+Result<void> Authentication::set_password(
+    const std::string& user, const std::string& password, const std::string& kept_session_sha256) {
+  const auto hash = hash_password(password, salt());
+  store::UserRow row;
+  if (!user.empty()) {
+    const std::lock_guard lock(mutex_);
+    const auto found = users_.find(user);
+    if (found == users_.end()) return failure(ErrorKind::not_found, "there is no such user");
+    row = found->second;
+  }
+  row.password = hash;
+  const auto written = persist_([row, kept_session_sha256](store::Database& db) {
+    if (row.name.empty())
+      store::save_setting(db, password_key, row.password);
+    else
+      store::save_user(db, row);
+    store::end_sessions_of_user(db, row.name, kept_session_sha256);
   });
   if (!written) return written;
   const std::lock_guard lock(mutex_);
-  password_ = new_hash;
-  std::erase_if(sessions_, [&](const auto& entry) { return entry.first != kept; });
-  std::erase_if(tokens_, [](const auto& token) { return token.by_password; });
-  ++changes_;
+  if (user.empty())
+    password_ = hash;
+  else
+    users_[user] = row;
+  end_sessions_of(user, kept_session_sha256);
   return {};
 }
 
+void Authentication::end_sessions_of(const std::string& user, const std::string& kept_sha256) {
+  std::erase_if(sessions_, [&](const auto& entry) { return entry.second.user == user && entry.first != kept_sha256; });
+  std::erase_if(tokens_, [&](const auto& token) { return token.user == user && token.by_password; });
+  ++changes_;
+}
+
 Result<void> Authentication::log_out(const std::string& session) {
-  const auto sha = digest(session);
+  const auto sha = token_digest(session);
   {
     const std::lock_guard lock(mutex_);
     if (sessions_.erase(sha) == 0) return {};
@@ -199,93 +226,38 @@ Result<void> Authentication::log_out(const std::string& session) {
   return persist_([sha](store::Database& db) { store::remove_web_session(db, sha); });
 }
 
-std::int64_t Authentication::session_until(const std::string& session, std::int64_t now) const {
-  if (session.empty()) return 0;
-  const auto sha = digest(session);
+std::optional<Scopes> Authentication::scopes_of_user(const std::string& user) const {
+  if (user.empty()) return Scopes::all();
+  const auto found = users_.find(user);
+  if (found == users_.end()) return std::nullopt;
+  const auto scopes = scopes_of_role(found->second.role);
+  return scopes ? std::optional(*scopes) : std::nullopt;
+}
+
+std::optional<Identity> Authentication::by_session(const std::string& session, std::int64_t now) const {
+  if (session.empty()) return std::nullopt;
+  const auto sha = token_digest(session);
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(sha);
-  return found != sessions_.end() && found->second > now ? found->second : 0;
+  if (found == sessions_.end() || found->second.expires <= now) return std::nullopt;
+  const auto& user = found->second.user;
+  const auto scopes = scopes_of_user(user);
+  if (!scopes) return std::nullopt;
+  return Identity{user, user.empty() ? "owner" : user, *scopes, found->second.expires, true};
 }
 
-std::optional<store::ApiToken> Authentication::token_of(const std::string& token, std::int64_t now) const {
-  if (token.empty()) return std::nullopt;
-  const auto sha = digest(token);
-  const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t.token_sha256 == sha; });
-  if (found == tokens_.end() || (found->expires != 0 && found->expires <= now)) return std::nullopt;
-  return *found;
+std::int64_t Authentication::locked_for(const std::string& user, const Client& client, std::int64_t now) const {
+  const auto name = lower_ascii(user);
+  return lockout_.locked_for(who(has_user(name) ? name : "", client), now);
 }
 
-Result<std::string> Authentication::make_token(const std::string& name, std::int64_t utc_now) {
-  return add_token({0, name, "", utc_now});
-}
-
-Result<std::string> Authentication::add_token(store::ApiToken row) {
-  const auto token = "drydock_" + random_text(24);
-  row.name = row.name.substr(0, 64);
-  row.token_sha256 = digest(token);
-  const auto id = std::make_shared<std::int64_t>(0);
-  const auto kept = persist_([row, id](store::Database& db) { *id = store::add_api_token(db, row); });
-  if (!kept) return tl::unexpected(kept.error());
-  row.id = *id;
-  const std::lock_guard lock(mutex_);
-  tokens_.push_back(row);
-  return token;
-}
-
-Result<void> Authentication::remove_token(std::int64_t id) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (std::erase_if(tokens_, [&](const auto& token) { return token.id == id; }) == 0)
-      return failure(ErrorKind::not_found, "there is no such token");
-    ++changes_;
-  }
-  return persist_([id](store::Database& db) { store::remove_api_token(db, id); });
-}
-
-std::vector<store::ApiToken> Authentication::tokens() const {
-  const std::lock_guard lock(mutex_);
-  return tokens_;
-}
-
-std::int64_t Authentication::locked_for(const std::string& who, std::int64_t now) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = failures_.find(who);
-  return found == failures_.end() ? 0 : std::max<std::int64_t>(0, found->second.locked_until - now);
-}
-
-// Counts as failed until it has succeeded: many that try at the same time are stopped before its passwords are looked
-// at, each of which costs a slow hash.
-Result<void> Authentication::register_attempt(const std::string& who, std::int64_t now) {
-  const std::lock_guard lock(mutex_);
-  if (failures_.size() >= peers_remembered && !failures_.contains(who)) {
-    // The one that has waited longest is forgotten first.
-    failures_.erase(std::min_element(failures_.begin(), failures_.end(),
-        [](const auto& a, const auto& b) { return a.second.locked_until < b.second.locked_until; }));
-  }
-  auto& known = failures_[who];
-  if (known.locked_until > now)
-    return failure(ErrorKind::rate_limited,
-        fmt::format("too many wrong tries: wait {} s", (known.locked_until - now + 999) / 1000));
-  ++known.count;
-  if (known.count < free_attempts) return {};
-  const auto doublings = std::min(known.count - free_attempts, 20);
-  known.locked_until = now + std::min(max_lockout, std::int64_t{1000} << doublings);
-  return {};
-}
-
-void Authentication::succeeded(const std::string& who) {
-  const std::lock_guard lock(mutex_);
-  failures_.erase(who);
-}
-
-Result<std::string> Authentication::begin_session(std::int64_t now) {
+Result<std::string> Authentication::begin_session(const std::string& user, std::int64_t now) {
   const auto token = random_text(24);
-  const store::WebSession session{digest(token), now, now + session_milliseconds};
+  const store::WebSession session{token_digest(token), now, now + session_milliseconds, user};
   const auto kept = persist_([session](store::Database& db) { store::save_web_session(db, session); });
   if (!kept) return tl::unexpected(kept.error());
   const std::lock_guard lock(mutex_);
-  sessions_[session.token_sha256] = session.expires;
+  sessions_[session.token_sha256] = {user, session.expires};
   return token;
 }
 

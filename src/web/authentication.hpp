@@ -1,10 +1,13 @@
-// Who may use the page: a password that the first visitor sets with a code from the log, sessions in cookies, tokens
-// for programs, and a lockout that grows.
+// Who may use the page and the cloud: an owner, whose password the first visitor sets with a code from the log, and the
+// users whom he lets in; sessions in cookies, tokens for programs, and a lockout that grows.
 #pragma once
 
 #include "base/result.hpp"
 #include "crypto/random.hpp"
 #include "store/access.hpp"
+#include "store/users.hpp"
+#include "web/lockout.hpp"
+#include "web/scopes.hpp"
 
 #include <atomic>
 #include <functional>
@@ -12,8 +15,31 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace drydock::web {
+
+/// Who tries, for whom wrong passwords are counted: the browser, by the cookie it got when this user logged in with it
+/// before, else its IP address. Unknown clients behind the same address, or the same proxy, lock out each other only.
+struct Client {
+  Client(std::string from, std::string cookie = {}) : address(std::move(from)), browser(std::move(cookie)) {}
+  std::string address;
+  std::string browser;
+};
+
+struct Login {
+  std::string user;  ///< in any case of letters; empty: the owner
+  std::string password;
+};
+
+/// Who was let in, and what for.
+struct Identity {
+  std::string user;  ///< empty: the owner, or a guest
+  std::string name;  ///< as people know him; of a token of the owner's: what it is called
+  Scopes scopes;
+  std::int64_t expires = 0;  ///< running time; 0: never
+  bool by_session = false;
+};
 
 class Authentication {
 public:
@@ -26,65 +52,90 @@ public:
   /// Somebody else changed who may come in: 'drydock password reset' did.
   void reload(store::Database& db, std::int64_t now);
 
-  /// Times are milliseconds of running time, which no clock moves. `who` is what wrong tries are counted for, see
-  /// who(). All may be called from any thread.
+  /// Times are milliseconds of running time, which no clock moves. All may be called from any thread.
   bool needs_setup() const;
   /// For the log and `drydock status`; empty once there is a password.
   std::string setup_code() const;
 
-  /// A new session's token, for the cookie. ErrorKind::refused; ErrorKind::rate_limited while the peer is locked out
+  /// A new session's token, for the cookie. ErrorKind::refused; ErrorKind::rate_limited while the client is locked out
   /// (see locked_for); ErrorKind::malformed for a password that is too short; ErrorKind::conflict when there is a
   /// password already.
   Result<std::string> set_up(
-      const std::string& code, const std::string& password, const std::string& who, std::int64_t now);
-  Result<std::string> log_in(const std::string& password, const std::string& who, std::int64_t now);
-  /// Every other session ends.
+      const std::string& code, const std::string& password, const Client& client, std::int64_t now);
+  Result<std::string> log_in(const Login& login, const Client& client, std::int64_t now);
+  /// Of the session's user, whose other sessions and tools' tokens end.
   Result<void> change_password(const std::string& old_one, const std::string& new_one, const std::string& session,
-      const std::string& who, std::int64_t now);
+      const Client& client, std::int64_t now);
   /// It is out at once; a failure says that it could not be written down.
   Result<void> log_out(const std::string& session);
 
-  /// Whom wrong tries are counted for: the browser, by the cookie it got when it logged in before, else its IP address.
-  /// Unknown clients behind the same address, or the same proxy, lock out each other only.
-  std::string who(const std::string& browser, const std::string& address) const;
-  /// The cookie for a browser that has logged in.
-  Result<std::string> trust_browser(std::int64_t now);
+  bool is_trusted(const std::string& browser, const std::string& user) const;
+  /// The cookie for a browser with which a user has logged in.
+  Result<std::string> trust_browser(const std::string& user, std::int64_t now);
 
-  bool knows_session(const std::string& session, std::int64_t now) const { return session_until(session, now) != 0; }
-  /// When it ends; 0: it is unknown, or over.
-  std::int64_t session_until(const std::string& session, std::int64_t now) const;
-  bool knows_token(const std::string& token, std::int64_t now) const { return token_of(token, now).has_value(); }
-  /// Nothing when it is unknown, or its time is over.
-  std::optional<store::ApiToken> token_of(const std::string& token, std::int64_t now) const;
+  /// Nothing when it is unknown, or over.
+  std::optional<Identity> by_session(const std::string& session, std::int64_t now) const;
+  std::optional<Identity> by_token(const std::string& token, std::int64_t now) const;
 
-  /// Grows whenever somebody may be let in no longer.
+  /// Grows whenever somebody may be let in no longer, or do less.
   std::uint64_t changes() const { return changes_; }
 
-  /// The token itself is given once and never again.
-  Result<std::string> make_token(const std::string& name, std::int64_t utc_now);
+  // access_tokens.cpp
+  /// The token itself is given once and never again. It may what its maker may, and of that `scopes` at the most.
+  Result<std::string> make_token(const Identity& maker, const std::string& name, Scopes scopes, std::int64_t utc_now);
+  struct ToolTokens {
+    std::string access;
+    std::string refresh;  ///< good once, for another pair; empty: the other lasts
+    Scopes scopes;
+  };
   /// As log_in(), for a tool that keeps a token instead of a cookie. It lasts for `lifetime` milliseconds; 0: until
-  /// the password is changed.
-  Result<std::string> token_for_password(const std::string& password, const std::string& name, const std::string& who,
-      std::int64_t now, std::int64_t lifetime);
+  /// the password is changed. `name`: what the token is called.
+  Result<ToolTokens> token_for_password(const Login& login, const std::string& name, Scopes scopes,
+      const Client& client, std::int64_t now, std::int64_t lifetime);
+  /// ErrorKind::refused: unknown, over, or used.
+  Result<ToolTokens> refresh_token(const std::string& refresh, std::int64_t now, std::int64_t lifetime);
   Result<void> remove_token(std::int64_t id);
+  /// ErrorKind::not_found.
+  Result<void> revoke_token(const std::string& token);
   std::vector<store::ApiToken> tokens() const;
 
+  // users.cpp
+  struct UserChange {
+    std::optional<std::string> password;
+    std::optional<std::string> role;
+  };
+  std::vector<store::UserRow> users() const;
+  bool has_user(const std::string& name) const;
+  /// A new user needs both; true: it is new. With another password his sessions and tools' tokens end.
+  /// ErrorKind::malformed for what cannot be; ErrorKind::too_large: there are too many.
+  Result<bool> save_user(const std::string& name, const UserChange& change, std::int64_t utc_now);
+  /// ErrorKind::not_found.
+  Result<void> remove_user(const std::string& name);
+
   /// Milliseconds for which this one need not try; 0: it may.
-  std::int64_t locked_for(const std::string& who, std::int64_t now) const;
+  std::int64_t locked_for(const std::string& user, const Client& client, std::int64_t now) const;
 
   static constexpr std::int64_t session_milliseconds = std::int64_t{30} * 24 * 3600 * 1000;
+  /// How long after a tool's token has ended another one may be had for it: Particle's documentation has 14 days.
+  static constexpr std::int64_t refresh_milliseconds = std::int64_t{14} * 24 * 3600 * 1000;
   static constexpr std::size_t shortest_password = 8;
 
 private:
-  struct Failures {
-    int count = 0;
-    std::int64_t locked_until = 0;
+  struct Session {
+    std::string user;
+    std::int64_t expires = 0;
   };
-  Result<void> check_password(const std::string& password, const std::string& who, std::int64_t now);
-  Result<void> register_attempt(const std::string& who, std::int64_t now);
-  void succeeded(const std::string& who);
+  /// The user whose password it is.
+  Result<std::string> check_password(const Login& login, const Client& client, std::int64_t now);
+  std::string who(const std::string& user, const Client& client) const;
+  std::optional<Scopes> scopes_of_user(const std::string& user) const;  // locked
+  Result<std::string> begin_session(const std::string& user, std::int64_t now);
   Result<std::string> add_token(store::ApiToken row);
-  Result<std::string> begin_session(std::int64_t now);
+  Result<ToolTokens> renew(store::ApiToken row, std::int64_t now, std::int64_t lifetime);
+  void remove_old_tokens(const std::string& user, std::int64_t now);
+  void end_sessions_of(const std::string& user, const std::string& kept_sha256);  // locked
+  Result<void> set_password(
+      const std::string& user, const std::string& password, const std::string& kept_session_sha256);
   std::string random_text(std::size_t bytes);
   Bytes salt();
 
@@ -93,14 +144,20 @@ private:
   crypto::Random& random_;
   Persist persist_;
   std::string setup_code_;
-  std::string password_;                          ///< hash; empty: none yet
-  std::map<std::string, std::int64_t> sessions_;  ///< SHA-256 of the token → when it expires
+  std::string password_;                         ///< the owner's, a hash; empty: none yet
+  std::map<std::string, store::UserRow> users_;  ///< by name
+  std::map<std::string, Session> sessions_;      ///< by the SHA-256 of their tokens
   std::vector<store::ApiToken> tokens_;
-  std::set<std::string> browsers_;            ///< SHA-256 of what known ones have
-  std::map<std::string, Failures> failures_;  ///< by who()
+  std::set<std::pair<std::string, std::string>> browsers_;  ///< SHA-256 of what known ones have, and the user
+  Lockout lockout_;
 };
 
-/// Forgets the password and everybody who was let in; the new set-up code.
+/// As tokens and cookies are kept.
+std::string token_digest(const std::string& token);
+/// ErrorKind::malformed: too short, or too long.
+Result<void> check_new_password(const std::string& password);
+
+/// Forgets all passwords and everybody who was let in; the new set-up code.
 std::string reset_password(store::Database& db, crypto::Random& random);
 
 }  // namespace drydock::web

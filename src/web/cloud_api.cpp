@@ -62,6 +62,24 @@ Response no_token() {
   return response;
 }
 
+Response lacks(Scope needed) {
+  return cloud_error(403,
+      "this needs the scope '" + std::string(name_of(needed)) +
+          "', which this token, or its user's role, does not have");
+}
+
+// Nothing: one's own token and name.
+std::optional<Scope> needed_scope(const Request& request, const std::vector<std::string>& path) {
+  const auto& method = request.method;
+  const auto is = [&](std::initializer_list<std::string_view> wanted) { return path_matches(path, wanted); };
+  if (is({"v1", "user"}) || is({"v1", "access_tokens", "current"})) return std::nullopt;
+  if (method == "GET" || is({"v1", "devices", "*", "ping"})) return Scope::read;
+  if (method == "PUT" && is({"v1", "devices", "*"}))
+    return !is_multipart(request) && argument(request, "signal") ? Scope::call : Scope::flash;
+  const bool of_device = is({"v1", "devices", "*", "*"}) || is({"v1", "devices", "events"}) || is({"v1", "events"});
+  return method == "POST" && of_device ? Scope::call : Scope::administer;
+}
+
 // What is not understood is not taken for nothing: a function would be called without its argument.
 std::optional<Response> unusable_body(const Request& request) {
   if (is_multipart(request) && request.method != "PUT")
@@ -150,17 +168,13 @@ CloudApi::Credentials CloudApi::credentials_of(const Request& request, std::stri
   return {std::move(token), by_page ? request.cookie("drydock") : std::string()};
 }
 
-std::optional<store::ApiToken> CloudApi::account(const Credentials& shown) const {
-  if (!shown.token.empty()) return authentication_.token_of(shown.token, running_());
-  store::ApiToken owner;
-  owner.expires = authentication_.session_until(shown.session, running_());
-  if (owner.expires == 0) return std::nullopt;
-  owner.name = "owner";
-  return owner;
+std::optional<Identity> CloudApi::identity(const Credentials& shown) const {
+  return shown.token.empty() ? authentication_.by_session(shown.session, running_())
+                             : authentication_.by_token(shown.token, running_());
 }
 
 bool CloudApi::is_known(const Request& request) const {
-  return account(credentials_of(request, token_outside_of_body(request))).has_value();
+  return identity(credentials_of(request, token_outside_of_body(request))).has_value();
 }
 
 std::optional<Response> CloudApi::refuse(const Request& request) const {
@@ -187,10 +201,13 @@ Response CloudApi::handle(Request request) {
     if (request.path == description) return cloud_answer(std::string(asset("openapi-v1.json")->content));
     if (is_device_os_file(request)) return device_os_file(request);
     if (!needs_token(request)) return revoke(parts_of(request).back());
-    const auto known = account(credentials_of(request, token_in(request)));
+    const auto known = identity(credentials_of(request, token_in(request)));
     if (!known) return no_token();
     if (auto unusable = unusable_body(request)) return *unusable;
-    return route(request, parts_of(request), *known);
+    const auto path = parts_of(request);
+    const auto needed = needed_scope(request, path);
+    if (needed && !known->scopes.has(*needed)) return lacks(*needed);
+    return route(request, path, *known);
   } catch (const store::Unavailable& e) {
     return cloud_error(503, e.what());
   } catch (const std::exception& e) {
@@ -199,12 +216,12 @@ Response CloudApi::handle(Request request) {
   }
 }
 
-Response CloudApi::route(const Request& request, const Path& path, const store::ApiToken& account) {
+Response CloudApi::route(const Request& request, const Path& path, const Identity& identity) {
   const auto is = [&](std::string_view method, std::initializer_list<std::string_view> wanted) {
     return request.method == method && path_matches(path, wanted);
   };
-  if (is("GET", {"v1", "user"})) return user(account);
-  if (is("GET", {"v1", "access_tokens", "current"})) return current_token(account);
+  if (is("GET", {"v1", "user"})) return user(identity);
+  if (is("GET", {"v1", "access_tokens", "current"})) return current_token(identity);
   if (is("DELETE", {"v1", "access_tokens", "current"})) return revoke(token_in(request));
   if (is("GET", {"v1", "devices"})) return request.path.starts_with("/v1/products/") ? devices_of_product() : devices();
   if (is("POST", {"v1", "devices"})) return claim(request);
@@ -254,11 +271,12 @@ std::optional<Response> CloudApi::resolve(EventFilter& filter) const {
 std::function<bool()> CloudApi::may_listen(const Request& request) const {
   auto changes = authentication_.changes();
   const auto shown = credentials_of(request, token_outside_of_body(request));
-  const auto known = account(shown);
-  return [this, shown, changes, good = known.has_value(), expires = known ? known->expires : 0]() mutable {
+  const auto known = identity(shown);
+  const auto reads = [](const std::optional<Identity>& who) { return who && who->scopes.has(Scope::read); };
+  return [this, shown, changes, reads, good = reads(known), expires = known ? known->expires : 0]() mutable {
     if (expires != 0 && expires <= running_()) return false;
     const auto now = authentication_.changes();
-    if (std::exchange(changes, now) != now) good = account(shown).has_value();
+    if (std::exchange(changes, now) != now) good = reads(identity(shown));
     return good;
   };
 }

@@ -59,12 +59,14 @@ private:
     std::string session;
   };
   static Credentials credentials_of(const Request& request, std::string token);
-  std::optional<store::ApiToken> account(const Credentials& shown) const;
-  Response route(const Request& request, const Path& path, const store::ApiToken& account);
+  std::optional<Identity> identity(const Credentials& shown) const;
+  Response route(const Request& request, const Path& path, const Identity& identity);
   // cloud_access.cpp
   Response log_in(const Request& request);
-  Response user(const store::ApiToken& account) const;
-  Response current_token(const store::ApiToken& account) const;
+  Response grant_for_password(const Request& request);
+  Response grant_for_refresh_token(const Request& request);
+  Response user(const Identity& identity) const;
+  Response current_token(const Identity& identity) const;
   Response revoke(const std::string& token);
   // cloud_devices.cpp
   Result<store::DeviceRow> find(const std::string& id_or_name) const;

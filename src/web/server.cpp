@@ -286,7 +286,7 @@ Server::Body Server::answer(mg_connection* connection) {
   if (!request.path.starts_with("/api/")) return send(connection, page_file(request), !announced), left;
   // Decided before a byte of the body is read, or kept.
   if (const auto refused = api_.refuse(request)) return refuse(*refused);
-  if (api_.access(request) == Api::Access::full) connections_.mark_known(from);
+  if (!api_.is_guest(request)) connections_.mark_known(from);
   if (request.method == "GET" && request.path == "/api/v1/events") return stream(connection, request), left;
   if (request.method == "GET" || request.method == "HEAD")
     return send(connection, api_.handle(request), !announced), left;
@@ -353,6 +353,8 @@ void Server::send_device_os_file(mg_connection* connection, const Request& reque
 // CivetWeb has a thread for each connection: it is left with another one, that has ended.
 Server::Body Server::stream_cloud_events(mg_connection* connection, const Request& request, EventFilter filter) {
   const auto refuse = [&](const Response& response) { return send(connection, response, false), Body::left; };
+  auto may_listen = cloud_.may_listen(request);
+  if (!may_listen()) return refuse(cloud_error(403, "this needs the scope 'read', which this token does not have"));
   if (const auto unknown = cloud_.resolve(filter)) return refuse(*unknown);
   if (!options_.certificate.empty())
     return refuse(cloud_error(501, "no event streams by web.certificate: let a reverse proxy add TLS"));
@@ -368,7 +370,7 @@ Server::Body Server::stream_cloud_events(mg_connection* connection, const Reques
       "no\r\nConnection: close\r\n\r\n:ok\n\n",
       security_headers);
   listener.filter = std::move(filter);
-  listener.may_listen = cloud_.may_listen(request);
+  listener.may_listen = std::move(may_listen);
   listener.on_end = [this, peer] { connections_.forget(peer); };
   event_streams_.serve(std::move(listener));
   return Body::read;
@@ -376,9 +378,13 @@ Server::Body Server::stream_cloud_events(mg_connection* connection, const Reques
 
 // One thread for each open page; they are few, and counted.
 void Server::stream(mg_connection* connection, const Request& request) {
-  if (api_.access(request) == Api::Access::none) return send(connection, problem(401, "Log in first"), true);
+  const auto may_look = [&] {
+    const auto who = api_.identity(request);
+    return who && who->scopes.has(Scope::read);
+  };
+  if (!may_look()) return send(connection, problem(401, "Log in first"), true);
   const CountedPlace place(streams_);
-  const bool guest = api_.access(request) != Api::Access::full;
+  const bool guest = api_.is_guest(request);
   if (place.number() > (guest ? limits::page_streams_of_guests : limits::page_streams))
     return send(connection,
         problem(503, "Too many open pages", fmt::format("{} pages are open already: close one", limits::page_streams)),
@@ -410,7 +416,7 @@ void Server::stream(mg_connection* connection, const Request& request) {
     open = mg_write(connection, text.data(), text.size()) > 0;
     seen = now->revision;
     now = bridge_.wait_newer(seen, news ? settling : heartbeat);
-    if (api_.access(request) == Api::Access::none) break;
+    if (!may_look()) break;
   }
 }
 

@@ -51,6 +51,38 @@ test("set-up, log out, log in", async () => {
   });
 });
 
+test("the owner lets a viewer in, who looks and finds nothing to change", async () => {
+  await together("open", {}, async (test_system, browser, page) => {
+    stock(test_system);
+    await browser.enter(test_system);
+    test_system.launch(1, "--first", "1", "--current", "--peace", "600000");
+    await row(page, 1).getByRole("link").waitFor();
+    await page.getByRole("link", { name: "Access" }).click();
+    await page.getByText("Nobody but you.").waitFor();
+    await page.getByLabel("Name", { exact: true }).fill("Vera");
+    await page.getByLabel("Password, 8 characters or more").fill("battery staple");
+    await page.getByLabel("Role", { exact: true }).selectOption("viewer");
+    await page.getByRole("button", { name: "Save the user" }).click();
+    await page.getByText("vera", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByLabel("Name").fill("vera");
+    await page.getByLabel("Password").fill("battery staple");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await row(page, 1).getByRole("link").click();
+    await page.getByRole("button", { name: "Read temperature" }).click();
+    await page.getByText("21.5", { exact: true }).waitFor();
+    for (const name of ["Refuse", "Hold", "Signal", "Rename", "Notes", "Forget", "Call brew"])
+      assert.equal(await page.getByRole("button", { name, exact: true }).count(), 0, name);
+    assert.equal(await page.getByLabel("Argument of brew").count(), 0);
+    await page.getByRole("link", { name: "Fleet", exact: true }).click();
+    await row(page, 1).waitFor();
+    assert.equal(await page.getByRole("button", { name: /Pause|Update/ }).count(), 0);
+    await page.getByRole("link", { name: "Access" }).click();
+    await page.getByText("You are vera, and may read.").waitFor();
+    assert.equal(await page.getByText("New user").count(), 0);
+  });
+});
+
 test("three devices come up to date before one's eyes, without a reload", async () => {
   await together("open", {}, async (test_system, browser, page) => {
     stock(test_system);

@@ -157,6 +157,62 @@ class Tokens(Cloud):
         self.assertIsNone(self.process.poll())
 
 
+class Users(Cloud):
+    def add(self, name, role, users_password="battery staple"):
+        return self.ask("PUT", "users/" + name, {"password": users_password, "role": role})[0]
+
+    def test_a_user_may_what_the_role_says_and_is_out_when_removed(self):
+        self.begin()
+        self.assertEqual(self.add("Vera", "viewer"), 201)
+        status, granted = self.log_in(username="vera", password="battery staple")
+        self.assertEqual((status, granted["scope"]), (200, "read"))
+        self.token = granted["access_token"]
+        self.assertEqual(self.cloud("GET", "/v1/user")[1]["username"], "vera")
+        self.assertEqual(self.cloud("GET", "/v1/access_tokens/current")[1]["scopes"], ["read"])
+        self.assertEqual(self.cloud("GET", "/v1/devices"), (200, []))
+        status, answer = self.cloud("POST", "/v1/devices/events", {"name": "a"})
+        self.assertEqual(status, 403)
+        self.assertIn("'call'", answer["error"])
+        # More from the next request on, and nothing after the last one; also for a stream that is open.
+        self.assertEqual(self.ask("PUT", "users/vera", {"role": "operator"})[0], 204)
+        self.assertEqual(self.cloud("POST", "/v1/devices/events", {"name": "a"})[0], 200)
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/v1/events", headers={"Authorization": "Bearer " + self.token})
+        stream = connection.getresponse()
+        self.assertEqual(self.ask("DELETE", "users/vera")[0], 204)
+        while stream.readline():
+            pass
+        self.assertEqual(self.cloud("GET", "/v1/devices")[0], 401)
+        self.assertEqual(self.log_in(username="vera", password="battery staple")[0], 400)
+
+    def test_users_outlive_a_restart_and_not_a_reset(self):
+        self.begin()
+        self.assertEqual(self.add("otto", "operator"), 201)
+        self.stop(self.process)
+        self.open()
+        body = {"user": "Otto", "password": "battery staple"}
+        self.assertEqual(self.ask("POST", "login", body, cookie=False)[0], 204)
+        session = self.ask("GET", "session")[1]
+        self.assertEqual((session["user"], session["scopes"]), ("otto", ["read", "call", "flash"]))
+        self.assertEqual(self.ask("GET", "users")[0], 403)
+        self.assertEqual(self.run_drydock("password", "reset").returncode, 0)
+        self.wait_for(lambda: self.ask("GET", "session")[1]["state"] == "setup")
+        self.assertEqual(self.ask("POST", "login", body, cookie=False)[0], 409)
+
+    def test_a_tool_refreshes_its_token(self):
+        self.begin()
+        first = self.log_in(expires_in="3600")[1]
+        form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], "client_id": "x"}
+        status, second = self.cloud("POST", "/oauth/token", urllib.parse.urlencode(form))
+        self.assertEqual(status, 200)
+        self.token = first["access_token"]
+        self.assertEqual(self.cloud("GET", "/v1/user")[0], 401)
+        self.token = second["access_token"]
+        self.assertEqual(self.cloud("GET", "/v1/user")[1]["username"], "me@example.com")
+        self.assertEqual(self.cloud("POST", "/oauth/token", urllib.parse.urlencode(form))[0], 400)
+
+
 class OnThePage(Cloud):
     def test_a_browser_that_is_logged_in_needs_no_token(self):
         self.begin()

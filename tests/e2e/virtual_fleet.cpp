@@ -30,21 +30,24 @@ struct Order {
   int chunk = 20;     ///< milliseconds for writing one chunk
   int pause = 100;    ///< milliseconds for erasing, resetting and reconnecting each
   bool fast = false;  ///< all of them, not every second one
-  bool hostile = false;  ///< each with a Describe as costly as 11 kB can be, posted again and again; they stay
-                         ///< until patience ends
-  bool current = false;  ///< have what they need from the beginning: to be idle
-  bool one_key = false;  ///< for all of them: making a thousand takes minutes
-  int every = 0;         ///< milliseconds between the first connections of two devices
-  int sources = 1;       ///< loopback addresses that they come from in turn
+  bool hostile = false;     ///< each with a Describe as costly as 11 kB can be, posted again and again; they stay
+                            ///< until patience ends
+  bool current = false;     ///< have what they need from the beginning: to be idle
+  bool bootloader = false;  ///< the application needs a newer one, too: three modules each
+  bool one_key = false;     ///< for all of them: making a thousand takes minutes
+  int every = 0;            ///< milliseconds between the first connections of two devices
+  int sources = 1;          ///< loopback addresses that they come from in turn
 };
 
-Bytes module(
-    std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleSpec::Needs needs) {
+Bytes module(std::uint8_t function, std::uint8_t index, std::uint16_t version, virtual_device::ModuleSpec::Needs needs,
+    virtual_device::ModuleSpec::Needs also_needs = {}) {
   virtual_device::ModuleSpec recipe;
   recipe.function = function;
   recipe.index = index;
   recipe.version = version;
   recipe.needs1 = needs;
+  recipe.needs2 = also_needs;
+  if (function == 2) recipe.start = 0x08000000;
   return virtual_device::make_module(recipe);
 }
 
@@ -81,7 +84,10 @@ private:
     const std::uint16_t installed = order_.current ? 3 : 1;
     flash.put(module(4, 1, installed, {}));
     flash.put(module(4, 2, installed, {4, 1, installed}));
-    flash.put(module(5, 1, 6, {4, 2, 3}));
+    if (order_.bootloader) flash.put(module(2, 0, 1, {}));
+    virtual_device::ModuleSpec::Needs newer_bootloader{};
+    if (order_.bootloader) newer_bootloader = {2, 0, 3};
+    flash.put(module(5, 1, 6, {4, 2, 3}, newer_bootloader));
     devices_.push_back(
         std::make_unique<virtual_device::VirtualDevice>(std::move(options), key_of(number), std::move(flash)));
     if (order_.hostile) {
@@ -170,6 +176,7 @@ int main(int argc, char** argv) {
   app.add_flag("--fast", order.fast);
   app.add_flag("--hostile", order.hostile);
   app.add_flag("--current", order.current);
+  app.add_flag("--bootloader", order.bootloader, "A third module");
   app.add_flag("--one-key", order.one_key);
   app.add_option("--every", order.every, "Milliseconds");
   app.add_option("--publish", order.publish, "An event after so many milliseconds of silence");

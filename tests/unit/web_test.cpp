@@ -37,12 +37,13 @@ struct AuthenticationFixture {
 BOOST_AUTO_TEST_SUITE(web_unit)
 
 BOOST_FIXTURE_TEST_CASE(wrong_tries_lock_a_peer_out_for_longer_and_longer, AuthenticationFixture) {
-  BOOST_REQUIRE(authentication.set_up(authentication.setup_code(), good_password, "10.0.0.1", 0).has_value());
+  BOOST_REQUIRE(
+      authentication.set_up(authentication.setup_code(), good_password, web::Client("10.0.0.1"), 0).has_value());
   std::int64_t now = 0;
   std::vector<std::int64_t> locks;
   for (int i = 0; i < 15; ++i) {
-    BOOST_TEST((authentication.log_in("wrong", "10.0.0.2", now).error().kind == ErrorKind::refused));
-    locks.push_back(authentication.locked_for("10.0.0.2", now));
+    BOOST_TEST((authentication.log_in({"", "wrong"}, web::Client("10.0.0.2"), now).error().kind == ErrorKind::refused));
+    locks.push_back(authentication.locked_for("", {"10.0.0.2"}, now));
     now += locks.back();
   }
   const std::vector<std::int64_t> first(locks.begin(), locks.begin() + 6);
@@ -50,24 +51,25 @@ BOOST_FIXTURE_TEST_CASE(wrong_tries_lock_a_peer_out_for_longer_and_longer, Authe
   BOOST_TEST(first == expected, boost::test_tools::per_element());
   BOOST_TEST(locks.back() == 15 * minute);
   // While locked out, the right password does not help, and costs no hash; others are not concerned.
-  BOOST_TEST(!authentication.log_in("wrong", "10.0.0.2", now).has_value());
-  BOOST_TEST((authentication.log_in(good_password, "10.0.0.2", now).error().kind == ErrorKind::rate_limited));
-  BOOST_TEST(authentication.log_in(good_password, "10.0.0.3", now).has_value());
+  BOOST_TEST(!authentication.log_in({"", "wrong"}, web::Client("10.0.0.2"), now).has_value());
+  BOOST_TEST((authentication.log_in({"", good_password}, web::Client("10.0.0.2"), now).error().kind ==
+      ErrorKind::rate_limited));
+  BOOST_TEST(authentication.log_in({"", good_password}, web::Client("10.0.0.3"), now).has_value());
   now += 15 * minute;
-  BOOST_TEST(authentication.log_in(good_password, "10.0.0.2", now).has_value());
-  BOOST_TEST(authentication.locked_for("10.0.0.2", now) == 0);
+  BOOST_TEST(authentication.log_in({"", good_password}, web::Client("10.0.0.2"), now).has_value());
+  BOOST_TEST(authentication.locked_for("", {"10.0.0.2"}, now) == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_session_ends_after_thirty_days_and_outlives_the_program, AuthenticationFixture) {
-  const auto session = authentication.set_up(authentication.setup_code(), good_password, "10.0.0.1", 0);
+  const auto session = authentication.set_up(authentication.setup_code(), good_password, web::Client("10.0.0.1"), 0);
   const auto end = web::Authentication::session_milliseconds;
-  BOOST_TEST(authentication.knows_session(*session, end - 1));
-  BOOST_TEST(!authentication.knows_session(*session, end));
+  BOOST_TEST(authentication.by_session(*session, end - 1).has_value());
+  BOOST_TEST(!authentication.by_session(*session, end).has_value());
   auto again = make(end - 1);
-  BOOST_TEST(again.knows_session(*session, end - 1));
+  BOOST_TEST(again.by_session(*session, end - 1).has_value());
   BOOST_TEST(again.setup_code().empty());
   auto later = make(end);
-  BOOST_TEST(!later.knows_session(*session, end - 1));
+  BOOST_TEST(!later.by_session(*session, end - 1).has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(
@@ -76,8 +78,9 @@ BOOST_FIXTURE_TEST_CASE(
   auto again = make(0);
   BOOST_TEST(again.setup_code() == code);
   for (int i = 0; i < 3; ++i)
-    BOOST_TEST((again.set_up("aaaa-aaaa-aaaa", good_password, "10.0.0.9", 0).error().kind == ErrorKind::refused));
-  BOOST_TEST((again.set_up(code, good_password, "10.0.0.9", 0).error().kind == ErrorKind::rate_limited));
+    BOOST_TEST(
+        (again.set_up("aaaa-aaaa-aaaa", good_password, web::Client("10.0.0.9"), 0).error().kind == ErrorKind::refused));
+  BOOST_TEST((again.set_up(code, good_password, web::Client("10.0.0.9"), 0).error().kind == ErrorKind::rate_limited));
   BOOST_TEST(again.needs_setup());
 }
 

@@ -1,0 +1,14 @@
+-- As SQLite's.
+CREATE TABLE users (
+  name     TEXT COLLATE "C" PRIMARY KEY,
+  password TEXT NOT NULL,
+  role     TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'owner')),
+  created  BIGINT NOT NULL
+);
+
+ALTER TABLE web_sessions ADD COLUMN user_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE known_browsers ADD COLUMN user_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE api_tokens ADD COLUMN user_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE api_tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
+ALTER TABLE api_tokens ADD COLUMN refresh_sha256 TEXT NOT NULL DEFAULT '';
+ALTER TABLE api_tokens ADD COLUMN refresh_expires BIGINT NOT NULL DEFAULT 0;

@@ -1,0 +1,28 @@
+// People besides the owner, whose password is a setting (store/access.hpp).
+#pragma once
+
+#include "store/database.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace drydock::store {
+
+struct UserRow {
+  std::string name;          ///< in lower case
+  std::string password;      ///< an Argon2 hash
+  std::string role;          ///< "viewer", "operator" or "owner"
+  std::int64_t created = 0;  ///< UTC milliseconds
+};
+
+/// A new one, or what an old one is from now on.
+void save_user(Database& db, const UserRow& user);
+/// With everything by which it was let in.
+void remove_user(Database& db, const std::string& name);
+std::vector<UserRow> load_users(Database& db);
+
+/// What the old password gave: all sessions but the kept one, and tools' tokens. '': the owner's.
+void end_sessions_of_user(Database& db, const std::string& name, const std::string& kept_session_sha256);
+
+}  // namespace drydock::store

@@ -1,0 +1,142 @@
+// Tokens: of programs, which people make, and of tools, which get them for a password.
+#include "web/authentication.hpp"
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+
+#include <algorithm>
+
+namespace drydock::web {
+
+std::optional<Identity> Authentication::by_token(const std::string& token, std::int64_t now) const {
+  if (token.empty()) return std::nullopt;
+  const auto sha = token_digest(token);
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t.token_sha256 == sha; });
+  if (found == tokens_.end() || (found->expires != 0 && found->expires <= now)) return std::nullopt;
+  const auto of_user = scopes_of_user(found->user);
+  const auto of_token = found->scopes.empty() ? Scopes::all() : Scopes::parse(found->scopes);
+  if (!of_user || !of_token) return std::nullopt;
+  return Identity{
+      found->user, found->user.empty() ? found->name : found->user, of_token->within(*of_user), found->expires, false};
+}
+
+Result<std::string> Authentication::make_token(
+    const Identity& maker, const std::string& name, Scopes scopes, std::int64_t utc_now) {
+  const auto given = scopes.within(maker.scopes);
+  if (given.empty()) return failure(ErrorKind::refused, "of these scopes you have none yourself");
+  store::ApiToken row{0, name, "", utc_now};
+  row.user = maker.user;
+  row.scopes = given == Scopes::all() ? "" : given.text();
+  return add_token(row);
+}
+
+Result<Authentication::ToolTokens> Authentication::token_for_password(const Login& login, const std::string& name,
+    Scopes scopes, const Client& client, std::int64_t now, std::int64_t lifetime) {
+  const auto user = check_password(login, client, now);
+  if (!user) return tl::unexpected(user.error());
+  remove_old_tokens(*user, now);
+  store::ApiToken row{0, name, "", utc_milliseconds()};
+  row.by_password = true;
+  row.user = *user;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto of_user = scopes_of_user(*user).value_or(Scopes{});
+    if (scopes.within(of_user).empty()) return failure(ErrorKind::malformed, "of these scopes this user has none");
+    row.scopes = scopes == Scopes::all() ? "" : scopes.text();
+  }
+  return renew(row, now, lifetime);
+}
+
+Result<Authentication::ToolTokens> Authentication::refresh_token(
+    const std::string& refresh, std::int64_t now, std::int64_t lifetime) {
+  const auto sha = token_digest(refresh);
+  store::ApiToken row;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found =
+        std::find_if(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t.refresh_sha256 == sha; });
+    if (refresh.empty() || found == tokens_.end() || found->refresh_expires <= now || !scopes_of_user(found->user))
+      return failure(ErrorKind::refused, "this refresh token is unknown, was used, or its time is over");
+    row = *found;
+    found->refresh_sha256.clear();  // good once, also for two that ask at the same time
+  }
+  return renew(row, now, lifetime);
+}
+
+// Of a row that is kept already, the token that it had ends.
+Result<Authentication::ToolTokens> Authentication::renew(store::ApiToken row, std::int64_t now, std::int64_t lifetime) {
+  ToolTokens tokens;
+  row.expires = lifetime == 0 ? 0 : now + lifetime;
+  if (lifetime != 0) tokens.refresh = "drydock_" + random_text(24);
+  row.refresh_sha256 = lifetime == 0 ? "" : token_digest(tokens.refresh);
+  row.refresh_expires = lifetime == 0 ? 0 : row.expires + refresh_milliseconds;
+  if (row.id == 0) {
+    auto added = add_token(row);
+    if (!added) return tl::unexpected(added.error());
+    tokens.access = std::move(*added);
+  } else {
+    tokens.access = "drydock_" + random_text(24);
+    row.token_sha256 = token_digest(tokens.access);
+    row.created = utc_milliseconds();
+    const auto kept = persist_([row](store::Database& db) { store::save_refreshed_token(db, row); });
+    if (!kept) return tl::unexpected(kept.error());
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t.id == row.id; });
+    if (found == tokens_.end()) return failure(ErrorKind::refused, "this login was ended meanwhile");
+    *found = row;
+    ++changes_;
+  }
+  const std::lock_guard lock(mutex_);
+  const auto asked = row.scopes.empty() ? Scopes::all() : Scopes::parse(row.scopes).value_or(Scopes{});
+  tokens.scopes = asked.within(scopes_of_user(row.user).value_or(Scopes{}));
+  return tokens;
+}
+
+// Those that are over, and the oldest of a tool that logs in again and again.
+void Authentication::remove_old_tokens(const std::string& user, std::int64_t now) {
+  std::size_t of_tools = 0;
+  const auto all = tokens();
+  for (auto token = all.rbegin(); token != all.rend(); ++token) {
+    const bool over = token->expires != 0 && std::max(token->expires, token->refresh_expires) <= now;
+    const bool too_many = token->by_password && token->user == user && ++of_tools >= limits::tokens_for_a_password;
+    if (over || too_many) (void)remove_token(token->id);
+  }
+}
+
+Result<std::string> Authentication::add_token(store::ApiToken row) {
+  const auto token = "drydock_" + random_text(24);
+  row.name = row.name.substr(0, 64);
+  row.token_sha256 = token_digest(token);
+  const auto id = std::make_shared<std::int64_t>(0);
+  const auto kept = persist_([row, id](store::Database& db) { *id = store::add_api_token(db, row); });
+  if (!kept) return tl::unexpected(kept.error());
+  row.id = *id;
+  const std::lock_guard lock(mutex_);
+  tokens_.push_back(row);
+  return token;
+}
+
+Result<void> Authentication::remove_token(std::int64_t id) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::erase_if(tokens_, [&](const auto& token) { return token.id == id; }) == 0)
+      return failure(ErrorKind::not_found, "there is no such token");
+    ++changes_;
+  }
+  return persist_([id](store::Database& db) { store::remove_api_token(db, id); });
+}
+
+Result<void> Authentication::revoke_token(const std::string& token) {
+  const auto sha = token_digest(token);
+  for (const auto& known : tokens())
+    if (known.token_sha256 == sha) return remove_token(known.id);
+  return failure(ErrorKind::not_found, "there is no such access token");
+}
+
+std::vector<store::ApiToken> Authentication::tokens() const {
+  const std::lock_guard lock(mutex_);
+  return tokens_;
+}
+
+}  // namespace drydock::web

@@ -1,0 +1,50 @@
+// What somebody who is let in may do: scopes, and which of them a user's role has.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drydock::web {
+
+enum class Scope : unsigned {
+  read = 1,        ///< look at the fleet, read variables, hear events
+  call = 2,        ///< call functions, publish events, let a device signal
+  flash = 4,       ///< what devices run: firmware, targets, updates; their names and notes
+  administer = 8,  ///< who may come in, devices and people
+};
+
+class Scopes {
+public:
+  constexpr Scopes() = default;
+  constexpr Scopes(std::initializer_list<Scope> scopes) {
+    for (const auto scope : scopes) bits_ |= static_cast<unsigned>(scope);
+  }
+  static constexpr Scopes all() { return {Scope::read, Scope::call, Scope::flash, Scope::administer}; }
+  /// Words between blanks, as RFC 6749 §3.3 has it. ErrorKind::malformed for a word that is no scope.
+  static Result<Scopes> parse(std::string_view words);
+
+  constexpr bool has(Scope scope) const { return (bits_ & static_cast<unsigned>(scope)) != 0; }
+  constexpr bool empty() const { return bits_ == 0; }
+  constexpr Scopes within(Scopes other) const {
+    Scopes both;
+    both.bits_ = bits_ & other.bits_;
+    return both;
+  }
+  std::vector<std::string> names() const;
+  std::string text() const;
+  friend constexpr bool operator==(Scopes a, Scopes b) { return a.bits_ == b.bits_; }
+
+private:
+  unsigned bits_ = 0;
+};
+
+std::string_view name_of(Scope scope);
+
+/// Of "viewer", "operator" and "owner". ErrorKind::malformed: it is another word.
+Result<Scopes> scopes_of_role(std::string_view role);
+
+}  // namespace drydock::web
