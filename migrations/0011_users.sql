@@ -15,3 +15,10 @@ ALTER TABLE api_tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
 -- By which a tool gets another one (RFC 6749, 6); '': by nothing.
 ALTER TABLE api_tokens ADD COLUMN refresh_sha256 TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_tokens ADD COLUMN refresh_expires INTEGER NOT NULL DEFAULT 0;
+
+-- By which a device that is being set up says that it belongs here, once; expires: running time.
+CREATE TABLE claim_codes (
+  code_sha256 TEXT PRIMARY KEY,
+  user_name   TEXT NOT NULL,
+  expires     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

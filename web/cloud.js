@@ -21,6 +21,7 @@ async function ask(method, path, fields) {
 const at = (id, name) => `devices/${id}/${encodeURIComponent(name)}`;
 export const call = async (id, name, arg) => (await ask("POST", at(id, name), { arg })).return_value;
 export const read = async (id, name) => (await ask("GET", at(id, name))).result;
+export const vitals = async (id) => (await ask("GET", `diagnostics/${id}/last`)).diagnostics;
 export const signal = (id, on) => ask("PUT", `devices/${id}`, { signal: on ? "1" : "0" });
 export const publish = (name, data) => ask("POST", "devices/events", { name, data });
 

@@ -1,4 +1,5 @@
 // One device: what it has, what it should have, what happens next and why, and what happened.
+import { vitalsOf } from "./vitals.js";
 import { get, patch, post, put } from "./api.js";
 import { applicationOf } from "./application.js";
 import { signal } from "./cloud.js";
@@ -222,7 +223,7 @@ export function showDevice(main, id) {
     endApplication();
     const built = applicationOf(id, device.application);
     endApplication = built.end;
-    application.replaceChildren(built.element);
+    application.replaceChildren(built.element, vitalsOf(id));
   };
   // What only this answer has, and the stream of changes has not.
   const showDetails = async () => {

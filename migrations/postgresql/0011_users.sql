@@ -12,3 +12,9 @@ ALTER TABLE api_tokens ADD COLUMN user_name TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_tokens ADD COLUMN refresh_sha256 TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_tokens ADD COLUMN refresh_expires BIGINT NOT NULL DEFAULT 0;
+
+CREATE TABLE claim_codes (
+  code_sha256 TEXT COLLATE "C" PRIMARY KEY,
+  user_name   TEXT NOT NULL,
+  expires     BIGINT NOT NULL
+);

@@ -19,7 +19,8 @@ namespace drydock::device {
 /// What a DeviceProtocol tells and asks its owner about while it waits. Called on the loop; must not throw.
 struct ProtocolCallbacks {
   std::function<void(const Event&)> on_event = [](const Event&) {};
-  std::function<void()> on_subscription = [] {};  ///< see reported().subscriptions
+  std::function<void(ByteView)> on_vitals = [](ByteView) {};  ///< see vitals.hpp; what it is has not been looked at
+  std::function<void()> on_subscription = [] {};              ///< see reported().subscriptions
   std::function<std::string()> device_name = [] { return std::string(); };
 };
 

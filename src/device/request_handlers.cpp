@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "device/protocol.hpp"
+#include "device/vitals.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -101,7 +102,9 @@ asio::awaitable<Result<void>> DeviceProtocol::take_describe_post(const Message& 
                           : Code::changed);
     coap::add_block(reply, coap::option::block1, *block);
   }
-  if (body) {
+  if (body && is_vitals(*body)) {
+    callbacks_.on_vitals(*body);
+  } else if (body) {
     // One that cannot be read is no reason to part: describe() asks for what it needs.
     auto described = parse_describe(*body);
     if (described)
@@ -156,12 +159,6 @@ asio::awaitable<Result<void>> DeviceProtocol::take_event(const Message& message)
     reply = to_hex(random);
   }
   callbacks_.on_event(event);
-  if (event.name == "spark/device/claim/code") {
-    // Only the prefix is checked: any event below it makes the device forget its claim code (PROTOCOL §4.12).
-    auto claimed = event_message("spark/device/claim/success", "");
-    claimed.id = next_message_id();
-    co_return co_await channel_.send(claimed);
-  }
   if (!reply) co_return Result<void>{};
   auto answer_event = event_message(event.name, *reply);
   answer_event.id = next_message_id();

@@ -1,6 +1,7 @@
 #include "server/device_calls.hpp"
 
 #include "base/limits.hpp"
+#include "device/vitals.hpp"
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -71,16 +72,40 @@ void signal(const DeviceEntry& entry, bool on, Answered done) {
   ask(entry, device::signal_request(on), signaling);
 }
 
+device::VariableValue vitals_answer(const LastVitals::Entry& vitals) {
+  return fmt::format(R"({{"updated_at":{},"payload":{}}})", vitals.at, vitals.json);
+}
+
+void ask_for_vitals(
+    DeviceServer& server, const Result<const DeviceEntry*>& entry, const transport::DeviceId& device, Answered done) {
+  if (!entry) {
+    const auto* last = entry.error().kind == ErrorKind::closed ? server.vitals().find(device) : nullptr;
+    return done(last ? Result<device::VariableValue>(vitals_answer(*last)) : tl::unexpected(entry.error()));
+  }
+  if (!(*entry)->device->reported().hello.has_flag(device::hello_flag::diagnostics))
+    return done(failure(ErrorKind::not_found, "this device's release has no vitals: Device OS 1.2.0 and later have"));
+  const auto told = [&server, device, done = std::move(done)](Result<coap::Message> response) {
+    if (!response) return done(tl::unexpected(response.error()));
+    const auto* vitals = coap::is_success(response->code) ? server.take_vitals(device, response->payload) : nullptr;
+    if (vitals == nullptr) return done(failure(ErrorKind::refused, "the device tells nothing of its vitals"));
+    done(vitals_answer(*vitals));
+  };
+  ask(**entry, device::describe_request(device::describe_flag::metrics, std::nullopt), told);
+}
+
 }  // namespace
 
-void ask_device(const DeviceServer& server, const DeviceRequest& request, Answered done) {
+void ask_device(DeviceServer& server, const DeviceRequest& request, Answered done) {
   const auto entry = reachable(server, request.device);
+  if (request.kind == DeviceRequest::Kind::vitals)
+    return ask_for_vitals(server, entry, request.device, std::move(done));
   if (!entry) return done(tl::unexpected(entry.error()));
   switch (request.kind) {
     case DeviceRequest::Kind::call: return call_function(**entry, request, std::move(done));
     case DeviceRequest::Kind::read: return read_variable(**entry, request, std::move(done));
     case DeviceRequest::Kind::signal: return signal(**entry, true, std::move(done));
     case DeviceRequest::Kind::signal_off: return signal(**entry, false, std::move(done));
+    case DeviceRequest::Kind::vitals: break;
   }
 }
 

@@ -14,6 +14,6 @@ namespace drydock::server {
 /// variable; ErrorKind::closed: it is not connected, or left before it answered; ErrorKind::conflict: it is being
 /// updated; ErrorKind::too_large: the argument; ErrorKind::refused: the device is not approved, or does not understand;
 /// ErrorKind::timed_out, ErrorKind::rate_limited.
-void ask_device(const DeviceServer& server, const DeviceRequest& request, Answered done);
+void ask_device(DeviceServer& server, const DeviceRequest& request, Answered done);
 
 }  // namespace drydock::server

@@ -53,7 +53,8 @@ struct DeviceEntry : DeviceView {
   TokenBucket row_write_budget{limits::row_write_rate};
   TokenBucket changed_key_budget{limits::changed_key_rate};
   TokenBucket event_budget{limits::event_rate};
-  bool events_dropped = false;  ///< and said so, since the budget was full
+  TokenBucket claim_budget{limits::Rate{3, 1}};  ///< claim codes, each of which is looked up
+  bool events_dropped = false;                   ///< and said so, since the budget was full
   std::size_t suppressed_lines = 0;
   bool row_unsaved = false;
   bool modules_unsaved = false;

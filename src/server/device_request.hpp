@@ -12,10 +12,12 @@ namespace drydock::server {
 
 struct DeviceRequest {
   enum class Kind {
-    call,       ///< a function, with its argument: the answer is its int32
-    read,       ///< a variable: the answer is its value
-    signal,     ///< a rainbow on its light, so that one finds it: the answer is true
-    signal_off  ///< the answer is false
+    call,        ///< a function, with its argument: the answer is its int32
+    read,        ///< a variable: the answer is its value
+    signal,      ///< a rainbow on its light, so that one finds it: the answer is true
+    signal_off,  ///< the answer is false
+    vitals       ///< the answer is text: {"updated_at": UTC milliseconds, "payload": vitals_json()}; of one that is
+                 ///< away, what it said last
   };
   Kind kind = Kind::call;
   transport::DeviceId device;

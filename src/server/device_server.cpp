@@ -323,6 +323,11 @@ device::ProtocolCallbacks DeviceServer::callbacks(const transport::DeviceId& id)
     return entry ? entry->row.name : std::string();
   };
   callbacks.on_event = [this, id](const device::Event& event) { take_event(id, event); };
+  callbacks.on_vitals = [this, id](ByteView said) {
+    auto* entry = find(id);
+    if (entry == nullptr || entry->row.approval != "approved" || !entry->event_budget.take(Clock::now())) return;
+    if (const auto* vitals = take_vitals(id, said)) publish(vitals_event(id, vitals->json));
+  };
   callbacks.on_subscription = [this, id] { note_subscription(id); };
   return callbacks;
 }

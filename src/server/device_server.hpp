@@ -13,6 +13,7 @@
 #include "device/session_host.hpp"
 #include "server/events.hpp"
 #include "server/other_nodes.hpp"
+#include "server/vitals.hpp"
 #include "firmware/files.hpp"
 #include "transport/byte_stream.hpp"
 #include "transport/resumable_channel.hpp"
@@ -106,6 +107,9 @@ public:
 
   /// To the page and the API's streams, and to the devices that subscribe to it, on every machine.
   void publish(const PublishedEvent& event);
+  const LastVitals& vitals() const { return vitals_; }
+  /// What a device says of them, kept from now on; nothing when it cannot be read.
+  const LastVitals::Entry* take_vitals(const transport::DeviceId& id, ByteView said);
   /// Nothing when there are none.
   OtherNodes* others() const { return others_.get(); }
   void on_event(std::function<void(const PublishedEvent&)> told) { services_.on_event = std::move(told); }
@@ -164,6 +168,8 @@ private:
   Error reject_changed_key(DeviceEntry& entry, const Bytes& key);
   void track_replacement(DeviceEntry& entry);
   void take_event(const transport::DeviceId& id, const device::Event& event);
+  void take_claim_code(const transport::DeviceId& id, const std::string& code);
+  asio::awaitable<void> claim_device(transport::DeviceId id, std::string code_sha256);
   void publish_here(const PublishedEvent& event);
   void note_subscription(const transport::DeviceId& id);
 
@@ -182,7 +188,8 @@ private:
   /// Who left, the first one first: some may be back.
   std::deque<std::pair<Clock::time_point, transport::DeviceId>> absent_;
   std::set<transport::DeviceId> subscribers_;  ///< to other events than the system's
-  std::set<transport::DeviceId> unsaved_;      ///< whose row or modules wait to be written
+  LastVitals vitals_;
+  std::set<transport::DeviceId> unsaved_;  ///< whose row or modules wait to be written
   TokenBuckets<std::string> new_device_budget_{
       {std::max<double>(limits::new_devices_at_once, configuration_.new_devices_per_minute),
           static_cast<double>(configuration_.new_devices_per_minute)},

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 namespace drydock::server {
 namespace {
@@ -44,12 +45,28 @@ PublishedEvent safe_mode_event(
       device, "spark/status/safe-mode", fmt::format(R"({{"p":{},"system_version":{}}})", platform, system_version));
 }
 
+PublishedEvent vitals_event(const transport::DeviceId& device, std::string_view vitals) {
+  return system_event(device, "spark/device/diagnostics/update", vitals);
+}
+
+PublishedEvent application_event(const transport::DeviceId& device, std::string_view sha256) {
+  return system_event(device, "spark/device/app-hash", sha256);
+}
+
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what) {
   return system_event(device, "spark/flash/status", std::string(what) + " ");
 }
 
+const LastVitals::Entry* DeviceServer::take_vitals(const transport::DeviceId& id, ByteView said) {
+  const auto vitals = device::parse_vitals(said);
+  if (!vitals) return nullptr;
+  vitals_.keep(id, {utc_milliseconds(), vitals_json(*vitals).dump()});
+  return vitals_.find(id);
+}
+
 void DeviceServer::take_event(const transport::DeviceId& id, const device::Event& event) {
   auto* entry = find(id);
+  if (entry != nullptr && event.name == "spark/device/claim/code") return take_claim_code(id, event.data);
   if (entry == nullptr || entry->row.approval != "approved" || is_unheard(event.name)) return;
   const auto now = Clock::now();
   if (entry->event_budget.full(now)) entry->events_dropped = false;

@@ -24,6 +24,10 @@ bool is_unheard(std::string_view name);
 PublishedEvent status_event(const transport::DeviceId& device, std::string_view what);
 /// spark/status/safe-mode: the device is in it, and waits for an update.
 PublishedEvent safe_mode_event(const transport::DeviceId& device, std::uint16_t platform, std::uint16_t system_version);
+/// spark/device/diagnostics/update: what it said of its vitals.
+PublishedEvent vitals_event(const transport::DeviceId& device, std::string_view vitals);
+/// spark/device/app-hash: it runs another application, by the SHA-256 that its Describe names.
+PublishedEvent application_event(const transport::DeviceId& device, std::string_view sha256);
 /// "started", "success" (transferred, not yet running), "failed": spark/flash/status. Particle's cloud adds a blank.
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what);
 

@@ -101,7 +101,7 @@ NodeMessage message_in(const json& body) {
   if (body.contains("ask")) {
     const auto& ask = body["ask"];
     message.content = NodeQuestion{id,
-        {enum_in(ask.at(0), DeviceRequest::Kind::signal_off), device_in(ask.at(1)), bytes_in(ask.at(2)),
+        {enum_in(ask.at(0), DeviceRequest::Kind::vitals), device_in(ask.at(1)), bytes_in(ask.at(2)),
             bytes_in(ask.at(3))}};
   } else if (body.contains("error")) {
     const auto& error = body["error"];

@@ -175,6 +175,13 @@ firmware::Inventory DeviceUpdateController::inventory_of(const device::ReportedS
   return inventory;
 }
 
+// As the device names it: the SHA-256 of its suffix, which other builds of the same version do not share.
+std::string application_of(const std::vector<firmware::InstalledModule>& modules) {
+  for (const auto& module : modules)
+    if (module.key.function == firmware::Function::user_part) return module.sha256;
+  return "";
+}
+
 // Once for each Describe: what became of the step that was under way before it.
 asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::ReportedState& reported) {
   auto inventory = inventory_of(reported);
@@ -182,6 +189,9 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
   const bool changed = m->modules_stored != inventory.modules;
   if (reconciled_ && !changed) co_return Result<void>{};
   reconciled_ = true;
+  const auto application = application_of(inventory.modules);
+  if (!application.empty() && application != application_of(m->modules_stored))
+    server_.publish(application_event(id_, application));
   m->modules_stored = inventory.modules;
   server_.mark_changed(*m);
   if (!m->step_in_flight) {
@@ -212,6 +222,15 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
   co_return Result<void>{};
 }
 
+// Its application may look at this, and enable updates when it suits it (PROTOCOL §4.11).
+void DeviceUpdateController::tell_pending(DeviceEntry& m, bool pending) {
+  if (std::exchange(told_pending_, pending) == pending || m.device == nullptr) return;
+  device::Event event;
+  event.name = "particle/device/updates/pending";
+  event.data = pending ? "true" : "false";
+  m.device->deliver(event);
+}
+
 asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const device::ReportedState& reported) {
   auto* m = entry();
   if (m == nullptr) co_return tl::unexpected(replaced());
@@ -227,6 +246,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   }
   if (m->plan.blocked()) co_return co_await finish_update("blocked", planning::missing_words(m->plan), "blocked");
   if (m->plan.current()) {
+    tell_pending(*m, false);
     if (std::exchange(m->row.forced, false)) server_.repository_.clear_force(m->row.id);
     const auto* words = reported.safe_mode ? "up to date, and in safe mode for another reason" : "up to date";
     if (firmware::is_monolithic(inventory.platform))
@@ -242,6 +262,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
     auto settled = co_await finish_update("updates_disabled", words, "superseded");
     m = entry();
     if (settled && m != nullptr) settled->force_updates = m->row.forced;
+    if (m != nullptr) tell_pending(*m, true);
     co_return settled;
   }
 

@@ -34,13 +34,15 @@ private:
   void set_state(DeviceEntry& entry, const std::string& state, const std::string& words);
   void release_slot();
   void give_up_slot();
+  void tell_pending(DeviceEntry& m, bool pending);
   void leave_queue();
 
   DeviceServer& server_;
   transport::DeviceId id_;
   std::uint64_t connection_;
   store::Ownership ownership_;
-  bool reconciled_ = false;  ///< the Describe at hand has been held against what was tried
+  bool told_pending_ = false;  ///< that there is an update, which its application holds off
+  bool reconciled_ = false;    ///< the Describe at hand has been held against what was tried
   bool holds_slot_ = false;
   bool holds_turn_ = false;  ///< among all machines
   bool resets_without_reply_ = false;

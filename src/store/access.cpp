@@ -76,7 +76,7 @@ std::vector<KnownBrowser> load_known_browsers(Database& db) {
 
 void forget_all_access(Database& db) {
   remove_setting(db, "password");
-  for (const char* table : {"users", "web_sessions", "known_browsers", "api_tokens"})
+  for (const char* table : {"users", "web_sessions", "known_browsers", "api_tokens", "claim_codes"})
     db.connection().execute(std::string("DELETE FROM ") + table);
   note_change(db, subject::access);
 }

@@ -60,6 +60,7 @@ const std::vector<CopiedTable>& tables() {
           columns_of({{"id", i}, {"name", t}, {"token_sha256", t}, {"created", i}, {"expires", i}, {"by_password", i},
               {"user_name", t}, {"scopes", t}, {"refresh_sha256", t}, {"refresh_expires", i}}),
           true},
+      {"claim_codes", columns_of({{"code_sha256", t}, {"user_name", t}, {"expires", i}})},
       {"known_browsers", columns_of({{"token_sha256", t}, {"created", i}, {"user_name", t}})},
       {"dtls_sessions",
           columns_of({{"id", b}, {"device_id", t}, {"keys", b}, {"uses_connection_id", i}, {"client_key", b},

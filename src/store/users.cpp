@@ -17,7 +17,8 @@ void save_user(Database& db, const UserRow& user) {
 
 void remove_user(Database& db, const std::string& name) {
   for (const char* sql : {"DELETE FROM users WHERE name = ?", "DELETE FROM web_sessions WHERE user_name = ?",
-           "DELETE FROM known_browsers WHERE user_name = ?", "DELETE FROM api_tokens WHERE user_name = ?"}) {
+           "DELETE FROM known_browsers WHERE user_name = ?", "DELETE FROM api_tokens WHERE user_name = ?",
+           "DELETE FROM claim_codes WHERE user_name = ?"}) {
     Statement s(db, sql);
     s.bind(1, name);
     s.execute();

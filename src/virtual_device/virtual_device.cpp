@@ -199,6 +199,7 @@ asio::awaitable<bool> VirtualDevice::greet() {
     if (!co_await send_event("spark/hardware/max_binary", "262144")) co_return false;
     if (!co_await send_event("spark/hardware/ota_chunk_size", "512")) co_return false;
   }
+  if (!claim_code.empty() && !co_await send_event("spark/device/claim/code", claim_code)) co_return false;
   if (flash_.safe_mode() && !co_await send_event("spark/device/safemode", "")) co_return false;
   if (options_.release.says_updates_enabled) {
     if (!co_await send_event("particle/device/updates/enabled", faults.updates_disabled ? "false" : "true"))
@@ -232,7 +233,7 @@ Bytes VirtualDevice::describe_body(std::uint8_t part) {
 }
 
 asio::awaitable<bool> VirtualDevice::post_describe(std::uint8_t part) {
-  const auto body = describe_body(part);
+  const auto body = part == 4 ? metrics : describe_body(part);
   const auto block = options_.release.describe_block;
   std::uint32_t number = 0;
   for (std::size_t at = 0; at == 0 || at < body.size(); ++number) {
@@ -284,6 +285,9 @@ asio::awaitable<bool> VirtualDevice::handle(const Message& message) {
     application.last_order = text_of(message.payload);
     co_return co_await send_event("served/" + path.substr(2), application.last_order);
   }
+  if (message.code == Code::post && path.starts_with("e/spark/device/claim/")) claim_code.clear();
+  if (message.code == Code::post && path == "e/particle/device/updates/pending")
+    pending = message.payload == Bytes{'t', 'r', 'u', 'e'};
   if (message.code == Code::post && path == "e/particle/device/updates/forced") {
     forced = message.payload == Bytes{'t', 'r', 'u', 'e'};
     co_return co_await send_event("particle/device/updates/forced", forced ? "true" : "false");
@@ -312,6 +316,10 @@ asio::awaitable<bool> VirtualDevice::answer_describe(const Message& request) {
   auto response = coap::piggybacked(request, Code::content);
   const bool of_application = options_.release.describe_parts_of_0_5 ? query && (part & 2) == 0 : part == 2;
   ++described_parts;
+  if (part == 4) {
+    response.payload = metrics;
+    co_return co_await send(response);
+  }
   response.payload = describe_body(of_application ? 2 : 1);
   if (options_.release.piggybacked_describe) co_return co_await send(response);
   const auto acknowledgement = coap::empty_acknowledgement(request.id);

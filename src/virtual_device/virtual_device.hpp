@@ -93,6 +93,8 @@ public:
   std::function<void(const Flash&)> after_update;  ///< called when an image has been applied
 
   Application application;
+  std::string claim_code;  ///< shown at each connection until the server says that it is claimed
+  Bytes metrics = {0, 4, 0, 2, 0, 4, 0, 6, 0, 12, 0, 0, 0, 8, 0, 4, 0, 0, 0};  ///< up for 12 s, network connected
 
   // What tests look at.
   int connections = 0;
@@ -106,8 +108,14 @@ public:
   Clock::duration last_update_time{};  ///< from UpdateBegin to the answer to UpdateDone
   bool connected = false;              ///< Hello was answered and the connection lives
   bool ever_reverts = false;           ///< for tests to note
+  bool pending = false;                ///< was told that there is an update, which it holds off
   bool forced = false;                 ///< was told to take updates though they are disabled
   std::string last_failure;            ///< why the last connection ended
+
+  /// Tells of its vitals, as Particle.publishVitals() does.
+  asio::awaitable<bool> post_vitals() { co_return co_await post_describe(4); }
+  asio::awaitable<bool> disable_updates() { co_return co_await send_event("particle/device/updates/enabled", "false"); }
+  asio::awaitable<bool> enable_updates() { co_return co_await send_event("particle/device/updates/enabled", "true"); }
 
 private:
   enum class After { reconnect, reset };

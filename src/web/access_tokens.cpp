@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/limits.hpp"
+#include "store/claims.hpp"
 
 #include <algorithm>
 
@@ -115,6 +116,17 @@ Result<std::string> Authentication::add_token(store::ApiToken row) {
   const std::lock_guard lock(mutex_);
   tokens_.push_back(row);
   return token;
+}
+
+Result<std::string> Authentication::make_claim_code(const Identity& maker, std::int64_t now) {
+  constexpr std::size_t length = 63;  // what a device has room for (PROTOCOL §8)
+  constexpr std::int64_t lifetime = 3600 * 1000;
+  constexpr int most = 1'000;
+  const auto code = random_text(32).substr(0, length);
+  const store::ClaimCode row{token_digest(code), maker.user, now + lifetime};
+  const auto kept = persist_([row, now](store::Database& db) { store::add_claim_code(db, row, now, most); });
+  if (!kept) return tl::unexpected(kept.error());
+  return code;
 }
 
 Result<void> Authentication::remove_token(std::int64_t id) {

@@ -94,6 +94,8 @@ public:
       const Client& client, std::int64_t now, std::int64_t lifetime);
   /// ErrorKind::refused: unknown, over, or used.
   Result<ToolTokens> refresh_token(const std::string& refresh, std::int64_t now, std::int64_t lifetime);
+  /// A code for a device that is being set up: who gives it is let in with it, once, within an hour.
+  Result<std::string> make_claim_code(const Identity& maker, std::int64_t now);
   Result<void> remove_token(std::int64_t id);
   /// ErrorKind::not_found.
   Result<void> revoke_token(const std::string& token);

@@ -73,7 +73,8 @@ std::optional<Scope> needed_scope(const Request& request, const std::vector<std:
   const auto& method = request.method;
   const auto is = [&](std::initializer_list<std::string_view> wanted) { return path_matches(path, wanted); };
   if (is({"v1", "user"}) || is({"v1", "access_tokens", "current"})) return std::nullopt;
-  if (method == "GET" || is({"v1", "devices", "*", "ping"})) return Scope::read;
+  if (method == "GET" || is({"v1", "devices", "*", "ping"}) || is({"v1", "diagnostics", "*", "update"}))
+    return Scope::read;
   if (method == "PUT" && is({"v1", "devices", "*"}))
     return !is_multipart(request) && argument(request, "signal") ? Scope::call : Scope::flash;
   const bool of_device = is({"v1", "devices", "*", "*"}) || is({"v1", "devices", "events"}) || is({"v1", "events"});
@@ -233,6 +234,10 @@ Response CloudApi::route(const Request& request, const Path& path, const Identit
   if (is("POST", {"v1", "devices", "*", "*"})) return call(request, path[2], path[3]);
   if (is("GET", {"v1", "devices", "*", "*"})) return variable(request, path[2], path[3]);
   if (is("POST", {"v1", "provisioning", "*"})) return provision(request, path[2]);
+  if (is("GET", {"v1", "diagnostics", "*"})) return vitals(path[2], Vitals::history);
+  if (is("GET", {"v1", "diagnostics", "*", "last"})) return vitals(path[2], Vitals::last);
+  if (is("POST", {"v1", "diagnostics", "*", "update"})) return vitals(path[2], Vitals::update);
+  if (is("POST", {"v1", "device_claims"})) return claim_code(identity);
   if (is("GET", {"v1", "device-os", "versions"})) return device_os_versions(request);
   if (is("GET", {"v1", "device-os", "versions", "*"})) return device_os(request, path[3]);
   // What there is none of here, so that tools go on.

@@ -83,8 +83,12 @@ private:
   Response variable(const Request& request, const std::string& id_or_name, const std::string& name);
   Response signal(const store::DeviceRow& device, bool on);
   Result<device::VariableValue> ask(const store::DeviceRow& row, server::DeviceRequest request);
+  // cloud_diagnostics.cpp
+  enum class Vitals { last, history, update };
+  Response vitals(const std::string& id_or_name, Vitals wanted);
   // cloud_provisioning.cpp
   Response provision(const Request& request, const std::string& device);
+  Response claim_code(const Identity& identity);
   // cloud_device_os.cpp
   Response device_os(const Request& request, const std::string& wanted) const;
   Response device_os_versions(const Request& request) const;

@@ -162,6 +162,8 @@ test("a device's functions are called, its variables read and its events heard",
     await page.getByText("returned 42").waitFor();
     await page.getByRole("button", { name: "Read temperature" }).click();
     await page.getByText("21.5", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Ask for its vitals" }).click();
+    await page.getByRole("row", { name: "system uptime 12" }).waitFor();
     await page.getByLabel("Watch brewed").check();
     await page
       .getByRole("row", { name: /brewed/ })

@@ -274,6 +274,20 @@ class Devices(Cloud):
         self.assertEqual(self.cloud("GET", "/v1/products/7/devices?page=1")[1]["devices"][0]["name"], "kitchen")
         self.assertEqual(self.cloud("DELETE", "/v1/devices/kitchen"), (200, {"ok": True}))
 
+    def test_vitals_are_asked_for_and_the_last_ones_kept(self):
+        self.begin()
+        fleet = self.connected_photon()
+        status, answer = self.cloud("GET", f"/v1/diagnostics/{photon}/last")
+        self.assertEqual(status, 200, answer)
+        self.assertEqual((status, answer["diagnostics"]["deviceID"]), (200, photon))
+        self.assertEqual(answer["diagnostics"]["payload"]["device"]["system"]["uptime"], 12)
+        self.assertEqual(self.cloud("POST", f"/v1/diagnostics/{photon}/update", {}), (200, {"ok": True}))
+        self.stop(fleet)
+        self.wait_for(lambda: not self.cloud("GET", "/v1/devices/" + photon)[1]["connected"])
+        again = self.cloud("GET", f"/v1/diagnostics/{photon}")[1]["diagnostics"]
+        self.assertEqual(again[0]["payload"], answer["diagnostics"]["payload"])
+        self.assertEqual(self.cloud("POST", f"/v1/diagnostics/{photon}/update", {})[0], 408)
+
     def test_notes_are_kept_and_shown_to_people(self):
         self.begin()
         self.connected_photon()

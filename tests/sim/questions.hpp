@@ -10,7 +10,7 @@ namespace drydock::sim {
 
 class Questions {
 public:
-  using Server = std::function<const server::DeviceServer*()>;
+  using Server = std::function<server::DeviceServer*()>;
   /// `server` says nothing while there is none.
   Questions(asio::io_context& loop, std::uint32_t seed, Server server)
       : dice_(seed), server_(std::move(server)), timer_(loop) {
@@ -34,11 +34,11 @@ private:
     timer_.expires_after(std::chrono::seconds(1 + dice_() % 60));
     timer_.async_wait([this](asio::error_code error) {
       if (error || stopped_) return;
-      if (const auto* server = server_()) ask(*server);
+      if (auto* server = server_()) ask(*server);
       ask_later();
     });
   }
-  void ask(const server::DeviceServer& server) {
+  void ask(server::DeviceServer& server) {
     server::DeviceRequest request;
     request.device.bytes[11] = static_cast<std::uint8_t>(1 + dice_() % 3);
     request.name = dice_() % 8 == 0 ? "sulk" : "brew";
