@@ -16,7 +16,7 @@ ALTER TABLE api_tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_tokens ADD COLUMN refresh_sha256 TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_tokens ADD COLUMN refresh_expires INTEGER NOT NULL DEFAULT 0;
 
--- By which a device that is being set up says that it belongs here, once; expires: running time.
+-- By which a device that is being set up says that it belongs here, once; expires: UTC milliseconds.
 CREATE TABLE claim_codes (
   code_sha256 TEXT PRIMARY KEY,
   user_name   TEXT NOT NULL,

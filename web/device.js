@@ -324,7 +324,7 @@ export function showDevice(main, id) {
     el("section", {}, application),
     el("section", {}, el("h2", {}, "Modules"), modules),
     el("section", {}, el("h2", {}, "What happens next"), plan),
-    fleet.may("flash") && el("section", {}, el("h2", {}, "Target firmware"), target),
+    fleet.may("flash") ? el("section", {}, el("h2", {}, "Target firmware"), target) : "",
     events,
     el("section", {}, history),
   );

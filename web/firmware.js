@@ -136,7 +136,7 @@ export function showFirmware(main) {
     take([...event.dataTransfer.files]);
   });
 
-  main.replaceChildren(el("h1", {}, "Firmware"), fleet.may("flash") && drop, verdicts, missing, list);
+  main.replaceChildren(el("h1", {}, "Firmware"), fleet.may("flash") ? drop : "", verdicts, missing, list);
   const onChange = (event) => {
     if (event.detail) return;
     showMissing().catch((error) => notify(error.message, "error"));

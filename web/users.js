@@ -65,11 +65,14 @@ export function usersSection() {
           autocomplete: "new-password",
           minlength: "8",
         }),
-        choice("Role", "role", roles),
+        choice("Role", "role", [["", "As it is, or viewer for a new one"], ...roles]),
       ],
       "Save the user",
       async (values, element) => {
-        await put(path(values.name.trim()), { password: values.password, role: values.role });
+        const name = values.name.trim().toLowerCase();
+        const { users } = await get("users");
+        const role = values.role || (users.some((user) => user.name === name) ? undefined : "viewer");
+        await put(path(name), { password: values.password, role });
         element.reset();
         notify("Saved.");
         await load();

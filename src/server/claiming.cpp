@@ -30,7 +30,9 @@ void DeviceServer::take_claim_code(const transport::DeviceId& id, const std::str
 asio::awaitable<void> DeviceServer::claim_device(transport::DeviceId id, std::string code_sha256) {
   using Claimed = Result<std::string>;
   std::function<Claimed(store::Database&)> work = [device = id.text(), code = std::move(code_sha256),
-                                                      now = uptime_.now()](store::Database& db) -> Claimed {
+                                                      now = utc_milliseconds()](store::Database& db) -> Claimed {
+    const auto row = store::load_device(db, device);
+    if (!row || row->approval != "pending") return failure(ErrorKind::conflict, "somebody decided about it meanwhile");
     const auto user = store::take_claim_code(db, code, now);
     if (!user) return failure(ErrorKind::not_found, "its claim code is unknown, was used, or is over");
     if (const auto approved = commands::approve(db, device, ""); !approved) return tl::unexpected(approved.error());

@@ -224,7 +224,10 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
 
 // Its application may look at this, and enable updates when it suits it (PROTOCOL §4.11).
 void DeviceUpdateController::tell_pending(DeviceEntry& m, bool pending) {
-  if (std::exchange(told_pending_, pending) == pending || m.device == nullptr) return;
+  // One that came with a Hello of its own knows of none.
+  const bool known = told_pending_.value_or(m.device != nullptr && m.device->reported().resumed ? !pending : false);
+  told_pending_ = pending;
+  if (known == pending || m.device == nullptr) return;
   device::Event event;
   event.name = "particle/device/updates/pending";
   event.data = pending ? "true" : "false";

@@ -41,8 +41,8 @@ private:
   transport::DeviceId id_;
   std::uint64_t connection_;
   store::Ownership ownership_;
-  bool told_pending_ = false;  ///< that there is an update, which its application holds off
-  bool reconciled_ = false;    ///< the Describe at hand has been held against what was tried
+  std::optional<bool> told_pending_;  ///< whether there is an update, which its application holds off
+  bool reconciled_ = false;           ///< the Describe at hand has been held against what was tried
   bool holds_slot_ = false;
   bool holds_turn_ = false;  ///< among all machines
   bool resets_without_reply_ = false;

@@ -68,7 +68,7 @@ void save_known_browser(Database& db, const KnownBrowser& browser, int most) {
 }
 
 std::vector<KnownBrowser> load_known_browsers(Database& db) {
-  Statement s(db, "SELECT token_sha256, created, user_name FROM known_browsers");
+  Statement s(db, "SELECT token_sha256, created, user_name FROM known_browsers ORDER BY created");
   std::vector<KnownBrowser> list;
   while (s.step()) list.push_back({s.text(0), s.integer(1), s.text(2)});
   return list;
@@ -100,17 +100,18 @@ std::int64_t add_api_token(Database& db, const ApiToken& token) {
   return id;
 }
 
-void save_refreshed_token(Database& db, const ApiToken& token) {
+bool save_refreshed_token(Database& db, const ApiToken& token, const std::string& refreshed_by) {
   Statement s(db,
       "UPDATE api_tokens SET token_sha256 = ?, created = ?, expires = ?, refresh_sha256 = ?, refresh_expires = ? "
-      "WHERE id = ?");
+      "WHERE id = ? AND refresh_sha256 = ?");
   s.bind(1, token.token_sha256);
   s.bind(2, token.created);
   s.bind(3, token.expires);
   s.bind(4, token.refresh_sha256);
   s.bind(5, token.refresh_expires);
   s.bind(6, token.id);
-  s.execute();
+  s.bind(7, refreshed_by);
+  return s.execute() > 0;
 }
 
 bool remove_api_token(Database& db, std::int64_t id) {

@@ -52,8 +52,8 @@ struct ApiToken {
   std::int64_t refresh_expires = 0;  ///< running time
 };
 std::int64_t add_api_token(Database& db, const ApiToken& token);
-/// The token and what it is refreshed by become others.
-void save_refreshed_token(Database& db, const ApiToken& token);
+/// The token and what it is refreshed by become others; false: `refreshed_by` is not what it was refreshed by.
+bool save_refreshed_token(Database& db, const ApiToken& token, const std::string& refreshed_by);
 bool remove_api_token(Database& db, std::int64_t id);
 std::vector<ApiToken> load_api_tokens(Database& db);
 

@@ -12,7 +12,7 @@ namespace drydock::store {
 struct ClaimCode {
   std::string code_sha256;
   std::string user;          ///< whose device it is to be; empty: the owner's
-  std::int64_t expires = 0;  ///< running time
+  std::int64_t expires = 0;  ///< UTC milliseconds: machines that share a database agree on no other
 };
 /// Of more than `most` those that end first go, and those that are over at `now`.
 void add_claim_code(Database& db, const ClaimCode& code, std::int64_t now, int most);

@@ -4,14 +4,31 @@
 
 namespace drydock::store {
 
-void save_user(Database& db, const UserRow& user) {
-  Statement s(db,
-      "INSERT INTO users (name, password, role, created) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-      "password = excluded.password, role = excluded.role");
+Result<void> add_user(Database& db, const UserRow& user) {
+  Statement s(db, "INSERT INTO users (name, password, role, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
   s.bind(1, user.name);
   s.bind(2, user.password);
   s.bind(3, user.role);
   s.bind(4, user.created);
+  if (s.execute() == 0) return failure(ErrorKind::conflict, "there is a user of this name already");
+  return {};
+}
+
+Result<void> change_user(Database& db, const std::string& name, const std::string& password, const std::string& role) {
+  for (const auto& [column, value] : {std::pair{"password", &password}, std::pair{"role", &role}}) {
+    if (value->empty()) continue;
+    Statement s(db, std::string("UPDATE users SET ") + column + " = ? WHERE name = ?");
+    s.bind(1, *value);
+    s.bind(2, name);
+    if (s.execute() == 0) return failure(ErrorKind::not_found, "there is no such user any more");
+  }
+  forget_claim_codes(db, name);
+  return {};
+}
+
+void forget_claim_codes(Database& db, const std::string& name) {
+  Statement s(db, "DELETE FROM claim_codes WHERE user_name = ?");
+  s.bind(1, name);
   s.execute();
 }
 
@@ -40,6 +57,7 @@ void end_sessions_of_user(Database& db, const std::string& name, const std::stri
   Statement tokens(db, "DELETE FROM api_tokens WHERE user_name = ? AND by_password <> 0");
   tokens.bind(1, name);
   tokens.execute();
+  forget_claim_codes(db, name);
 }
 
 }  // namespace drydock::store

@@ -16,13 +16,16 @@ struct UserRow {
   std::int64_t created = 0;  ///< UTC milliseconds
 };
 
-/// A new one, or what an old one is from now on.
-void save_user(Database& db, const UserRow& user);
+/// ErrorKind::conflict: there is one of this name.
+Result<void> add_user(Database& db, const UserRow& user);
+/// What is empty stays. ErrorKind::not_found: he is gone.
+Result<void> change_user(Database& db, const std::string& name, const std::string& password, const std::string& role);
+void forget_claim_codes(Database& db, const std::string& name);
 /// With everything by which it was let in.
 void remove_user(Database& db, const std::string& name);
 std::vector<UserRow> load_users(Database& db);
 
-/// What the old password gave: all sessions but the kept one, and tools' tokens. '': the owner's.
+/// What the old password gave: all sessions but the kept one, tools' tokens, claim codes. '': the owner's.
 void end_sessions_of_user(Database& db, const std::string& name, const std::string& kept_session_sha256);
 
 }  // namespace drydock::store

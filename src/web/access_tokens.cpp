@@ -8,6 +8,15 @@
 #include <algorithm>
 
 namespace drydock::web {
+namespace {
+
+constexpr std::size_t tokens_of_a_user = 200;  // that he made himself
+
+Error used_up() {
+  return {ErrorKind::refused, "this refresh token is unknown, was used, or its time is over"};
+}
+
+}  // namespace
 
 std::optional<Identity> Authentication::by_token(const std::string& token, std::int64_t now) const {
   if (token.empty()) return std::nullopt;
@@ -26,6 +35,10 @@ Result<std::string> Authentication::make_token(
     const Identity& maker, const std::string& name, Scopes scopes, std::int64_t utc_now) {
   const auto given = scopes.within(maker.scopes);
   if (given.empty()) return failure(ErrorKind::refused, "of these scopes you have none yourself");
+  const auto all = tokens();
+  const auto is_his = [&](const auto& token) { return token.user == maker.user && !token.by_password; };
+  if (static_cast<std::size_t>(std::count_if(all.begin(), all.end(), is_his)) >= tokens_of_a_user)
+    return failure(ErrorKind::too_large, "you have as many tokens as one may have: remove some");
   store::ApiToken row{0, name, "", utc_now};
   row.user = maker.user;
   row.scopes = given == Scopes::all() ? "" : given.text();
@@ -44,7 +57,8 @@ Result<Authentication::ToolTokens> Authentication::token_for_password(const Logi
     const std::lock_guard lock(mutex_);
     const auto of_user = scopes_of_user(*user).value_or(Scopes{});
     if (scopes.within(of_user).empty()) return failure(ErrorKind::malformed, "of these scopes this user has none");
-    row.scopes = scopes == Scopes::all() ? "" : scopes.text();
+    const auto given = scopes.within(of_user);
+    row.scopes = given == Scopes::all() ? "" : given.text();
   }
   return renew(row, now, lifetime);
 }
@@ -58,16 +72,17 @@ Result<Authentication::ToolTokens> Authentication::refresh_token(
     const auto found =
         std::find_if(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t.refresh_sha256 == sha; });
     if (refresh.empty() || found == tokens_.end() || found->refresh_expires <= now || !scopes_of_user(found->user))
-      return failure(ErrorKind::refused, "this refresh token is unknown, was used, or its time is over");
+      return tl::unexpected(used_up());
     row = *found;
-    found->refresh_sha256.clear();  // good once, also for two that ask at the same time
   }
   return renew(row, now, lifetime);
 }
 
-// Of a row that is kept already, the token that it had ends.
+// Of a row that is kept already, the token that it had ends. Of several that refresh it at the same time the store lets
+// one, on whichever machine.
 Result<Authentication::ToolTokens> Authentication::renew(store::ApiToken row, std::int64_t now, std::int64_t lifetime) {
   ToolTokens tokens;
+  const auto refreshed_by = row.refresh_sha256;
   row.expires = lifetime == 0 ? 0 : now + lifetime;
   if (lifetime != 0) tokens.refresh = "drydock_" + random_text(24);
   row.refresh_sha256 = lifetime == 0 ? "" : token_digest(tokens.refresh);
@@ -80,18 +95,25 @@ Result<Authentication::ToolTokens> Authentication::renew(store::ApiToken row, st
     tokens.access = "drydock_" + random_text(24);
     row.token_sha256 = token_digest(tokens.access);
     row.created = utc_milliseconds();
-    const auto kept = persist_([row](store::Database& db) { store::save_refreshed_token(db, row); });
+    const auto kept = persist([row, refreshed_by](store::Database& db) -> Result<void> {
+      if (!store::save_refreshed_token(db, row, refreshed_by)) return tl::unexpected(used_up());
+      return {};
+    });
     if (!kept) return tl::unexpected(kept.error());
     const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t.id == row.id; });
-    if (found == tokens_.end()) return failure(ErrorKind::refused, "this login was ended meanwhile");
-    *found = row;
+    keep(row);
     ++changes_;
   }
   const std::lock_guard lock(mutex_);
   const auto asked = row.scopes.empty() ? Scopes::all() : Scopes::parse(row.scopes).value_or(Scopes{});
   tokens.scopes = asked.within(scopes_of_user(row.user).value_or(Scopes{}));
   return tokens;
+}
+
+// reload() may have found it in the store already.
+void Authentication::keep(store::ApiToken row) {
+  std::erase_if(tokens_, [&](const auto& token) { return token.id == row.id; });
+  tokens_.push_back(std::move(row));
 }
 
 // Those that are over, and the oldest of a tool that logs in again and again.
@@ -110,21 +132,21 @@ Result<std::string> Authentication::add_token(store::ApiToken row) {
   row.name = row.name.substr(0, 64);
   row.token_sha256 = token_digest(token);
   const auto id = std::make_shared<std::int64_t>(0);
-  const auto kept = persist_([row, id](store::Database& db) { *id = store::add_api_token(db, row); });
+  const auto kept = persist([row, id](store::Database& db) { *id = store::add_api_token(db, row); });
   if (!kept) return tl::unexpected(kept.error());
   row.id = *id;
   const std::lock_guard lock(mutex_);
-  tokens_.push_back(row);
+  keep(std::move(row));
   return token;
 }
 
-Result<std::string> Authentication::make_claim_code(const Identity& maker, std::int64_t now) {
+Result<std::string> Authentication::make_claim_code(const Identity& maker, std::int64_t utc_now) {
   constexpr std::size_t length = 63;  // what a device has room for (PROTOCOL §8)
   constexpr std::int64_t lifetime = 3600 * 1000;
   constexpr int most = 1'000;
   const auto code = random_text(32).substr(0, length);
-  const store::ClaimCode row{token_digest(code), maker.user, now + lifetime};
-  const auto kept = persist_([row, now](store::Database& db) { store::add_claim_code(db, row, now, most); });
+  const store::ClaimCode row{token_digest(code), maker.user, utc_now + lifetime};
+  const auto kept = persist([row, utc_now](store::Database& db) { store::add_claim_code(db, row, utc_now, most); });
   if (!kept) return tl::unexpected(kept.error());
   return code;
 }
@@ -136,13 +158,16 @@ Result<void> Authentication::remove_token(std::int64_t id) {
       return failure(ErrorKind::not_found, "there is no such token");
     ++changes_;
   }
-  return persist_([id](store::Database& db) { store::remove_api_token(db, id); });
+  const auto written = persist([id](store::Database& db) { store::remove_api_token(db, id); });
+  const std::lock_guard lock(mutex_);
+  std::erase_if(tokens_, [&](const auto& token) { return token.id == id; });  // reload() may have found it
+  return written;
 }
 
 Result<void> Authentication::revoke_token(const std::string& token) {
   const auto sha = token_digest(token);
   for (const auto& known : tokens())
-    if (known.token_sha256 == sha) return remove_token(known.id);
+    if (known.token_sha256 == sha || known.refresh_sha256 == sha) return remove_token(known.id);
   return failure(ErrorKind::not_found, "there is no such access token");
 }
 

@@ -131,8 +131,8 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("POST", {"tokens"})) return make_token(request, identity);
   if (is("DELETE", {"tokens", "*"})) return remove_token(parts[1], identity);
   if (is("GET", {"users"})) return users();
-  if (is("PUT", {"users", "*"})) return save_user(request, parts[1]);
-  if (is("DELETE", {"users", "*"})) return remove_user(parts[1]);
+  if (is("PUT", {"users", "*"})) return save_user(request, parts[1], identity);
+  if (is("DELETE", {"users", "*"})) return remove_user(parts[1], identity);
   if (is("PATCH", {"devices", "*"})) return rename(request, parts[1]);
   if (is("PUT", {"devices", "*", "targets"})) return targets(request, parts[1]);
   if (is("POST", {"devices", "*", "*"})) return act(request, parts[1], parts[2]);

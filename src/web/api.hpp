@@ -63,8 +63,8 @@ private:
   Response login_response(const Request& request, const std::string& user, const Result<std::string>& session) const;
   // api_users.cpp
   Response users() const;
-  Response save_user(const Request& request, const std::string& name);
-  Response remove_user(const std::string& name);
+  Response save_user(const Request& request, const std::string& name, const Identity& identity);
+  Response remove_user(const std::string& name, const Identity& identity);
   // api_devices.cpp
   Response status() const;
   Response devices(const Request& request) const;

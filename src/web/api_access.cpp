@@ -3,7 +3,9 @@
 #include "web/json_body.hpp"
 
 #include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 
 #include <charconv>
 #include <fmt/core.h>
@@ -30,7 +32,10 @@ Response Api::session(const Request& request) const {
 Response Api::login_response(
     const Request& request, const std::string& user, const Result<std::string>& session) const {
   if (!session) {
-    log::warning("the page: {} was not let in: {}", request.peer, session.error().message);
+    // Who is locked out and tries on fills no log.
+    if (session.error().kind != ErrorKind::rate_limited)
+      log::warning("the page: {} was not let in as {}: {}", request.peer,
+          user.empty() ? "owner" : log::printable(shorten(user, limits::text)), session.error().message);
     if (session.error().kind == ErrorKind::refused) return problem(401, "Not let in", session.error().message);
     if (session.error().kind != ErrorKind::rate_limited) return problem(session.error());
     auto response = problem(429, "Too many tries", session.error().message);
@@ -90,6 +95,8 @@ Response Api::password(const Request& request) {
   if (!old_one || !new_one) return problem(old_one ? new_one.error() : old_one.error());
   const auto changed = authentication_.change_password(
       *old_one, *new_one, request.cookie("drydock"), client(request), options_.running());
+  if (!changed && changed.error().kind == ErrorKind::refused)
+    log::warning("the page: {} gave a wrong password to change it", request.peer);
   if (!changed && changed.error().kind == ErrorKind::rate_limited)
     return problem(429, "Too many tries", changed.error().message);
   return changed ? done() : problem(changed.error());

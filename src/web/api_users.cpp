@@ -15,7 +15,7 @@ Response Api::users() const {
   return {200, "application/json", json{{"users", list}}.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
-Response Api::save_user(const Request& request, const std::string& name) {
+Response Api::save_user(const Request& request, const std::string& name, const Identity& identity) {
   const auto body = json_body(request);
   if (!body) return problem(body.error());
   Authentication::UserChange change;
@@ -25,13 +25,13 @@ Response Api::save_user(const Request& request, const std::string& name) {
     if (!text) return problem(text.error());
     *to = std::move(*text);
   }
-  const auto is_new = authentication_.save_user(name, change, utc_milliseconds());
+  const auto is_new = authentication_.save_user(identity, name, change, utc_milliseconds());
   if (!is_new) return problem(is_new.error());
   return *is_new ? Response{201, "application/json", "{}"} : done();
 }
 
-Response Api::remove_user(const std::string& name) {
-  const auto removed = authentication_.remove_user(name);
+Response Api::remove_user(const std::string& name, const Identity& identity) {
+  const auto removed = authentication_.remove_user(identity, name);
   return removed ? done() : problem(removed.error());
 }
 

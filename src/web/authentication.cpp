@@ -14,6 +14,8 @@ namespace {
 constexpr const char* password_key = "password";
 constexpr const char* setup_key = "setup_code";
 constexpr std::size_t longest_password = 1024;
+constexpr std::size_t sessions_of_a_user = 200;
+constexpr auto longest_wait_for_hash = std::chrono::seconds(3);
 
 // For people to type: no letters that look like others.
 std::string readable_code(crypto::Random& random) {
@@ -74,8 +76,7 @@ void Authentication::reload(store::Database& db, std::int64_t now) {
     sessions_[session.token_sha256] = {session.user, session.expires};
   tokens_ = store::load_api_tokens(db);
   ++changes_;
-  browsers_.clear();
-  for (auto& browser : store::load_known_browsers(db)) browsers_.emplace(browser.token_sha256, browser.user);
+  browsers_ = store::load_known_browsers(db);
 }
 
 std::string reset_password(store::Database& db, crypto::Random& random) {
@@ -89,24 +90,27 @@ bool Authentication::is_trusted(const std::string& browser, const std::string& u
   if (browser.empty()) return false;
   const auto sha = token_digest(browser);
   const std::lock_guard lock(mutex_);
-  return browsers_.contains({sha, user});
+  return std::any_of(browsers_.begin(), browsers_.end(),
+      [&](const auto& known) { return known.token_sha256 == sha && known.user == user; });
 }
 
 // By account, too: who has one password must not begin anew at another's by using his own.
-std::string Authentication::who(const std::string& user, const Client& client) const {
-  const auto from = is_trusted(client.browser, user) ? "browser " + token_digest(client.browser) : client.address;
-  return from + " as " + user;
+Lockout::Who Authentication::who(const std::string& user, const Client& client) const {
+  return {is_trusted(client.browser, user) ? "browser " + token_digest(client.browser) : client.address, user};
 }
 
 Result<std::string> Authentication::trust_browser(const std::string& user, std::int64_t now) {
   const auto token = random_text(24);
   const store::KnownBrowser browser{token_digest(token), now, user};
-  const auto kept = persist_([browser](store::Database& db) {
+  const auto kept = persist([browser](store::Database& db) {
     store::save_known_browser(db, browser, static_cast<int>(limits::known_browsers));
   });
   if (!kept) return tl::unexpected(kept.error());
   const std::lock_guard lock(mutex_);
-  browsers_.emplace(browser.token_sha256, user);
+  browsers_.push_back(browser);
+  const auto is_his = [&](const auto& known) { return known.user == user; };
+  if (static_cast<std::size_t>(std::count_if(browsers_.begin(), browsers_.end(), is_his)) > limits::known_browsers)
+    browsers_.erase(std::find_if(browsers_.begin(), browsers_.end(), is_his));
   return token;
 }
 
@@ -130,7 +134,7 @@ Result<std::string> Authentication::set_up(
   lockout_.succeeded(tries);
   if (auto good = check_new_password(password); !good) return tl::unexpected(good.error());
   const auto hash = hash_password(password, salt());
-  const auto kept = persist_([hash](store::Database& db) {
+  const auto kept = persist([hash](store::Database& db) {
     store::save_setting(db, password_key, hash);
     store::remove_setting(db, setup_key);
   });
@@ -143,7 +147,7 @@ Result<std::string> Authentication::set_up(
   return begin_session("", now);
 }
 
-// An unknown name costs as much time as a known one, and is counted as the owner's.
+// An unknown name costs as much time as a known one, and is counted as the owner's: nobody finds out who there is.
 Result<std::string> Authentication::check_password(const Login& login, const Client& client, std::int64_t now) {
   std::string hash;
   std::string user = lower_ascii(login.user);
@@ -157,8 +161,16 @@ Result<std::string> Authentication::check_password(const Login& login, const Cli
   if (!known) user.clear();
   if (hash.empty()) return failure(ErrorKind::conflict, "no password was set yet");
   const auto tries = who(user, client);
-  if (auto may = lockout_.register_attempt(tries, now); !may) return tl::unexpected(may.error());
-  if (login.password.size() > longest_password || !is_password(login.password, hash) || !known)
+  if (auto may = lockout_.check(tries.client, now); !may) return tl::unexpected(may.error());
+  // However many addresses they come from, those whom nobody knows keep one core busy.
+  const bool stranger = !is_trusted(client.browser, user);
+  if (stranger && !hashes_of_strangers_.try_acquire_for(longest_wait_for_hash))
+    return failure(ErrorKind::rate_limited, "too many log in at the same time: try again");
+  const auto may = lockout_.register_attempt(tries, now);
+  const bool right = may && login.password.size() <= longest_password && is_password(login.password, hash);
+  if (stranger) hashes_of_strangers_.release();
+  if (!may) return tl::unexpected(may.error());
+  if (!right || !known)
     return failure(ErrorKind::refused,
         login.user.empty() ? "this is not the password" : "this is not the password, or there is no such user");
   lockout_.succeeded(tries);
@@ -185,27 +197,21 @@ Result<void> Authentication::change_password(const std::string& old_one, const s
 Result<void> Authentication::set_password(
     const std::string& user, const std::string& password, const std::string& kept_session_sha256) {
   const auto hash = hash_password(password, salt());
-  store::UserRow row;
-  if (!user.empty()) {
-    const std::lock_guard lock(mutex_);
-    const auto found = users_.find(user);
-    if (found == users_.end()) return failure(ErrorKind::not_found, "there is no such user");
-    row = found->second;
-  }
-  row.password = hash;
-  const auto written = persist_([row, kept_session_sha256](store::Database& db) {
-    if (row.name.empty())
-      store::save_setting(db, password_key, row.password);
-    else
-      store::save_user(db, row);
-    store::end_sessions_of_user(db, row.name, kept_session_sha256);
+  const auto written = persist([user, hash, kept_session_sha256](store::Database& db) -> Result<void> {
+    if (user.empty()) {
+      store::save_setting(db, password_key, hash);
+    } else if (auto changed = store::change_user(db, user, hash, ""); !changed) {
+      return changed;
+    }
+    store::end_sessions_of_user(db, user, kept_session_sha256);
+    return {};
   });
   if (!written) return written;
   const std::lock_guard lock(mutex_);
   if (user.empty())
     password_ = hash;
-  else
-    users_[user] = row;
+  else if (const auto found = users_.find(user); found != users_.end())
+    found->second.password = hash;
   end_sessions_of(user, kept_session_sha256);
   return {};
 }
@@ -223,7 +229,10 @@ Result<void> Authentication::log_out(const std::string& session) {
     if (sessions_.erase(sha) == 0) return {};
     ++changes_;
   }
-  return persist_([sha](store::Database& db) { store::remove_web_session(db, sha); });
+  const auto written = persist([sha](store::Database& db) { store::remove_web_session(db, sha); });
+  const std::lock_guard lock(mutex_);
+  sessions_.erase(sha);  // reload() may have found it in the store before
+  return written;
 }
 
 std::optional<Scopes> Authentication::scopes_of_user(const std::string& user) const {
@@ -248,16 +257,32 @@ std::optional<Identity> Authentication::by_session(const std::string& session, s
 
 std::int64_t Authentication::locked_for(const std::string& user, const Client& client, std::int64_t now) const {
   const auto name = lower_ascii(user);
-  return lockout_.locked_for(who(has_user(name) ? name : "", client), now);
+  return lockout_.locked_for(who(has_user(name) ? name : "", client).client, now);
 }
 
 Result<std::string> Authentication::begin_session(const std::string& user, std::int64_t now) {
   const auto token = random_text(24);
   const store::WebSession session{token_digest(token), now, now + session_milliseconds, user};
-  const auto kept = persist_([session](store::Database& db) { store::save_web_session(db, session); });
+  const auto kept = persist([session](store::Database& db) { store::save_web_session(db, session); });
   if (!kept) return tl::unexpected(kept.error());
-  const std::lock_guard lock(mutex_);
-  sessions_[session.token_sha256] = {user, session.expires};
+  std::string oldest;
+  {
+    const std::lock_guard lock(mutex_);
+    sessions_[session.token_sha256] = {user, session.expires};
+    // Who logs in again and again fills no memory.
+    std::size_t his = 0;
+    auto first = sessions_.end();
+    for (auto one = sessions_.begin(); one != sessions_.end(); ++one) {
+      if (one->second.user != user) continue;
+      ++his;
+      if (first == sessions_.end() || one->second.expires < first->second.expires) first = one;
+    }
+    if (his <= sessions_of_a_user) return token;
+    oldest = first->first;
+    sessions_.erase(first);
+    ++changes_;
+  }
+  (void)persist([oldest](store::Database& db) { store::remove_web_session(db, oldest); });
   return token;
 }
 

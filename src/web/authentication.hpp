@@ -14,7 +14,8 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
+#include <semaphore>
+#include <type_traits>
 #include <utility>
 
 namespace drydock::web {
@@ -43,8 +44,9 @@ struct Identity {
 
 class Authentication {
 public:
-  /// Writes something down, and says whether it worked.
-  using Persist = std::function<Result<void>(std::function<void(store::Database&)>)>;
+  /// Writes something down, or nothing when the work fails, and says whether it worked.
+  using Work = std::function<Result<void>(store::Database&)>;
+  using Persist = std::function<Result<void>(Work)>;
 
   /// Loads what there is; without a password a set-up code is made and kept until it is used.
   Authentication(store::Database& db, crypto::Random& random, Persist persist, std::int64_t now);
@@ -95,9 +97,9 @@ public:
   /// ErrorKind::refused: unknown, over, or used.
   Result<ToolTokens> refresh_token(const std::string& refresh, std::int64_t now, std::int64_t lifetime);
   /// A code for a device that is being set up: who gives it is let in with it, once, within an hour.
-  Result<std::string> make_claim_code(const Identity& maker, std::int64_t now);
+  Result<std::string> make_claim_code(const Identity& maker, std::int64_t utc_now);
   Result<void> remove_token(std::int64_t id);
-  /// ErrorKind::not_found.
+  /// Also one that is over, and by what it is refreshed. ErrorKind::not_found.
   Result<void> revoke_token(const std::string& token);
   std::vector<store::ApiToken> tokens() const;
 
@@ -109,10 +111,11 @@ public:
   std::vector<store::UserRow> users() const;
   bool has_user(const std::string& name) const;
   /// A new user needs both; true: it is new. With another password his sessions and tools' tokens end.
-  /// ErrorKind::malformed for what cannot be; ErrorKind::too_large: there are too many.
-  Result<bool> save_user(const std::string& name, const UserChange& change, std::int64_t utc_now);
-  /// ErrorKind::not_found.
-  Result<void> remove_user(const std::string& name);
+  /// ErrorKind::malformed for what cannot be; ErrorKind::too_large: there are too many; ErrorKind::refused: `by` may
+  /// less than the user may, or is to.
+  Result<bool> save_user(const Identity& by, const std::string& name, const UserChange& change, std::int64_t utc_now);
+  /// ErrorKind::not_found; ErrorKind::refused, likewise.
+  Result<void> remove_user(const Identity& by, const std::string& name);
 
   /// Milliseconds for which this one need not try; 0: it may.
   std::int64_t locked_for(const std::string& user, const Client& client, std::int64_t now) const;
@@ -127,15 +130,27 @@ private:
     std::string user;
     std::int64_t expires = 0;
   };
+  /// `work` returns nothing, or Result<void>.
+  template <class Work>
+  Result<void> persist(Work work) const {
+    return persist_([work = std::move(work)](store::Database& db) -> Result<void> {
+      if constexpr (std::is_void_v<decltype(work(db))>)
+        return work(db), Result<void>{};
+      else
+        return work(db);
+    });
+  }
   /// The user whose password it is.
   Result<std::string> check_password(const Login& login, const Client& client, std::int64_t now);
-  std::string who(const std::string& user, const Client& client) const;
+  Lockout::Who who(const std::string& user, const Client& client) const;
   std::optional<Scopes> scopes_of_user(const std::string& user) const;  // locked
   Result<std::string> begin_session(const std::string& user, std::int64_t now);
   Result<std::string> add_token(store::ApiToken row);
   Result<ToolTokens> renew(store::ApiToken row, std::int64_t now, std::int64_t lifetime);
   void remove_old_tokens(const std::string& user, std::int64_t now);
+  void keep(store::ApiToken row);                                                 // locked
   void end_sessions_of(const std::string& user, const std::string& kept_sha256);  // locked
+  void forget_user(const std::string& name);
   Result<void> set_password(
       const std::string& user, const std::string& password, const std::string& kept_session_sha256);
   std::string random_text(std::size_t bytes);
@@ -150,8 +165,9 @@ private:
   std::map<std::string, store::UserRow> users_;  ///< by name
   std::map<std::string, Session> sessions_;      ///< by the SHA-256 of their tokens
   std::vector<store::ApiToken> tokens_;
-  std::set<std::pair<std::string, std::string>> browsers_;  ///< SHA-256 of what known ones have, and the user
+  std::vector<store::KnownBrowser> browsers_;  ///< the oldest first
   Lockout lockout_;
+  std::counting_semaphore<> hashes_of_strangers_{1};
 };
 
 /// As tokens and cookies are kept.

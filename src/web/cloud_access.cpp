@@ -2,6 +2,9 @@
 #include "web/cloud_api.hpp"
 
 #include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
 
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -61,6 +64,9 @@ Response CloudApi::grant_for_password(const Request& request) {
   const auto tokens =
       authentication_.token_for_password(login, name, *scopes, Client(request.peer), running_(), seconds * 1000);
   if (tokens) return granted(*tokens, seconds);
+  if (tokens.error().kind == ErrorKind::refused)
+    log::warning("{} was not let in as {}, by a tool: wrong password", request.peer,
+        log::printable(shorten(name, limits::text)));
   switch (tokens.error().kind) {
     case ErrorKind::rate_limited: return grant_error(429, "too_many_requests", tokens.error().message);
     case ErrorKind::refused:
@@ -75,6 +81,8 @@ Response CloudApi::grant_for_password(const Request& request) {
 }
 
 Response CloudApi::grant_for_refresh_token(const Request& request) {
+  if (argument(request, "scope"))
+    return grant_error(400, "invalid_scope", "what is refreshed keeps its scopes: leave 'scope' out");
   const auto seconds = lifetime_of(request);
   const auto tokens =
       authentication_.refresh_token(argument(request, "refresh_token").value_or(""), running_(), seconds * 1000);
@@ -97,7 +105,6 @@ Response CloudApi::current_token(const Identity& identity) const {
 
 // Whoever has a token may end it.
 Response CloudApi::revoke(const std::string& token) {
-  if (!authentication_.by_token(token, running_())) return cloud_error(404, "there is no such access token");
   const auto removed = authentication_.revoke_token(token);
   return removed ? cloud_answer(R"({"ok":true})") : cloud_error(removed.error());
 }

@@ -73,7 +73,8 @@ std::optional<Scope> needed_scope(const Request& request, const std::vector<std:
   const auto& method = request.method;
   const auto is = [&](std::initializer_list<std::string_view> wanted) { return path_matches(path, wanted); };
   if (is({"v1", "user"}) || is({"v1", "access_tokens", "current"})) return std::nullopt;
-  if (method == "GET" || is({"v1", "devices", "*", "ping"}) || is({"v1", "diagnostics", "*", "update"}))
+  if (method == "GET" || (method == "PUT" && is({"v1", "devices", "*", "ping"})) ||
+      (method == "POST" && is({"v1", "diagnostics", "*", "update"})))
     return Scope::read;
   if (method == "PUT" && is({"v1", "devices", "*"}))
     return !is_multipart(request) && argument(request, "signal") ? Scope::call : Scope::flash;
@@ -113,7 +114,10 @@ Response cloud_answer(const std::string& text) {
 }
 
 Response cloud_error(int status, const std::string& error) {
-  const json body{{"ok", false}, {"error", error}};
+  json body{{"ok", false}, {"error", error}};
+  // Without it some commands of particle-cli say no more than the status. A description with "access token" in it would
+  // make the CLI forget its own.
+  if (status != 404 && error.find("access token") == std::string::npos) body["error_description"] = error;
   return {status, "application/json", json_text(body)};
 }
 

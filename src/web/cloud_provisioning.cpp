@@ -26,7 +26,7 @@ Response CloudApi::provision(const Request& request, const std::string& device) 
 
 // For a device that is being set up: it shows the code when it comes, and is approved.
 Response CloudApi::claim_code(const Identity& identity) {
-  const auto code = authentication_.make_claim_code(identity, running_());
+  const auto code = authentication_.make_claim_code(identity, utc_milliseconds());
   if (!code) return cloud_error(code.error());
   json ids = json::array();
   store::DeviceQuery query;

@@ -56,7 +56,8 @@ struct EventStreams::Stream {
   asio::ip::tcp::socket socket;
   asio::steady_timer news;
   asio::steady_timer deadline;
-  bool waits = false;  ///< for news
+  std::uint64_t position = 0;  ///< in the log
+  bool waits = false;          ///< for an event that it wants
   std::chrono::steady_clock::time_point written{};
 };
 
@@ -87,10 +88,27 @@ void EventStreams::take() {
     arrived_bytes_ = 0;
     called_ = false;
   }
-  for (const auto& event : arrived)
-    log_.append({event.name, event.from ? event.from->text() : "", CloudApi::as_stream_text(event)});
+  for (const auto& event : arrived) {
+    const auto device = event.from ? event.from->text() : "";
+    wake(device, event.name);
+    if (!device.empty()) wake("", event.name);
+    log_.append({event.name, device, CloudApi::as_stream_text(event)});
+  }
+  // Who waits still wants nothing of this.
   for (const auto& stream : streams_)
-    if (stream->waits) stream->news.cancel();
+    if (stream->waits) stream->position = log_.end();
+}
+
+// Those that listen to this device alone; "": to all.
+void EventStreams::wake(const std::string& device, const std::string& event) {
+  const auto [begin, end] = by_device_.equal_range(device);
+  for (auto entry = begin; entry != end; ++entry) {
+    auto& stream = *entry->second;
+    if (stream.waits && event.starts_with(stream.listener.filter.prefix)) {
+      stream.waits = false;
+      stream.news.cancel();
+    }
+  }
 }
 
 void EventStreams::serve(Listener listener) {
@@ -98,10 +116,12 @@ void EventStreams::serve(Listener listener) {
   asio::post(loop_.context(), [this, listener = std::move(listener)]() mutable {
     const auto stream = std::make_shared<Stream>(loop_.context(), std::move(listener));
     streams_.insert(stream);
+    const auto place = by_device_.emplace(stream->listener.filter.device, stream.get());
     asio::co_spawn(loop_.context(), watch_for_end(stream), asio::detached);
-    asio::co_spawn(loop_.context(), run(stream), [this, stream](std::exception_ptr failed) {
+    asio::co_spawn(loop_.context(), run(stream), [this, stream, place](std::exception_ptr failed) {
       if (failed) log::error("an event stream ended with an exception");
       stream->end();
+      by_device_.erase(place);
       streams_.erase(stream);
       --open_;
       stream->listener.on_end();
@@ -110,11 +130,11 @@ void EventStreams::serve(Listener listener) {
 }
 
 asio::awaitable<void> EventStreams::run(std::shared_ptr<Stream> stream) {
-  auto position = log_.end();
+  stream->position = log_.end();
   const bool greeted = co_await Stream::write(stream, stream->listener.greeting);
   if (!greeted) co_return;
   for (;;) {
-    auto text = log_.read(position, stream->listener.filter, at_once);
+    auto text = log_.read(stream->position, stream->listener.filter, at_once);
     if (!stream->listener.may_listen()) co_return;
     if (text.empty()) {
       stream->news.expires_at(stream->written + keep_alive);

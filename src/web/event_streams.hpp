@@ -8,6 +8,7 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
+#include <map>
 #include <mutex>
 #include <set>
 #include <unistd.h>
@@ -59,12 +60,14 @@ public:
 private:
   struct Stream;
   void take();
+  void wake(const std::string& device, const std::string& event);
   asio::awaitable<void> run(std::shared_ptr<Stream> stream);
   static asio::awaitable<void> watch_for_end(std::shared_ptr<Stream> stream);
 
   WebLoop& loop_;
   EventLog log_;
   std::set<std::shared_ptr<Stream>> streams_;
+  std::multimap<std::string, Stream*> by_device_;  ///< by the device of their filter; "": of any
   asio::steady_timer pause_;
   std::chrono::steady_clock::time_point taken_{};
   std::atomic<int> open_{0};

@@ -17,9 +17,9 @@ server::ServiceUptime running_time_of(const state::StateFolder& folder) {
 Authentication make_authentication(
     const state::StateFolder& folder, crypto::Random& random, LoopBridge& bridge, std::int64_t running) {
   auto db = store::Database::open(folder.location(), store::Access::read_write);
-  const auto persist = [&bridge](std::function<void(store::Database&)> work) {
+  const auto persist = [&bridge](Authentication::Work work) {
     return bridge.write([work = std::move(work)](store::Database& to) -> Result<void> {
-      work(to);
+      if (const auto done = work(to); !done) return done;
       if (to.engine() == store::Engine::postgresql) store::note_change(to, store::subject::access);  // other machines
       return {};
     });

@@ -154,9 +154,9 @@ namespace {
 struct Claiming : Telling {
   Claiming() { configuration.policy = state::Policy::approve; }
   std::string code(std::int64_t lifetime = 3'600'000) {
-    store::ClaimCode code{web::token_digest("the code"), "anna", server().running_time() + lifetime};
+    store::ClaimCode code{web::token_digest("the code"), "anna", utc_milliseconds() + lifetime};
     auto db = database();
-    store::add_claim_code(db, code, server().running_time(), 100);
+    store::add_claim_code(db, code, utc_milliseconds(), 100);
     return "the code";
   }
 };

@@ -203,7 +203,7 @@ class GettingIn(Page):
         self.open()
         self.assertEqual(self.ask("GET", "devices")[0], 200)
         self.assertEqual(self.ask("POST", "fleet/pause")[0], 403)
-        self.assertEqual(self.ask("GET", "tokens")[0], 404)
+        self.assertEqual(self.ask("GET", "tokens")[0], 403)
 
     def test_tls_or_words_that_say_why_not(self):
         certificate = self.folder / "page.pem"
@@ -288,6 +288,7 @@ class Description(Page):
             "/devices/{id}/targets put": {"modules": [sha256]},
             "/login post": {"password": password},
             "/setup post": {"code": "x", "password": password},
+            "/users/{name} put": {"password": password, "role": "viewer"},
         }
         seen = set()
         last = ("/logout", "/devices/{id}/forget")
@@ -295,9 +296,8 @@ class Description(Page):
             for method, operation in methods.items():
                 if path == "/events":
                     continue
-                where = (
-                    path.replace("{id}", "1" if "tokens" in path else device).replace("{sha256}", sha256).lstrip("/")
-                )
+                places = {"id": "1" if "tokens" in path else device, "sha256": sha256, "name": "vera"}
+                where = path.format(**places).lstrip("/")
                 body = bodies.get(f"{path} {method}")
                 if "requestBody" in operation and "application/octet-stream" in operation["requestBody"]["content"]:
                     status, answer, response = self.ask(
@@ -322,6 +322,8 @@ class Description(Page):
         self.assertIn(("/firmware/{sha256}", 409), seen)
         self.assertIn(("/setup", 409), seen)
         self.assertIn(("/firmware", 201), seen)
+        self.assertIn(("/users/{name}", 201), seen)
+        self.assertIn(("/users/{name}", 204), seen)
 
     def test_people_decide_and_it_is_done(self):
         self.stock()

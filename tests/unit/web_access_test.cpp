@@ -27,10 +27,7 @@ struct Access : TestSystem {
     session = *authentication.set_up(authentication.setup_code(), good_password, web::Client("10.0.0.1"), 0);
   }
   web::Authentication make() {
-    const auto persist = [this](std::function<void(store::Database&)> work) -> Result<void> {
-      work(db);
-      return {};
-    };
+    const auto persist = [this](web::Authentication::Work work) { return work(db); };
     return web::Authentication(db, world.random, persist, 0);
   }
   web::Api api(bool guests = false) {

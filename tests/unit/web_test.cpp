@@ -21,10 +21,7 @@ const std::string good_password = "correct horse";
 struct AuthenticationFixture {
   AuthenticationFixture() : db(fresh_database()), random(1), authentication(make(0)) {}
   web::Authentication make(std::int64_t now) {
-    const auto persist = [this](std::function<void(store::Database&)> work) -> Result<void> {
-      work(db);
-      return {};
-    };
+    const auto persist = [this](web::Authentication::Work work) { return work(db); };
     return web::Authentication(db, random, persist, now);
   }
   store::Database db;
