@@ -7,6 +7,7 @@
 #include "server/pending_devices.hpp"
 #include "server/device_repository.hpp"
 #include "server/rejection_log.hpp"
+#include "server/subscription_index.hpp"
 #include "server/update_slots.hpp"
 #include "base/limits.hpp"
 #include "base/loop_delay.hpp"
@@ -187,7 +188,7 @@ private:
   std::int64_t last_change_ = 0;  ///< of the store's changes, the last that was looked at
   /// Who left, the first one first: some may be back.
   std::deque<std::pair<Clock::time_point, transport::DeviceId>> absent_;
-  std::set<transport::DeviceId> subscribers_;  ///< to other events than the system's
+  SubscriptionIndex subscriptions_;  ///< to other events than the system's
   LastVitals vitals_;
   std::set<transport::DeviceId> unsaved_;  ///< whose row or modules wait to be written
   TokenBuckets<std::string> new_device_budget_{

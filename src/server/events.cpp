@@ -90,7 +90,7 @@ void DeviceServer::publish(const PublishedEvent& event) {
 void DeviceServer::publish_here(const PublishedEvent& event) {
   if (services_.on_event) services_.on_event(event);
   if (is_system_event(event.name)) return;
-  for (const auto& id : subscribers_) {
+  for (const auto& id : subscriptions_.subscribers(event.name)) {
     const auto* entry = find(id);
     if (entry == nullptr || entry->device == nullptr || entry->row.approval != "approved") continue;
     if (entry->device->takes(event, event.from)) entry->device->deliver(event);
@@ -101,10 +101,13 @@ void DeviceServer::note_subscription(const transport::DeviceId& id) {
   auto* entry = find(id);
   if (entry == nullptr || entry->device == nullptr) return;
   const auto& subscriptions = entry->device->reported().subscriptions;
-  const bool own = std::any_of(subscriptions.begin(), subscriptions.end(),
-      [](const auto& subscription) { return !is_system_event(subscription.prefix); });
+  bool own = false;
+  for (const auto& subscription : subscriptions) {
+    if (is_system_event(subscription.prefix)) continue;
+    own = true;
+    subscriptions_.add(subscription.prefix, id);
+  }
   if (!own) return;
-  subscribers_.insert(id);
   auto application = with_subscriptions(entry->row.application, subscriptions);
   if (std::exchange(entry->row.application, application) != application) save(*entry);
 }

@@ -47,7 +47,7 @@ DeviceUpdateController::~DeviceUpdateController() {
   leave_queue();
   auto* channel = std::exchange(m->channel, nullptr);
   m->device = nullptr;
-  server_.subscribers_.erase(id_);
+  server_.subscriptions_.remove(id_);
   --server_.connected_;
   server_.forget_later(*m);
   if (m->row.state == "updating") {

@@ -136,6 +136,23 @@ BOOST_AUTO_TEST_CASE(events_go_to_who_subscribed_in_their_order) {
   BOOST_TEST(heard.back() == served.back());
 }
 
+BOOST_AUTO_TEST_CASE(subscribers_are_found_by_every_beginning_of_a_name) {
+  server::SubscriptionIndex index;
+  index.add("", device(1));
+  index.add("temp", device(2));
+  index.add("temp", device(2));
+  index.add("te", device(2));
+  index.add("temp/in", device(3));
+  index.add("other", device(4));
+  using Devices = std::vector<transport::DeviceId>;
+  BOOST_TEST((index.subscribers("temp/in/1") == Devices{device(1), device(2), device(3)}));
+  BOOST_TEST((index.subscribers("temp/i") == Devices{device(1), device(2)}));
+  BOOST_TEST((index.subscribers("t") == Devices{device(1)}));
+  index.remove(device(2));
+  index.remove(device(5));
+  BOOST_TEST((index.subscribers("temp/in") == Devices{device(1), device(3)}));
+}
+
 BOOST_AUTO_TEST_CASE(a_device_that_never_stops_publishing_is_not_heard_for_ever) {
   std::size_t heard = 0;
   server().on_event([&](const server::PublishedEvent& event) { heard += event.name == "served/order"; });

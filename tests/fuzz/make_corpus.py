@@ -59,6 +59,7 @@ for name in ("tcp-2.3.1-normal", "tcp-photon-6.2.0-fast"):
             put("claim", bytes.fromhex(event["padded_plaintext"])[-214:])
 for sample in json.loads((data / "10_dependency_resolution.json").read_text())["describes"]:
     put("describe", json.dumps(sample["describe"]).encode())
+put("describe", bytes.fromhex("00040002000400" "06000c000000" "080004000000" "19809cffffff"))  # vitals
 put("describe", bytes.fromhex(json.loads((data / "16_describe_protobuf.json").read_text())["encoded_hex"]))
 put(
     "configuration",

@@ -9,14 +9,18 @@
 #include "device/describe.hpp"
 #include "device/hello.hpp"
 #include "device/messages.hpp"
+#include "device/vitals.hpp"
 #include "firmware/module_file.hpp"
 #include "server/admission.hpp"
+#include "server/vitals.hpp"
 #include "target.hpp"
 #include "transfer/chunked_messages.hpp"
 #include "transfer/image_check.hpp"
 #include "transport/lightssl/frames.hpp"
 #include "transport/lightssl/handshake.hpp"
 #include "web/multipart.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace {
 
@@ -63,6 +67,10 @@ using namespace drydock;
 }
 
 [[maybe_unused]] void fuzz_describe(ByteView input) {
+  if (const auto vitals = device::parse_vitals(input)) {
+    require(device::is_vitals(input) && vitals->size() <= 128);
+    (void)server::vitals_json(*vitals).dump();
+  }
   (void)device::parse_describe_json(input);
   const auto describe = device::parse_describe(input);
   if (!describe || !describe->system) return;
