@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <memory>
 
 namespace drydock::web {
 namespace {
@@ -166,10 +167,12 @@ Result<std::string> Authentication::check_password(const Login& login, const Cli
   const bool stranger = !is_trusted(client.browser, user);
   if (stranger && !hashes_of_strangers_.try_acquire_for(longest_wait_for_hash))
     return failure(ErrorKind::rate_limited, "too many log in at the same time: try again");
-  const auto may = lockout_.register_attempt(tries, now);
-  const bool right = may && login.password.size() <= longest_password && is_password(login.password, hash);
-  if (stranger) hashes_of_strangers_.release();
-  if (!may) return tl::unexpected(may.error());
+  const auto give_back = [this](const bool* taken) {
+    if (*taken) hashes_of_strangers_.release();
+  };
+  const std::unique_ptr<const bool, decltype(give_back)> place(&stranger, give_back);  // a hash may find no memory
+  if (auto may = lockout_.register_attempt(tries, now); !may) return tl::unexpected(may.error());
+  const bool right = login.password.size() <= longest_password && is_password(login.password, hash);
   if (!right || !known)
     return failure(ErrorKind::refused,
         login.user.empty() ? "this is not the password" : "this is not the password, or there is no such user");
