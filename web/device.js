@@ -127,6 +127,7 @@ export function showDevice(main, id) {
   const events = el("section");
   let endEvents = () => {};
   let endApplication = () => {};
+  const away = el("p", { class: "quiet", hidden: true }, "It is not connected: nothing can be asked of it now.");
   let shownApplication = "";
   let signaling = false;
   let left = false;
@@ -210,10 +211,13 @@ export function showDevice(main, id) {
       ].filter(Boolean),
     );
   };
+  // What was asked before stays to be read.
+  const showReachable = (device) => application.children[1]?.toggleAttribute("inert", !device.connected);
   const showApplication = (device) => {
     if (!fleet.user || device.approval !== "approved") return;
     const key = JSON.stringify(device.application);
-    if (key === shownApplication || left) return;
+    away.hidden = device.connected;
+    if (key === shownApplication || left) return showReachable(device);
     if (!shownApplication) {
       const list = eventList(id);
       endEvents = list.end;
@@ -223,7 +227,8 @@ export function showDevice(main, id) {
     endApplication();
     const built = applicationOf(id, device.application);
     endApplication = built.end;
-    application.replaceChildren(built.element, vitalsOf(id));
+    application.replaceChildren(away, built.element, vitalsOf(id));
+    showReachable(device);
   };
   // What only this answer has, and the stream of changes has not.
   const showDetails = async () => {

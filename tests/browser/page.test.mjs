@@ -203,8 +203,11 @@ test("a device's functions are called, its variables read and its events heard",
     await page.getByRole("button", { name: "Publish" }).waitFor({ state: "detached" });
     for (const child of test_system.children.slice(1)) await test_system.kill(child);
     await page.getByRole("button", { name: "Stop signaling" }).waitFor({ state: "detached" });
-    await argument.press("Enter");
-    await page.getByText("the device is not connected").waitFor();
+    await page.getByText("It is not connected").waitFor();
+    await page.locator("[inert]").getByLabel("Argument of brew").waitFor();
+    // Its last vitals are still there.
+    await page.getByRole("button", { name: "Ask for its vitals" }).click();
+    await page.getByRole("row", { name: "system uptime 12" }).waitFor();
   });
 });
 
