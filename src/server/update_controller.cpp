@@ -34,6 +34,13 @@ Error stopping() {
   return {ErrorKind::closed, "the appliance is stopping"};
 }
 
+// As the device names it: the SHA-256 of its suffix, which other builds of the same version do not share.
+std::string application_of(const std::vector<firmware::InstalledModule>& modules) {
+  for (const auto& module : modules)
+    if (module.key.function == firmware::Function::user_part) return module.sha256;
+  return "";
+}
+
 }  // namespace
 
 DeviceUpdateController::DeviceUpdateController(
@@ -173,13 +180,6 @@ firmware::Inventory DeviceUpdateController::inventory_of(const device::ReportedS
     if (!other_product) inventory.modules.push_back(module);
   }
   return inventory;
-}
-
-// As the device names it: the SHA-256 of its suffix, which other builds of the same version do not share.
-std::string application_of(const std::vector<firmware::InstalledModule>& modules) {
-  for (const auto& module : modules)
-    if (module.key.function == firmware::Function::user_part) return module.sha256;
-  return "";
 }
 
 // Once for each Describe: what became of the step that was under way before it.

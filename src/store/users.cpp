@@ -3,6 +3,15 @@
 #include "store/statement.hpp"
 
 namespace drydock::store {
+namespace {
+
+void forget_claim_codes(Database& db, const std::string& user) {
+  Statement s(db, "DELETE FROM claim_codes WHERE user_name = ?");
+  s.bind(1, user);
+  s.execute();
+}
+
+}  // namespace
 
 Result<void> add_user(Database& db, const UserRow& user) {
   Statement s(db, "INSERT INTO users (name, password, role, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
@@ -26,20 +35,14 @@ Result<void> change_user(Database& db, const std::string& name, const std::strin
   return {};
 }
 
-void forget_claim_codes(Database& db, const std::string& name) {
-  Statement s(db, "DELETE FROM claim_codes WHERE user_name = ?");
-  s.bind(1, name);
-  s.execute();
-}
-
 void remove_user(Database& db, const std::string& name) {
   for (const char* sql : {"DELETE FROM users WHERE name = ?", "DELETE FROM web_sessions WHERE user_name = ?",
-           "DELETE FROM known_browsers WHERE user_name = ?", "DELETE FROM api_tokens WHERE user_name = ?",
-           "DELETE FROM claim_codes WHERE user_name = ?"}) {
+           "DELETE FROM known_browsers WHERE user_name = ?", "DELETE FROM api_tokens WHERE user_name = ?"}) {
     Statement s(db, sql);
     s.bind(1, name);
     s.execute();
   }
+  forget_claim_codes(db, name);
 }
 
 std::vector<UserRow> load_users(Database& db) {

@@ -20,7 +20,6 @@ struct UserRow {
 Result<void> add_user(Database& db, const UserRow& user);
 /// What is empty stays. ErrorKind::not_found: he is gone.
 Result<void> change_user(Database& db, const std::string& name, const std::string& password, const std::string& role);
-void forget_claim_codes(Database& db, const std::string& name);
 /// With everything by which it was let in.
 void remove_user(Database& db, const std::string& name);
 std::vector<UserRow> load_users(Database& db);

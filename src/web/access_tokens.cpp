@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::size_t tokens_of_a_user = 200;  // that he made himself
 
+// As Scopes::parse_or_all() reads it: who may everything may also what there is one day.
+std::string kept_text(Scopes scopes) {
+  return scopes == Scopes::all() ? "" : scopes.text();
+}
+
 Error used_up() {
   return {ErrorKind::refused, "this refresh token is unknown, was used, or its time is over"};
 }
@@ -25,7 +30,7 @@ std::optional<Identity> Authentication::by_token(const std::string& token, std::
   const auto found = std::find_if(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t.token_sha256 == sha; });
   if (found == tokens_.end() || (found->expires != 0 && found->expires <= now)) return std::nullopt;
   const auto of_user = scopes_of_user(found->user);
-  const auto of_token = found->scopes.empty() ? Scopes::all() : Scopes::parse(found->scopes);
+  const auto of_token = Scopes::parse_or_all(found->scopes);
   if (!of_user || !of_token) return std::nullopt;
   return Identity{
       found->user, found->user.empty() ? found->name : found->user, of_token->within(*of_user), found->expires, false};
@@ -41,7 +46,7 @@ Result<std::string> Authentication::make_token(
     return failure(ErrorKind::too_large, "you have as many tokens as one may have: remove some");
   store::ApiToken row{0, name, "", utc_now};
   row.user = maker.user;
-  row.scopes = given == Scopes::all() ? "" : given.text();
+  row.scopes = kept_text(given);
   return add_token(row);
 }
 
@@ -58,7 +63,7 @@ Result<Authentication::ToolTokens> Authentication::token_for_password(const Logi
     const auto of_user = scopes_of_user(*user).value_or(Scopes{});
     if (scopes.within(of_user).empty()) return failure(ErrorKind::malformed, "of these scopes this user has none");
     const auto given = scopes.within(of_user);
-    row.scopes = given == Scopes::all() ? "" : given.text();
+    row.scopes = kept_text(given);
   }
   return renew(row, now, lifetime);
 }
@@ -105,7 +110,7 @@ Result<Authentication::ToolTokens> Authentication::renew(store::ApiToken row, st
     ++changes_;
   }
   const std::lock_guard lock(mutex_);
-  const auto asked = row.scopes.empty() ? Scopes::all() : Scopes::parse(row.scopes).value_or(Scopes{});
+  const auto asked = Scopes::parse_or_all(row.scopes).value_or(Scopes{});
   tokens.scopes = asked.within(scopes_of_user(row.user).value_or(Scopes{}));
   return tokens;
 }

@@ -50,8 +50,7 @@ Scope needed_scope(const Request& request, const std::vector<std::string>& path)
 }
 
 Response not_allowed(Scope needed) {
-  return problem(403, "Not allowed",
-      "this needs the scope '" + std::string(name_of(needed)) + "', which your role, or the token, does not have");
+  return problem(403, "Not allowed", lacking_words(needed));
 }
 
 }  // namespace

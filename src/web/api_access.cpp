@@ -107,7 +107,7 @@ Response Api::tokens(const Identity& identity) const {
   auto list = json::array();
   for (const auto& token : authentication_.tokens()) {
     if (token.user != identity.user && !identity.scopes.has(Scope::administer)) continue;
-    const auto scopes = token.scopes.empty() ? Scopes::all() : Scopes::parse(token.scopes).value_or(Scopes{});
+    const auto scopes = Scopes::parse_or_all(token.scopes).value_or(Scopes{});
     list.push_back({{"id", token.id}, {"name", token.name}, {"created", token.created},
         {"user", token.user.empty() ? "owner" : token.user}, {"scopes", scopes.names()}, {"tool", token.by_password}});
   }
@@ -121,7 +121,7 @@ Response Api::make_token(const Request& request, const Identity& identity) {
   if (!name) return problem(name.error());
   const auto words = body->contains("scopes") ? text_in(*body, "scopes") : Result<std::string>{""};
   if (!words) return problem(words.error());
-  const auto scopes = words->empty() ? Result<Scopes>{Scopes::all()} : Scopes::parse(*words);
+  const auto scopes = Scopes::parse_or_all(*words);
   if (!scopes) return problem(scopes.error());
   const auto token = authentication_.make_token(identity, *name, *scopes, utc_milliseconds());
   if (!token) return problem(token.error());

@@ -56,7 +56,7 @@ Response CloudApi::grant_for_password(const Request& request) {
   const auto password = argument(request, "password").value_or("");
   if (name.empty() || password.empty()) return grant_error(400, "invalid_request", "username and password are needed");
   const auto words = argument(request, "scope").value_or("");
-  const auto scopes = words.empty() ? Result<Scopes>{Scopes::all()} : Scopes::parse(words);
+  const auto scopes = Scopes::parse_or_all(words);
   if (!scopes || scopes->empty())
     return grant_error(400, "invalid_scope", scopes ? "'scope' is empty" : scopes.error().message);
   const auto seconds = lifetime_of(request);

@@ -62,12 +62,6 @@ Response no_token() {
   return response;
 }
 
-Response lacks(Scope needed) {
-  return cloud_error(403,
-      "this needs the scope '" + std::string(name_of(needed)) +
-          "', which this token, or its user's role, does not have");
-}
-
 // Nothing: one's own token and name.
 std::optional<Scope> needed_scope(const Request& request, const std::vector<std::string>& path) {
   const auto& method = request.method;
@@ -211,7 +205,7 @@ Response CloudApi::handle(Request request) {
     if (auto unusable = unusable_body(request)) return *unusable;
     const auto path = parts_of(request);
     const auto needed = needed_scope(request, path);
-    if (needed && !known->scopes.has(*needed)) return lacks(*needed);
+    if (needed && !known->scopes.has(*needed)) return cloud_error(403, lacking_words(*needed));
     return route(request, path, *known);
   } catch (const store::Unavailable& e) {
     return cloud_error(503, e.what());

@@ -70,6 +70,8 @@ private:
   Response revoke(const std::string& token);
   // cloud_devices.cpp
   Result<store::DeviceRow> find(const std::string& id_or_name) const;
+  /// Of the approved ones; on what could not be read it ends.
+  Result<void> for_each_device(const std::function<void(const store::DeviceRow&)>& take) const;
   Response devices() const;
   Response devices_of_product() const;
   Response device(const std::string& id_or_name) const;

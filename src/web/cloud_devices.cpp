@@ -79,19 +79,25 @@ Result<store::DeviceRow> CloudApi::find(const std::string& id_or_name) const {
   return row;
 }
 
-Response CloudApi::devices() const {
-  std::string list;
+Result<void> CloudApi::for_each_device(const std::function<void(const store::DeviceRow&)>& take) const {
   store::DeviceQuery query;
   query.limit = limits::devices_in_a_list;
   auto lease = readers_.lease();
   do {
     const auto page = store::list_devices(*lease, query);
-    if (!page) return cloud_error(page.error());
+    if (!page) return tl::unexpected(page.error());
     for (const auto& device : page->devices)
-      if (device.row.approval == "approved") list += (list.empty() ? "" : ",") + json_text(device_object(device.row));
+      if (device.row.approval == "approved") take(device.row);
     query.after = page->next;
   } while (!query.after.empty());
-  return cloud_answer("[" + list + "]");
+  return {};
+}
+
+Response CloudApi::devices() const {
+  std::string list;
+  const auto listed =
+      for_each_device([&](const auto& row) { list += (list.empty() ? "" : ",") + json_text(device_object(row)); });
+  return listed ? cloud_answer("[" + list + "]") : cloud_error(listed.error());
 }
 
 // All on one page, as many as there are.

@@ -2,11 +2,9 @@
 #include "web/cloud_api.hpp"
 
 #include "base/clock.hpp"
-#include "base/limits.hpp"
 #include "base/text.hpp"
 #include "crypto/pem.hpp"
 #include "server/commands.hpp"
-#include "store/device_list.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -29,16 +27,8 @@ Response CloudApi::claim_code(const Identity& identity) {
   const auto code = authentication_.make_claim_code(identity, utc_milliseconds());
   if (!code) return cloud_error(code.error());
   json ids = json::array();
-  store::DeviceQuery query;
-  query.limit = limits::devices_in_a_list;
-  auto lease = readers_.lease();
-  do {
-    const auto page = store::list_devices(*lease, query);
-    if (!page) return cloud_error(page.error());
-    for (const auto& device : page->devices)
-      if (device.row.approval == "approved") ids.push_back(device.row.id);
-    query.after = page->next;
-  } while (!query.after.empty());
+  const auto listed = for_each_device([&](const auto& row) { ids.push_back(row.id); });
+  if (!listed) return cloud_error(listed.error());
   return cloud_answer(json_text({{"claim_code", *code}, {"device_ids", ids}}));
 }
 

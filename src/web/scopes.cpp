@@ -48,6 +48,10 @@ std::string_view name_of(Scope scope) {
   return "";
 }
 
+std::string lacking_words(Scope needed) {
+  return "this needs the scope '" + std::string(name_of(needed)) + "', which your role, or the token, does not have";
+}
+
 Result<Scopes> scopes_of_role(std::string_view role) {
   if (role == "viewer") return Scopes{Scope::read};
   if (role == "operator") return Scopes{Scope::read, Scope::call, Scope::flash};

@@ -27,6 +27,9 @@ public:
   /// Words between blanks, as RFC 6749 §3.3 has it. ErrorKind::malformed for a word that is no scope.
   static Result<Scopes> parse(std::string_view words);
 
+  /// The same; without a word all of them.
+  static Result<Scopes> parse_or_all(std::string_view words) { return words.empty() ? all() : parse(words); }
+
   constexpr bool has(Scope scope) const { return (bits_ & static_cast<unsigned>(scope)) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
   constexpr Scopes within(Scopes other) const {
@@ -43,6 +46,8 @@ private:
 };
 
 std::string_view name_of(Scope scope);
+/// For who has not got it.
+std::string lacking_words(Scope needed);
 
 /// Of "viewer", "operator" and "owner". ErrorKind::malformed: it is another word.
 Result<Scopes> scopes_of_role(std::string_view role);

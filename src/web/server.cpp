@@ -354,7 +354,7 @@ void Server::send_device_os_file(mg_connection* connection, const Request& reque
 Server::Body Server::stream_cloud_events(mg_connection* connection, const Request& request, EventFilter filter) {
   const auto refuse = [&](const Response& response) { return send(connection, response, false), Body::left; };
   auto may_listen = cloud_.may_listen(request);
-  if (!may_listen()) return refuse(cloud_error(403, "this needs the scope 'read', which this token does not have"));
+  if (!may_listen()) return refuse(cloud_error(403, lacking_words(Scope::read)));
   if (const auto unknown = cloud_.resolve(filter)) return refuse(*unknown);
   if (!options_.certificate.empty())
     return refuse(cloud_error(501, "no event streams by web.certificate: let a reverse proxy add TLS"));
