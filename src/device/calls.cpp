@@ -7,9 +7,9 @@
 namespace drydock::device {
 namespace {
 
-bool answers(const coap::Message& response, const coap::Message& request) {
+bool answers(const coap::Message& response, const coap::Message& request, bool reliable) {
   // A reset has no token: it repeats the id of what it refuses.
-  return response.type == coap::Type::reset ? response.id == request.id : is_response_to(response, request);
+  return response.type == coap::Type::reset ? response.id == request.id : is_response_to(response, request, reliable);
 }
 
 }  // namespace
@@ -36,9 +36,9 @@ bool Calls::uses(const coap::Token& token) const {
   return std::any_of(under_way_.begin(), under_way_.end(), [&](const Call& c) { return c.request.token == token; });
 }
 
-bool Calls::respond(const coap::Message& response) {
+bool Calls::respond(const coap::Message& response, bool reliable) {
   const auto found = std::find_if(
-      under_way_.begin(), under_way_.end(), [&](const Call& call) { return answers(response, call.request); });
+      under_way_.begin(), under_way_.end(), [&](const Call& call) { return answers(response, call.request, reliable); });
   if (found == under_way_.end()) return false;
   const auto done = std::move(found->done);
   under_way_.erase(found);

@@ -39,8 +39,8 @@ public:
   /// Whether a call under way has this token: a late answer must not be taken for that to another call.
   bool uses(const coap::Token& token) const;
 
-  /// Completes the call that this answers, if any does.
-  bool respond(const coap::Message& response);
+  /// Completes the call that this answers, if any does. `reliable`: see is_response_to().
+  bool respond(const coap::Message& response, bool reliable);
   /// Whether this is the first acknowledgement of a call under way, and nothing more.
   bool acknowledge(const coap::Message& message);
   /// Ends those whose time is over.

@@ -13,8 +13,8 @@ using coap::Code;
 using coap::Message;
 using coap::Type;
 
-bool is_response_to(const Message& message, const Message& request) {
-  if (message.type == Type::acknowledgement && message.id != request.id) return false;
+bool is_response_to(const Message& message, const Message& request, bool reliable) {
+  if (!reliable && message.type == Type::acknowledgement && message.id != request.id) return false;
   return coap::is_response(message.code) && message.token == request.token;
 }
 

@@ -11,8 +11,9 @@ namespace drydock::device {
 
 /// Whether this answers that request of ours. An answer inside an acknowledgement has the id of what it answers: over
 /// UDP the device may still answer what was asked in its session before a restart, or by another machine, with the same
-/// token.
-bool is_response_to(const coap::Message& message, const coap::Message& request);
+/// token. Over TCP (`reliable`) the token alone counts: Device OS gives some of its acknowledgements ids of their own
+/// there (6.2.0 that to a signal).
+bool is_response_to(const coap::Message& message, const coap::Message& request, bool reliable);
 
 /// What a request of a device is about, by its method and first path letter (PROTOCOL §4.0).
 enum class RequestType {

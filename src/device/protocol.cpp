@@ -229,7 +229,7 @@ asio::awaitable<Result<Message>> DeviceProtocol::response_to(const Message& requ
   for (;;) {
     auto message = co_await receive(deadline);
     if (!message) co_return message;
-    if (is_response_to(*message, request)) {
+    if (is_response_to(*message, request, channel_.reliable())) {
       if (const auto sent = co_await acknowledge(*message); !sent) co_return tl::unexpected(sent.error());
       co_return message;
     }

@@ -48,7 +48,7 @@ bool DeviceProtocol::within_rate_limit() {
 asio::awaitable<Result<void>> DeviceProtocol::answer(const Message& message) {
   // What it says because it was asked is no noise of its own.
   const bool request = coap::is_request(message.code);
-  const bool asked_for = !request && (calls_.respond(message) || calls_.acknowledge(message));
+  const bool asked_for = !request && (calls_.respond(message, channel_.reliable()) || calls_.acknowledge(message));
   if (!asked_for && !within_rate_limit()) co_return failure(ErrorKind::too_large, "the device sends too many messages");
   // A ping is answered by an acknowledgement: the RFC's reset makes devices throw their session away. Responses that
   // nobody waits for any more get one too.

@@ -298,7 +298,11 @@ asio::awaitable<bool> VirtualDevice::handle(const Message& message) {
 // First that it heard, then what its application says, if it ever does: not confirmable, as over TCP.
 asio::awaitable<bool> VirtualDevice::answer_application(const Message& request) {
   auto response = application_response(application, request);
-  if (request.code == Code::put) co_return co_await send(*response);
+  if (request.code == Code::put) {
+    // Over TCP Device OS gives this acknowledgement an id of its own.
+    response->id = ++message_id_;
+    co_return co_await send(*response);
+  }
   const auto acknowledgement = coap::empty_acknowledgement(request.id);
   if (!co_await send(acknowledgement)) co_return false;
   if (!response) co_return true;

@@ -76,8 +76,8 @@ Result<std::vector<Part>> parse_multipart(std::string_view content_type, std::st
     if (end == std::string_view::npos || parts.size() == most_parts) break;
     auto part = read_header(body.substr(at + 2, blank - std::min(blank, at + 2)));
     if (!part) return tl::unexpected(part.error());
-    const auto begin = blank + 4;
-    part->content = begin <= end ? body.substr(begin, end - begin) : std::string_view();
+    const auto begin = std::min(blank + 4, end);
+    part->content = body.substr(begin, end - begin);
     parts.push_back(std::move(*part));
     at = end + 2;
   }

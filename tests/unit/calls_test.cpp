@@ -56,11 +56,16 @@ BOOST_AUTO_TEST_CASE(answers_find_their_calls_by_token_in_any_order) {
   BOOST_TEST(calls.take(2, coap::Token(8))->id == 2);
   BOOST_TEST(!calls.take(3, coap::Token(9)));
   BOOST_TEST(calls.uses(coap::Token(8)));
-  BOOST_TEST(calls.respond(response(8, -2)));
-  BOOST_TEST(!calls.respond(response(8, -2)));  // once
-  BOOST_TEST(!calls.respond(response(9, 0)));
-  BOOST_TEST(!calls.respond(coap::empty_acknowledgement(1)));
-  BOOST_TEST(calls.respond(response(7, 5)));
+  BOOST_TEST(calls.respond(response(8, -2), true));
+  BOOST_TEST(!calls.respond(response(8, -2), true));  // once
+  BOOST_TEST(!calls.respond(response(9, 0), true));
+  BOOST_TEST(!calls.respond(coap::empty_acknowledgement(1), true));
+  // Over UDP an acknowledgement is that of its request alone; over TCP devices give it an id of their own.
+  auto acknowledgement = response(7, 5);
+  acknowledgement.type = Type::acknowledgement;
+  acknowledgement.id = 99;
+  BOOST_TEST(!calls.respond(acknowledgement, false));
+  BOOST_TEST(calls.respond(acknowledgement, true));
   BOOST_REQUIRE(answers.size() == 2u);
   BOOST_TEST(*device::function_result(*answers[0]) == -2);
   BOOST_TEST(*device::function_result(*answers[1]) == 5);
@@ -73,7 +78,7 @@ BOOST_AUTO_TEST_CASE(an_acknowledgement_is_known_once) {
   BOOST_TEST(calls.acknowledge(coap::empty_acknowledgement(1)));
   BOOST_TEST(!calls.acknowledge(coap::empty_acknowledgement(1)));
   BOOST_TEST(!calls.acknowledge(response(7, 5)));
-  BOOST_TEST(calls.respond(response(7, 5)));
+  BOOST_TEST(calls.respond(response(7, 5), true));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_answered_ends_with_its_reason) {
@@ -84,7 +89,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_answered_ends_with_its_reason) {
   calls.expire(noon + 1s);
   BOOST_REQUIRE(answers.size() == 1u);
   BOOST_TEST((answers[0].error().kind == ErrorKind::timed_out));
-  BOOST_TEST(!calls.respond(response(1, 0)));  // too late
+  BOOST_TEST(!calls.respond(response(1, 0), true));  // too late
   calls.fail_all({ErrorKind::conflict, "updated"});
   BOOST_TEST((answers.at(1).error().kind == ErrorKind::conflict));
   BOOST_TEST(!calls.waiting());
@@ -97,7 +102,7 @@ BOOST_AUTO_TEST_CASE(a_reset_refuses_by_its_id_and_too_many_are_not_taken) {
   Message reset;
   reset.type = Type::reset;
   reset.id = 77;
-  BOOST_TEST(calls.respond(reset));
+  BOOST_TEST(calls.respond(reset, true));
   BOOST_TEST((answers.at(0).error().kind == ErrorKind::refused));
   for (std::size_t i = 0; i < limits::calls_per_device; ++i) BOOST_TEST(ask().has_value());
   BOOST_TEST((ask().error().kind == ErrorKind::rate_limited));
