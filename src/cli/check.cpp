@@ -132,9 +132,11 @@ void check_port(
 void check_ports(Report& report, const state::Configuration& c) {
   check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "TCP devices", c.address, c.tcp_port, "listen.tcp_port");
   check_port<asio::ip::udp, asio::ip::udp::socket>(report, "UDP devices", c.address, c.udp_port, "listen.udp_port");
-  if (c.web.enabled)
-    check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(
-        report, "page", c.web.address.empty() ? c.address : c.web.address, c.web.port, "web.port");
+  if (!c.web.enabled) return;
+  const auto& address = c.web.address.empty() ? c.address : c.web.address;
+  check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "page", address, c.web.port, "web.port");
+  if (c.web.api_port != 0)
+    check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "API", address, c.web.api_port, "web.api_port");
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ struct Flags {
   std::optional<std::string> log_level;
   std::optional<std::uint16_t> udp_port;
   std::optional<std::uint16_t> web_port;
+  std::optional<std::uint16_t> api_port;
   bool no_web = false;
   bool json = false;
 };
@@ -54,6 +55,7 @@ Result<Context> make_context(const Flags& flags) {
   if (flags.log_level) context.configuration.log_level = *state::parse_log_level(*flags.log_level);
   if (flags.udp_port) context.configuration.udp_port = *flags.udp_port;
   if (flags.web_port) context.configuration.web.port = *flags.web_port;
+  if (flags.api_port) context.configuration.web.api_port = *flags.api_port;
   if (flags.no_web) context.configuration.web.enabled = false;
   context.json = flags.json;
   log::set_threshold(context.configuration.log_level);
@@ -161,6 +163,7 @@ private:
     sub->add_option(
         "--udp-port", flags_.udp_port, "UDP port for later devices, which as a rule know no other than 5684");
     sub->add_option("--web-port", flags_.web_port, "TCP port of the page");
+    sub->add_option("--api-port", flags_.api_port, "One more TCP port, for Particle's API alone");
     sub->add_flag("--no-web", flags_.no_web, "Without the page");
     sub->add_option("--policy", flags_.policy, "What happens to unknown devices: approve, open or closed")
         ->check(CLI::IsMember({"approve", "open", "closed"}));

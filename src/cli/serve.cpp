@@ -43,6 +43,8 @@ void give_back_large_blocks() {
 void invite(const web::WebService& site, const state::Configuration& configuration) {
   const auto scheme = configuration.web.certificate.empty() ? "http" : "https";
   log::notice("the page is at {}://<this machine>:{}", scheme, site.port());
+  if (configuration.web.api_port != 0)
+    log::notice("Particle's API alone is at {}://<this machine>:{} too", scheme, configuration.web.api_port);
   if (const auto code = site.setup_code(); !code.empty())
     log::notice("it has no password yet; whoever sets it needs the set-up code {}", code);
 }

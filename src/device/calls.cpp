@@ -37,8 +37,8 @@ bool Calls::uses(const coap::Token& token) const {
 }
 
 bool Calls::respond(const coap::Message& response, bool reliable) {
-  const auto found = std::find_if(
-      under_way_.begin(), under_way_.end(), [&](const Call& call) { return answers(response, call.request, reliable); });
+  const auto found = std::find_if(under_way_.begin(), under_way_.end(),
+      [&](const Call& call) { return answers(response, call.request, reliable); });
   if (found == under_way_.end()) return false;
   const auto done = std::move(found->done);
   under_way_.erase(found);

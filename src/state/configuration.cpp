@@ -148,6 +148,9 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"web.port",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.web.port, 0, 65535); },
               "a port number, 0 to 65535"}},
+      {"web.api_port",
+          {[](const toml::node& n, Configuration& c) { return take_number(n, c.web.api_port, 0, 65535); },
+              "a port number, 1 to 65535, or 0 for none"}},
       {"web.certificate",
           {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.certificate); }, "a path in quotes"}},
       {"web.hosts",
@@ -277,6 +280,8 @@ std::string default_configuration_text() {
 #enabled = true
 #address = "0.0.0.0"
 #port = 8080
+# One more port, where Particle's API (/v1 and /oauth) is and nothing else: to let programs in where the page shall not be reached. 0: none.
+#api_port = 0
 # A PEM file with certificate and private key, for TLS. Where the system's CivetWeb cannot do that (Debian 12 and 13), Drydock
 # says so and does not start; put a reverse proxy in front instead.
 #certificate = "/etc/drydock/page.pem"

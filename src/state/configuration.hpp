@@ -39,6 +39,7 @@ struct Configuration {
     bool enabled = true;
     std::string address;  ///< empty: as for devices
     std::uint16_t port = 8080;
+    std::uint16_t api_port = 0;                ///< Particle's API alone; 0: it is at the page's port only
     std::filesystem::path certificate;         ///< PEM, certificate and key; empty: no TLS
     std::vector<std::string> hosts;            ///< further names under which the page is reached
     std::vector<std::string> trusted_proxies;  ///< addresses of reverse proxies, whose X-Forwarded-For is believed

@@ -33,13 +33,15 @@ std::pair<std::string, int> end_of(int fd, Name name) {
   return {text, ntohs(v6.sin6_port)};
 }
 
-std::vector<int> connections_to(std::uint16_t local_port) {
+std::vector<int> connections_to(const std::vector<std::uint16_t>& local_ports) {
   std::vector<int> list;
   std::error_code error;
   for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end;
        entry.increment(error)) {
     const int fd = std::atoi(entry->path().filename().c_str());
-    if (end_of(fd, ::getsockname).second == local_port && !end_of(fd, ::getpeername).first.empty()) list.push_back(fd);
+    const int port = end_of(fd, ::getsockname).second;
+    const bool ours = std::find(local_ports.begin(), local_ports.end(), port) != local_ports.end();
+    if (ours && !end_of(fd, ::getpeername).first.empty()) list.push_back(fd);
   }
   return list;
 }
@@ -97,11 +99,11 @@ void ConnectionLimiter::end(const Peer& peer, std::uint16_t local_port) {
   if (const int fd = connection_of(peer, local_port); fd >= 0) ::shutdown(fd, SHUT_RDWR);
 }
 
-void ConnectionLimiter::opened(std::uint16_t local_port) {
+void ConnectionLimiter::opened(const std::vector<std::uint16_t>& local_ports) {
   if (++open_ <= limits_.per_unknown_address) return;
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<Peer, int>> connections;
-  for (const int fd : connections_to(local_port))
+  for (const int fd : connections_to(local_ports))
     if (auto peer = end_of(fd, ::getpeername); !taken_over_.contains(peer))
       connections.emplace_back(std::move(peer), fd);
   // Those that were here before keep their places.

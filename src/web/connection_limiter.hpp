@@ -24,10 +24,10 @@ public:
   ConnectionLimiter(ConnectionLimits limits, std::vector<std::string> exempt)
       : limits_(limits), exempt_(std::move(exempt)) {}
 
-  /// A connection to this local port has come. When there are too many of its kind, the newest are ended. They are
-  /// found among this process's descriptors: when CivetWeb tells of a new connection it tells neither its descriptor
-  /// nor its address, and takes no for no answer.
-  void opened(std::uint16_t local_port);
+  /// A connection to one of these local ports has come. When there are too many of its kind, the newest are ended. They
+  /// are found among this process's descriptors: when CivetWeb tells of a new connection it tells neither its
+  /// descriptor nor its address, and takes no for no answer.
+  void opened(const std::vector<std::uint16_t>& local_ports);
   void closed() { --open_; }
 
   /// Somebody has shown from there to be logged in.

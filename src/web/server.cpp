@@ -7,6 +7,7 @@
 #include "web/assets.hpp"
 #include "web/body.hpp"
 #include "web/counted_place.hpp"
+#include "web/message_io.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -30,53 +31,6 @@ constexpr std::size_t largest_certificate = 256 * 1024;
 constexpr auto heartbeat = 15s;
 constexpr auto settling = 3s;
 
-// Nothing is loaded from elsewhere, nothing runs that is not a file of ours, nobody frames the page.
-constexpr const char* security_headers =
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "
-    "'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Resource-Policy: same-origin\r\n";
-
-const char* reason(int status) {
-  switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 204: return "No Content";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 411: return "Length Required";
-    case 413: return "Content Too Large";
-    case 421: return "Misdirected Request";
-    case 422: return "Unprocessable Content";
-    case 429: return "Too Many Requests";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    case 529: return "Too Many Streams";
-    default: return "Internal Server Error";
-  }
-}
-
-Request read_head(const mg_connection* connection) {
-  const auto* info = mg_get_request_info(connection);
-  Request request;
-  request.method = info->request_method ? info->request_method : "";
-  request.path = info->local_uri ? info->local_uri : "";
-  request.query = info->query_string ? info->query_string : "";
-  request.peer = info->remote_addr;
-  for (int i = 0; i < info->num_headers; ++i) {
-    std::string name = info->http_headers[i].name;
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-    request.headers[name] = info->http_headers[i].value;
-  }
-  return request;
-}
-
 const char* why_unusable(int status) {
   switch (status) {
     case 408: return "the body takes too long";
@@ -84,29 +38,6 @@ const char* why_unusable(int status) {
     case 413: return "the body is too large";
     default: return "the body was cut off";
   }
-}
-
-bool is_head(const mg_connection* connection) {
-  return std::string_view(mg_get_request_info(connection)->request_method) == "HEAD";
-}
-
-void send(mg_connection* connection, const Response& response, bool keep_alive) {
-  auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status),
-      security_headers, keep_alive ? "keep-alive" : "close");
-  if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", response.body.size());
-  if (!response.type.empty()) head += "Content-Type: " + response.type + "\r\n";
-  bool cached = false;
-  for (const auto& [name, value] : response.headers) {
-    head += name + ": " + value + "\r\n";
-    cached |= name == "Cache-Control";
-  }
-  if (!cached) head += "Cache-Control: no-store\r\n";
-  head += "\r\n";
-  constexpr std::size_t one_segment = 1'400;
-  const bool together = head.size() + response.body.size() < one_segment;
-  if (together && !is_head(connection)) head += response.body;
-  mg_write(connection, head.data(), head.size());
-  if (!together && !is_head(connection)) mg_write(connection, response.body.data(), response.body.size());
 }
 
 Response page_file(const Request& request) {
@@ -181,12 +112,15 @@ Server::Server(
   const bool secure = !options.certificate.empty();
   if (secure) check_tls(options.certificate);
   const bool v6 = options.address.find(':') != std::string::npos;
-  const auto port =
-      fmt::format("{}{}{}:{}{}", v6 ? "[" : "", options.address, v6 ? "]" : "", options.port, secure ? "s" : "");
+  const auto listening = [&](std::uint16_t port) {
+    return fmt::format("{}{}{}:{}{}", v6 ? "[" : "", options.address, v6 ? "]" : "", port, secure ? "s" : "");
+  };
+  auto ports = listening(options.port);
+  if (options.api_port != 0) ports += "," + listening(options.api_port);
   const auto threads = std::to_string(limits::page_threads);
   const auto certificate = options.certificate.string();
   // The defaults list folders, run CGI and let every page of the world read the answers.
-  std::vector<const char*> settings{"listening_ports", port.c_str(), "num_threads", threads.c_str(),
+  std::vector<const char*> settings{"listening_ports", ports.c_str(), "num_threads", threads.c_str(),
       "request_timeout_ms", "5000", "keep_alive_timeout_ms", "5000", "enable_keep_alive", "yes", "max_request_size",
       "16384", "enable_directory_listing", "no", "cgi_pattern", "", "access_control_allow_origin", "",
       "enable_auth_domain_check", "no", "tcp_nodelay", "1"};
@@ -211,20 +145,29 @@ Server::Server(
             options.address, options.port));
   if (context_ == nullptr)
     throw std::runtime_error(
-        fmt::format("cannot listen on {} port {} for the page: it is taken, or may not be used. Choose another with "
-                    "--web-port or web.port, or turn the page off with --no-web",
-            options.address, options.port));
-  mg_server_port ports[4]{};
-  if (mg_get_server_ports(context_, 4, ports) > 0) port_ = static_cast<std::uint16_t>(ports[0].port);
+        fmt::format("cannot listen on {} port {}{} for the page: it is taken, or may not be used. Choose another with "
+                    "--web-port or web.port{}, or turn the page off with --no-web",
+            options.address, options.port, options.api_port == 0 ? "" : fmt::format(" and port {}", options.api_port),
+            options.api_port == 0 ? "" : " and web.api_port"));
+  mg_server_port opened[4]{};
+  if (mg_get_server_ports(context_, 4, opened) > 0) port_ = static_cast<std::uint16_t>(opened[0].port);
 }
 
 Server::~Server() {
   if (context_) mg_stop(context_);
 }
 
+namespace {
+
+std::uint16_t local_port(const mg_request_info& info) {
+  return static_cast<std::uint16_t>(info.server_port);
+}
+
+}  // namespace
+
 int Server::on_connection(const mg_connection* connection, void**) {
   auto& server = *static_cast<Server*>(mg_get_user_data(mg_get_context(connection)));
-  server.connections_.opened(server.port_);
+  server.connections_.opened({server.port_, server.options_.api_port});
   return 0;
 }
 
@@ -237,7 +180,7 @@ int Server::on_request(mg_connection* connection) {
   try {
     if (server.answer(connection) == Body::left) {
       const auto* info = mg_get_request_info(connection);
-      ConnectionLimiter::stop_reading({info->remote_addr, info->remote_port}, server.port_);
+      ConnectionLimiter::stop_reading({info->remote_addr, info->remote_port}, local_port(*info));
     }
   } catch (const std::exception& e) {
     log::error("the page's server: {}", e.what());
@@ -249,10 +192,14 @@ int Server::on_request(mg_connection* connection) {
 // reads one at a time would have the thread.
 Deadline Server::end_after(const mg_connection* connection, std::chrono::milliseconds time, Ends ends) {
   const auto* info = mg_get_request_info(connection);
-  return Deadline(
-      loop_, time, [ends, peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = port_.load()] {
+  return Deadline(loop_, time,
+      [ends, peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = local_port(*info)] {
         ends == Ends::reading ? ConnectionLimiter::stop_reading(peer, port) : ConnectionLimiter::end(peer, port);
       });
+}
+
+bool Server::is_api_alone(const mg_connection* connection) const {
+  return options_.api_port != 0 && local_port(*mg_get_request_info(connection)) == options_.api_port;
 }
 
 bool Server::discard(mg_connection* connection) {
@@ -283,6 +230,9 @@ Server::Body Server::answer(mg_connection* connection) {
         fmt::format("this page is not reached by the name '{}': open it by its address, or add the name to web.hosts",
             log::printable(shorten(request.header("host"), limits::text)))));
   if (CloudApi::answers(request)) return answer_cloud(connection, std::move(request));
+  if (is_api_alone(connection))
+    return refuse(
+        cloud_error(404, fmt::format("Particle's API alone is at this port: the page is at port {}", port())));
   if (!request.path.starts_with("/api/")) return send(connection, page_file(request), !announced), left;
   // Decided before a byte of the body is read, or kept.
   if (const auto refused = api_.refuse(request)) return refuse(*refused);
@@ -363,7 +313,7 @@ Server::Body Server::stream_cloud_events(mg_connection* connection, const Reques
   const auto* info = mg_get_request_info(connection);
   const ConnectionLimiter::Peer peer(info->remote_addr, info->remote_port);
   EventStreams::Listener listener;
-  listener.socket = Descriptor(connections_.take_over(peer, port_));
+  listener.socket = Descriptor(connections_.take_over(peer, local_port(*info)));
   if (listener.socket.get() < 0) return refuse(cloud_error(500, "no event stream can be opened"));
   listener.greeting = fmt::format(
       "HTTP/1.1 200 OK\r\n{}Content-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: "

@@ -22,6 +22,7 @@ const char* library_version();
 struct ServerOptions {
   std::string address;
   std::uint16_t port = 0;                    ///< 0: any free one, see port()
+  std::uint16_t api_port = 0;                ///< one more, where Particle's API is and nothing else; 0: none
   std::filesystem::path certificate;         ///< PEM with certificate and private key; empty: no TLS
   std::filesystem::path upload_folder;       ///< where uploads lie while they are looked into
   std::vector<std::string> hosts;            ///< names under which it is reached, see is_own_host()
@@ -42,6 +43,7 @@ private:
   static int on_connection(const mg_connection* connection, void** data);
   static void on_close(const mg_connection* connection);
   static int on_request(mg_connection* connection);
+  bool is_api_alone(const mg_connection* connection) const;
   enum class Body { read, left };  ///< left: some of it is still to come, and nobody wants it
   Body answer(mg_connection* connection);
   Body answer_cloud(mg_connection* connection, Request request);

@@ -32,6 +32,7 @@ ServerOptions server_options(const state::StateFolder& folder, const state::Conf
   ServerOptions options;
   options.address = web.address.empty() ? configuration.address : web.address;
   options.port = web.port;
+  options.api_port = web.api_port;
   options.certificate = web.certificate;
   options.upload_folder = folder.firmware();
   options.hosts = web.hosts;

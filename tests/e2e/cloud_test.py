@@ -111,6 +111,23 @@ class Tokens(Cloud):
         status, answer = self.cloud("GET", "/v1/devices")
         self.assertEqual((status, answer["error"]), (401, "invalid_token"))
 
+    def test_a_port_for_the_api_alone_has_no_page(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.open("--api-port", str(port))
+        self.enter()
+        self.token = self.log_in()[1]["access_token"]
+        page, self.web = self.web, port
+        self.assertEqual(self.cloud("GET", "/v1/user")[1]["username"], "me@example.com")
+        self.assertEqual(self.log_in()[0], 200)
+        for path in ("/", "/app.js", "/api/v1/session", "/api/v1/events"):
+            status, answer = self.cloud("GET", path)
+            self.assertEqual((status, str(page) in answer["error"]), (404, True), path)
+        heard = self.follow_events("/v1/events/e")
+        self.web = page
+        self.assertEqual(self.cloud("POST", "/v1/devices/events", {"name": "e", "data": "x"})[0], 200)
+        self.wait_for(lambda: [name for name, _ in heard] == ["e"])
+
     def test_wrong_passwords_are_no_reason_to_throw_a_token_away(self):
         self.begin()
         status, answer = self.log_in(password="wrong")

@@ -1,0 +1,82 @@
+#include "web/message_io.hpp"
+
+#include <algorithm>
+#include <civetweb.h>
+#include <fmt/core.h>
+
+namespace drydock::web {
+
+const std::string_view security_headers =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "
+    "'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n";
+
+namespace {
+
+const char* reason(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 411: return "Length Required";
+    case 413: return "Content Too Large";
+    case 421: return "Misdirected Request";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 501: return "Not Implemented";
+    case 503: return "Service Unavailable";
+    case 529: return "Too Many Streams";
+    default: return "Internal Server Error";
+  }
+}
+
+bool is_head(const mg_connection* connection) {
+  return std::string_view(mg_get_request_info(connection)->request_method) == "HEAD";
+}
+
+}  // namespace
+
+Request read_head(const mg_connection* connection) {
+  const auto* info = mg_get_request_info(connection);
+  Request request;
+  request.method = info->request_method ? info->request_method : "";
+  request.path = info->local_uri ? info->local_uri : "";
+  request.query = info->query_string ? info->query_string : "";
+  request.peer = info->remote_addr;
+  for (int i = 0; i < info->num_headers; ++i) {
+    std::string name = info->http_headers[i].name;
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    request.headers[name] = info->http_headers[i].value;
+  }
+  return request;
+}
+
+void send(mg_connection* connection, const Response& response, bool keep_alive) {
+  auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status),
+      security_headers, keep_alive ? "keep-alive" : "close");
+  if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", response.body.size());
+  if (!response.type.empty()) head += "Content-Type: " + response.type + "\r\n";
+  bool cached = false;
+  for (const auto& [name, value] : response.headers) {
+    head += name + ": " + value + "\r\n";
+    cached |= name == "Cache-Control";
+  }
+  if (!cached) head += "Cache-Control: no-store\r\n";
+  head += "\r\n";
+  constexpr std::size_t one_segment = 1'400;
+  const bool together = head.size() + response.body.size() < one_segment;
+  if (together && !is_head(connection)) head += response.body;
+  mg_write(connection, head.data(), head.size());
+  if (!together && !is_head(connection)) mg_write(connection, response.body.data(), response.body.size());
+}
+
+}  // namespace drydock::web
