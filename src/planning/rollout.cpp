@@ -1,0 +1,300 @@
+#include "planning/rollout.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fmt/core.h>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+namespace drydock::planning {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::array device_stages{std::pair{DeviceStage::waiting, "waiting"sv},
+    std::pair{DeviceStage::begun, "begun"sv}, std::pair{DeviceStage::soaking, "soaking"sv},
+    std::pair{DeviceStage::healthy, "healthy"sv}, std::pair{DeviceStage::failed, "failed"sv},
+    std::pair{DeviceStage::reverting, "reverting"sv}, std::pair{DeviceStage::reverted, "reverted"sv}};
+constexpr std::array rollout_stages{std::pair{RolloutStage::running, "running"sv},
+    std::pair{RolloutStage::paused, "paused"sv}, std::pair{RolloutStage::stopped, "stopped"sv},
+    std::pair{RolloutStage::done, "done"sv}, std::pair{RolloutStage::aborted, "aborted"sv},
+    std::pair{RolloutStage::reverting, "reverting"sv}, std::pair{RolloutStage::reverted, "reverted"sv}};
+
+template <class Stages, class Stage>
+std::string_view name_of(const Stages& stages, Stage stage) {
+  return std::find_if(stages.begin(), stages.end(), [&](const auto& s) { return s.first == stage; })->second;
+}
+template <class Stages>
+auto stage_of(const Stages& stages, std::string_view name) {
+  const auto found = std::find_if(stages.begin(), stages.end(), [&](const auto& s) { return s.second == name; });
+  if (found == stages.end()) throw std::invalid_argument(fmt::format("no stage is called '{}'", name));
+  return found->first;
+}
+
+std::string minutes(std::int64_t milliseconds) {
+  return milliseconds < 120'000 ? fmt::format("{} s", milliseconds / 1000)
+                                : fmt::format("{} min", milliseconds / 60'000);
+}
+
+void fail(RolloutDevice& device, std::string words) {
+  device.stage = DeviceStage::failed;
+  device.words = std::move(words);
+}
+
+bool away_too_long(RolloutDevice& device, const Standing& standing, const RolloutRules& rules, std::int64_t now) {
+  if (standing.connected)
+    device.away_since = 0;
+  else if (device.away_since == 0)
+    device.away_since = now;
+  return device.away_since != 0 && now - device.away_since > rules.lost_after;
+}
+
+void look_at_begun(RolloutDevice& device, const Standing& standing, const RolloutRules& rules, std::int64_t now) {
+  if (!standing.given_up.empty()) return fail(device, standing.given_up);
+  if (away_too_long(device, standing, rules, now))
+    return fail(device, "went away during its update and did not come back");
+  // One that lacks something is in safe mode too: that ends with the rest of the release.
+  if (!standing.connected || !standing.has_release) return;
+  if (standing.safe_mode) return fail(device, "has all of the release, and is in safe mode");
+  device.stage = DeviceStage::soaking;
+  device.verified_at = device.well_since = now;
+  device.connections = standing.connections;
+}
+
+void look_at_soaking(RolloutDevice& device, const Standing& standing, const RolloutRules& rules, std::int64_t now) {
+  if (away_too_long(device, standing, rules, now)) return fail(device, "was updated, went away and did not come back");
+  if (!standing.connected) return;
+  if (standing.safe_mode) return fail(device, "is in safe mode behind its update");
+  if (!standing.has_release) return fail(device, "does not keep what it was sent");
+  if (standing.connections != device.connections) {
+    device.connections = standing.connections;
+    device.well_since = now;
+    if (++device.restarts > rules.restarts)
+      return fail(device,
+          fmt::format("connected {} times anew within {} behind its update: it resets again and again", device.restarts,
+              minutes(now - device.verified_at)));
+  }
+  if (now - device.well_since >= rules.soak) device.stage = DeviceStage::healthy;
+}
+
+// It was well for long enough; a device that is switched off is no failure, nor one that a person changes.
+void look_at_healthy(RolloutDevice& device, const Standing& standing) {
+  if (standing.connected && standing.safe_mode && standing.has_release)
+    fail(device, "came into safe mode a while behind its update");
+}
+
+void look_at_reverting(RolloutDevice& device, const Standing& standing) {
+  if (standing.connected && standing.has_previous) device.stage = DeviceStage::reverted;
+}
+
+struct Count {
+  std::size_t started = 0;
+  std::size_t under_way = 0;
+  std::size_t unsettled = 0;  ///< neither healthy nor failed
+  std::size_t failed = 0;
+  std::size_t failed_in_first_wave = 0;
+  std::size_t waiting = 0;
+};
+
+Count count(const Rollout& rollout) {
+  Count count;
+  for (const auto& device : rollout.devices) {
+    const auto stage = device.stage;
+    if (stage == DeviceStage::waiting) {
+      ++count.waiting;
+      continue;
+    }
+    ++count.started;
+    count.under_way += stage == DeviceStage::begun;
+    count.unsettled += stage == DeviceStage::begun || stage == DeviceStage::soaking;
+    if (stage != DeviceStage::failed) continue;
+    ++count.failed;
+    count.failed_in_first_wave += device.wave == 0;
+  }
+  return count;
+}
+
+// Why it must not go on; empty: it may.
+std::string reason_to_stop(const Rollout& rollout, const Count& count) {
+  const auto& rules = rollout.rules;
+  const auto* why = "";
+  for (const auto& device : rollout.devices)
+    if (device.stage == DeviceStage::failed) why = device.words.c_str();
+  if (count.failed_in_first_wave > 0 && rollout.forgiven == 0)
+    return fmt::format("a device of the first wave failed: {}", why);
+  const auto failed = count.failed - std::min(count.failed, rollout.forgiven);
+  if (failed >= rules.failures && failed * 100 > rules.failure_percent * count.started)
+    return fmt::format(
+        "{} of {} devices failed, more than {} %; one of them: {}", failed, count.started, rules.failure_percent, why);
+  return "";
+}
+
+// Whether any does.
+bool begin(Rollout& rollout, const std::vector<Standing>& standings, Count count, std::int64_t now) {
+  const auto& rules = rollout.rules;
+  const auto last_minute = std::count_if(rollout.devices.begin(), rollout.devices.end(),
+      [&](const RolloutDevice& device) { return device.begun_at != 0 && now - device.begun_at < 60'000; });
+  auto room = wave_end(rules, rollout.wave, rollout.devices.size());
+  room -= std::min(room, count.started);
+  if (rules.at_once != 0)
+    room = std::min<std::size_t>(room, rules.at_once - std::min<std::size_t>(rules.at_once, count.under_way));
+  if (rules.per_minute != 0)
+    room = std::min<std::size_t>(
+        room, rules.per_minute - std::min<std::size_t>(rules.per_minute, static_cast<std::size_t>(last_minute)));
+  bool any = false;
+  for (const bool canaries : {true, false})
+    for (std::size_t i = 0; i < rollout.devices.size() && room > 0; ++i) {
+      auto& device = rollout.devices[i];
+      if (device.stage != DeviceStage::waiting || device.canary != canaries || !standings[i].connected) continue;
+      device.stage = DeviceStage::begun;
+      device.wave = rollout.wave;
+      device.begun_at = now;
+      --room;
+      any = true;
+    }
+  return any;
+}
+
+Result<void> too_late(const Rollout& rollout) {
+  return failure(ErrorKind::conflict, fmt::format("the rollout is {} already", stage_name(rollout.stage)));
+}
+
+}  // namespace
+
+Result<std::vector<Wave>> parse_waves(std::string_view words) {
+  std::vector<Wave> waves;
+  const auto bad = [&](std::string_view part) {
+    return failure(ErrorKind::malformed,
+        fmt::format(
+            "'{}' is no wave: waves are numbers of devices, shares, or 'all', as in \"1, 5%, 25%, all\"", part));
+  };
+  while (!words.empty()) {
+    const auto end = std::min(words.find(','), words.size());
+    auto part = words.substr(0, end);
+    words.remove_prefix(std::min(end + 1, words.size()));
+    const auto first = std::min(part.find_first_not_of(' '), part.size());
+    part = part.substr(first, part.find_last_not_of(' ') + 1 - first);
+    Wave wave{100, true};
+    if (part != "all") {
+      const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), wave.size);
+      const auto rest = part.substr(static_cast<std::size_t>(stop - part.data()));
+      wave.percent = rest == "%";
+      if (error != std::errc() || (!rest.empty() && !wave.percent) || wave.size == 0 ||
+          (wave.percent && wave.size > 100))
+        return bad(part);
+    }
+    if (!waves.empty() && waves.back().percent == wave.percent && waves.back().size >= wave.size)
+      return failure(ErrorKind::malformed, fmt::format("'{}': each wave must be larger than the one before", part));
+    waves.push_back(wave);
+  }
+  if (waves.empty()) return bad("");
+  if (waves.size() > 20) return failure(ErrorKind::malformed, "more than 20 waves");
+  if (waves.back() != Wave{100, true}) waves.push_back({100, true});
+  return waves;
+}
+
+std::string wave_words(const std::vector<Wave>& waves) {
+  std::string words;
+  for (const auto& wave : waves) {
+    if (!words.empty()) words += ", ";
+    words += wave == Wave{100, true} ? "all" : fmt::format("{}{}", wave.size, wave.percent ? "%" : "");
+  }
+  return words;
+}
+
+std::size_t wave_end(const RolloutRules& rules, std::size_t wave, std::size_t devices) {
+  std::size_t most = std::min<std::size_t>(1, devices);
+  for (std::size_t i = 0; i <= wave && i < rules.waves.size(); ++i) {
+    const auto& w = rules.waves[i];
+    const auto end = w.percent ? devices * w.size / 100 : w.size;
+    most = std::max(most, std::min<std::size_t>(end, devices));
+  }
+  return wave + 1 >= rules.waves.size() ? devices : most;
+}
+
+bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int64_t now, bool may_begin) {
+  const auto stage = rollout.stage;
+  const auto wave = rollout.wave;
+  bool changed = false;
+  for (std::size_t i = 0; i < rollout.devices.size(); ++i) {
+    auto& device = rollout.devices[i];
+    const auto before = std::tuple(device.stage, device.restarts, device.away_since);
+    switch (device.stage) {
+      case DeviceStage::begun: look_at_begun(device, standings[i], rollout.rules, now); break;
+      case DeviceStage::soaking: look_at_soaking(device, standings[i], rollout.rules, now); break;
+      case DeviceStage::healthy: look_at_healthy(device, standings[i]); break;
+      case DeviceStage::reverting: look_at_reverting(device, standings[i]); break;
+      case DeviceStage::waiting:
+      case DeviceStage::failed:
+      case DeviceStage::reverted: break;
+    }
+    changed |= before != std::tuple(device.stage, device.restarts, device.away_since);
+  }
+  const auto found = count(rollout);
+  if (rollout.stage == RolloutStage::running || rollout.stage == RolloutStage::paused) {
+    if (auto why = reason_to_stop(rollout, found); !why.empty()) {
+      rollout.stage = RolloutStage::stopped;
+      rollout.words = std::move(why);
+    } else if (found.waiting == 0 && found.unsettled == 0) {
+      rollout.stage = RolloutStage::done;
+    }
+  }
+  const auto goes_back = [](const RolloutDevice& device) { return device.stage == DeviceStage::reverting; };
+  if (rollout.stage == RolloutStage::reverting &&
+      std::none_of(rollout.devices.begin(), rollout.devices.end(), goes_back))
+    rollout.stage = RolloutStage::reverted;
+  if (rollout.stage == RolloutStage::running && may_begin) {
+    // The next wave, once this one has all its devices and each of them came to an end.
+    const bool full = found.started >= wave_end(rollout.rules, rollout.wave, rollout.devices.size());
+    if (full && found.unsettled == 0 && rollout.wave + 1 < rollout.rules.waves.size()) ++rollout.wave;
+    changed |= begin(rollout, standings, found, now);
+  }
+  return changed || stage != rollout.stage || wave != rollout.wave;
+}
+
+Result<void> pause_rollout(Rollout& rollout) {
+  if (rollout.stage != RolloutStage::running) return too_late(rollout);
+  rollout.stage = RolloutStage::paused;
+  return {};
+}
+
+Result<void> resume_rollout(Rollout& rollout) {
+  if (rollout.stage != RolloutStage::paused && rollout.stage != RolloutStage::stopped) return too_late(rollout);
+  if (rollout.stage == RolloutStage::stopped) rollout.forgiven = count(rollout).failed;
+  rollout.stage = RolloutStage::running;
+  rollout.words.clear();
+  return {};
+}
+
+Result<void> abort_rollout(Rollout& rollout) {
+  if (rollout.stage != RolloutStage::running && rollout.stage != RolloutStage::paused &&
+      rollout.stage != RolloutStage::stopped)
+    return too_late(rollout);
+  rollout.stage = RolloutStage::aborted;
+  return {};
+}
+
+Result<void> revert_rollout(Rollout& rollout) {
+  if (rollout.stage == RolloutStage::reverting || rollout.stage == RolloutStage::reverted) return too_late(rollout);
+  rollout.stage = RolloutStage::reverting;
+  for (auto& device : rollout.devices)
+    if (device.stage != DeviceStage::waiting) device.stage = DeviceStage::reverting;
+  return {};
+}
+
+std::string_view stage_name(DeviceStage stage) {
+  return name_of(device_stages, stage);
+}
+std::string_view stage_name(RolloutStage stage) {
+  return name_of(rollout_stages, stage);
+}
+DeviceStage device_stage(std::string_view name) {
+  return stage_of(device_stages, name);
+}
+RolloutStage rollout_stage(std::string_view name) {
+  return stage_of(rollout_stages, name);
+}
+
+}  // namespace drydock::planning
