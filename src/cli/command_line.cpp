@@ -87,6 +87,8 @@ public:
     add_keys();
     add_firmware();
     add_devices();
+    add_releases();
+    add_rollouts();
     add_plan();
     auto* status_command =
         command(app_, "status", "How the devices are doing", [](const Context& c) { return status(c); });
@@ -257,11 +259,77 @@ private:
         [this](const Context& c) { return devices_rename(c, name_, text_); });
     rename->add_option("device", name_, "Id or name")->required();
     rename->add_option("name", text_, "The new name")->required();
+    auto* group = command(*devices, "group", "Put devices into a group, of which each has one",
+        [this](const Context& c) { return devices_group(c, text_, names_); });
+    group->add_option("group", text_, "The group's name; \"\" for none")->required();
+    group->add_option("devices", names_, "Ids or names")->required();
     auto* target = command(*devices, "target", "Say which modules a device should end with, besides what they need",
         [this](const Context& c) { return devices_target(c, name_, names_, clear_); });
     target->add_option("device", name_, "Id or name")->required();
     target->add_option("modules", names_, "File names, or beginnings of their SHA-256");
     target->add_flag("--clear", clear_, "Clear the target firmware of this device");
+  }
+  void add_releases() {
+    auto* releases = app_.add_subcommand("releases", "Named sets of firmware files, which never change");
+    releases->require_subcommand(1);
+    auto* create = command(*releases, "create", "Make one of files of the library",
+        [this](const Context& c) { return releases_create(c, new_release_); });
+    create->add_option("name", new_release_.name, "Its name, \"3.3.1 and application 14\" say")->required();
+    create->add_option("files", new_release_.files, "File names, or beginnings of their SHA-256")->required();
+    create->add_option("--notes", new_release_.notes, "What it is for");
+    with_json(create);
+    with_json(command(*releases, "list", "All of them", [](const Context& c) { return releases_list(c); }));
+    auto* show =
+        command(*releases, "show", "What one is made of", [this](const Context& c) { return releases_show(c, name_); });
+    show->add_option("name", name_)->required();
+    with_json(show);
+    auto* remove = command(*releases, "remove", "Forget one; its files stay",
+        [this](const Context& c) { return releases_remove(c, name_); });
+    remove->add_option("name", name_)->required();
+  }
+  void add_rollouts() {
+    auto* rollouts = app_.add_subcommand("rollouts", "Releases on their way to many devices, in waves");
+    rollouts->require_subcommand(1);
+    auto* start = command(*rollouts, "start", "Begin one: each wave waits until the one before has proved well",
+        [this](const Context& c) { return rollouts_start(c, new_rollout_); });
+    auto& given = new_rollout_;
+    start->add_option("release", given.release, "Its name")->required();
+    start->add_option("--device", given.devices, "A device, by id or name; may be repeated");
+    start->add_option("--group", given.group, "All devices of this group ('devices group')");
+    start->add_flag("--all", given.all, "All devices that the release has something for");
+    start->add_option("--canary", given.canaries, "A device that begins before others; may be repeated");
+    start->add_option("--waves", given.waves, "How far each goes (default: 1, 5%, 25%, all)");
+    start->add_option("--soak", given.soak_minutes, "Minutes that a device must stay well behind its update")
+        ->capture_default_str();
+    start->add_option("--lost-after", given.lost_after_minutes, "Minutes after which one that went away has failed")
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 100'000u));
+    start->add_option("--failures", given.failures, "So many failures before the share counts")
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 1'000'000u));
+    start->add_option("--failure-percent", given.failure_percent, "More failures than this share stop it")
+        ->capture_default_str()
+        ->check(CLI::Range(0u, 100u));
+    start->add_option("--at-once", given.at_once, "Devices under way at a time (default: as many as a wave has)");
+    start->add_option("--per-minute", given.per_minute, "Devices that begin in a minute (default: any)");
+    start->add_flag("--downgrade", given.downgrade, "Also devices that have something newer");
+    start->add_flag("--dry-run", given.dry_run, "Say what would happen, and begin nothing");
+    with_json(start);
+    with_json(command(*rollouts, "list", "All of them", [](const Context& c) { return rollouts_list(c); }));
+    auto* show = command(*rollouts, "show", "How one goes, device by device",
+        [this](const Context& c) { return rollouts_show(c, rollout_); });
+    show->add_option("rollout", rollout_, "Its number")->required();
+    with_json(show);
+    add_steering(*rollouts, "pause", "Nothing begins any more; what has begun goes on", Steer::pause);
+    add_steering(*rollouts, "resume", "Go on, also behind one that stopped by itself", Steer::resume);
+    add_steering(*rollouts, "abort", "End it where it is", Steer::abort);
+    add_steering(*rollouts, "revert", "Bring every device back to what it had before", Steer::revert);
+  }
+  void add_steering(CLI::App& rollouts, const char* name, const char* description, Steer how) {
+    auto* sub = command(
+        rollouts, name, description, [this, how](const Context& c) { return rollouts_steer(c, rollout_, how); });
+    sub->add_option("rollout", rollout_, "Its number")->required();
+    with_json(sub);
   }
   void add_plan() {
     auto* sub = command(app_, "plan", "Say what would be sent to a device that reports this, without a device",
@@ -285,6 +353,9 @@ private:
   DemoOptions demo_;
   KeyExport key_export_;
   PlanOptions plan_;
+  NewRelease new_release_;
+  NewRollout new_rollout_;
+  std::int64_t rollout_ = 0;
   DeviceFilter device_filter_;
   Approval approval_;
   std::vector<std::filesystem::path> files_;

@@ -62,6 +62,41 @@ int devices_rename(const Context& context, const std::string& device, const std:
 int devices_target(
     const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear);
 
+int devices_group(const Context& context, const std::string& group, const std::vector<std::string>& devices);
+
+struct NewRelease {
+  std::string name;
+  std::vector<std::string> files;  ///< of the library
+  std::string notes;
+};
+int releases_create(const Context& context, const NewRelease& release);
+int releases_list(const Context& context);
+int releases_show(const Context& context, const std::string& name);
+int releases_remove(const Context& context, const std::string& name);
+
+/// Empty, and 0: what planning::RolloutRules says.
+struct NewRollout {
+  std::string release;
+  std::vector<std::string> devices;
+  std::vector<std::string> canaries;
+  std::string group;
+  bool all = false;
+  std::string waves;
+  unsigned soak_minutes = 10;
+  unsigned lost_after_minutes = 30;
+  unsigned failures = 2;
+  unsigned failure_percent = 5;
+  unsigned at_once = 0;
+  unsigned per_minute = 0;
+  bool downgrade = false;
+  bool dry_run = false;
+};
+int rollouts_start(const Context& context, const NewRollout& rollout);
+int rollouts_list(const Context& context);
+int rollouts_show(const Context& context, std::int64_t id);
+enum class Steer { pause, resume, abort, revert };
+int rollouts_steer(const Context& context, std::int64_t id, Steer how);
+
 struct PlanOptions {
   std::filesystem::path describe;
   std::string from;                             ///< instead of a Describe: a release of Device OS

@@ -209,6 +209,14 @@ int devices_rename(const Context& context, const std::string& device, const std:
   });
 }
 
+int devices_group(const Context& context, const std::string& group, const std::vector<std::string>& devices) {
+  return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
+    if (const auto set = commands::set_group(db, row.id, group); !set) return print_error(set.error().message);
+    fmt::print("{} is in {} now\n", title_of(row), group.empty() ? "no group" : fmt::format("group '{}'", group));
+    return 0;
+  });
+}
+
 int devices_target(
     const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear) {
   if (modules.empty() && !clear) return print_error("say which modules, or --clear");

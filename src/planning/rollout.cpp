@@ -60,7 +60,7 @@ void look_at_begun(RolloutDevice& device, const Standing& standing, const Rollou
   if (standing.safe_mode) return fail(device, "has all of the release, and is in safe mode");
   device.stage = DeviceStage::soaking;
   device.verified_at = device.well_since = now;
-  device.connections = standing.connections;
+  device.reconnections = standing.reconnections;
 }
 
 void look_at_soaking(RolloutDevice& device, const Standing& standing, const RolloutRules& rules, std::int64_t now) {
@@ -68,8 +68,8 @@ void look_at_soaking(RolloutDevice& device, const Standing& standing, const Roll
   if (!standing.connected) return;
   if (standing.safe_mode) return fail(device, "is in safe mode behind its update");
   if (!standing.has_release) return fail(device, "does not keep what it was sent");
-  if (standing.connections != device.connections) {
-    device.connections = standing.connections;
+  if (standing.reconnections != device.reconnections) {
+    device.reconnections = standing.reconnections;
     device.well_since = now;
     if (++device.restarts > rules.restarts)
       return fail(device,
@@ -246,9 +246,10 @@ bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int6
       std::none_of(rollout.devices.begin(), rollout.devices.end(), goes_back))
     rollout.stage = RolloutStage::reverted;
   if (rollout.stage == RolloutStage::running && may_begin) {
-    // The next wave, once this one has all its devices and each of them came to an end.
-    const bool full = found.started >= wave_end(rollout.rules, rollout.wave, rollout.devices.size());
-    if (full && found.unsettled == 0 && rollout.wave + 1 < rollout.rules.waves.size()) ++rollout.wave;
+    // The next wave, once this one has all its devices and each of them came to an end. Some add nothing in a small
+    // fleet.
+    const auto full = [&] { return found.started >= wave_end(rollout.rules, rollout.wave, rollout.devices.size()); };
+    while (full() && found.unsettled == 0 && rollout.wave + 1 < rollout.rules.waves.size()) ++rollout.wave;
     changed |= begin(rollout, standings, found, now);
   }
   return changed || stage != rollout.stage || wave != rollout.wave;

@@ -26,7 +26,7 @@ struct RolloutRules {
   std::int64_t lost_after = 1'800'000;  ///< one that went away in the middle has failed then
   unsigned failure_percent = 5;         ///< of those begun; more stop it
   unsigned failures = 2;    ///< so many must have failed before a share counts; in the first wave one will do
-  unsigned restarts = 3;    ///< more connections than this within the soak are a loop of resets
+  unsigned restarts = 3;    ///< more reconnections than this within the soak are a loop of resets
   unsigned at_once = 0;     ///< devices under way at a time; 0: as many as a wave has
   unsigned per_minute = 0;  ///< that begin; 0: no limit
   bool operator==(const RolloutRules&) const = default;
@@ -64,11 +64,11 @@ struct RolloutDevice {
   std::size_t wave = 0;
   std::int64_t begun_at = 0;
   std::int64_t verified_at = 0;
-  std::int64_t well_since = 0;   ///< since it was verified, or connected anew behind that
-  std::int64_t away_since = 0;   ///< 0: connected
-  std::int64_t connections = 0;  ///< that it had made when it was looked at last
-  unsigned restarts = 0;         ///< since it was verified
-  std::string words;             ///< why it failed
+  std::int64_t well_since = 0;     ///< since it was verified, or connected anew behind that
+  std::int64_t away_since = 0;     ///< 0: connected
+  std::int64_t reconnections = 0;  ///< when it was looked at last
+  unsigned restarts = 0;           ///< since it was verified
+  std::string words;               ///< why it failed
   bool operator==(const RolloutDevice&) const = default;
 };
 
@@ -84,7 +84,7 @@ struct Rollout {
 /// How a device is, as the store has it.
 struct Standing {
   bool connected = false;
-  std::int64_t connections = 0;  ///< it ever made
+  std::int64_t reconnections = 0;  ///< how often it came anew, which no restart of the service counts as
   bool safe_mode = false;
   bool has_release = false;   ///< reports every module of it that is for its platform
   bool has_previous = false;  ///< reports what it had before the rollout

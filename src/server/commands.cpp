@@ -85,6 +85,14 @@ Result<void> rename(store::Database& db, const std::string& device_id, const std
   return {};
 }
 
+Result<void> set_group(store::Database& db, const std::string& device_id, const std::string& group) {
+  if (group.size() > longest_name)
+    return failure(ErrorKind::malformed, fmt::format("a group's name has at most {} bytes", longest_name));
+  if (log::printable(group) != group) return failure(ErrorKind::malformed, "a group's name has no control characters");
+  store::set_group(db, device_id, group);
+  return {};
+}
+
 void annotate(store::Database& db, const std::string& device_id, const std::string& notes) {
   store::set_notes(db, device_id, shorten(notes, limits::notes));
 }

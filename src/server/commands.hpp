@@ -32,6 +32,9 @@ void force(store::Database& db, const std::string& device_id, bool forced);
 /// ErrorKind::conflict when another device is called so.
 Result<void> rename(store::Database& db, const std::string& device_id, const std::string& name);
 
+/// Empty: none. ErrorKind::malformed as for names.
+Result<void> set_group(store::Database& db, const std::string& device_id, const std::string& group);
+
 /// Cut to limits::notes bytes, at a whole character.
 void annotate(store::Database& db, const std::string& device_id, const std::string& notes);
 /// This key is the device's, whether it was ever here or not; an unknown one is approved by it. ErrorKind::malformed

@@ -156,6 +156,7 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   entry.device = &device;
   if (device.reported().resumed) device.restore_subscriptions(subscriptions_in(entry.row.application));
   note_subscription(identity.id);
+  entry.row.reconnections += entry.connection != 0;  // what a restart of this service makes is none
   entry.connection = ++connections_;
   entry.ownership = *ownership;
   entry.transfer.reset();

@@ -51,6 +51,8 @@ DeviceServer::DeviceServer(Services services, state::Configuration configuration
       merge_timer_(services_.loop),
       expiry_timer_(services_.loop),
       absence_timer_(services_.loop),
+      rollouts_(services_.loop, services_.writer,
+          {[this] { return uptime_.now(); }, [this]() -> asio::awaitable<Result<void>> { return apply_changes(); }}),
       update_slots_(configuration_.concurrent_updates),
       delay_(services_.loop) {
   if (!services_.tell_nodes) return;
@@ -95,6 +97,7 @@ asio::awaitable<Result<void>> DeviceServer::start() {
     if (const auto id = transport::DeviceId::parse(text)) unfinished_.push_back(*id);
   mark_membership_changed();
   expire_pending_devices();
+  rollouts_.wake();
   co_return Result<void>{};
 }
 
@@ -250,6 +253,7 @@ asio::awaitable<void> DeviceServer::run_session(std::shared_ptr<transport::Resum
 
 void DeviceServer::begin_shutdown() {
   stopping_ = true;
+  rollouts_.stop();
   for (auto& [id, entry] : fleet_)
     if (entry.channel && !entry.transfer) entry.channel->close();
 }
@@ -261,6 +265,7 @@ std::size_t DeviceServer::transfers() const {
 
 void DeviceServer::stop() {
   stopping_ = true;
+  rollouts_.stop();
   merge_timer_.cancel();
   absence_timer_.cancel();
   expiry_timer_.cancel();

@@ -7,6 +7,7 @@
 #include "server/pending_devices.hpp"
 #include "server/device_repository.hpp"
 #include "server/rejection_log.hpp"
+#include "server/rollout_driver.hpp"
 #include "server/subscription_index.hpp"
 #include "server/update_slots.hpp"
 #include "base/limits.hpp"
@@ -202,6 +203,7 @@ private:
   Timer absence_timer_;
   firmware::Library library_;
   RejectionLog rejection_log_;
+  RolloutDriver rollouts_;
   UpdateSlots update_slots_;
   LoopDelay delay_;
   AsyncSemaphore handshakes_{limits::handshakes_at_once};

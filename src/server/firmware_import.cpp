@@ -55,8 +55,9 @@ Result<void> remove_from_library(
     if (store::is_needed(db, module.sha256))
       return failure(ErrorKind::conflict,
           fmt::format(
-              "a device needs {}: an update that runs or its target firmware has it ('drydock devices list' shows "
-              "what runs, 'devices target --clear' takes targets back)",
+              "{} is needed: an update that runs, a device's target firmware or a release has it, or a rollout may go "
+              "back to it ('drydock devices list' shows what runs, 'devices target --clear' takes targets back, "
+              "'releases list' shows releases)",
               module.file_name));
     store::remove_module(db, module.sha256);
   } catch (const std::exception& e) {

@@ -104,12 +104,14 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes() {
   bool library = false;
   bool settings = false;
   bool every_device = false;
+  bool rollouts = false;
   bool lists = false;
   std::vector<transport::DeviceId> ids;
   for (const auto& change : *changes) {
     last_change_ = std::max(last_change_, change.revision);
     library |= change.subject == store::subject::modules;
     settings |= change.subject == store::subject::settings;
+    rollouts |= change.subject == store::subject::rollouts;
     every_device |= change.subject == store::subject::every_device;
     const auto id = transport::DeviceId::parse(change.subject);
     if (id && find(*id) != nullptr) ids.push_back(*id);
@@ -130,6 +132,7 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes() {
     if (const auto loaded = co_await reload_devices(std::move(some)); !loaded) co_return loaded;
   }
   if (lists || !ids.empty()) mark_membership_changed();
+  if (rollouts) rollouts_.wake();
   co_return Result<void>{};
 }
 
@@ -191,6 +194,7 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   set_approval(*entry, row.approval);
   entry->row.name = std::move(row.name);
   entry->row.notes = std::move(row.notes);
+  entry->row.group = std::move(row.group);
   entry->row.held = row.held;
   entry->row.forced = row.forced;
   const bool other_key = entry->row.public_key != row.public_key && !same_key(entry->row.public_key, row.public_key);

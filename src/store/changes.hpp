@@ -14,6 +14,7 @@ namespace subject {
 inline constexpr const char* every_device = "devices";
 inline constexpr const char* modules = "modules";
 inline constexpr const char* settings = "settings";
+inline constexpr const char* rollouts = "rollouts";
 inline constexpr const char* access = "access";  ///< who may use the page
 }  // namespace subject
 

@@ -6,7 +6,9 @@
 #include "store/dependencies_json.hpp"
 #include "store/device_columns.hpp"
 #include "store/ownership.hpp"
+#include "store/rollouts.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace drydock::store {
@@ -58,6 +60,8 @@ DeviceRow read_device(Statement& s) {
   row.epoch = s.integer(24);
   row.wanted_by = s.is_null(25) ? 0 : s.integer(25);
   row.notes = s.text(26);
+  row.reconnections = s.integer(27);
+  row.group = s.text(28);
   return row;
 }
 
@@ -129,7 +133,8 @@ void update_device(Database& db, const DeviceRow& row) {
   Statement s(db,
       "UPDATE devices SET platform = ?, product_id = ?, product_version = ?, system_version = ?, hello_flags = ?, "
       "address = ?, connected = ?, "
-      "last_seen = ?, safe_mode = ?, updates_enabled = ?, state = ?, state_words = ?, application = ? WHERE id = ?");
+      "last_seen = ?, safe_mode = ?, updates_enabled = ?, state = ?, state_words = ?, application = ?, "
+      "reconnections = ? WHERE id = ?");
   s.bind(1, row.platform);
   s.bind(2, row.product_id);
   s.bind(3, row.product_version);
@@ -143,7 +148,8 @@ void update_device(Database& db, const DeviceRow& row) {
   s.bind(11, row.state);
   s.bind(12, row.state_words);
   s.bind(13, row.application);
-  s.bind(14, row.id);
+  s.bind(14, row.reconnections);
+  s.bind(15, row.id);
   s.execute();
 }
 
@@ -189,6 +195,10 @@ void set_name(Database& db, const std::string& id, const std::string& name) {
 
 void set_notes(Database& db, const std::string& id, const std::string& notes) {
   set_text(db, id, "notes", notes);
+}
+
+void set_group(Database& db, const std::string& id, const std::string& group) {
+  set_text(db, id, "group_name", group);
 }
 
 void set_public_key(Database& db, const std::string& id, const Bytes& key) {
@@ -320,6 +330,12 @@ std::vector<planning::Target> load_targets(Database& db, const std::string& id) 
     target.version = s.integer<std::uint16_t>(2);
     target.sha256 = s.text(3);
     targets.push_back(std::move(target));
+  }
+  const auto own = targets.size();
+  for (auto& target : rollout_targets(db, id)) {
+    const auto same_slot = [&](const planning::Target& other) { return other.key == target.key; };
+    if (std::none_of(targets.begin(), targets.begin() + static_cast<std::ptrdiff_t>(own), same_slot))
+      targets.push_back(std::move(target));
   }
   return targets;
 }

@@ -29,13 +29,15 @@ struct DeviceRow {
   std::string application;  ///< JSON of its functions and variables, for people
   Bytes changed_key;        ///< another key that claimed this id and was refused; empty: none
   std::int64_t changed_key_seen = 0;
-  bool held = false;           ///< a person wants no updates for it now
-  bool forced = false;         ///< a person wants its next update though its application disabled updates
-  std::int64_t enrolled = 0;   ///< running time of the service when it came first
-  std::string notes;           ///< of people's
-  std::int64_t node = 0;       ///< that has its connection; 0: none, or there is one machine only
-  std::int64_t epoch = 0;      ///< see Ownership
-  std::int64_t wanted_by = 0;  ///< the node that it came to while `node` had it
+  bool held = false;               ///< a person wants no updates for it now
+  bool forced = false;             ///< a person wants its next update though its application disabled updates
+  std::int64_t enrolled = 0;       ///< running time of the service when it came first
+  std::string notes;               ///< of people's
+  std::int64_t node = 0;           ///< that has its connection; 0: none, or there is one machine only
+  std::int64_t epoch = 0;          ///< see Ownership
+  std::int64_t wanted_by = 0;      ///< the node that it came to while `node` had it
+  std::int64_t reconnections = 0;  ///< how often it came anew while the service ran
+  std::string group;               ///< of people's; empty: none
 };
 
 std::vector<DeviceRow> load_devices(Database& db);
@@ -58,6 +60,8 @@ void set_approval(Database& db, const std::string& id, const std::string& approv
 void set_held(Database& db, const std::string& id, bool held);
 void set_forced(Database& db, const std::string& id, bool forced);
 void set_name(Database& db, const std::string& id, const std::string& name);
+/// Of which there is no list: a group is what has devices. Empty: none.
+void set_group(Database& db, const std::string& id, const std::string& group);
 void set_notes(Database& db, const std::string& id, const std::string& notes);
 /// Trusts this key from now on, whatever was on file.
 void set_public_key(Database& db, const std::string& id, const Bytes& key);
@@ -76,6 +80,7 @@ std::vector<firmware::InstalledModule> load_modules(Database& db, const std::str
 
 void save_target(Database& db, const std::string& id, const planning::Target& target);
 void clear_targets(Database& db, const std::string& id);
+/// What people asked for: of the device itself, then of rollouts for what the former says nothing about.
 std::vector<planning::Target> load_targets(Database& db, const std::string& id);
 
 }  // namespace drydock::store

@@ -63,29 +63,47 @@ std::optional<Bytes> load_module_file(Database& db, const std::string& sha256) {
   return s.bytes(0);
 }
 
+namespace {
+
+constexpr const char* module_columns =
+    "sha256, file_name, size, platform, function, module_index, version, flags, dependencies, suffix_sha256, "
+    "product_id, product_version, companion, assets";
+
+firmware::LibraryModule read_module(Statement& s) {
+  firmware::LibraryModule m;
+  m.sha256 = s.text(0);
+  m.file_name = s.text(1);
+  m.size = s.integer<std::uint32_t>(2);
+  m.platform = s.integer<std::uint16_t>(3);
+  m.key = {static_cast<firmware::Function>(s.integer(4)), s.integer<std::uint8_t>(5)};
+  m.version = s.integer<std::uint16_t>(6);
+  m.flags = s.integer<std::uint8_t>(7);
+  m.dependencies = dependencies_from_json(s.text(8));
+  m.suffix_sha256 = s.text(9);
+  if (!s.is_null(10)) m.product_id = s.integer<std::uint32_t>(10);
+  if (!s.is_null(11)) m.product_version = s.integer<std::uint16_t>(11);
+  if (!s.is_null(12)) m.second_module = second_module_from_json(s.text(12));
+  if (!s.is_null(13)) assets_from_json(s.text(13), m);
+  return m;
+}
+
+}  // namespace
+
 firmware::Library load_library(Database& db) {
-  Statement s(db,
-      "SELECT sha256, file_name, size, platform, function, module_index, version, flags, dependencies, suffix_sha256, "
-      "product_id, product_version, companion, assets FROM modules");
+  Statement s(db, std::string("SELECT ") + module_columns + " FROM modules");
   firmware::Library library;
-  while (s.step()) {
-    firmware::LibraryModule m;
-    m.sha256 = s.text(0);
-    m.file_name = s.text(1);
-    m.size = s.integer<std::uint32_t>(2);
-    m.platform = s.integer<std::uint16_t>(3);
-    m.key = {static_cast<firmware::Function>(s.integer(4)), s.integer<std::uint8_t>(5)};
-    m.version = s.integer<std::uint16_t>(6);
-    m.flags = s.integer<std::uint8_t>(7);
-    m.dependencies = dependencies_from_json(s.text(8));
-    m.suffix_sha256 = s.text(9);
-    if (!s.is_null(10)) m.product_id = s.integer<std::uint32_t>(10);
-    if (!s.is_null(11)) m.product_version = s.integer<std::uint16_t>(11);
-    if (!s.is_null(12)) m.second_module = second_module_from_json(s.text(12));
-    if (!s.is_null(13)) assets_from_json(s.text(13), m);
-    library.add(std::move(m));
-  }
+  while (s.step()) library.add(read_module(s));
   return library;
+}
+
+std::vector<firmware::LibraryModule> load_modules_of_release(Database& db, const std::string& release) {
+  Statement s(db,
+      std::string("SELECT ") + module_columns +
+          " FROM modules WHERE sha256 IN (SELECT sha256 FROM release_modules WHERE release_name = ?) ORDER BY sha256");
+  s.bind(1, release);
+  std::vector<firmware::LibraryModule> modules;
+  while (s.step()) modules.push_back(read_module(s));
+  return modules;
 }
 
 }  // namespace drydock::store

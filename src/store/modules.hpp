@@ -15,5 +15,7 @@ void save_module_file(Database& db, const std::string& sha256, const Bytes& cont
 std::optional<Bytes> load_module_file(Database& db, const std::string& sha256);
 
 firmware::Library load_library(Database& db);
+/// Those of its files that are in the library, by their SHA-256.
+std::vector<firmware::LibraryModule> load_modules_of_release(Database& db, const std::string& release);
 
 }  // namespace drydock::store

@@ -287,7 +287,9 @@ bool is_needed(Database& db, const std::string& sha256) {
       "SELECT EXISTS (SELECT 1 FROM goals WHERE sha256 = ?1) OR EXISTS (SELECT 1 FROM updates JOIN update_steps USING "
       "(device_id, update_number) WHERE updates.state = 'running' AND update_steps.sha256 = ?1 AND update_steps.state "
       "IN "
-      "('planned', 'sending', 'sent'))");
+      "('planned', 'sending', 'sent')) OR EXISTS (SELECT 1 FROM release_modules WHERE sha256 = ?1) OR EXISTS (SELECT 1 "
+      "FROM rollout_previous p JOIN modules m USING (suffix_sha256) JOIN rollouts r ON r.id = p.rollout_id WHERE "
+      "m.sha256 = ?1 AND r.stage IN ('running', 'paused', 'stopped', 'reverting'))");
   s.bind(1, sha256);
   s.step();
   return s.boolean(0);

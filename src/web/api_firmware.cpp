@@ -18,7 +18,8 @@ using nlohmann::json;
 namespace {
 
 Result<void> needed() {
-  return failure(ErrorKind::conflict, "a device needs this file: its plan or its target firmware has it");
+  return failure(
+      ErrorKind::conflict, "a device needs this file: its plan, its target firmware, a release or a rollout has it");
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ struct Device {
   bool broken = false;  ///< by this release
   bool connected = true;
   bool dead = false;
-  std::int64_t connections = 1;
+  std::int64_t reconnections = 1;
   std::int64_t has_release_at = -1;  ///< of the update under way
   std::int64_t back_at = -1;         ///< of an absence
   std::int64_t reset_at = -1;
@@ -118,7 +118,7 @@ private:
   static Standing standing(const Device& device) {
     Standing standing;
     standing.connected = device.connected;
-    standing.connections = device.connections;
+    standing.reconnections = device.reconnections;
     standing.safe_mode = device.safe_mode;
     standing.has_release = device.has_release;
     standing.has_previous = !device.has_release;
@@ -138,11 +138,11 @@ private:
       if (device.dead) continue;
       if (!device.connected && device.back_at >= 0 && now_ >= device.back_at) {
         device.connected = true;
-        ++device.connections;
+        ++device.reconnections;
         device.back_at = -1;
       }
       if (device.reset_at >= 0 && now_ >= device.reset_at) {
-        ++device.connections;
+        ++device.reconnections;
         device.reset_at = now_ + 10 * minute;
       }
       const auto stage = rollout_.devices[i].stage;
@@ -166,12 +166,12 @@ private:
   void install_previous(Device& device) {
     device.has_release = device.safe_mode = false;
     device.reset_at = -1;
-    ++device.connections;
+    ++device.reconnections;
   }
 
   void install(Device& device) {
     device.has_release = true;
-    ++device.connections;
+    ++device.reconnections;
     if (!device.broken) return;
     switch (outcome_.kind) {
       case Kind::never_boots:
@@ -302,9 +302,9 @@ struct Row {
 
   void add(const Outcome& outcome) {
     const auto share = 100.0 * static_cast<double>(outcome.lost) / static_cast<double>(outcome.devices);
-    const bool stopped = outcome.stage == RolloutStage::stopped;
-    const bool done = outcome.stage == RolloutStage::done;
-    add(Row{1, outcome.devices, outcome.lost, stopped, done, outcome.lost, share});
+    const bool did_stop = outcome.stage == RolloutStage::stopped;
+    const bool came_through = outcome.stage == RolloutStage::done;
+    add(Row{1, outcome.devices, outcome.lost, did_stop, came_through, outcome.lost, share});
   }
   void add(const Row& other) {
     histories += other.histories;

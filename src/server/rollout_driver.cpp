@@ -1,0 +1,55 @@
+#include "server/rollout_driver.hpp"
+
+#include "base/asio_tokens.hpp"
+#include "base/log.hpp"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+
+namespace drydock::server {
+namespace {
+
+constexpr auto pause = std::chrono::seconds(5);
+
+}  // namespace
+
+RolloutDriver::RolloutDriver(asio::io_context& loop, store::Writer& writer, Surroundings surroundings)
+    : loop_(loop), writer_(writer), surroundings_(std::move(surroundings)), timer_(loop) {}
+
+void RolloutDriver::wake() {
+  again_ = true;
+  if (stopped_) return;
+  if (running_) {
+    timer_.cancel();
+    return;
+  }
+  running_ = true;
+  asio::co_spawn(loop_, run(), asio::detached);
+}
+
+void RolloutDriver::stop() {
+  stopped_ = true;
+  timer_.cancel();
+}
+
+asio::awaitable<void> RolloutDriver::run() {
+  while (!stopped_) {
+    again_ = false;
+    std::function<RolloutLook(store::Database&)> look = [now = surroundings_.running_time()](store::Database& db) {
+      return look_at_rollouts(db, now, utc_milliseconds());
+    };
+    const auto seen = co_await writer_.perform<RolloutLook>(std::move(look));
+    if (!seen) log::warning("rollouts cannot be looked at: {}", seen.error().message);
+    if (seen) {
+      for (const auto& line : seen->lines) log::notice("{}", line);
+      if (seen->changed) (void)co_await surroundings_.apply_changes();
+      if (!seen->under_way && !again_) break;
+    }
+    if (again_ || stopped_) continue;
+    timer_.expires_after(pause);
+    (void)co_await timer_.async_wait(as_result);
+  }
+  running_ = false;
+}
+
+}  // namespace drydock::server

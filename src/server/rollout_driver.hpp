@@ -1,0 +1,37 @@
+// Looks at rollouts again and again while there is one under way, and not at all else.
+#pragma once
+
+#include "base/clock.hpp"
+#include "server/rollouts.hpp"
+#include "store/writer.hpp"
+
+#include <asio/io_context.hpp>
+
+namespace drydock::server {
+
+class RolloutDriver {
+public:
+  struct Surroundings {
+    std::function<std::int64_t()> running_time;
+    std::function<asio::awaitable<Result<void>>()> apply_changes;  ///< devices have other targets now
+  };
+  /// All must outlive the loop's work.
+  RolloutDriver(asio::io_context& loop, store::Writer& writer, Surroundings surroundings);
+
+  /// There may be something new to see.
+  void wake();
+  void stop();
+
+private:
+  asio::awaitable<void> run();
+
+  asio::io_context& loop_;
+  store::Writer& writer_;
+  Surroundings surroundings_;
+  Timer timer_;
+  bool running_ = false;
+  bool again_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace drydock::server

@@ -1,0 +1,252 @@
+#include "server/rollouts.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "firmware/platforms.hpp"
+#include "firmware/releases.hpp"
+#include "server/commands.hpp"
+#include "server/firmware_import.hpp"
+#include "store/changes.hpp"
+#include "store/device_list.hpp"
+#include "store/history.hpp"
+#include "store/modules.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+#include <map>
+#include <set>
+
+namespace drydock::server {
+namespace {
+
+constexpr std::size_t longest_name = 64;
+
+std::string title_of(const store::DeviceRow& row) {
+  return row.name.empty() ? row.id : row.name;
+}
+
+Result<std::vector<store::DeviceRow>> selected_devices(store::Database& db, const Selection& selection) {
+  std::vector<store::DeviceRow> rows;
+  std::set<std::string> seen;
+  for (const auto* names : {&selection.canaries, &selection.devices})
+    for (const auto& name : *names) {
+      auto row = commands::find_device(db, name);
+      if (!row) return tl::unexpected(row.error());
+      if (seen.insert(row->id).second) rows.push_back(std::move(*row));
+    }
+  if (!selection.devices.empty()) return rows;
+  // Without any that is named: all, or the group.
+  bool any = false;
+  for (auto& row : store::load_devices(db)) {
+    if (row.approval != "approved" || (!selection.group.empty() && row.group != selection.group)) continue;
+    any = true;
+    if (seen.insert(row.id).second) rows.push_back(std::move(row));
+  }
+  if (!any && !selection.group.empty())
+    return failure(ErrorKind::not_found, fmt::format("no device is in a group '{}'", selection.group));
+  return rows;
+}
+
+firmware::Inventory reported_by(store::Database& db, const store::DeviceRow& row) {
+  firmware::Inventory inventory;
+  inventory.platform = row.platform;
+  inventory.modules = store::load_modules(db, row.id);
+  return inventory;
+}
+
+// What the device has in the slots of the release and the library has not.
+std::string no_way_back(const firmware::Inventory& inventory, const std::vector<planning::Target>& targets,
+    const firmware::Library& library) {
+  for (const auto& target : targets) {
+    const auto* now = inventory.find(target.key);
+    if (now == nullptr) continue;
+    const auto files = library.candidates(inventory.platform, target.key, now->version);
+    const bool there = std::any_of(
+        files.begin(), files.end(), [&](const auto* file) { return file->version_of(target.key) == now->version; });
+    if (!there) return firmware::module_title(inventory.platform, target.key, now->version) + " is not in the library";
+  }
+  return "";
+}
+
+std::string newer_than_release(const firmware::Inventory& inventory, const std::vector<planning::Target>& targets) {
+  for (const auto& target : targets)
+    if (const auto* now = inventory.find(target.key); now != nullptr && now->version > target.version)
+      return fmt::format("has {}, which is newer: with --downgrade it would be taken back to version {}",
+          firmware::module_title(inventory.platform, target.key, now->version), target.version);
+  return "";
+}
+
+PlannedDevice plan_device(store::Database& db, const firmware::Library& library, const store::ReleaseRow& release,
+    store::DeviceRow row, bool downgrade) {
+  PlannedDevice device;
+  const auto inventory = reported_by(db, row);
+  std::vector<planning::Target> targets;
+  for (const auto& file : release.modules)
+    if (file.platform == row.platform && !file.asset)
+      for (auto& target : planning::targets_of(file)) targets.push_back(std::move(target));
+  device.row = std::move(row);
+  if (device.row.approval != "approved") {
+    device.left_out = "is not approved";
+  } else if (targets.empty()) {
+    device.left_out = fmt::format("the release has nothing for a {}", firmware::platform_name(inventory.platform));
+  } else if (inventory.modules.empty()) {
+    device.left_out = "has not said yet what it runs";
+  } else if (auto newer = newer_than_release(inventory, targets); !downgrade && !newer.empty()) {
+    device.left_out = std::move(newer);
+  } else {
+    auto plan = planning::plan(inventory, library, {targets});
+    if (plan.blocked()) device.left_out = planning::missing_words(plan);
+    if (plan.current()) device.left_out = "has all of it already";
+    device.steps = std::move(plan.steps);
+  }
+  if (device.left_out.empty()) device.no_way_back = no_way_back(inventory, targets, library);
+  return device;
+}
+
+void note(store::Database& db, const std::string& device_id, const std::string& words, std::int64_t utc_now) {
+  store::append_history(db, {utc_now, device_id, "rollout", words});
+}
+
+}  // namespace
+
+std::uint64_t PlannedDevice::bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& step : steps) bytes += step.module.size;
+  return bytes;
+}
+
+Result<store::ReleaseRow> create_release(store::Database& db, const std::string& name,
+    const std::vector<std::string>& files, const std::string& notes, std::int64_t utc_now) {
+  if (name.empty() || name.size() > longest_name || log::printable(name) != name)
+    return failure(ErrorKind::malformed,
+        fmt::format("a release has a name of at most {} bytes, without control characters", longest_name));
+  if (store::load_release(db, name))
+    return failure(ErrorKind::conflict, fmt::format("there is a release '{}', and releases do not change", name));
+  store::ReleaseRow release;
+  release.name = name;
+  release.notes = shorten(notes, limits::notes);
+  release.created = utc_now;
+  std::map<std::pair<std::uint16_t, firmware::ModuleKey>, std::string> slots;
+  std::set<std::string> seen;
+  for (const auto& file : files) {
+    auto module = find_in_library(db, file);
+    if (!module) return tl::unexpected(module.error());
+    if (!seen.insert(module->sha256).second) continue;
+    for (const auto& member : module->members()) {
+      if (module->asset) continue;
+      const auto [slot, fresh] = slots.try_emplace({module->platform, member.key}, module->file_name);
+      if (!fresh)
+        return failure(ErrorKind::conflict,
+            fmt::format("{} and {} are both {} for a {}: a release has one", slot->second, module->file_name,
+                member.key.name(), firmware::platform_name(module->platform)));
+    }
+    release.modules.push_back(std::move(*module));
+  }
+  if (release.modules.empty()) return failure(ErrorKind::malformed, "say which files of the library the release has");
+  store::add_release(db, release);
+  return release;
+}
+
+Result<void> remove_release(store::Database& db, const std::string& name) {
+  if (!store::load_release(db, name))
+    return failure(ErrorKind::not_found, fmt::format("no release '{}': see 'drydock releases list'", name));
+  if (store::is_rolled_out(db, name))
+    return failure(ErrorKind::conflict, fmt::format("devices have release '{}' by a rollout", name));
+  store::remove_release(db, name);
+  return {};
+}
+
+Result<RolloutPlan> plan_rollout(store::Database& db, const std::string& name, const Selection& selection,
+    const planning::RolloutRules& rules, bool downgrade) {
+  const auto release = store::load_release(db, name);
+  if (!release) return failure(ErrorKind::not_found, fmt::format("no release '{}': see 'drydock releases list'", name));
+  if (release->missing != 0)
+    return failure(
+        ErrorKind::conflict, fmt::format("{} files of '{}' were taken out of the library", release->missing, name));
+  auto rows = selected_devices(db, selection);
+  if (!rows) return tl::unexpected(rows.error());
+  std::set<std::string> canaries;
+  for (const auto& canary : selection.canaries)
+    if (const auto row = commands::find_device(db, canary)) canaries.insert(row->id);
+  const auto library = store::load_library(db);
+  RolloutPlan plan{name, rules, {}};
+  for (auto& row : *rows) {
+    auto device = plan_device(db, library, *release, std::move(row), downgrade);
+    device.canary = canaries.contains(device.row.id);
+    plan.devices.push_back(std::move(device));
+  }
+  return plan;
+}
+
+Result<std::int64_t> begin_rollout(store::Database& db, const RolloutPlan& plan, std::int64_t utc_now) {
+  store::RolloutRow row;
+  row.release = plan.release;
+  row.created = utc_now;
+  row.rollout.rules = plan.rules;
+  for (const auto& device : plan.devices) {
+    if (!device.left_out.empty()) continue;
+    if (const auto other = store::rollout_under_way_of(db, device.row.id))
+      return failure(ErrorKind::conflict,
+          fmt::format(
+              "{} is in rollout {}, which is not over: abort or finish that first", title_of(device.row), *other));
+    planning::RolloutDevice one;
+    one.id = device.row.id;
+    one.canary = device.canary;
+    row.rollout.devices.push_back(std::move(one));
+  }
+  if (row.rollout.devices.empty())
+    return failure(ErrorKind::conflict, "no device would get anything: 'drydock rollouts start --dry-run' says why");
+  return store::add_rollout(db, row);
+}
+
+Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, RolloutAction action) {
+  auto row = store::load_rollout(db, id);
+  if (!row) return failure(ErrorKind::not_found, fmt::format("no rollout {}: see 'drydock rollouts list'", id));
+  const auto before = row->rollout.devices;
+  const auto done = action == RolloutAction::pause ? planning::pause_rollout(row->rollout)
+      : action == RolloutAction::resume            ? planning::resume_rollout(row->rollout)
+      : action == RolloutAction::abort             ? planning::abort_rollout(row->rollout)
+                                                   : planning::revert_rollout(row->rollout);
+  if (!done) return tl::unexpected(done.error());
+  store::save_rollout(db, *row);
+  store::save_rollout_devices(db, *row, before);
+  return std::move(*row);
+}
+
+RolloutLook look_at_rollouts(store::Database& db, std::int64_t running_time, std::int64_t utc_now) {
+  RolloutLook look;
+  store::order_changes(db);  // machines that share the database look one after the other
+  for (const auto id : store::rollouts_under_way(db)) {
+    look.under_way = true;
+    auto row = store::load_rollout(db, id);
+    const auto before = row->rollout;
+    const auto standings = store::load_standings(db, *row);
+    if (!planning::advance(row->rollout, standings, running_time)) continue;
+    look.changed = true;
+    const auto release = store::load_release(db, row->release);
+    for (std::size_t i = 0; i < before.devices.size(); ++i) {
+      const auto& device = row->rollout.devices[i];
+      if (device.stage == before.devices[i].stage) continue;
+      if (device.stage == planning::DeviceStage::begun && release)
+        store::save_previous_modules(db, id, device.id, release->modules);
+      const auto words = device.stage == planning::DeviceStage::failed ? ": " + device.words : std::string();
+      note(db, device.id,
+          fmt::format("rollout {} of '{}': {}{}", id, row->release, planning::stage_name(device.stage), words),
+          utc_now);
+    }
+    if (row->rollout.stage != before.stage || row->rollout.wave != before.wave) {
+      const auto& now = row->rollout;
+      look.lines.push_back(now.stage != before.stage
+              ? fmt::format("rollout {} of '{}' is {}{}{}", id, row->release, planning::stage_name(now.stage),
+                    now.words.empty() ? "" : ": ", now.words)
+              : fmt::format("rollout {} of '{}': wave {} of {} begins", id, row->release, now.wave + 1,
+                    now.rules.waves.size()));
+      store::save_rollout(db, *row);
+    }
+    store::save_rollout_devices(db, *row, before.devices);
+  }
+  return look;
+}
+
+}  // namespace drydock::server

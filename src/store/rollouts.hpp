@@ -1,0 +1,44 @@
+// A release on its way to many devices: see planning/rollout.hpp for what becomes of each.
+#pragma once
+
+#include "planning/plan.hpp"
+#include "planning/rollout.hpp"
+#include "store/releases.hpp"
+
+#include <optional>
+
+namespace drydock::store {
+
+struct RolloutRow {
+  std::int64_t id = 0;
+  std::string release;
+  std::int64_t created = 0;  ///< UTC milliseconds
+  planning::Rollout rollout;
+};
+
+/// Gives the new one's id.
+std::int64_t add_rollout(Database& db, const RolloutRow& row);
+std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id);
+/// Without their devices, the latest first.
+std::vector<RolloutRow> load_rollouts(Database& db);
+/// Those of which devices may still come to something.
+std::vector<std::int64_t> rollouts_under_way(Database& db);
+/// One that the device is in and that is not over.
+std::optional<std::int64_t> rollout_under_way_of(Database& db, const std::string& device_id);
+/// Whether there ever was one of this release.
+bool is_rolled_out(Database& db, const std::string& release);
+void save_rollout(Database& db, const RolloutRow& row);
+/// Those of its devices that differ from `before`.
+void save_rollout_devices(Database& db, const RolloutRow& row, const std::vector<planning::RolloutDevice>& before);
+
+/// What the device has in the slots that the release fills: what it goes back to.
+void save_previous_modules(Database& db, std::int64_t rollout, const std::string& device_id,
+    const std::vector<firmware::LibraryModule>& release);
+
+/// How the rollout's devices are, in their order.
+std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& row);
+
+/// What the latest rollout that reached the device wants it to have.
+std::vector<planning::Target> rollout_targets(Database& db, const std::string& device_id);
+
+}  // namespace drydock::store
