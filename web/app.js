@@ -5,6 +5,7 @@ import { fleet } from "./state.js";
 import { showFleet } from "./fleet.js";
 import { showDevice } from "./device.js";
 import { showFirmware } from "./firmware.js";
+import { showRollouts } from "./rollouts.js";
 import { showEvents } from "./events.js";
 import { showAccess, showLogin, showSetup } from "./access.js";
 
@@ -60,6 +61,7 @@ const views = [
   [/^#\/fleet$/, () => showFleet(main)],
   [/^#\/device\/([0-9a-f]{24})$/, (match) => showDevice(main, match[1])],
   [/^#\/firmware$/, () => showFirmware(main)],
+  [/^#\/rollouts$/, () => showRollouts(main)],
   [/^#\/events$/, () => showEvents(main)],
   [/^#\/access$/, () => showAccess(main, start)],
 ];

@@ -13,11 +13,6 @@
 namespace drydock::cli {
 namespace {
 
-std::string name_of(store::Database& db, const std::string& id) {
-  const auto row = store::load_device(db, id);
-  return row && !row->name.empty() ? log::printable(row->name) : id;
-}
-
 std::string counted(const planning::Rollout& rollout) {
   std::map<planning::DeviceStage, std::size_t> counts;
   for (const auto& device : rollout.devices) ++counts[device.stage];
@@ -27,7 +22,7 @@ std::string counted(const planning::Rollout& rollout) {
   return words;
 }
 
-void print_rollout(store::Database& db, const store::RolloutRow& row) {
+void print_rollout(const store::RolloutRow& row) {
   const auto& rollout = row.rollout;
   fmt::print("Rollout {} of '{}' is {}{}{}\n", row.id, log::printable(row.release), planning::stage_name(rollout.stage),
       rollout.words.empty() ? "" : ": ", log::printable(rollout.words));
@@ -35,9 +30,10 @@ void print_rollout(store::Database& db, const store::RolloutRow& row) {
       planning::wave_words(rollout.rules.waves), rollout.wave + 1, rollout.rules.waves.size(), rollout.devices.size(),
       counted(rollout));
   std::vector<std::vector<std::string>> lines{{"DEVICE", "WAVE", "STAGE", ""}};
-  for (const auto& device : rollout.devices) {
+  for (std::size_t i = 0; i < rollout.devices.size(); ++i) {
+    const auto& device = rollout.devices[i];
     const bool begun = device.stage != planning::DeviceStage::waiting;
-    lines.push_back({name_of(db, device.id),
+    lines.push_back({row.names[i].empty() ? device.id : log::printable(row.names[i]),
         begun               ? std::to_string(device.wave + 1)
             : device.canary ? "first"
                             : "–",
@@ -145,7 +141,7 @@ int rollouts_show(const Context& context, std::int64_t id) {
   if (context.json)
     fmt::print("{}\n", server::rollout_as_json(*row));
   else
-    print_rollout(db, *row);
+    print_rollout(*row);
   return 0;
 }
 

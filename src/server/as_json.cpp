@@ -44,7 +44,7 @@ json library_entry(const firmware::LibraryModule& m) {
 }
 
 json device(const store::DeviceRow& row) {
-  return {{"id", row.id}, {"name", row.name}, {"remarks", row.notes}, {"approval", row.approval},
+  return {{"id", row.id}, {"name", row.name}, {"remarks", row.notes}, {"group", row.group}, {"approval", row.approval},
       {"platform", row.platform}, {"platform_name", firmware::platform_name(row.platform)},
       {"connected", row.connected}, {"address", row.address}, {"first_seen", row.first_seen},
       {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},

@@ -10,6 +10,8 @@ namespace drydock::server {
 namespace {
 
 constexpr auto pause = std::chrono::seconds(5);
+// Between looks, however much happens.
+constexpr auto shortest_pause = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -20,7 +22,7 @@ void RolloutDriver::wake() {
   again_ = true;
   if (stopped_) return;
   if (running_) {
-    timer_.cancel();
+    if (resting_) timer_.cancel();
     return;
   }
   running_ = true;
@@ -45,9 +47,14 @@ asio::awaitable<void> RolloutDriver::run() {
       if (seen->changed) (void)co_await surroundings_.apply_changes();
       if (!seen->under_way && !again_) break;
     }
-    if (again_ || stopped_) continue;
-    timer_.expires_after(pause);
+    if (stopped_) break;
+    timer_.expires_after(shortest_pause);
     (void)co_await timer_.async_wait(as_result);
+    if (stopped_ || again_) continue;
+    resting_ = true;
+    timer_.expires_after(pause - shortest_pause);
+    (void)co_await timer_.async_wait(as_result);
+    resting_ = false;
   }
   running_ = false;
 }

@@ -20,6 +20,10 @@ public:
 
   /// There may be something new to see.
   void wake();
+  /// A device has come to something: looked at soon, if there is a rollout.
+  void note_device() {
+    if (running_) wake();
+  }
   void stop();
 
 private:
@@ -30,6 +34,7 @@ private:
   Surroundings surroundings_;
   Timer timer_;
   bool running_ = false;
+  bool resting_ = false;
   bool again_ = false;
   bool stopped_ = false;
 };

@@ -1,6 +1,6 @@
 #include "server/rollouts_json.hpp"
 
-#include "firmware/platforms.hpp"
+#include "server/as_json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -16,10 +16,7 @@ std::string print(const json& value) {
 
 json json_of(const store::ReleaseRow& release) {
   auto modules = json::array();
-  for (const auto& m : release.modules)
-    modules.push_back({{"sha256", m.sha256}, {"file", m.file_name}, {"platform", m.platform},
-        {"platform_name", firmware::platform_name(m.platform)}, {"module", m.asset ? m.title() : m.key.name()},
-        {"version", m.version}, {"size", m.size}});
+  for (const auto& m : release.modules) modules.push_back(json::parse(module_as_json(m)));
   return {{"name", release.name}, {"notes", release.notes}, {"created", release.created}, {"modules", modules},
       {"missing", release.missing}};
 }
@@ -28,9 +25,10 @@ json json_of(const store::RolloutRow& row) {
   const auto& [rules, stage, wave, words, forgiven, all] = row.rollout;
   auto devices = json::array();
   auto counts = json::object();
-  for (const auto& device : all) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& device = all[i];
     const std::string name(planning::stage_name(device.stage));
-    devices.push_back({{"id", device.id}, {"stage", name}, {"canary", device.canary},
+    devices.push_back({{"id", device.id}, {"name", row.names[i]}, {"stage", name}, {"canary", device.canary},
         {"wave", device.stage == planning::DeviceStage::waiting ? json(nullptr) : json(device.wave + 1)},
         {"restarts", device.restarts}, {"words", device.words}});
     counts[name] = counts.value(name, 0) + 1;

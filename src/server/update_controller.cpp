@@ -103,6 +103,7 @@ void DeviceUpdateController::set_state(DeviceEntry& m, const std::string& state,
   m.row.state = state;
   m.row.state_words = shorten(words, limits::message_length);
   server_.mark_changed(m);
+  server_.rollouts_.note_device();
   if (should_log) {
     const auto level = state == "blocked" || state == "parked" ? log::Level::warning : log::Level::info;
     server_.record(m, level, "state", words.empty() ? state : words);

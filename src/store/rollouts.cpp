@@ -130,8 +130,9 @@ std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id) {
   if (!s.step()) return std::nullopt;
   auto row = read_rollout(s);
   Statement d(db,
-      "SELECT device_id, stage, canary, wave, begun_at, verified_at, well_since, away_since, reconnections, restarts, "
-      "words FROM rollout_devices WHERE rollout_id = ? ORDER BY position");
+      "SELECT r.device_id, r.stage, r.canary, r.wave, r.begun_at, r.verified_at, r.well_since, r.away_since, "
+      "r.reconnections, r.restarts, r.words, d.name FROM rollout_devices r JOIN devices d ON d.id = r.device_id WHERE "
+      "r.rollout_id = ? ORDER BY r.position");
   d.bind(1, id);
   while (d.step()) {
     RolloutDevice device;
@@ -147,6 +148,7 @@ std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id) {
     device.restarts = d.integer<unsigned>(9);
     device.words = d.text(10);
     row.rollout.devices.push_back(std::move(device));
+    row.names.push_back(d.text(11));
   }
   return row;
 }

@@ -14,6 +14,7 @@ struct RolloutRow {
   std::string release;
   std::int64_t created = 0;  ///< UTC milliseconds
   planning::Rollout rollout;
+  std::vector<std::string> names = {};  ///< of its devices, in their order, as people call them; may be empty
 };
 
 /// Gives the new one's id.

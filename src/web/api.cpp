@@ -132,6 +132,13 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("GET", {"users"})) return users();
   if (is("PUT", {"users", "*"})) return save_user(request, parts[1], identity);
   if (is("DELETE", {"users", "*"})) return remove_user(parts[1], identity);
+  if (is("GET", {"releases"})) return releases();
+  if (is("POST", {"releases"})) return make_release(request);
+  if (is("DELETE", {"releases", "*"})) return remove_release(parts[1]);
+  if (is("GET", {"rollouts"})) return rollouts();
+  if (is("GET", {"rollouts", "*"})) return rollout(parts[1]);
+  if (is("POST", {"rollouts"})) return start_rollout(request);
+  if (is("POST", {"rollouts", "*", "*"})) return steer_rollout(parts[1], parts[2]);
   if (is("PATCH", {"devices", "*"})) return rename(request, parts[1]);
   if (is("PUT", {"devices", "*", "targets"})) return targets(request, parts[1]);
   if (is("POST", {"devices", "*", "*"})) return act(request, parts[1], parts[2]);
@@ -140,7 +147,7 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("DELETE", {"firmware", "*"})) return remove(parts[1]);
 
   static constexpr std::string_view known[] = {"session", "setup", "login", "logout", "password", "tokens", "users",
-      "status", "devices", "fleet", "firmware", "events", "openapi.json"};
+      "status", "devices", "fleet", "firmware", "releases", "rollouts", "events", "openapi.json"};
   const bool path_known = !parts.empty() && std::find(std::begin(known), std::end(known), parts[0]) != std::end(known);
   if (path_known && parts.size() <= 1) return problem(405, "Wrong method", request.method + " means nothing here");
   return problem(404, "Not found");

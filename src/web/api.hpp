@@ -77,6 +77,13 @@ private:
   Response firmware() const;
   Response upload(const Request& request);
   Response remove(const std::string& sha256);
+  Response releases() const;
+  Response make_release(const Request& request);
+  Response remove_release(const std::string& name);
+  Response rollouts() const;
+  Response rollout(const std::string& id) const;
+  Response start_rollout(const Request& request);
+  Response steer_rollout(const std::string& id, const std::string& action);
 
   LoopBridge& bridge_;
   Authentication& authentication_;

@@ -96,12 +96,14 @@ Response Api::device(const std::string& id) const {
 Response Api::rename(const Request& request, const std::string& id) {
   const auto body = json_body(request);
   if (!body) return problem(body.error());
-  const bool annotates = body->contains("remarks");
-  const auto text = text_in(*body, annotates ? "remarks" : "name");
+  const auto* field = body->contains("remarks") ? "remarks" : body->contains("group") ? "group" : "name";
+  const auto text = text_in(*body, field);
   if (!text) return problem(text.error());
-  const auto changed = bridge_.change(
-      on_device(id, [annotates, text = *text](store::Database& db, const store::DeviceRow& row) -> Result<void> {
-        if (!annotates) return commands::rename(db, row.id, text);
+  const auto changed = bridge_.change(on_device(id,
+      [field = std::string_view(field), text = *text](
+          store::Database& db, const store::DeviceRow& row) -> Result<void> {
+        if (field == "name") return commands::rename(db, row.id, text);
+        if (field == "group") return commands::set_group(db, row.id, text);
         commands::annotate(db, row.id, text);
         return {};
       }));

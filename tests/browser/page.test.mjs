@@ -212,6 +212,40 @@ test("a device's functions are called, its variables read and its events heard",
   });
 });
 
+test("a release goes out in waves before one's eyes, and is taken back", async () => {
+  await together("open", {}, async (test_system, browser, page) => {
+    stock(test_system);
+    await browser.enter(test_system);
+    for (const file of ["application.bin", "next-application.bin"])
+      test_system.drydock("firmware", "add", join(test_system.modules, file));
+    test_system.launch(4, "--first", "1", "--current", "--peace", "600000");
+    await row(page, 4).getByText("up to date").waitFor();
+    await page.getByRole("link", { name: "Rollouts" }).click();
+    await page.getByText("There is no release yet").waitFor();
+    await page.getByLabel("Name").fill("application 7");
+    await page.getByLabel("next-application.bin").check();
+    await page.getByRole("button", { name: "Make it" }).click();
+    await page.getByRole("button", { name: "What would happen?" }).click();
+    await page.getByText("4 devices would get 4 files").waitFor();
+    await page.getByLabel("Waves").first().fill("1, 2, all");
+    await page.getByLabel("Minutes a device must stay well").fill("0");
+    await page.getByRole("button", { name: "Begin" }).click();
+    const rollout = page.getByRole("region", { name: "Rollout 1" });
+    await rollout.getByRole("heading", { name: "application 7: running" }).waitFor();
+    await rollout.getByText("all: has not begun").waitFor();
+    await rollout.getByRole("heading", { name: "application 7: done" }).waitFor({ timeout: 60_000 });
+    await rollout.getByText("all: 2 of 2 well").waitFor();
+    await rollout.getByText("4 devices: 4 healthy").waitFor();
+    page.removeAllListeners("dialog");
+    page.on("dialog", (dialog) => dialog.accept());
+    await rollout.getByRole("button", { name: "Roll back" }).click();
+    await rollout.getByRole("heading", { name: "application 7: reverted" }).waitFor({ timeout: 60_000 });
+    browser.expected.push(/409/);
+    await page.getByRole("button", { name: "Remove release application 7" }).click();
+    await page.getByText("devices have release 'application 7' by a rollout").waitFor();
+  });
+});
+
 test("good and broken files are uploaded, missing ones named, needed ones kept", async () => {
   await together("open", {}, async (test_system, browser, page) => {
     browser.expected.push(/422|409/);

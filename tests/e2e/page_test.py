@@ -278,6 +278,8 @@ class Description(Page):
         self.open()
         self.enter()
         self.updated(2)
+        self.assertEqual(self.run_drydock("firmware", "add", self.folder / "modules/next-application.bin").returncode, 0)
+        self.assertEqual(self.ask("POST", "releases", {"name": "seven", "files": ["next-application.bin"]})[0], 201)
         described = self.ask("GET", "openapi.json")[1]
         device = self.ask("GET", "devices")[1]["devices"][0]["id"]
         sha256 = self.ask("GET", "firmware")[1]["modules"][0]["sha256"]
@@ -289,6 +291,8 @@ class Description(Page):
             "/login post": {"password": password},
             "/setup post": {"code": "x", "password": password},
             "/users/{name} put": {"password": password, "role": "viewer"},
+            "/releases post": {"name": "vera", "files": [sha256]},
+            "/rollouts post": {"release": "seven", "all": True},
         }
         seen = set()
         last = ("/logout", "/devices/{id}/forget")
@@ -296,7 +300,9 @@ class Description(Page):
             for method, operation in methods.items():
                 if path == "/events":
                     continue
-                places = {"id": "1" if "tokens" in path else device, "sha256": sha256, "name": "vera"}
+                places = {"id": device, "sha256": sha256, "name": "vera", "action": "pause"}
+                if "tokens" in path or "rollouts" in path:
+                    places["id"] = "1"
                 where = path.format(**places).lstrip("/")
                 body = bodies.get(f"{path} {method}")
                 if "requestBody" in operation and "application/octet-stream" in operation["requestBody"]["content"]:
@@ -324,6 +330,9 @@ class Description(Page):
         self.assertIn(("/firmware", 201), seen)
         self.assertIn(("/users/{name}", 201), seen)
         self.assertIn(("/users/{name}", 204), seen)
+        self.assertIn(("/releases/{name}", 204), seen)
+        self.assertIn(("/rollouts", 201), seen)
+        self.assertIn(("/rollouts/{id}/{action}", 204), seen)
 
     def test_people_decide_and_it_is_done(self):
         self.stock()

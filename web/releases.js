@@ -1,0 +1,73 @@
+// Named sets of firmware files, which never change.
+import { get, post, remove } from "./api.js";
+import { action, el, notify } from "./dom.js";
+import { field, form } from "./forms.js";
+import { fleet } from "./state.js";
+import { versionOf } from "./words.js";
+
+function fileWords(module) {
+  return `${module.platform_name} ${module.module} ${versionOf(module)}`;
+}
+
+function newRelease(load) {
+  const files = el("fieldset", {}, el("legend", {}, "Its files"));
+  get("firmware")
+    .then(({ modules }) =>
+      files.append(
+        ...modules.map((module) =>
+          el(
+            "label",
+            { class: "check" },
+            el("input", { type: "checkbox", name: "file", value: module.sha256 }),
+            ` ${fileWords(module)} (${module.file})`,
+          ),
+        ),
+      ),
+    )
+    .catch((error) => notify(error.message, "error"));
+  return form(
+    "New release",
+    "A name for files of the library that belong together, for one platform or several.",
+    [field("Name", { name: "name", maxlength: "64" }), field("Notes", { name: "notes", required: false }), files],
+    "Make it",
+    async (values, element) => {
+      const chosen = new FormData(element).getAll("file");
+      await post("releases", { name: values.name, notes: values.notes, files: chosen });
+      element.reset();
+      await load();
+    },
+  );
+}
+
+export function releasesSection(releases, load) {
+  return el(
+    "div",
+    {},
+    el("h2", {}, "Releases"),
+    releases.length === 0 && el("p", { class: "quiet" }, "There is no release yet: a rollout begins with one."),
+    el(
+      "ul",
+      { class: "plain" },
+      releases.map((release) =>
+        el(
+          "li",
+          {},
+          el("strong", {}, release.name),
+          `: ${release.modules.map(fileWords).join(", ")}`,
+          release.notes && ` – ${release.notes}`,
+          " ",
+          fleet.may("flash") &&
+            action(
+              "Remove",
+              async () => {
+                await remove(`releases/${encodeURIComponent(release.name)}`);
+                await load();
+              },
+              { "aria-label": `Remove release ${release.name}` },
+            ),
+        ),
+      ),
+    ),
+    fleet.may("flash") && newRelease(load),
+  );
+}

@@ -1,0 +1,205 @@
+// Releases on their way to many devices: how each rollout goes, and what people do about it.
+import { get, post } from "./api.js";
+import { action, el, notify, tableHead } from "./dom.js";
+import { choice, field, form } from "./forms.js";
+import { releasesSection } from "./releases.js";
+import { fleet } from "./state.js";
+import { kilobytes } from "./words.js";
+
+const refresh = 3000; // milliseconds
+const steps = {
+  running: ["pause", "abort", "revert"],
+  paused: ["resume", "abort", "revert"],
+  stopped: ["resume", "abort", "revert"],
+  done: ["revert"],
+  aborted: ["revert"],
+};
+const titles = { pause: "Pause", resume: "Go on", abort: "Abort", revert: "Roll back" };
+const questions = {
+  abort: "End this rollout where it is? What has begun goes on; nothing else begins.",
+  revert: "Bring every device of this rollout back to what it had before?",
+};
+
+function counted(counts) {
+  return Object.entries(counts)
+    .map(([stage, count]) => `${count} ${stage}`)
+    .join(", ");
+}
+
+// Each wave with its devices: how many have begun, and how many of those are well.
+function waveBars(rollout) {
+  const names = rollout.waves.split(", ");
+  return el(
+    "ol",
+    { class: "waves", "aria-label": "Waves" },
+    names.map((name, index) => {
+      const begun = rollout.devices.filter((device) => device.wave === index + 1);
+      const well = begun.filter((device) => device.stage === "healthy" || device.stage === "reverted").length;
+      const failed = begun.filter((device) => device.stage === "failed").length;
+      const words = begun.length
+        ? `${well} of ${begun.length} well${failed ? `, ${failed} failed` : ""}`
+        : index + 1 < rollout.wave
+          ? "adds none"
+          : "has not begun";
+      return el(
+        "li",
+        { "aria-current": index + 1 === rollout.wave ? "step" : false },
+        el("span", {}, `${name}: ${words}`),
+        el("progress", { max: Math.max(begun.length, 1), value: well, "aria-label": `Wave ${index + 1}` }),
+      );
+    }),
+  );
+}
+
+function deviceTable(rollout, open) {
+  const details = el(
+    "details",
+    { open },
+    el("summary", {}, `${rollout.devices.length} devices: ${counted(rollout.counts)}`),
+    el(
+      "table",
+      {},
+      tableHead(["Device", "Wave", "Stage", "Why"]),
+      el(
+        "tbody",
+        {},
+        rollout.devices.map((device) =>
+          el(
+            "tr",
+            {},
+            el("th", { scope: "row" }, el("a", { href: `#/device/${device.id}` }, device.name || device.id)),
+            el("td", { "data-label": "Wave" }, device.wave ?? (device.canary ? "first" : "–")),
+            el("td", { "data-label": "Stage" }, device.stage),
+            el("td", { "data-label": "Why" }, device.words || "–"),
+          ),
+        ),
+      ),
+    ),
+  );
+  return details;
+}
+
+function rolloutCard(rollout, open, load) {
+  const over = !steps[rollout.stage] || ["done", "aborted"].includes(rollout.stage);
+  return el(
+    "section",
+    {
+      class: rollout.stage === "stopped" ? "card trouble" : "card",
+      "data-stage": rollout.stage,
+      "aria-label": `Rollout ${rollout.id}`,
+    },
+    el("h2", {}, `Rollout ${rollout.id} of ${rollout.release}: ${rollout.stage}`),
+    rollout.words && el("p", { class: "problem" }, `It stopped by itself: ${rollout.words}`),
+    waveBars(rollout),
+    deviceTable(rollout, open),
+    fleet.may("flash") &&
+      el(
+        "p",
+        { class: over ? "quiet" : "" },
+        (steps[rollout.stage] || []).map((step) => [
+          action(titles[step], async () => {
+            if (questions[step] && !confirm(questions[step])) return;
+            await post(`rollouts/${rollout.id}/${step}`);
+            await load();
+          }),
+          " ",
+        ]),
+      ),
+  );
+}
+
+function planWords(plan) {
+  const inside = plan.devices.filter((device) => !device.left_out);
+  const bytes = inside.reduce((sum, device) => sum + device.bytes, 0);
+  const all = inside.reduce((sum, device) => sum + device.steps.length, 0);
+  return el(
+    "div",
+    { role: "status" },
+    el("p", {}, `${inside.length} devices would get ${all} files, ${kilobytes(bytes)} together.`),
+    el(
+      "ul",
+      {},
+      plan.devices
+        .filter((device) => device.left_out || device.no_way_back)
+        .slice(0, 50)
+        .map((device) =>
+          el(
+            "li",
+            {},
+            `${device.name || device.id} `,
+            device.left_out ? `is left out: ${device.left_out}` : `could not be taken back: ${device.no_way_back}`,
+          ),
+        ),
+    ),
+  );
+}
+
+function startForm(releases, load) {
+  const plan = el("div");
+  const wish = (values) => ({
+    release: values.release,
+    ...(values.group.trim() ? { group: values.group.trim() } : { all: true }),
+    waves: values.waves,
+    soak_minutes: Number(values.soak),
+  });
+  const element = form(
+    "New rollout",
+    "Each wave begins when all devices of the one before have proved well.",
+    [
+      choice(
+        "Release",
+        "release",
+        releases.map(({ name }) => [name, name]),
+      ),
+      field("Group; empty: all devices", { name: "group", maxlength: "64", required: false }),
+      field("Waves", { name: "waves", value: "1, 5%, 25%, all" }),
+      field("Minutes a device must stay well", { name: "soak", type: "number", min: "0", max: "10000", value: "10" }),
+      plan,
+    ],
+    "Begin",
+    async (values) => {
+      await post("rollouts", wish(values));
+      plan.replaceChildren();
+      notify("The rollout has begun.");
+      await load();
+    },
+  );
+  element.append(
+    " ",
+    action("What would happen?", async () => {
+      const answer = await post("rollouts", { ...wish(Object.fromEntries(new FormData(element))), dry_run: true });
+      plan.replaceChildren(planWords(answer));
+    }),
+  );
+  return element;
+}
+
+export function showRollouts(main) {
+  const list = el("div", { "aria-live": "polite" });
+  const making = el("div");
+  let shown = "";
+  const load = async () => {
+    const { rollouts } = await get("rollouts");
+    const text = JSON.stringify(rollouts);
+    if (text === shown) return;
+    shown = text;
+    const open = new Set(
+      [...list.querySelectorAll("section")].filter((s) => s.querySelector("details").open).map((s) => s.ariaLabel),
+    );
+    list.replaceChildren(...rollouts.map((rollout) => rolloutCard(rollout, open.has(`Rollout ${rollout.id}`), load)));
+    if (rollouts.length === 0) list.append(el("p", { class: "quiet" }, "There was no rollout yet."));
+  };
+  const loadReleases = async () => {
+    const { releases } = await get("releases");
+    making.replaceChildren(
+      fleet.may("flash") && releases.length ? startForm(releases, load) : "",
+      releasesSection(releases, loadReleases),
+    );
+  };
+  main.replaceChildren(el("h1", {}, "Rollouts"), list, making);
+  fleet.follow([]);
+  for (const first of [load, loadReleases]) first().catch((error) => notify(error.message, "error"));
+  // The page's stream tells of devices, not of rollouts.
+  const timer = setInterval(() => document.hidden || load().catch(() => {}), refresh);
+  return () => clearInterval(timer);
+}
