@@ -305,7 +305,7 @@ test("on a phone nothing is cut off, and the keyboard reaches everything", async
       await browser.enter(test_system);
       test_system.launch(2, "--chunk", "60");
       await row(page, 0).getByText("waits for approval").waitFor();
-      const views = ["#/fleet", "#/device/000000000000000000000000", "#/firmware", "#/access"];
+      const views = ["#/fleet", "#/device/000000000000000000000000", "#/firmware", "#/rollouts", "#/access"];
       for (const view of views) {
         await page.evaluate((hash) => {
           location.hash = hash;

@@ -44,6 +44,34 @@ try {
       await page.screenshot({ path: join(docs, `${name}-${look}.png`) });
     }
   }
+
+  // A rollout in its second wave.
+  await page.setViewportSize({ width: 1100, height: 760 });
+  await page.emulateMedia({ colorScheme: "light" });
+  for (const file of ["application.bin", "next-application.bin"])
+    test_system.drydock("firmware", "add", join(test_system.modules, file));
+  for (const first of ["32", "36"])
+    test_system.launch(4, "--first", first, "--current", "--peace", "600000", "--chunk", "900");
+  const others = Array.from({ length: 8 }, (_, i) => (32 + i).toString(16).padStart(24, "0"));
+  await until(
+    async () => (await page.evaluate(() => fetch("api/v1/devices").then((r) => r.json()))).devices.length >= 14,
+  );
+  others.forEach((id, i) => test_system.drydock("devices", "rename", id, `Pump ${i + 1}`));
+  test_system.drydock("devices", "approve", ...others);
+  test_system.drydock("devices", "group", "pumps", ...others);
+  const current = async () =>
+    (await page.evaluate(() => fetch("api/v1/devices?state=current").then((r) => r.json()))).devices.length;
+  await until(async () => (await current()) >= 8);
+  test_system.drydock("releases", "create", "Pumps 7", "next-application.bin", "--notes", "slower start");
+  const rollout = ["rollouts", "start", "Pumps 7", "--group", "pumps", "--waves", "1, 3, all", "--soak", "0"];
+  test_system.drydock(...rollout, "--canary", others[2]);
+  await page.evaluate(() => {
+    location.hash = "#/rollouts";
+  });
+  await page.getByText("3: 0 of 2 well").waitFor({ timeout: 60_000 });
+  await page.locator("details summary").click();
+  await page.waitForTimeout(600);
+  await page.screenshot({ path: join(docs, "rollouts-light.png") });
   await browser.close();
 } finally {
   await test_system.close();
