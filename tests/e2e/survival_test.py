@@ -98,6 +98,91 @@ class KilledOverUdp(ServiceFolder):
         self.assertEqual(self.query("SELECT count(*) FROM dtls_sessions"), [(6,)])
 
 
+class KilledInARollout(ServiceFolder):
+    def test_at_commits_of_a_rollout_of_ten_devices(self):
+        """Right before and right behind commits, from the same start: it goes on, no wave twice, no device skipped."""
+        every = int(os.environ.get("ROLLOUT_COMMITS", "12"))
+        self.stock()
+        for name in ("application", "next-application"):
+            self.assertEqual(self.run_drydock("firmware", "add", self.folder / f"modules/{name}.bin").returncode, 0)
+        self.assertEqual(self.run_drydock("releases", "create", "seven", "next-application.bin").returncode, 0)
+        commits = self.killed("never")
+        self.assertGreater(commits, 30)
+        moments = [f"{when} {number}" for number in range(1, commits + 1, every) for when in ("before", "after")]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(self.killed, moments))
+        print(f"{len(moments)} kills, at every {every}th of {commits} commits", file=sys.stderr)
+
+    def killed(self, moment):
+        life = RolloutLife()
+        life.setUp()
+        try:
+            shutil.copytree(self.state, life.state)
+            life.key = self.key
+            return life.live(moment)
+        finally:
+            life.doCleanups()
+
+
+class RolloutLife(ServiceFolder):
+    """One rollout with one kill in it; many run side by side."""
+
+    devices = 10
+
+    def revive(self):
+        if self.process.poll() is not None:
+            self.check_database()
+            self.start("--policy", "open", port=self.port)
+
+    def until(self, sql, expected):
+        deadline = time.monotonic() + 2 * patience
+        while True:
+            self.revive()
+            found = self.query(sql)
+            if found == expected:
+                return
+            self.assertLess(time.monotonic(), deadline, f"{sql}: {found}\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.05)
+
+    def live(self, moment):
+        count = self.folder / "commits"
+        self.port = 0
+        environment = {
+            "LD_PRELOAD": str(build / "tests/libkilled_at_commit.so"),
+            "KILLED_AT": moment,
+            "COMMITS_TO": str(count),
+        }
+        environment["ASAN_OPTIONS"] = "verify_asan_link_order=0"
+        self.start("--policy", "open", mortal=True, environment=environment)
+        if self.port == 0:  # it died before it listened
+            self.start("--policy", "open")
+        fleet = self.follow(
+            [build / "tests/virtual_fleet", "--port", str(self.port), "--key", self.key, "--count", str(self.devices)]
+            + ["--first", "1", "--current", "--peace", "600000", "--patience", str(patience), "--chunk", "1"]
+        )
+        self.addCleanup(fleet.kill)
+        self.until("SELECT count(*) FROM devices WHERE state = 'current'", [(self.devices,)])
+        begun = self.run_drydock("rollouts", "start", "seven", "--all", "--waves", "1, 4, all", "--soak", "0")
+        self.assertEqual(begun.returncode, 0, begun.stderr)
+        self.until("SELECT stage FROM rollouts", [("done",)])
+        self.assertEqual(self.query("SELECT DISTINCT stage FROM rollout_devices"), [("healthy",)])
+        self.assertEqual(
+            self.query("SELECT wave, count(*) FROM rollout_devices GROUP BY wave ORDER BY wave"),
+            [(0, 1), (1, 3), (2, 6)],
+        )
+        # Each began once, was sent the release once, or once more behind the kill, and has it.
+        once = "SELECT count(*) FROM history WHERE words LIKE '%: begun' GROUP BY device_id"
+        self.assertEqual(self.query(once), [(1,)] * self.devices)
+        sent = self.query("SELECT count(*) FROM update_steps WHERE state = 'verified' GROUP BY device_id")
+        self.assertEqual(sent, [(1,)] * self.devices)
+        self.assertEqual(
+            self.query("SELECT version, count(*) FROM device_modules WHERE function = 5 GROUP BY version"),
+            [(7, self.devices)],
+        )
+        self.stop(self.process)
+        return int(count.read_text()) if moment == "never" else None
+
+
 class KilledLife(ServiceFolder):
     """One life with one kill in it; many run side by side."""
 
