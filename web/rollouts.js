@@ -17,7 +17,7 @@ const steps = {
 const titles = { pause: "Pause", resume: "Go on", abort: "Abort", revert: "Roll back" };
 const questions = {
   abort: "End this rollout where it is? What has begun goes on; nothing else begins.",
-  revert: "Bring every device of this rollout back to what it had before?",
+  revert: "Bring every device of this rollout back to what it had in place of the files of the release?",
 };
 
 function counted(counts) {
@@ -175,7 +175,7 @@ function startForm(releases, load) {
 }
 
 export function showRollouts(main) {
-  const list = el("div", { "aria-live": "polite" });
+  const list = el("div");
   const making = el("div");
   let shown = "";
   const load = async () => {
@@ -200,6 +200,11 @@ export function showRollouts(main) {
   fleet.follow([]);
   for (const first of [load, loadReleases]) first().catch((error) => notify(error.message, "error"));
   // The page's stream tells of devices, not of rollouts.
-  const timer = setInterval(() => document.hidden || load().catch(() => {}), refresh);
-  return () => clearInterval(timer);
+  let timer = 0;
+  const again = async () => {
+    if (!document.hidden) await load().catch(() => {});
+    timer = setTimeout(again, refresh);
+  };
+  timer = setTimeout(again, refresh);
+  return () => clearTimeout(timer);
 }

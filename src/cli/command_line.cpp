@@ -15,7 +15,8 @@
 namespace drydock::cli {
 
 int print_error(const std::string& message) {
-  fmt::print(stderr, "drydock: {}\n", log::printable(message));
+  // Nothing that throws: whoever would have read this may be gone too.
+  std::fputs(("drydock: " + log::printable(message) + "\n").c_str(), stderr);
   return 1;
 }
 
@@ -310,7 +311,8 @@ private:
     start->add_option("--failure-percent", given.failure_percent, "More failures than this share stop it")
         ->capture_default_str()
         ->check(CLI::Range(0u, 100u));
-    start->add_option("--at-once", given.at_once, "Devices under way at a time (default: as many as a wave has)");
+    start->add_option(
+        "--at-once", given.at_once, "Devices under way at a time (default: twice as many as are sent something)");
     start->add_option("--per-minute", given.per_minute, "Devices that begin in a minute (default: any)");
     start->add_flag("--downgrade", given.downgrade, "Also devices that have something newer");
     start->add_flag("--dry-run", given.dry_run, "Say what would happen, and begin nothing");

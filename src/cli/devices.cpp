@@ -110,6 +110,7 @@ int devices_show(const Context& context, const std::string& name) {
   fmt::print("  {}{}\n", log::printable(state_in_words(*row)), row->safe_mode ? "; in safe mode" : "");
   fmt::print("  {} from {}; first seen {}\n", seen_at_length(db, *row, utc_milliseconds()), row->address,
       local_time(row->first_seen));
+  if (!row->group.empty()) fmt::print("  in group '{}'\n", log::printable(row->group));
   fmt::print("  key {}\n", state::fingerprint(row->public_key));
   if (!row->changed_key.empty())
     fmt::print(

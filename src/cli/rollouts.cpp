@@ -67,7 +67,7 @@ void print_plan(const server::RolloutPlan& plan) {
 }  // namespace
 
 int rollouts_start(const Context& context, const NewRollout& rollout) {
-  if (rollout.devices.empty() && rollout.group.empty() && !rollout.all)
+  if (!rollout.devices.empty() + !rollout.group.empty() + rollout.all != 1)
     return print_error("say which devices: --device, --group, or --all");
   planning::RolloutRules rules;
   if (!rollout.waves.empty()) {
@@ -115,7 +115,7 @@ int rollouts_start(const Context& context, const NewRollout& rollout) {
 
 int rollouts_list(const Context& context) {
   auto db = open_to_read(context);
-  auto rows = store::load_rollouts(db);
+  auto rows = store::load_rollouts(db, 100);
   for (auto& row : rows) row = *store::load_rollout(db, row.id);
   if (context.json) {
     fmt::print("{}\n", server::rollouts_as_json(rows));

@@ -38,23 +38,32 @@ std::string minutes(std::int64_t milliseconds) {
                                 : fmt::format("{} min", milliseconds / 60'000);
 }
 
+constexpr std::int64_t settling = 30'000;
+
 void fail(RolloutDevice& device, std::string words) {
   device.stage = DeviceStage::failed;
   device.words = std::move(words);
 }
 
+void wait_again(RolloutDevice& device) {
+  device.stage = DeviceStage::waiting;
+  device.begun_at = device.away_since = 0;
+}
+
 bool away_too_long(RolloutDevice& device, const Standing& standing, const RolloutRules& rules, std::int64_t now) {
-  if (standing.connected)
-    device.away_since = 0;
-  else if (device.away_since == 0)
-    device.away_since = now;
-  return device.away_since != 0 && now - device.away_since > rules.lost_after;
+  if (!standing.connected && device.away_since == 0) device.away_since = now;
+  if (!standing.connected) return now - device.away_since > rules.lost_after;
+  if (std::exchange(device.away_since, 0) != 0) device.well_since = now;
+  return false;
 }
 
 void look_at_begun(RolloutDevice& device, const Standing& standing, const RolloutRules& rules, std::int64_t now) {
-  if (!standing.given_up.empty()) return fail(device, standing.given_up);
-  if (away_too_long(device, standing, rules, now))
-    return fail(device, "went away during its update and did not come back");
+  // What is written down of it may be from before it began.
+  if (!standing.given_up.empty() && now - device.begun_at >= settling) return fail(device, standing.given_up);
+  if (away_too_long(device, standing, rules, now)) {
+    if (standing.was_sent) return fail(device, "went away during its update and did not come back");
+    return wait_again(device);  // nothing of this is its fault, nor the release's
+  }
   // One that lacks something is in safe mode too: that ends with the rest of the release.
   if (!standing.connected || !standing.has_release) return;
   if (standing.safe_mode) return fail(device, "has all of the release, and is in safe mode");
@@ -131,29 +140,41 @@ std::string reason_to_stop(const Rollout& rollout, const Count& count) {
   return "";
 }
 
+bool is_canary(const RolloutDevice& device) {
+  return device.canary;
+}
+
+// How many have begun at the end of a wave. Those that a person wants to see first are the first one.
+std::size_t devices_until(const Rollout& rollout, std::size_t wave) {
+  const auto canaries =
+      static_cast<std::size_t>(std::count_if(rollout.devices.begin(), rollout.devices.end(), is_canary));
+  if (wave == 0 && canaries > 0) return canaries;
+  return std::max(canaries, wave_end(rollout.rules, wave, rollout.devices.size()));
+}
+
 // Whether any does.
-bool begin(Rollout& rollout, const std::vector<Standing>& standings, Count count, std::int64_t now) {
+bool begin(Rollout& rollout, const std::vector<Standing>& standings, const Count& count, std::int64_t now,
+    std::size_t at_once) {
   const auto& rules = rollout.rules;
+  const auto less = [](std::size_t most, std::size_t used) { return most - std::min(most, used); };
   const auto last_minute = std::count_if(rollout.devices.begin(), rollout.devices.end(),
       [&](const RolloutDevice& device) { return device.begun_at != 0 && now - device.begun_at < 60'000; });
-  auto room = wave_end(rules, rollout.wave, rollout.devices.size());
-  room -= std::min(room, count.started);
-  if (rules.at_once != 0)
-    room = std::min<std::size_t>(room, rules.at_once - std::min<std::size_t>(rules.at_once, count.under_way));
-  if (rules.per_minute != 0)
-    room = std::min<std::size_t>(
-        room, rules.per_minute - std::min<std::size_t>(rules.per_minute, static_cast<std::size_t>(last_minute)));
+  // Canaries are waited for.
+  const bool only_canaries =
+      rollout.wave == 0 && std::any_of(rollout.devices.begin(), rollout.devices.end(), is_canary);
+  auto room = less(devices_until(rollout, rollout.wave), count.started);
+  room = std::min(room, less(rules.at_once != 0 ? rules.at_once : at_once, count.under_way));
+  if (rules.per_minute != 0) room = std::min(room, less(rules.per_minute, static_cast<std::size_t>(last_minute)));
   bool any = false;
-  for (const bool canaries : {true, false})
-    for (std::size_t i = 0; i < rollout.devices.size() && room > 0; ++i) {
-      auto& device = rollout.devices[i];
-      if (device.stage != DeviceStage::waiting || device.canary != canaries || !standings[i].connected) continue;
-      device.stage = DeviceStage::begun;
-      device.wave = rollout.wave;
-      device.begun_at = now;
-      --room;
-      any = true;
-    }
+  for (std::size_t i = 0; i < rollout.devices.size() && room > 0; ++i) {
+    auto& device = rollout.devices[i];
+    if (device.stage != DeviceStage::waiting || !standings[i].connected || (only_canaries && !device.canary)) continue;
+    device.stage = DeviceStage::begun;
+    device.wave = rollout.wave;
+    device.begun_at = now;
+    --room;
+    any = true;
+  }
   return any;
 }
 
@@ -214,7 +235,8 @@ std::size_t wave_end(const RolloutRules& rules, std::size_t wave, std::size_t de
   return wave + 1 >= rules.waves.size() ? devices : most;
 }
 
-bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int64_t now, bool may_begin) {
+bool advance(
+    Rollout& rollout, const std::vector<Standing>& standings, std::int64_t now, std::size_t at_once, bool may_begin) {
   const auto stage = rollout.stage;
   const auto wave = rollout.wave;
   bool changed = false;
@@ -237,6 +259,8 @@ bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int6
     if (auto why = reason_to_stop(rollout, found); !why.empty()) {
       rollout.stage = RolloutStage::stopped;
       rollout.words = std::move(why);
+      recall_unsent(rollout, standings);
+      changed = true;
     } else if (found.waiting == 0 && found.unsettled == 0) {
       rollout.stage = RolloutStage::done;
     }
@@ -248,11 +272,16 @@ bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int6
   if (rollout.stage == RolloutStage::running && may_begin) {
     // The next wave, once this one has all its devices and each of them came to an end. Some add nothing in a small
     // fleet.
-    const auto full = [&] { return found.started >= wave_end(rollout.rules, rollout.wave, rollout.devices.size()); };
+    const auto full = [&] { return found.started >= devices_until(rollout, rollout.wave); };
     while (full() && found.unsettled == 0 && rollout.wave + 1 < rollout.rules.waves.size()) ++rollout.wave;
-    changed |= begin(rollout, standings, found, now);
+    changed |= begin(rollout, standings, found, now, at_once);
   }
   return changed || stage != rollout.stage || wave != rollout.wave;
+}
+
+void recall_unsent(Rollout& rollout, const std::vector<Standing>& standings) {
+  for (std::size_t i = 0; i < rollout.devices.size(); ++i)
+    if (rollout.devices[i].stage == DeviceStage::begun && !standings[i].was_sent) wait_again(rollout.devices[i]);
 }
 
 Result<void> pause_rollout(Rollout& rollout) {
@@ -270,8 +299,9 @@ Result<void> resume_rollout(Rollout& rollout) {
 }
 
 Result<void> abort_rollout(Rollout& rollout) {
-  if (rollout.stage != RolloutStage::running && rollout.stage != RolloutStage::paused &&
-      rollout.stage != RolloutStage::stopped)
+  // Also on the way back: a device that never comes again must not hold the others for ever.
+  if (rollout.stage == RolloutStage::done || rollout.stage == RolloutStage::aborted ||
+      rollout.stage == RolloutStage::reverted)
     return too_late(rollout);
   rollout.stage = RolloutStage::aborted;
   return {};

@@ -27,7 +27,7 @@ struct RolloutRules {
   unsigned failure_percent = 5;         ///< of those begun; more stop it
   unsigned failures = 2;    ///< so many must have failed before a share counts; in the first wave one will do
   unsigned restarts = 3;    ///< more reconnections than this within the soak are a loop of resets
-  unsigned at_once = 0;     ///< devices under way at a time; 0: as many as a wave has
+  unsigned at_once = 0;     ///< devices under way at a time; 0: as many as the caller says
   unsigned per_minute = 0;  ///< that begin; 0: no limit
   bool operator==(const RolloutRules&) const = default;
 };
@@ -88,13 +88,19 @@ struct Standing {
   bool safe_mode = false;
   bool has_release = false;   ///< reports every module of it that is for its platform
   bool has_previous = false;  ///< reports what it had before the rollout
+  bool was_sent = false;      ///< something of an update, since the rollout was made
   std::string given_up;       ///< why nothing more is tried with it; empty: it may still come to it
 };
 
 /// One look, in place, with the running time, which no jump of a wall clock moves: which devices proved well or failed,
-/// whether the rollout stops, what begins. `standings` are those of `rollout.devices`, in the same order. `may_begin`:
-/// false while it is no time for it. True when anything changed.
-bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int64_t now, bool may_begin = true);
+/// whether the rollout stops, what begins. `standings` are those of `rollout.devices`, in the same order. `at_once`:
+/// where the rules say nothing of it: what has begun is not called back when a rollout stops. `may_begin`: false while
+/// it is no time for it. True when anything changed.
+bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int64_t now, std::size_t at_once,
+    bool may_begin = true);
+
+/// Those that have begun and were sent nothing wait again.
+void recall_unsent(Rollout& rollout, const std::vector<Standing>& standings);
 
 /// By a person. ErrorKind::conflict when it is too late for it, or needless.
 Result<void> pause_rollout(Rollout& rollout);

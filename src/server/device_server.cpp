@@ -52,7 +52,8 @@ DeviceServer::DeviceServer(Services services, state::Configuration configuration
       expiry_timer_(services_.loop),
       absence_timer_(services_.loop),
       rollouts_(services_.loop, services_.writer,
-          {[this] { return uptime_.now(); }, [this]() -> asio::awaitable<Result<void>> { return apply_changes(); }}),
+          {[this] { return uptime_.now(); }, static_cast<std::size_t>(2 * configuration_.concurrent_updates),
+              [this]() -> asio::awaitable<Result<void>> { return apply_changes(); }}),
       update_slots_(configuration_.concurrent_updates),
       delay_(services_.loop) {
   if (!services_.tell_nodes) return;

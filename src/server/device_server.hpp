@@ -150,6 +150,7 @@ private:
   /// Its connection has ended: it leaves memory when it does not come back soon.
   void forget_later(DeviceEntry& entry);
   void drop_absent_devices();
+  asio::awaitable<Result<void>> apply_changes_behind_last();
   asio::awaitable<Result<void>> reload_library();
   void remove_copies(const firmware::Library& before, const firmware::Library& now);
   asio::awaitable<Result<void>> reload_settings();

@@ -99,6 +99,13 @@ void DeviceServer::drop_absent_devices() {
 }
 
 asio::awaitable<Result<void>> DeviceServer::apply_changes() {
+  const auto before = last_change_;
+  auto applied = co_await apply_changes_behind_last();
+  if (!applied) last_change_ = std::min(last_change_, before);  // looked at again
+  co_return applied;
+}
+
+asio::awaitable<Result<void>> DeviceServer::apply_changes_behind_last() {
   const auto changes = co_await repository_.changes_since(last_change_);
   if (!changes) co_return tl::unexpected(changes.error());
   bool library = false;
@@ -121,6 +128,7 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes() {
     ids.clear();
     for (const auto& [id, entry] : fleet_) ids.push_back(id);
   }
+  if (rollouts) rollouts_.wake();
   if (library)
     if (const auto loaded = co_await reload_library(); !loaded) co_return loaded;
   if (settings)
@@ -132,7 +140,6 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes() {
     if (const auto loaded = co_await reload_devices(std::move(some)); !loaded) co_return loaded;
   }
   if (lists || !ids.empty()) mark_membership_changed();
-  if (rollouts) rollouts_.wake();
   co_return Result<void>{};
 }
 

@@ -37,15 +37,20 @@ void RolloutDriver::stop() {
 asio::awaitable<void> RolloutDriver::run() {
   while (!stopped_) {
     again_ = false;
-    std::function<RolloutLook(store::Database&)> look = [now = surroundings_.running_time()](store::Database& db) {
-      return look_at_rollouts(db, now, utc_milliseconds());
+    std::function<RolloutLook(store::Database&)> look = [now = surroundings_.running_time(),
+                                                            at_once = surroundings_.at_once](store::Database& db) {
+      return look_at_rollouts(db, now, utc_milliseconds(), at_once);
     };
     const auto seen = co_await writer_.perform<RolloutLook>(std::move(look));
     if (!seen) log::warning("rollouts cannot be looked at: {}", seen.error().message);
     if (seen) {
       for (const auto& line : seen->lines) log::notice("{}", line);
-      if (seen->changed) (void)co_await surroundings_.apply_changes();
-      if (!seen->under_way && !again_) break;
+      unapplied_ |= seen->changed;
+      if (unapplied_) {
+        const auto applied = co_await surroundings_.apply_changes();
+        unapplied_ = !applied.has_value();
+      }
+      if (!seen->under_way && !again_ && !unapplied_) break;
     }
     if (stopped_) break;
     timer_.expires_after(shortest_pause);

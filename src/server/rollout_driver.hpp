@@ -13,6 +13,7 @@ class RolloutDriver {
 public:
   struct Surroundings {
     std::function<std::int64_t()> running_time;
+    std::size_t at_once = 1;  ///< devices that begin, where a rollout says nothing of it
     std::function<asio::awaitable<Result<void>>()> apply_changes;  ///< devices have other targets now
   };
   /// All must outlive the loop's work.
@@ -35,6 +36,7 @@ private:
   Timer timer_;
   bool running_ = false;
   bool resting_ = false;
+  bool unapplied_ = false;  ///< devices may not know their targets yet
   bool again_ = false;
   bool stopped_ = false;
 };

@@ -7,6 +7,8 @@
 #include "firmware/releases.hpp"
 #include "server/commands.hpp"
 #include "server/firmware_import.hpp"
+#include "server/service_uptime.hpp"
+#include "store/access.hpp"
 #include "store/changes.hpp"
 #include "store/device_list.hpp"
 #include "store/history.hpp"
@@ -29,21 +31,16 @@ std::string title_of(const store::DeviceRow& row) {
 Result<std::vector<store::DeviceRow>> selected_devices(store::Database& db, const Selection& selection) {
   std::vector<store::DeviceRow> rows;
   std::set<std::string> seen;
-  for (const auto* names : {&selection.canaries, &selection.devices})
-    for (const auto& name : *names) {
-      auto row = commands::find_device(db, name);
-      if (!row) return tl::unexpected(row.error());
-      if (seen.insert(row->id).second) rows.push_back(std::move(*row));
-    }
-  if (!selection.devices.empty()) return rows;
-  // Without any that is named: all, or the group.
-  bool any = false;
-  for (auto& row : store::load_devices(db)) {
-    if (row.approval != "approved" || (!selection.group.empty() && row.group != selection.group)) continue;
-    any = true;
-    if (seen.insert(row.id).second) rows.push_back(std::move(row));
+  for (const auto& name : selection.devices) {
+    auto row = commands::find_device(db, name);
+    if (!row) return tl::unexpected(row.error());
+    if (seen.insert(row->id).second) rows.push_back(std::move(*row));
   }
-  if (!any && !selection.group.empty())
+  if (!selection.devices.empty()) return rows;
+  for (auto& row : store::load_devices(db))
+    if (row.approval == "approved" && (selection.group.empty() || row.group == selection.group))
+      rows.push_back(std::move(row));
+  if (rows.empty() && !selection.group.empty())
     return failure(ErrorKind::not_found, fmt::format("no device is in a group '{}'", selection.group));
   return rows;
 }
@@ -62,8 +59,12 @@ std::string no_way_back(const firmware::Inventory& inventory, const std::vector<
     const auto* now = inventory.find(target.key);
     if (now == nullptr) continue;
     const auto files = library.candidates(inventory.platform, target.key, now->version);
-    const bool there = std::any_of(
-        files.begin(), files.end(), [&](const auto* file) { return file->version_of(target.key) == now->version; });
+    const bool there = std::any_of(files.begin(), files.end(), [&](const auto* file) {
+      const auto members = file->members();
+      return std::any_of(members.begin(), members.end(), [&](const auto& member) {
+        return member.key == target.key && member.version == now->version && member.suffix_sha256 == now->sha256;
+      });
+    });
     if (!there) return firmware::module_title(inventory.platform, target.key, now->version) + " is not in the library";
   }
   return "";
@@ -74,6 +75,19 @@ std::string newer_than_release(const firmware::Inventory& inventory, const std::
     if (const auto* now = inventory.find(target.key); now != nullptr && now->version > target.version)
       return fmt::format("has {}, which is newer: with --downgrade it would be taken back to version {}",
           firmware::module_title(inventory.platform, target.key, now->version), target.version);
+  return "";
+}
+
+// What people want of the device itself goes before, and a rollout would wait for ever.
+std::string own_wish(store::Database& db, const store::DeviceRow& row, const std::vector<planning::Target>& targets) {
+  if (row.held) return "is held back from updates by a person";
+  for (const auto& own : store::load_own_targets(db, row.id))
+    for (const auto& target : targets)
+      if (own.key == target.key)
+        return fmt::format("shall have {} of its own: 'drydock devices target {} --clear' takes that back",
+            firmware::module_title(row.platform, own.key, own.version), row.id);
+  if (const auto other = store::rollout_under_way_of(db, row.id))
+    return fmt::format("is in rollout {}, which is not over", *other);
   return "";
 }
 
@@ -92,6 +106,8 @@ PlannedDevice plan_device(store::Database& db, const firmware::Library& library,
     device.left_out = fmt::format("the release has nothing for a {}", firmware::platform_name(inventory.platform));
   } else if (inventory.modules.empty()) {
     device.left_out = "has not said yet what it runs";
+  } else if (auto wish = own_wish(db, device.row, targets); !wish.empty()) {
+    device.left_out = std::move(wish);
   } else if (auto newer = newer_than_release(inventory, targets); !downgrade && !newer.empty()) {
     device.left_out = std::move(newer);
   } else {
@@ -108,6 +124,16 @@ void note(store::Database& db, const std::string& device_id, const std::string& 
   store::append_history(db, {utc_now, device_id, "rollout", words});
 }
 
+// Those that cannot go back, so that the others do not wait for them.
+void give_up_without_file(store::Database& db, store::RolloutRow& row) {
+  for (const auto& [id, key] : store::previous_without_file(db, row.id))
+    for (auto& device : row.rollout.devices) {
+      if (device.id != id || device.stage != planning::DeviceStage::reverting) continue;
+      device.stage = planning::DeviceStage::failed;
+      device.words = fmt::format("cannot be taken back: the {} that it had is not in the library", key.name());
+    }
+}
+
 }  // namespace
 
 std::uint64_t PlannedDevice::bytes() const {
@@ -118,9 +144,14 @@ std::uint64_t PlannedDevice::bytes() const {
 
 Result<store::ReleaseRow> create_release(store::Database& db, const std::string& name,
     const std::vector<std::string>& files, const std::string& notes, std::int64_t utc_now) {
-  if (name.empty() || name.size() > longest_name || log::printable(name) != name)
+  const auto blank = [](char c) { return c == ' '; };
+  const bool odd =
+      name.empty() || blank(name.front()) || blank(name.back()) || name.front() == '-' || name.front() == '.';
+  if (odd || name.size() > longest_name || log::printable(name) != name || name.find('/') != std::string::npos)
     return failure(ErrorKind::malformed,
-        fmt::format("a release has a name of at most {} bytes, without control characters", longest_name));
+        fmt::format("a release has a name of at most {} bytes, without '/' and control characters, that begins with a "
+                    "letter or a digit",
+            longest_name));
   if (store::load_release(db, name))
     return failure(ErrorKind::conflict, fmt::format("there is a release '{}', and releases do not change", name));
   store::ReleaseRow release;
@@ -167,8 +198,15 @@ Result<RolloutPlan> plan_rollout(store::Database& db, const std::string& name, c
   auto rows = selected_devices(db, selection);
   if (!rows) return tl::unexpected(rows.error());
   std::set<std::string> canaries;
-  for (const auto& canary : selection.canaries)
-    if (const auto row = commands::find_device(db, canary)) canaries.insert(row->id);
+  for (const auto& canary : selection.canaries) {
+    const auto row = commands::find_device(db, canary);
+    if (!row) return tl::unexpected(row.error());
+    const auto same = [&](const store::DeviceRow& other) { return other.id == row->id; };
+    if (std::none_of(rows->begin(), rows->end(), same))
+      return failure(
+          ErrorKind::conflict, fmt::format("{} shall be the first and is not among the devices", title_of(*row)));
+    canaries.insert(row->id);
+  }
   const auto library = store::load_library(db);
   RolloutPlan plan{name, rules, {}};
   for (auto& row : *rows) {
@@ -176,45 +214,53 @@ Result<RolloutPlan> plan_rollout(store::Database& db, const std::string& name, c
     device.canary = canaries.contains(device.row.id);
     plan.devices.push_back(std::move(device));
   }
+  std::stable_partition(plan.devices.begin(), plan.devices.end(), [](const PlannedDevice& d) { return d.canary; });
   return plan;
 }
 
 Result<std::int64_t> begin_rollout(store::Database& db, const RolloutPlan& plan, std::int64_t utc_now) {
+  store::order_changes(db);
   store::RolloutRow row;
   row.release = plan.release;
   row.created = utc_now;
   row.rollout.rules = plan.rules;
   for (const auto& device : plan.devices) {
+    if (!device.left_out.empty() && device.canary)
+      return failure(
+          ErrorKind::conflict, fmt::format("{} shall be the first and {}", title_of(device.row), device.left_out));
     if (!device.left_out.empty()) continue;
-    if (const auto other = store::rollout_under_way_of(db, device.row.id))
-      return failure(ErrorKind::conflict,
-          fmt::format(
-              "{} is in rollout {}, which is not over: abort or finish that first", title_of(device.row), *other));
     planning::RolloutDevice one;
     one.id = device.row.id;
     one.canary = device.canary;
     row.rollout.devices.push_back(std::move(one));
   }
   if (row.rollout.devices.empty())
-    return failure(ErrorKind::conflict, "no device would get anything: 'drydock rollouts start --dry-run' says why");
+    return failure(ErrorKind::conflict, "no device would get anything: a dry run says why");
   return store::add_rollout(db, row);
 }
 
 Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, RolloutAction action) {
+  store::order_changes(db);  // with the looks of every machine
   auto row = store::load_rollout(db, id);
   if (!row) return failure(ErrorKind::not_found, fmt::format("no rollout {}: see 'drydock rollouts list'", id));
+  if (const auto newer = store::newer_rollout(db, id); newer && action == RolloutAction::revert)
+    return failure(ErrorKind::conflict,
+        fmt::format("rollout {} came behind it and has the same devices: take that one back first", *newer));
   const auto before = row->rollout.devices;
   const auto done = action == RolloutAction::pause ? planning::pause_rollout(row->rollout)
       : action == RolloutAction::resume            ? planning::resume_rollout(row->rollout)
       : action == RolloutAction::abort             ? planning::abort_rollout(row->rollout)
                                                    : planning::revert_rollout(row->rollout);
   if (!done) return tl::unexpected(done.error());
+  if (action == RolloutAction::abort) planning::recall_unsent(row->rollout, store::load_standings(db, *row));
+  if (action == RolloutAction::revert) give_up_without_file(db, *row);
   store::save_rollout(db, *row);
   store::save_rollout_devices(db, *row, before);
   return std::move(*row);
 }
 
-RolloutLook look_at_rollouts(store::Database& db, std::int64_t running_time, std::int64_t utc_now) {
+RolloutLook look_at_rollouts(
+    store::Database& db, std::int64_t running_time, std::int64_t utc_now, std::size_t at_once) {
   RolloutLook look;
   store::order_changes(db);  // machines that share the database look one after the other
   for (const auto id : store::rollouts_under_way(db)) {
@@ -222,7 +268,7 @@ RolloutLook look_at_rollouts(store::Database& db, std::int64_t running_time, std
     auto row = store::load_rollout(db, id);
     const auto before = row->rollout;
     const auto standings = store::load_standings(db, *row);
-    if (!planning::advance(row->rollout, standings, running_time)) continue;
+    if (!planning::advance(row->rollout, standings, running_time, at_once)) continue;
     look.changed = true;
     const auto release = store::load_release(db, row->release);
     for (std::size_t i = 0; i < before.devices.size(); ++i) {
@@ -246,6 +292,8 @@ RolloutLook look_at_rollouts(store::Database& db, std::int64_t running_time, std
     }
     store::save_rollout_devices(db, *row, before.devices);
   }
+  // Behind a power cut it goes on from here: what was decided must not lie in times to come.
+  if (look.changed) store::save_setting(db, ServiceUptime::setting, std::to_string(running_time));
   return look;
 }
 

@@ -14,14 +14,14 @@ namespace drydock::server {
 /// name, or two files fill one slot of a platform; ErrorKind::malformed: no usable name.
 Result<store::ReleaseRow> create_release(store::Database& db, const std::string& name,
     const std::vector<std::string>& files, const std::string& notes, std::int64_t utc_now);
-/// ErrorKind::conflict while a rollout of it is under way.
+/// ErrorKind::conflict when it was ever rolled out.
 Result<void> remove_release(store::Database& db, const std::string& name);
 
-/// Which devices. What is empty says nothing; all that is said must hold.
+/// Which devices: those named, or else those of the group, or else all.
 struct Selection {
   std::vector<std::string> devices;  ///< ids, beginnings of them, or names
   std::string group;
-  std::vector<std::string> canaries;  ///< likewise; they begin first
+  std::vector<std::string> canaries;  ///< among them; they begin first, and are waited for
 };
 
 /// What would happen to a device.
@@ -43,8 +43,8 @@ struct RolloutPlan {
 /// ErrorKind::not_found: no such release, group or device; ErrorKind::conflict: files of it are gone.
 Result<RolloutPlan> plan_rollout(store::Database& db, const std::string& release, const Selection& selection,
     const planning::RolloutRules& rules, bool downgrade);
-/// The plan's devices that are not left out. Gives the rollout's number. ErrorKind::conflict: there are none, or one of
-/// them is in another rollout that is under way.
+/// The plan's devices that are not left out. Gives the rollout's number. ErrorKind::conflict: there are none, or a
+/// canary is left out.
 Result<std::int64_t> begin_rollout(store::Database& db, const RolloutPlan& plan, std::int64_t utc_now);
 
 enum class RolloutAction { pause, resume, abort, revert };
@@ -57,6 +57,6 @@ struct RolloutLook {
   std::vector<std::string> lines;  ///< for the log
 };
 /// All that are under way, one look each: see planning::advance().
-RolloutLook look_at_rollouts(store::Database& db, std::int64_t running_time, std::int64_t utc_now);
+RolloutLook look_at_rollouts(store::Database& db, std::int64_t running_time, std::int64_t utc_now, std::size_t at_once);
 
 }  // namespace drydock::server

@@ -319,7 +319,7 @@ void clear_targets(Database& db, const std::string& id) {
   note_change(db, id);
 }
 
-std::vector<planning::Target> load_targets(Database& db, const std::string& id) {
+std::vector<planning::Target> load_own_targets(Database& db, const std::string& id) {
   Statement s(db,
       "SELECT function, module_index, version, sha256 FROM goals WHERE device_id = ? ORDER BY function, module_index");
   s.bind(1, id);
@@ -331,6 +331,11 @@ std::vector<planning::Target> load_targets(Database& db, const std::string& id) 
     target.sha256 = s.text(3);
     targets.push_back(std::move(target));
   }
+  return targets;
+}
+
+std::vector<planning::Target> load_targets(Database& db, const std::string& id) {
+  auto targets = load_own_targets(db, id);
   const auto own = targets.size();
   for (auto& target : rollout_targets(db, id)) {
     const auto same_slot = [&](const planning::Target& other) { return other.key == target.key; };

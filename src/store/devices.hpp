@@ -82,5 +82,7 @@ void save_target(Database& db, const std::string& id, const planning::Target& ta
 void clear_targets(Database& db, const std::string& id);
 /// What people asked for: of the device itself, then of rollouts for what the former says nothing about.
 std::vector<planning::Target> load_targets(Database& db, const std::string& id);
+/// The former alone.
+std::vector<planning::Target> load_own_targets(Database& db, const std::string& id);
 
 }  // namespace drydock::store

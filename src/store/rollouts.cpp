@@ -74,10 +74,14 @@ struct Slot {
   bool operator<(const Slot& other) const { return key < other.key; }
 };
 
+// As the planner has it: other builds of a system part are as good, of an application they are not.
 bool has(const std::vector<Slot>& modules, const Slot& wanted) {
+  const bool any_build =
+      wanted.key.function != firmware::Function::user_part && wanted.key.function != firmware::Function::monolithic;
   return std::any_of(modules.begin(), modules.end(), [&](const Slot& have) {
     return have.key == wanted.key && have.version == wanted.version &&
-        (have.suffix_sha256.empty() || wanted.suffix_sha256.empty() || have.suffix_sha256 == wanted.suffix_sha256);
+        (any_build || have.suffix_sha256.empty() || wanted.suffix_sha256.empty() ||
+            have.suffix_sha256 == wanted.suffix_sha256);
   });
 }
 
@@ -153,8 +157,9 @@ std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id) {
   return row;
 }
 
-std::vector<RolloutRow> load_rollouts(Database& db) {
-  Statement s(db, std::string("SELECT ") + rollout_columns + " FROM rollouts ORDER BY id DESC");
+std::vector<RolloutRow> load_rollouts(Database& db, int limit) {
+  Statement s(db, std::string("SELECT ") + rollout_columns + " FROM rollouts ORDER BY id DESC LIMIT ?");
+  s.bind(1, limit);
   std::vector<RolloutRow> rows;
   while (s.step()) rows.push_back(read_rollout(s));
   return rows;
@@ -175,6 +180,31 @@ std::optional<std::int64_t> rollout_under_way_of(Database& db, const std::string
   s.bind(1, device_id);
   if (!s.step()) return std::nullopt;
   return s.integer(0);
+}
+
+std::optional<std::int64_t> newer_rollout(Database& db, std::int64_t id) {
+  Statement s(db,
+      fmt::format("SELECT n.rollout_id FROM rollout_devices n JOIN rollout_devices o ON o.device_id = n.device_id JOIN "
+                  "rollouts r ON r.id = n.rollout_id WHERE o.rollout_id = ? AND n.rollout_id > o.rollout_id AND "
+                  "o.stage != 'waiting' AND (n.stage != 'waiting' OR r.stage IN {}) LIMIT 1",
+          under_way));
+  s.bind(1, id);
+  if (!s.step()) return std::nullopt;
+  return s.integer(0);
+}
+
+std::vector<std::pair<std::string, firmware::ModuleKey>> previous_without_file(Database& db, std::int64_t id) {
+  Statement s(db,
+      "SELECT p.device_id, p.function, p.module_index FROM rollout_previous p JOIN devices d ON d.id = p.device_id "
+      "WHERE "
+      "p.rollout_id = ? AND NOT EXISTS (SELECT 1 FROM modules m WHERE m.platform = d.platform AND m.suffix_sha256 = "
+      "p.suffix_sha256)");
+  s.bind(1, id);
+  std::vector<std::pair<std::string, firmware::ModuleKey>> list;
+  while (s.step())
+    list.emplace_back(
+        s.text(0), firmware::ModuleKey{static_cast<firmware::Function>(s.integer(1)), s.integer<std::uint8_t>(2)});
+  return list;
 }
 
 bool is_rolled_out(Database& db, const std::string& release) {
@@ -238,9 +268,12 @@ std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& r
   };
   std::map<std::string, Known> known;
   Statement d(db,
-      "SELECT d.id, d.connected, d.reconnections, d.safe_mode, d.state, d.state_words, d.platform FROM devices d "
+      "SELECT d.id, d.connected, d.reconnections, d.safe_mode, d.state, d.state_words, d.platform, EXISTS (SELECT 1 "
+      "FROM "
+      "update_steps u WHERE u.device_id = d.id AND u.started_at >= ?) FROM devices d "
       "JOIN rollout_devices r ON r.device_id = d.id WHERE r.rollout_id = ?");
-  d.bind(1, row.id);
+  d.bind(1, row.created);
+  d.bind(2, row.id);
   while (d.step()) {
     auto& one = known[d.text(0)];
     one.standing.connected = d.boolean(1);
@@ -248,11 +281,13 @@ std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& r
     one.standing.safe_mode = d.boolean(3);
     if (const auto state = d.text(4); state == "parked" || state == "blocked") one.standing.given_up = d.text(5);
     one.platform = d.integer<std::uint16_t>(6);
+    one.standing.was_sent = d.boolean(7);
   }
   Statement m(db,
       "SELECT m.device_id, m.function, m.module_index, m.version, m.sha256 FROM device_modules m JOIN rollout_devices "
       "r "
-      "ON r.device_id = m.device_id WHERE r.rollout_id = ? AND m.store = 'main'");
+      "ON r.device_id = m.device_id WHERE r.rollout_id = ? AND r.stage NOT IN ('waiting', 'failed') AND m.store = "
+      "'main'");
   m.bind(1, row.id);
   while (m.step()) known[m.text(0)].modules.push_back(read_slot(m, 1));
   Statement p(db,

@@ -21,11 +21,15 @@ struct RolloutRow {
 std::int64_t add_rollout(Database& db, const RolloutRow& row);
 std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id);
 /// Without their devices, the latest first.
-std::vector<RolloutRow> load_rollouts(Database& db);
+std::vector<RolloutRow> load_rollouts(Database& db, int limit);
 /// Those of which devices may still come to something.
 std::vector<std::int64_t> rollouts_under_way(Database& db);
 /// One that the device is in and that is not over.
 std::optional<std::int64_t> rollout_under_way_of(Database& db, const std::string& device_id);
+/// A later one that has, or is about to have, devices that this one reached.
+std::optional<std::int64_t> newer_rollout(Database& db, std::int64_t id);
+/// Devices that could not go back, for the library has no file of what they had in a slot.
+std::vector<std::pair<std::string, firmware::ModuleKey>> previous_without_file(Database& db, std::int64_t id);
 /// Whether there ever was one of this release.
 bool is_rolled_out(Database& db, const std::string& release);
 void save_rollout(Database& db, const RolloutRow& row);

@@ -289,7 +289,8 @@ bool is_needed(Database& db, const std::string& sha256) {
       "IN "
       "('planned', 'sending', 'sent')) OR EXISTS (SELECT 1 FROM release_modules WHERE sha256 = ?1) OR EXISTS (SELECT 1 "
       "FROM rollout_previous p JOIN modules m USING (suffix_sha256) JOIN rollouts r ON r.id = p.rollout_id WHERE "
-      "m.sha256 = ?1 AND r.stage IN ('running', 'paused', 'stopped', 'reverting'))");
+      "m.sha256 = ?1 AND r.stage != 'reverted' AND NOT EXISTS (SELECT 1 FROM rollout_devices n WHERE n.device_id = "
+      "p.device_id AND n.rollout_id > p.rollout_id AND n.stage != 'waiting'))");
   s.bind(1, sha256);
   s.step();
   return s.boolean(0);

@@ -3,8 +3,11 @@
 #include "web/json_body.hpp"
 
 #include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
 #include "server/rollouts_json.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -12,6 +15,8 @@ namespace drydock::web {
 namespace {
 
 using nlohmann::json;
+
+constexpr int rollouts_listed = 20;
 
 // Of JSON texts; empty where there is none of that name.
 Result<std::vector<std::string>> texts_in(const json& body, const char* name) {
@@ -31,15 +36,25 @@ Result<std::string> optional_text(const json& body, const char* name) {
   return body.contains(name) ? text_in(body, name) : Result<std::string>("");
 }
 
-bool flag_in(const json& body, const char* name) {
+Result<bool> flag_in(const json& body, const char* name) {
   const auto found = body.find(name);
-  return found != body.end() && found->is_boolean() && found->get<bool>();
+  if (found == body.end()) return false;
+  if (!found->is_boolean()) return failure(ErrorKind::malformed, fmt::format("'{}' must be true or false", name));
+  return found->get<bool>();
+}
+
+// A mistyped name must not be taken for one that was left out.
+Result<void> nothing_else_in(const json& body, std::initializer_list<std::string_view> known) {
+  for (const auto& [name, value] : body.items())
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return failure(ErrorKind::malformed, fmt::format("'{}' means nothing here", log::printable(shorten(name, 64))));
+  return {};
 }
 
 // Leaves `to` as it is where there is none of that name.
 template <class Number>
-Result<void> number_in(const json& body, const char* name, std::int64_t least, Number& to, std::int64_t unit = 1) {
-  constexpr std::int64_t most = 1'000'000;
+Result<void> number_in(
+    const json& body, const char* name, std::int64_t least, std::int64_t most, Number& to, std::int64_t unit = 1) {
   const auto found = body.find(name);
   if (found == body.end()) return {};
   if (!found->is_number_integer() || *found < least || *found > most)
@@ -58,10 +73,12 @@ Result<planning::RolloutRules> rules_in(const json& body) {
     if (!parsed) return tl::unexpected(parsed.error());
     rules.waves = std::move(*parsed);
   }
-  for (const auto& read : {number_in(body, "soak_minutes", 0, rules.soak, minute),
-           number_in(body, "lost_after_minutes", 1, rules.lost_after, minute),
-           number_in(body, "failures", 1, rules.failures), number_in(body, "failure_percent", 0, rules.failure_percent),
-           number_in(body, "at_once", 0, rules.at_once), number_in(body, "per_minute", 0, rules.per_minute)})
+  for (const auto& read : {number_in(body, "soak_minutes", 0, 100'000, rules.soak, minute),
+           number_in(body, "lost_after_minutes", 1, 100'000, rules.lost_after, minute),
+           number_in(body, "failures", 1, 1'000'000, rules.failures),
+           number_in(body, "failure_percent", 0, 100, rules.failure_percent),
+           number_in(body, "at_once", 0, 1'000'000, rules.at_once),
+           number_in(body, "per_minute", 0, 1'000'000, rules.per_minute)})
     if (!read) return tl::unexpected(read.error());
   return rules;
 }
@@ -116,7 +133,7 @@ Response Api::remove_release(const std::string& name) {
 
 Response Api::rollouts() const {
   auto lease = readers_.lease();
-  auto rows = store::load_rollouts(*lease);
+  auto rows = store::load_rollouts(*lease, rollouts_listed);
   for (auto& row : rows)
     if (auto whole = store::load_rollout(*lease, row.id)) row = std::move(*whole);
   return json_answer(server::rollouts_as_json(rows));
@@ -133,6 +150,15 @@ Response Api::rollout(const std::string& id) const {
 Response Api::start_rollout(const Request& request) {
   const auto body = json_body(request);
   if (!body) return problem(body.error());
+  const auto known = nothing_else_in(*body,
+      {"release", "devices", "canaries", "group", "all", "waves", "soak_minutes", "lost_after_minutes", "failures",
+          "failure_percent", "at_once", "per_minute", "downgrade", "dry_run"});
+  if (!known) return problem(known.error());
+  const auto all = flag_in(*body, "all");
+  const auto downgrade = flag_in(*body, "downgrade");
+  const auto dry_run = flag_in(*body, "dry_run");
+  for (const auto* flag : {&all, &downgrade, &dry_run})
+    if (!*flag) return problem(flag->error());
   const auto release = text_in(*body, "release");
   const auto devices = texts_in(*body, "devices");
   const auto canaries = texts_in(*body, "canaries");
@@ -143,25 +169,24 @@ Response Api::start_rollout(const Request& request) {
   if (!canaries) return problem(canaries.error());
   if (!group) return problem(group.error());
   if (!rules) return problem(rules.error());
-  if (devices->empty() && group->empty() && !flag_in(*body, "all"))
+  if (!devices->empty() + !group->empty() + *all != 1)
     return problem(422, "This cannot be used", "say which devices: 'devices', 'group', or 'all': true");
   const server::Selection selection{*devices, *group, *canaries};
-  const bool downgrade = flag_in(*body, "downgrade");
-  if (flag_in(*body, "dry_run")) {
+  if (*dry_run) {
     auto lease = readers_.lease();
-    const auto plan = server::plan_rollout(*lease, *release, selection, *rules, downgrade);
+    const auto plan = server::plan_rollout(*lease, *release, selection, *rules, *downgrade);
     return plan ? json_answer(server::rollout_plan_as_json(*plan)) : problem(plan.error());
   }
   auto begun = std::make_shared<std::string>();
-  const auto changed = bridge_.change(
-      [begun, release = *release, selection, rules = *rules, downgrade](store::Database& db) -> Result<void> {
-        const auto plan = server::plan_rollout(db, release, selection, rules, downgrade);
-        if (!plan) return tl::unexpected(plan.error());
-        const auto id = server::begin_rollout(db, *plan, utc_milliseconds());
-        if (!id) return tl::unexpected(id.error());
-        *begun = server::rollout_as_json(*store::load_rollout(db, *id));
-        return {};
-      });
+  const auto changed = bridge_.change([begun, release = *release, selection, rules = *rules, downgrade = *downgrade](
+                                          store::Database& db) -> Result<void> {
+    const auto plan = server::plan_rollout(db, release, selection, rules, downgrade);
+    if (!plan) return tl::unexpected(plan.error());
+    const auto id = server::begin_rollout(db, *plan, utc_milliseconds());
+    if (!id) return tl::unexpected(id.error());
+    *begun = server::rollout_as_json(*store::load_rollout(db, *id));
+    return {};
+  });
   return changed ? json_answer(*begun, 201) : problem(changed.error());
 }
 

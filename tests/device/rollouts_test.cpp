@@ -1,5 +1,7 @@
 // Whole rollouts on a virtual clock: the server, its store and a few Photons.
 #include "server/rollouts.hpp"
+#include "store/modules.hpp"
+#include "store/updates.hpp"
 #include "support/test_system.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -133,7 +135,7 @@ BOOST_AUTO_TEST_CASE(a_group_gets_it_and_what_a_person_chose_for_a_device_stays)
   ask_for("app6.bin");  // of the first device
   const auto id = begin("all", {{}, "greenhouse", {}});
   BOOST_REQUIRE(run_until(2min, [&] { return application(2) == 7; }));
-  BOOST_TEST(rollout(id).devices.size() == 2u);
+  BOOST_TEST(rollout(id).devices.size() == 1u);  // one has what was chosen for it
   for (const int number : {1, 3, 4}) BOOST_TEST(application(number) == 6);
 }
 
@@ -183,6 +185,35 @@ BOOST_AUTO_TEST_CASE(a_device_is_in_one_rollout_at_a_time) {
   const auto second = begin("all");
   BOOST_REQUIRE(run_until_stage(second, RolloutStage::done, 10min));
   for (int number = 1; number <= 4; ++number) BOOST_TEST(application(number) == 7);
+}
+
+BOOST_AUTO_TEST_CASE(a_canary_that_is_left_out_is_no_canary) {
+  change([](store::Database& db) {
+    BOOST_TEST(server::create_release(db, "seven", {"app7.bin"}, "", 1).has_value());
+    store::set_held(db, id_of(2), true);
+    const auto plan = *server::plan_rollout(db, "seven", {{}, "", {id_of(2)}}, {}, false);
+    BOOST_TEST(plan.devices[0].left_out == "is held back from updates by a person");
+    BOOST_TEST((server::begin_rollout(db, plan, 1).error().kind == ErrorKind::conflict));
+    BOOST_TEST((server::plan_rollout(db, "seven", {{id_of(1)}, "", {id_of(3)}}, {}, false).error().kind ==
+        ErrorKind::conflict));
+    return 0;
+  });
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_go_back_is_said_and_holds_nobody) {
+  const auto id = begin("all");
+  BOOST_REQUIRE(run_until_stage(id, RolloutStage::done, 10min));
+  change([](store::Database& db) {
+    const auto library = store::load_library(db);
+    for (const auto* module : library.all()) {
+      BOOST_TEST(store::is_needed(db, module->sha256));
+      if (module->file_name == "app6.bin") store::remove_module(db, module->sha256);
+    }
+    return 0;
+  });
+  steer(id, server::RolloutAction::revert);
+  BOOST_REQUIRE(run_until_stage(id, RolloutStage::reverted, 1min));
+  BOOST_TEST(rollout(id).devices[0].words == "cannot be taken back: the user part that it had is not in the library");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -26,6 +26,7 @@ struct Order {
   int first = 0;      ///< number of the first, by which its id is made
   int patience = 60;  ///< seconds
   int publish = 0;
+  int lose = 0;       ///< each so-many-th device does not come back behind its first image
   int peace = 1000;   ///< milliseconds for which all must be up to date at the end, so that the server has heard it too
   int chunk = 20;     ///< milliseconds for writing one chunk
   int pause = 100;    ///< milliseconds for erasing, resetting and reconnecting each
@@ -117,6 +118,8 @@ private:
     return virtual_device::DeviceKey::from_pem(Bytes(pem_.begin(), pem_.end()));
   }
   asio::awaitable<std::shared_ptr<transport::ByteStream>> connect(int number) {
+    const auto index = static_cast<std::size_t>(number - order_.first);
+    if (order_.lose != 0 && number % order_.lose == 0 && devices_[index]->images_received > 0) co_return nullptr;
     asio::ip::tcp::socket socket(loop_);
     if (order_.sources > 1) {
       const asio::ip::address_v4 source(0x7f000101U + (static_cast<unsigned>(number % order_.sources) << 8));
@@ -180,6 +183,7 @@ int main(int argc, char** argv) {
   app.add_flag("--one-key", order.one_key);
   app.add_option("--every", order.every, "Milliseconds");
   app.add_option("--publish", order.publish, "An event after so many milliseconds of silence");
+  app.add_option("--lose", order.lose, "Each so-many-th device does not come back behind its first image");
   app.add_option("--sources", order.sources);
   CLI11_PARSE(app, argc, argv);
   const bool good = Fleet(order).run();

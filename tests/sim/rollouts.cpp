@@ -40,6 +40,7 @@ struct Device {
   std::int64_t back_at = -1;         ///< of an absence
   std::int64_t reset_at = -1;
   bool has_release = false;
+  bool was_sent = false;
   bool safe_mode = false;
   bool refused = false;
   std::int64_t update_time = 0;
@@ -96,7 +97,7 @@ public:
       // A closed door, as a maintenance window has one: at night here.
       const bool open = (now_ / (60 * minute)) % 24 < 20;
       const auto stage_before = rollout_.stage;
-      advance(rollout_, standings, now_, open);
+      advance(rollout_, standings, now_, 50, open);
       if (plant_ && rollout_.stage == RolloutStage::running && rollout_.wave + 1 < rollout_.rules.waves.size())
         ++rollout_.wave;
       check(begun_before, open, stage_before);
@@ -121,6 +122,7 @@ private:
     standing.reconnections = device.reconnections;
     standing.safe_mode = device.safe_mode;
     standing.has_release = device.has_release;
+    standing.was_sent = device.was_sent;
     standing.has_previous = !device.has_release;
     if (device.refused) standing.given_up = "refused three times";
     return standing;
@@ -170,7 +172,7 @@ private:
   }
 
   void install(Device& device) {
-    device.has_release = true;
+    device.has_release = device.was_sent = true;
     ++device.reconnections;
     if (!device.broken) return;
     switch (outcome_.kind) {
@@ -226,7 +228,7 @@ private:
     if (before.empty() && !rollout_.devices[3].begun_at && devices_[3].connected)
       outcome_.violation = "the canary was not the first";
     // The promise of waves: more than the first begins when the first has proved well.
-    const auto first = wave_end(rollout_.rules, 0, devices_.size());
+    const auto first = std::size_t{1};  // there is a canary
     if (now.size() > first && before.size() <= first)
       for (const auto i : before)
         if (rollout_.devices[i].stage != DeviceStage::healthy)

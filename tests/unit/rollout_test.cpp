@@ -19,7 +19,7 @@ struct Fleet {
   }
   bool look(std::int64_t minutes = 0, bool may_begin = true) {
     now += minutes * minute;
-    return advance(rollout, standings, now, may_begin);
+    return advance(rollout, standings, now, 1000, may_begin);
   }
   std::size_t count(DeviceStage stage) const {
     return static_cast<std::size_t>(std::count_if(
@@ -88,6 +88,7 @@ BOOST_AUTO_TEST_CASE(the_first_device_lost_stops_it) {
   Fleet fleet(100);
   fleet.look();
   fleet.standings[0].connected = false;
+  fleet.standings[0].was_sent = true;
   fleet.look();
   fleet.look(30);
   BOOST_TEST((fleet.rollout.stage == RolloutStage::running));
@@ -111,16 +112,20 @@ BOOST_AUTO_TEST_CASE(a_share_of_failures_stops_it_from_a_number_on) {
   fleet.look();
   fleet.prove_well();
   BOOST_TEST(fleet.count(DeviceStage::begun) == 80u);
+  for (std::size_t i = 20; i < 90; ++i) fleet.standings[i].was_sent = true;
   for (std::size_t i = 20; i < 30; ++i) fleet.standings[i].given_up = "refused three times";
-  fleet.look();
+  fleet.look();  // from before it began, it may be
+  BOOST_TEST(fleet.count(DeviceStage::failed) == 0u);
+  fleet.look(1);
   BOOST_TEST((fleet.rollout.stage == RolloutStage::running));  // 10 of 100 are not more than 10 %
   fleet.standings[30].given_up = "refused three times";
   fleet.look();
   BOOST_TEST((fleet.rollout.stage == RolloutStage::stopped));
   BOOST_TEST(fleet.rollout.words == "11 of 100 devices failed, more than 10 %; one of them: refused three times");
-  // What has begun goes on all the same, and is seen.
+  // What was not sent yet is not sent any more; what was goes on, and is seen.
   fleet.prove_well();
-  BOOST_TEST(fleet.count(DeviceStage::healthy) == 89u);
+  BOOST_TEST(fleet.count(DeviceStage::healthy) == 79u);
+  BOOST_TEST(fleet.count(DeviceStage::waiting) == 10u);
 }
 
 BOOST_AUTO_TEST_CASE(one_that_resets_again_and_again_fails_and_one_that_lost_its_network_once_does_not) {
@@ -191,6 +196,46 @@ BOOST_AUTO_TEST_CASE(who_is_away_begins_when_it_is_back) {
   fleet.look();
   fleet.prove_well();
   BOOST_TEST((fleet.rollout.stage == RolloutStage::done));
+}
+
+BOOST_AUTO_TEST_CASE(who_leaves_before_anything_was_sent_waits_again) {
+  Fleet fleet(100);
+  fleet.look();
+  fleet.standings[0].connected = false;
+  fleet.look();
+  fleet.look(31);
+  BOOST_TEST((fleet.rollout.stage == RolloutStage::running));
+  BOOST_TEST((fleet.rollout.devices[0].stage == DeviceStage::waiting));
+  BOOST_TEST(fleet.count(DeviceStage::begun) == 1u);  // another one
+}
+
+BOOST_AUTO_TEST_CASE(canaries_are_waited_for) {
+  Fleet fleet(10);
+  fleet.rollout.devices[4].canary = fleet.rollout.devices[6].canary = true;
+  fleet.standings[4].connected = false;
+  fleet.look();
+  BOOST_TEST(fleet.count(DeviceStage::begun) == 1u);
+  fleet.prove_well();
+  fleet.look(1000);
+  BOOST_TEST(fleet.count(DeviceStage::waiting) == 9u);
+  fleet.standings[4].connected = true;
+  fleet.look();
+  BOOST_TEST((fleet.rollout.devices[4].stage == DeviceStage::begun));
+  BOOST_TEST(fleet.count(DeviceStage::waiting) == 8u);
+}
+
+BOOST_AUTO_TEST_CASE(time_away_is_no_time_of_the_soak) {
+  Fleet fleet(1);
+  fleet.look();
+  fleet.install();
+  fleet.look();
+  fleet.standings[0].connected = false;
+  fleet.look(1);
+  fleet.standings[0].connected = true;
+  fleet.look(20);
+  BOOST_TEST(fleet.count(DeviceStage::soaking) == 1u);
+  fleet.look(10);
+  BOOST_TEST(fleet.count(DeviceStage::healthy) == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(people_pause_abort_and_take_back) {
