@@ -13,6 +13,7 @@ const steps = {
   stopped: ["resume", "abort", "revert"],
   done: ["revert"],
   aborted: ["revert"],
+  reverting: ["abort"],
 };
 const titles = { pause: "Pause", resume: "Go on", abort: "Abort", revert: "Roll back" };
 const questions = {

@@ -153,7 +153,7 @@ private:
       const bool unwanted = stage == DeviceStage::reverting || stage == DeviceStage::reverted;
       if (device.has_release_at < 0 && device.connected &&
           ((wanted && !device.has_release && !device.refused) || (unwanted && device.has_release)))
-        device.has_release_at = now_ + device.update_time;
+        start_transfer(device);
       if (device.has_release_at >= 0 && now_ >= device.has_release_at && device.connected) {
         device.has_release_at = -1;
         unwanted ? install_previous(device) : install(device);
@@ -165,6 +165,11 @@ private:
     }
   }
 
+  void start_transfer(Device& device) {
+    device.was_sent = true;
+    device.has_release_at = now_ + device.update_time;
+  }
+
   void install_previous(Device& device) {
     device.has_release = device.safe_mode = false;
     device.reset_at = -1;
@@ -172,7 +177,7 @@ private:
   }
 
   void install(Device& device) {
-    device.has_release = device.was_sent = true;
+    device.has_release = true;
     ++device.reconnections;
     if (!device.broken) return;
     switch (outcome_.kind) {
