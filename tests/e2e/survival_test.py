@@ -101,7 +101,7 @@ class KilledOverUdp(ServiceFolder):
 class KilledInARollout(ServiceFolder):
     def test_at_commits_of_a_rollout_of_ten_devices(self):
         """Right before and right behind commits, from the same start: it goes on, no wave twice, no device skipped."""
-        every = int(os.environ.get("ROLLOUT_COMMITS", "12"))
+        every = int(os.environ.get("ROLLOUT_COMMITS", "25"))
         self.stock()
         for name in ("application", "next-application"):
             self.assertEqual(self.run_drydock("firmware", "add", self.folder / f"modules/{name}.bin").returncode, 0)
@@ -109,7 +109,7 @@ class KilledInARollout(ServiceFolder):
         commits = self.killed("never")
         self.assertGreater(commits, 30)
         moments = [f"{when} {number}" for number in range(1, commits + 1, every) for when in ("before", "after")]
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(6) as pool:
             list(pool.map(self.killed, moments))
         print(f"{len(moments)} kills, at every {every}th of {commits} commits", file=sys.stderr)
 
