@@ -16,6 +16,17 @@ from pathlib import Path
 from harness import ServiceFolder, build, patience, program
 
 
+def live_once(life, origin, moment):
+    """From a copy of the origin's state, so that each kill meets the same start."""
+    life.setUp()
+    try:
+        shutil.copytree(origin.state, life.state)
+        life.key = origin.key
+        return life.live(moment)
+    finally:
+        life.doCleanups()
+
+
 class Killed(ServiceFolder):
     def setUp(self):
         super().setUp()
@@ -58,14 +69,7 @@ class Killed(ServiceFolder):
         print(f"{len(moments)} kills at {commits} commits", file=sys.stderr)
 
     def killed(self, moment):
-        life = KilledLife()
-        life.setUp()
-        try:
-            shutil.copytree(self.state, life.state)
-            life.key = self.key
-            return life.live(moment)
-        finally:
-            life.doCleanups()
+        return live_once(KilledLife(), self, moment)
 
 
 class KilledOverUdp(ServiceFolder):
@@ -114,14 +118,7 @@ class KilledInARollout(ServiceFolder):
         print(f"{len(moments)} kills, at every {every}th of {commits} commits", file=sys.stderr)
 
     def killed(self, moment):
-        life = RolloutLife()
-        life.setUp()
-        try:
-            shutil.copytree(self.state, life.state)
-            life.key = self.key
-            return life.live(moment)
-        finally:
-            life.doCleanups()
+        return live_once(RolloutLife(), self, moment)
 
 
 class RolloutLife(ServiceFolder):
