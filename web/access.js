@@ -144,6 +144,7 @@ export function showAccess(main, left) {
       ),
     ),
     fleet.may("administer") ? usersSection() : "",
+    fleet.may("administer") ? el("p", {}, el("a", { href: "#/audit" }, "Who changed what")) : "",
     el(
       "p",
       {},

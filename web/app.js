@@ -6,11 +6,14 @@ import { showFleet } from "./fleet.js";
 import { showDevice } from "./device.js";
 import { showFirmware } from "./firmware.js";
 import { showRollouts } from "./rollouts.js";
+import { showTargets } from "./targets.js";
+import { showAudit } from "./audit.js";
 import { showEvents } from "./events.js";
 import { showAccess, showLogin, showSetup } from "./access.js";
 
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
+const stopped = document.getElementById("stopped");
 let leave = () => {};
 let stream = null;
 let followed = new Set();
@@ -29,6 +32,7 @@ function follow() {
     const same = summary.membership === fleet.summary.membership && sameCounts(summary.states, fleet.summary.states);
     fleet.summary = summary;
     fleet.paused = summary.paused;
+    showStopped(summary.stopped_rollouts);
     fleet.tell(same ? new Set() : null);
   });
   stream.addEventListener("devices", (event) => {
@@ -44,6 +48,17 @@ function follow() {
     if (session && session.state !== "in" && !session.guest) return start();
     setTimeout(follow, 3000);
   });
+}
+
+// Whatever a person looks at: a rollout that stopped waits for him.
+function showStopped(rollouts) {
+  const text = rollouts
+    .map(({ id, release, words }) => `Rollout ${id} of ${release} has stopped by itself: ${words}`)
+    .join(" ");
+  stopped.hidden = !text;
+  if (stopped.dataset.text === text) return;
+  stopped.dataset.text = text;
+  stopped.replaceChildren(text, " ", el("a", { href: "#/rollouts" }, "Look at it"));
 }
 
 function sameCounts(a, b) {
@@ -62,6 +77,8 @@ const views = [
   [/^#\/device\/([0-9a-f]{24})$/, (match) => showDevice(main, match[1])],
   [/^#\/firmware$/, () => showFirmware(main)],
   [/^#\/rollouts$/, () => showRollouts(main)],
+  [/^#\/targets$/, () => showTargets(main)],
+  [/^#\/audit$/, () => showAudit(main)],
   [/^#\/events$/, () => showEvents(main)],
   [/^#\/access$/, () => showAccess(main, start)],
 ];

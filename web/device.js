@@ -1,6 +1,6 @@
 // One device: what it has, what it should have, what happens next and why, and what happened.
 import { vitalsOf } from "./vitals.js";
-import { get, patch, post, put } from "./api.js";
+import { get, patch, post, put, remove } from "./api.js";
 import { applicationOf } from "./application.js";
 import { signal } from "./cloud.js";
 import { action, el, notify, setText, tableHead } from "./dom.js";
@@ -77,6 +77,17 @@ function planOf(device) {
   );
 }
 
+// Which rules it follows, and whose they are.
+function rulesOf(policy) {
+  const says = [
+    policy.target && `It shall have ${policy.target.words}: so says the rule for ${policy.target.rule}.`,
+    policy.held_by && `It is held back from updates: so says the rule for ${policy.held_by}.`,
+    ...policy.windows.map((window) => `It is updated ${window.words}: so says the rule for ${window.rule}.`),
+    policy.rollout && `Rollout ${policy.rollout} says what it has in the slots of its release.`,
+  ].filter(Boolean);
+  return says.length === 0 ? "" : el("p", {}, says.join(" "), " ", el("a", { href: "#/targets" }, "All rules"));
+}
+
 // Which file of the library each slot is to have; one without a target follows what other modules need.
 function targetVersions(device, modules, save) {
   const slots = new Map();
@@ -118,6 +129,8 @@ export function showDevice(main, id) {
   const bar = el("progress", { max: "100", hidden: true, "aria-label": "Progress" });
   const facts = el("p", { class: "quiet" });
   const remarks = el("p");
+  const labels = el("p", { class: "quiet" });
+  const rules = el("div");
   const modules = el("div");
   const plan = el("div");
   const history = el("div");
@@ -192,6 +205,12 @@ export function showDevice(main, id) {
             if (name !== null) await patch(`devices/${id}`, { name });
           }),
         flashes &&
+          action("Group", async () => {
+            const group = prompt("The group it is in; empty: none", device.group);
+            if (group !== null) await patch(`devices/${id}`, { group: group.trim() });
+          }),
+        flashes && action("Labels", () => changeLabels()),
+        flashes &&
           action("Notes", async () => {
             const remarks = prompt("What should be known about this device", device.remarks);
             if (remarks !== null) await patch(`devices/${id}`, { remarks });
@@ -230,9 +249,25 @@ export function showDevice(main, id) {
     application.replaceChildren(away, built.element, vitalsOf(id));
     showReachable(device);
   };
+  const changeLabels = async () => {
+    const { labels } = await get(`devices/${id}`);
+    const text = prompt("Its labels, with commas between them", labels.join(", "));
+    if (text === null) return;
+    const wanted = new Set(
+      text
+        .split(",")
+        .map((label) => label.trim())
+        .filter(Boolean),
+    );
+    const path = (label) => `devices/${id}/labels/${encodeURIComponent(label)}`;
+    for (const label of wanted) if (!labels.includes(label)) await put(path(label), {});
+    for (const label of labels) if (!wanted.has(label)) await remove(path(label));
+    await showDetails();
+  };
   // What only this answer has, and the stream of changes has not.
   const showDetails = async () => {
     const device = await get(`devices/${id}`);
+    setText(labels, device.labels.length ? `Labels: ${device.labels.join(", ")}` : "");
     showApplication(device);
     history.replaceChildren(
       el("h2", {}, "Steps"),
@@ -263,7 +298,7 @@ export function showDevice(main, id) {
     if (device.progress) bar.value = (100 * device.progress.bytes) / device.progress.bytes_total;
     setText(
       facts,
-      `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : (device.session_known ? "session known, last heard " : "last seen ") + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)} · ${device.id}`,
+      `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : (device.session_known ? "session known, last heard " : "last seen ") + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)}${device.group ? ` · in group ${device.group}` : ""} · ${device.id}`,
     );
     setText(remarks, device.remarks);
     // Everything below changes rarely: it is built again only when it does.
@@ -281,12 +316,15 @@ export function showDevice(main, id) {
       device.plan,
       device.missing,
       device.targets,
+      device.policy,
+      device.group,
       library.length,
     ]);
     if (key === shownKey) return;
     shownKey = key;
     modules.replaceChildren(modulesOf(device));
     plan.replaceChildren(planOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, note)));
+    rules.replaceChildren(rulesOf(device.policy));
     showButtons(device);
     if (fleet.may("flash")) {
       target.replaceChildren(
@@ -324,8 +362,10 @@ export function showDevice(main, id) {
     words,
     bar,
     facts,
+    labels,
     remarks,
     buttons,
+    rules,
     el("section", {}, application),
     el("section", {}, el("h2", {}, "Modules"), modules),
     el("section", {}, el("h2", {}, "What happens next"), plan),

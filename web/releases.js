@@ -55,6 +55,8 @@ export function releasesSection(releases, load) {
           el("strong", {}, release.name),
           `: ${release.modules.map(fileWords).join(", ")}`,
           release.notes && ` – ${release.notes}`,
+          release.needs.length > 0 &&
+            el("span", { class: "quiet" }, ` Devices must have what is not in it: ${release.needs.join(", ")}.`),
           " ",
           fleet.may("flash") &&
             action(

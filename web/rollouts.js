@@ -1,5 +1,5 @@
 // Releases on their way to many devices: how each rollout goes, and what people do about it.
-import { get, post } from "./api.js";
+import { get, post, remove } from "./api.js";
 import { action, el, notify, tableHead } from "./dom.js";
 import { choice, field, form } from "./forms.js";
 import { releasesSection } from "./releases.js";
@@ -11,14 +11,16 @@ const steps = {
   running: ["pause", "abort", "revert"],
   paused: ["resume", "abort", "revert"],
   stopped: ["resume", "abort", "revert"],
-  done: ["revert"],
-  aborted: ["revert"],
+  done: ["revert", "remove"],
+  aborted: ["revert", "remove"],
   reverting: ["abort"],
+  reverted: ["remove"],
 };
-const titles = { pause: "Pause", resume: "Go on", abort: "Abort", revert: "Roll back" };
+const titles = { pause: "Pause", resume: "Go on", abort: "Abort", revert: "Roll back", remove: "Forget" };
 const questions = {
   abort: "End this rollout where it is? What has begun goes on; nothing else begins.",
   revert: "Bring every device of this rollout back to what it had in place of the files of the release?",
+  remove: "Forget this rollout? Its devices follow what else is said of them from then on.",
 };
 
 function counted(counts) {
@@ -71,7 +73,7 @@ function deviceTable(rollout, open) {
             el("th", { scope: "row" }, el("a", { href: `#/device/${device.id}` }, device.name || device.id)),
             el("td", { "data-label": "Wave" }, device.wave ?? (device.canary ? "first" : "–")),
             el("td", { "data-label": "Stage" }, device.stage),
-            el("td", { "data-label": "Why" }, device.words || "–"),
+            el("td", { "data-label": "Why" }, device.words || device.state || "–"),
           ),
         ),
       ),
@@ -100,7 +102,8 @@ function rolloutCard(rollout, open, load) {
         (steps[rollout.stage] || []).map((step) => [
           action(titles[step], async () => {
             if (questions[step] && !confirm(questions[step])) return;
-            await post(`rollouts/${rollout.id}/${step}`);
+            if (step === "remove") await remove(`rollouts/${rollout.id}`);
+            else await post(`rollouts/${rollout.id}/${step}`);
             await load();
           }),
           " ",
@@ -113,22 +116,35 @@ function planWords(plan) {
   const inside = plan.devices.filter((device) => !device.left_out);
   const bytes = inside.reduce((sum, device) => sum + device.bytes, 0);
   const all = inside.reduce((sum, device) => sum + device.steps.length, 0);
+  const minutes = Math.ceil(plan.expected_ms / 60000);
   return el(
     "div",
     { role: "status" },
     el("p", {}, `${inside.length} devices would get ${all} files, ${kilobytes(bytes)} together.`),
+    inside.length > 0 &&
+      el(
+        "p",
+        {},
+        `Waves of ${plan.wave_sizes.join(", ")} devices; about ${minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`} if all goes well.`,
+      ),
     el(
       "ul",
       {},
       plan.devices
-        .filter((device) => device.left_out || device.no_way_back)
+        .filter((device) => device.left_out || device.no_way_back || device.waits)
         .slice(0, 50)
         .map((device) =>
           el(
             "li",
             {},
             `${device.name || device.id} `,
-            device.left_out ? `is left out: ${device.left_out}` : `could not be taken back: ${device.no_way_back}`,
+            [
+              device.left_out && `is left out: ${device.left_out}`,
+              device.waits && `waits first: ${device.waits}`,
+              device.no_way_back && `could not be taken back: ${device.no_way_back}`,
+            ]
+              .filter(Boolean)
+              .join("; "),
           ),
         ),
     ),
@@ -139,9 +155,19 @@ function startForm(releases, load) {
   const plan = el("div");
   const wish = (values) => ({
     release: values.release,
-    ...(values.group.trim() ? { group: values.group.trim() } : { all: true }),
+    ...(values.group.trim()
+      ? { group: values.group.trim() }
+      : values.label.trim()
+        ? { label: values.label.trim() }
+        : { all: true }),
     waves: values.waves,
     soak_minutes: Number(values.soak),
+    ...(values.canary.trim() && { canaries: [values.canary.trim()] }),
+    ...(values.at_once && { at_once: Number(values.at_once) }),
+    ...(values.rate && { bytes_per_second: Number(values.rate) * 1024 }),
+    ...(values.hours.trim() && { hours: values.hours, time_zone: values.time_zone }),
+    downgrade: values.downgrade === "on",
+    forced: values.forced === "on",
   });
   const element = form(
     "New rollout",
@@ -153,8 +179,36 @@ function startForm(releases, load) {
         releases.map(({ name }) => [name, name]),
       ),
       field("Group; empty: all devices", { name: "group", maxlength: "64", required: false }),
+      field("Label; with no group", { name: "label", maxlength: "64", required: false }),
       field("Waves", { name: "waves", value: "1, 5%, 25%, all" }),
       field("Minutes a device must stay well", { name: "soak", type: "number", min: "0", max: "10000", value: "10" }),
+      el(
+        "details",
+        {},
+        el("summary", {}, "More"),
+        field("A device that begins before others", { name: "canary", maxlength: "64", required: false }),
+        field("Devices under way at once, at most", { name: "at_once", type: "number", min: "1", required: false }),
+        field("Kilobytes a second, at most", { name: "rate", type: "number", min: "1", required: false }),
+        field("Hours, mon-fri 22:00-05:00 say", { name: "hours", maxlength: "200", required: false }),
+        field("Time zone of the hours", {
+          name: "time_zone",
+          maxlength: "64",
+          required: false,
+          value: Intl.DateTimeFormat().resolvedOptions().timeZone || "",
+        }),
+        el(
+          "label",
+          { class: "check" },
+          el("input", { type: "checkbox", name: "downgrade" }),
+          " also devices that have something newer",
+        ),
+        el(
+          "label",
+          { class: "check" },
+          el("input", { type: "checkbox", name: "forced" }),
+          " at once, though their application disabled updates, and at any hour",
+        ),
+      ),
       plan,
     ],
     "Begin",

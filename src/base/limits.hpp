@@ -125,8 +125,9 @@ inline constexpr int history_per_device = 500;
 inline constexpr int steps_per_device = 200;
 
 // What one device may make us write and decide, whether it stays connected or comes again and again.
-inline constexpr std::size_t message_length = 300;  ///< bytes of a line of history or log, and of a state in words
-inline constexpr std::size_t notes = 1024;          ///< bytes that people write down about a device
+inline constexpr std::int64_t audit_entries = 100'000;  ///< changes by people that are remembered
+inline constexpr std::size_t message_length = 300;      ///< bytes of a line of history or log, and of a state in words
+inline constexpr std::size_t notes = 1024;              ///< bytes that people write down about a device
 inline constexpr std::size_t application_json = 8 * 1024;  ///< its functions and variables, as a row and on the page
 inline constexpr Rate event_rate{60, 300};                 ///< that a device publishes
 inline constexpr Rate history_rate{60, 10};                ///< of history and log

@@ -1,20 +1,30 @@
 #include "cli/command_line.hpp"
 
 #include "state/state_folder.hpp"
-#include "cli/commands.hpp"
+#include "cli/command_registry.hpp"
+#include "cli/open_store.hpp"
 #include "cli/state_words.hpp"
 #include "cli/identity.hpp"
 #include "cli/version_words.hpp"
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <fmt/core.h>
-#include <functional>
 
 namespace drydock::cli {
 
+namespace {
+
+std::string last_error;
+
+}  // namespace
+
+std::string last_error_printed() {
+  return last_error;
+}
+
 int print_error(const std::string& message) {
+  last_error = message;
   // Nothing that throws: whoever would have read this may be gone too.
   std::fputs(("drydock: " + log::printable(message) + "\n").c_str(), stderr);
   return 1;
@@ -36,10 +46,9 @@ struct Flags {
   std::optional<std::uint16_t> web_port;
   std::optional<std::uint16_t> api_port;
   bool no_web = false;
-  bool json = false;
 };
 
-Result<Context> make_context(const Flags& flags) {
+Result<Context> make_context(const Flags& flags, bool json) {
   Context context;
   const bool named = !flags.configuration_file.empty();
   auto loaded = state::load_configuration(named ? flags.configuration_file : default_configuration);
@@ -58,9 +67,25 @@ Result<Context> make_context(const Flags& flags) {
   if (flags.web_port) context.configuration.web.port = *flags.web_port;
   if (flags.api_port) context.configuration.web.api_port = *flags.api_port;
   if (flags.no_web) context.configuration.web.enabled = false;
-  context.json = flags.json;
+  context.json = json;
   log::set_threshold(context.configuration.log_level);
   return context;
+}
+
+// What was asked for, as it was typed; a password in a database's address is nobody's to read.
+std::string words_of(int argc, char** argv) {
+  std::string words;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (word == "--state" || word == "-c" || word == "--config") {
+      ++i;  // where, and not what
+      continue;
+    }
+    if (const auto scheme = word.find("://"); scheme != std::string::npos && word.find('@', scheme) < word.size())
+      word.replace(scheme + 3, word.find('@', scheme) - scheme - 3, "…");
+    words += (words.empty() ? "" : " ") + (word.find(' ') == std::string::npos ? word : '"' + word + '"');
+  }
+  return words;
 }
 
 // libpq looks for one in the home of whoever started the program, which under sudo is root's.
@@ -88,23 +113,22 @@ public:
     add_keys();
     add_firmware();
     add_devices();
-    add_releases();
-    add_rollouts();
+    add_fleet_commands(app_, registry_);
     add_plan();
     auto* status_command =
-        command(app_, "status", "How the devices are doing", [](const Context& c) { return status(c); });
-    with_json(status_command);
+        registry_.command(app_, "status", "How the devices are doing", [](const Context& c) { return status(c); });
+    registry_.with_json(status_command);
     auto* password = app_.add_subcommand("password", "The password of the page");
     password->require_subcommand(1);
-    command(*password, "reset",
+    registry_.command(*password, "reset",
         "Forget it, with all logins and API tokens: whoever has the new set-up code sets another",
         [](const Context& c) { return password_reset(c); });
-    command(app_, "check",
+    registry_.command(app_, "check",
         "Look at configuration, ports, state folder, keys, database and firmware, and say what to do",
         [](const Context& c) { return check(c); });
-    auto* backup_command =
-        command(app_, "backup", "Write everything, keys included, into one file; the service may run meanwhile",
-            [this](const Context& c) { return backup(c, file_); });
+    auto* backup_command = registry_.command(app_, "backup",
+        "Write everything, keys included, into one file; the service may run meanwhile",
+        [this](const Context& c) { return backup(c, file_); });
     backup_command->add_option("file", file_, "The file to make")->required();
     auto* restore_command = app_.add_subcommand("restore", "Bring a backup back, on this machine or another");
     auto* backup_file =
@@ -114,22 +138,23 @@ public:
         restore_command->add_flag("--finish", pending_, "Finish a restore that was interrupted")->excludes(backup_file);
     restore_command->callback([this, backup_file, finish] {
       if (backup_file->count() + finish->count() == 0) throw CLI::RequiredError("file or --finish");
-      action_ = [this](const Context& c) { return pending_ ? finish_restore(c) : restore(c, file_, clear_); };
+      registry_.chosen = [this](const Context& c) { return pending_ ? finish_restore(c) : restore(c, file_, clear_); };
     });
     auto* nodes = app_.add_subcommand("nodes", "The machines that share a PostgreSQL");
     nodes->require_subcommand(1);
-    with_json(command(*nodes, "list", "Show which there are, and how many devices each has",
+    registry_.with_json(registry_.command(*nodes, "list", "Show which there are, and how many devices each has",
         [](const Context& c) { return nodes_list(c); }));
     auto* store = app_.add_subcommand("store", "Where the database is");
     store->require_subcommand(1);
-    auto* move = command(*store, "move", "Copy everything into a PostgreSQL, or back into SQLite's file, and compare",
-        [this](const Context& c) { return store_move(c, name_, clear_); });
+    auto* move =
+        registry_.command(*store, "move", "Copy everything into a PostgreSQL, or back into SQLite's file, and compare",
+            [this](const Context& c) { return store_move(c, name_, clear_); });
     move->add_option("--to", name_, "postgresql://USER@HOST/DATABASE, or sqlite")->required();
     move->add_flag("--replace", clear_, "Overwrite what is there already");
     auto* config = app_.add_subcommand("config", "The configuration file");
     config->require_subcommand(1);
     config->add_subcommand("default", "Print one with every option and its default")->callback([this] {
-      action_ = [](const Context&) {
+      registry_.chosen = [](const Context&) {
         fmt::print("{}", state::default_configuration_text());
         return 0;
       };
@@ -142,25 +167,20 @@ public:
     } catch (const CLI::ParseError& e) {
       return app_.exit(e) == 0 ? 0 : 2;
     }
-    const auto context = make_context(flags_);
+    auto context = make_context(flags_, registry_.json);
     if (!context) return print_error(context.error().message);
     act_as_owner_of(context->configuration.state_folder);
     name_password_file(context->configuration);
-    return action_(*context);
+    context->audit = std::make_shared<AuditNote>();
+    context->audit->what = words_of(argc, argv);
+    const int status = registry_.chosen(*context);
+    note_outcome(*context, status);
+    return status;
   }
 
 private:
-  using Action = std::function<int(const Context&)>;
-
-  CLI::App* command(CLI::App& under, const std::string& name, const std::string& what, Action action) {
-    auto* sub = under.add_subcommand(name, what);
-    sub->callback([this, action = std::move(action)] { action_ = action; });
-    return sub;
-  }
-  void with_json(CLI::App* sub) { sub->add_flag("--json", flags_.json, "As JSON"); }
-
   void add_serve() {
-    auto* sub = command(app_, "serve", "Run the appliance", [](const Context& c) { return serve(c); });
+    auto* sub = registry_.command(app_, "serve", "Run the appliance", [](const Context& c) { return serve(c); });
     sub->add_option("--address", flags_.address, "IP address to listen on");
     sub->add_option("--port", flags_.port, "TCP port for Photon, P1 and Core");
     sub->add_option(
@@ -172,7 +192,7 @@ private:
         ->check(CLI::IsMember({"approve", "open", "closed"}));
   }
   void add_demo() {
-    auto* sub = command(app_, "demo", "Three virtual Photons are brought up to date, on this machine only",
+    auto* sub = registry_.command(app_, "demo", "Three virtual Photons are brought up to date, on this machine only",
         [this](const Context&) { return demo(demo_); });
     sub->add_option("--firmware", demo_.firmware,
            "Folder with the Photon's 040_*.bin and 043_*.bin to use instead of made-up modules")
@@ -182,13 +202,14 @@ private:
   void add_keys() {
     auto* keys = app_.add_subcommand("keys", "The keys by which devices know this server");
     keys->require_subcommand(1);
-    auto* create = command(*keys, "create", "Make them (serve does so by itself)",
+    auto* create = registry_.command(*keys, "create", "Make them (serve does so by itself)",
         [this](const Context& c) { return keys_create(c, clear_); });
     create->add_flag("--lost", clear_, "The ones that the devices of a PostgreSQL know are lost for good");
-    with_json(command(*keys, "show", "Show their public halves", [](const Context& c) { return keys_show(c); }));
-    auto* exporting =
-        command(*keys, "export", "Write the public key for 'particle keys server', and say how to point a device here",
-            [this](const Context& c) { return keys_export(c, key_export_); });
+    registry_.with_json(
+        registry_.command(*keys, "show", "Show their public halves", [](const Context& c) { return keys_show(c); }));
+    auto* exporting = registry_.command(*keys, "export",
+        "Write the public key for 'particle keys server', and say how to point a device here",
+        [this](const Context& c) { return keys_export(c, key_export_); });
     exporting->add_flag("--udp", key_export_.udp,
         "The key for Electron, Argon, Boron, Tracker, P2 and the like, instead of that for Photon, P1 and Core");
     exporting->add_option(
@@ -202,33 +223,36 @@ private:
   void add_firmware() {
     auto* firmware = app_.add_subcommand("firmware", "The firmware library");
     firmware->require_subcommand(1);
-    auto* add = command(*firmware, "add", "Check files and put them into the library",
+    auto* add = registry_.command(*firmware, "add", "Check files and put them into the library",
         [this](const Context& c) { return firmware_add(c, files_); });
-    add->add_option("files", files_, "Module files (.bin) or folders")->required();
-    with_json(command(*firmware, "list", "What there is to send", [](const Context& c) { return firmware_list(c); }));
-    auto* inspect = command(*firmware, "inspect", "Say what a file is, without adding it",
+    add->add_option("files", files_, "Module files (.bin), folders, or zip archives with such")->required();
+    registry_.with_json(registry_.command(
+        *firmware, "list", "What there is to send", [](const Context& c) { return firmware_list(c); }));
+    auto* inspect = registry_.command(*firmware, "inspect", "Say what a file is, without adding it",
         [this](const Context& c) { return firmware_inspect(c, files_); });
     inspect->add_option("files", files_, "Module files")->required();
-    with_json(inspect);
-    auto* remove = command(*firmware, "remove", "Take files out of the library",
+    registry_.with_json(inspect);
+    auto* remove = registry_.command(*firmware, "remove", "Take files out of the library",
         [this](const Context& c) { return firmware_remove(c, names_); });
     remove->add_option("names", names_, "File names, or beginnings of their SHA-256")->required();
   }
   void add_devices() {
     auto* devices = app_.add_subcommand("devices", "The devices that have connected");
     devices->require_subcommand(1);
-    auto* list =
-        command(*devices, "list", "All of them", [this](const Context& c) { return devices_list(c, device_filter_); });
-    with_json(list);
+    auto* list = registry_.command(
+        *devices, "list", "All of them", [this](const Context& c) { return devices_list(c, device_filter_); });
+    registry_.with_json(list);
     list->add_option("--state", device_filter_.state,
             "Only those that are current, updating, waiting, blocked, parked, held, refused, awaiting_approval, …")
         ->check(CLI::IsMember(device_states()));
     list->add_option("--search", device_filter_.search, "Only those with this in name, id, platform or address");
-    auto* show =
-        command(*devices, "show", "Everything about one", [this](const Context& c) { return devices_show(c, name_); });
+    list->add_option("--group", device_filter_.group, "Only those of this group");
+    list->add_option("--label", device_filter_.label, "Only those with this label");
+    auto* show = registry_.command(
+        *devices, "show", "Everything about one", [this](const Context& c) { return devices_show(c, name_); });
     show->add_option("device", name_, "Id, its beginning, or name")->required();
-    with_json(show);
-    auto* approve = command(*devices, "approve", "Let devices be updated",
+    registry_.with_json(show);
+    auto* approve = registry_.command(*devices, "approve", "Let devices be updated",
         [this](const Context& c) { return devices_approve(c, names_, approval_); });
     approve->add_option("devices", names_, "Ids or names")->required();
     approve->add_option("--new-key", approval_.new_key,
@@ -236,15 +260,16 @@ private:
         "prints it");
     approve->add_flag(
         "--retry", approval_.retry, "Forget failed attempts, so that a device that was given up tries again");
-    auto* refuse = command(
+    auto* refuse = registry_.command(
         *devices, "refuse", "Turn devices away", [this](const Context& c) { return devices_refuse(c, names_); });
     refuse->add_option("devices", names_, "Ids or names")->required();
-    auto* hold = command(*devices, "hold", "Hold devices back from updates",
+    auto* hold = registry_.command(*devices, "hold", "Hold devices back from updates",
         [this](const Context& c) { return devices_hold(c, names_, clear_); });
     hold->add_option("devices", names_, "Ids or names")->required();
     hold->add_flag("--release", clear_, "Let them be updated again");
-    auto* force = command(*devices, "force", "Send devices their next update though their application disabled updates",
-        [this](const Context& c) { return devices_force(c, names_, clear_); });
+    auto* force =
+        registry_.command(*devices, "force", "Send devices their next update though their application disabled updates",
+            [this](const Context& c) { return devices_force(c, names_, clear_); });
     force->add_option("devices", names_, "Ids or names")->required();
     force->add_flag("--take-back", clear_, "Ask the application again");
     auto* forget =
@@ -254,88 +279,34 @@ private:
     forgotten->excludes(pending);
     forget->callback([this, forgotten, pending] {
       if (forgotten->count() + pending->count() == 0) throw CLI::RequiredError("devices or --pending");
-      action_ = [this](const Context& c) { return pending_ ? devices_forget_pending(c) : devices_forget(c, names_); };
+      registry_.chosen = [this](const Context& c) {
+        return pending_ ? devices_forget_pending(c) : devices_forget(c, names_);
+      };
     });
-    auto* rename = command(*devices, "rename", "Give a device a name",
+    auto* rename = registry_.command(*devices, "rename", "Give a device a name",
         [this](const Context& c) { return devices_rename(c, name_, text_); });
     rename->add_option("device", name_, "Id or name")->required();
     rename->add_option("name", text_, "The new name")->required();
-    auto* group = command(*devices, "group", "Put devices into a group, of which each has one",
+    auto* group = registry_.command(*devices, "group", "Put devices into a group, of which each has one",
         [this](const Context& c) { return devices_group(c, text_, names_); });
     group->add_option("group", text_, "The group's name; \"\" for none")->required();
     group->add_option("devices", names_, "Ids or names")->required();
-    auto* target = command(*devices, "target", "Say which modules a device should end with, besides what they need",
-        [this](const Context& c) { return devices_target(c, name_, names_, clear_); });
+    auto* label = registry_.command(*devices, "label", "Give devices a label, of which each has any number",
+        [this](const Context& c) { return devices_label(c, text_, names_, !clear_); });
+    label->add_option("label", text_, "The label")->required();
+    label->add_option("devices", names_, "Ids or names")->required();
+    label->add_flag("--remove", clear_, "Take it from them");
+    auto* target =
+        registry_.command(*devices, "target", "Say which modules a device should end with, besides what they need",
+            [this](const Context& c) { return devices_target(c, name_, names_, clear_); });
     target->add_option("device", name_, "Id or name")->required();
     target->add_option("modules", names_, "File names, or beginnings of their SHA-256");
     target->add_flag("--clear", clear_, "Clear the target firmware of this device");
   }
-  void add_releases() {
-    auto* releases = app_.add_subcommand("releases", "Named sets of firmware files, which never change");
-    releases->require_subcommand(1);
-    auto* create = command(*releases, "create", "Make one of files of the library",
-        [this](const Context& c) { return releases_create(c, new_release_); });
-    create->add_option("name", new_release_.name, "Its name, \"3.3.1 and application 14\" say")->required();
-    create->add_option("files", new_release_.files, "File names, or beginnings of their SHA-256")->required();
-    create->add_option("--notes", new_release_.notes, "What it is for");
-    with_json(create);
-    with_json(command(*releases, "list", "All of them", [](const Context& c) { return releases_list(c); }));
-    auto* show =
-        command(*releases, "show", "What one is made of", [this](const Context& c) { return releases_show(c, name_); });
-    show->add_option("name", name_)->required();
-    with_json(show);
-    auto* remove = command(*releases, "remove", "Forget one; its files stay",
-        [this](const Context& c) { return releases_remove(c, name_); });
-    remove->add_option("name", name_)->required();
-  }
-  void add_rollouts() {
-    auto* rollouts = app_.add_subcommand("rollouts", "Releases on their way to many devices, in waves");
-    rollouts->require_subcommand(1);
-    auto* start = command(*rollouts, "start", "Begin one: each wave waits until the one before has proved well",
-        [this](const Context& c) { return rollouts_start(c, new_rollout_); });
-    auto& given = new_rollout_;
-    start->add_option("release", given.release, "Its name")->required();
-    start->add_option("--device", given.devices, "A device, by id or name; may be repeated");
-    start->add_option("--group", given.group, "All devices of this group ('devices group')");
-    start->add_flag("--all", given.all, "All devices that the release has something for");
-    start->add_option("--canary", given.canaries, "A device that begins before others; may be repeated");
-    start->add_option("--waves", given.waves, "How far each goes (default: 1, 5%, 25%, all)");
-    start->add_option("--soak", given.soak_minutes, "Minutes that a device must stay well behind its update")
-        ->capture_default_str();
-    start->add_option("--lost-after", given.lost_after_minutes, "Minutes after which one that went away has failed")
-        ->capture_default_str()
-        ->check(CLI::Range(1u, 100'000u));
-    start->add_option("--failures", given.failures, "So many failures before the share counts")
-        ->capture_default_str()
-        ->check(CLI::Range(1u, 1'000'000u));
-    start->add_option("--failure-percent", given.failure_percent, "More failures than this share stop it")
-        ->capture_default_str()
-        ->check(CLI::Range(0u, 100u));
-    start->add_option(
-        "--at-once", given.at_once, "Devices under way at a time (default: twice as many as are sent something)");
-    start->add_option("--per-minute", given.per_minute, "Devices that begin in a minute (default: any)");
-    start->add_flag("--downgrade", given.downgrade, "Also devices that have something newer");
-    start->add_flag("--dry-run", given.dry_run, "Say what would happen, and begin nothing");
-    with_json(start);
-    with_json(command(*rollouts, "list", "All of them", [](const Context& c) { return rollouts_list(c); }));
-    auto* show = command(*rollouts, "show", "How one goes, device by device",
-        [this](const Context& c) { return rollouts_show(c, rollout_); });
-    show->add_option("rollout", rollout_, "Its number")->required();
-    with_json(show);
-    add_steering(*rollouts, "pause", "Nothing begins any more; what has begun goes on", Steer::pause);
-    add_steering(*rollouts, "resume", "Go on, also behind one that stopped by itself", Steer::resume);
-    add_steering(*rollouts, "abort", "End it where it is", Steer::abort);
-    add_steering(*rollouts, "revert", "Bring every device back to what it had before", Steer::revert);
-  }
-  void add_steering(CLI::App& rollouts, const char* name, const char* description, Steer how) {
-    auto* sub = command(
-        rollouts, name, description, [this, how](const Context& c) { return rollouts_steer(c, rollout_, how); });
-    sub->add_option("rollout", rollout_, "Its number")->required();
-    with_json(sub);
-  }
   void add_plan() {
-    auto* sub = command(app_, "plan", "Say what would be sent to a device that reports this, without a device",
-        [this](const Context& c) { return plan(c, plan_); });
+    auto* sub =
+        registry_.command(app_, "plan", "Say what would be sent to a device that reports this, without a device",
+            [this](const Context& c) { return plan(c, plan_); });
     auto* describe = sub->add_option("--describe", plan_.describe, "File with a Describe, JSON or protobuf")
                          ->check(CLI::ExistingFile);
     auto* from = sub->add_option("--from", plan_.from, "Instead of a Describe: a Device OS release, 0.6.3 say")
@@ -346,18 +317,15 @@ private:
     sub->add_option("--firmware", plan_.firmware, "Files or folders to plan with, instead of the library")
         ->check(CLI::ExistingPath);
     sub->add_option("--goal", plan_.targets, "Module files the device should end with")->check(CLI::ExistingFile);
-    with_json(sub);
+    registry_.with_json(sub);
   }
 
   CLI::App app_;
   Flags flags_;
-  Action action_;
+  CommandRegistry registry_;
   DemoOptions demo_;
   KeyExport key_export_;
   PlanOptions plan_;
-  NewRelease new_release_;
-  NewRollout new_rollout_;
-  std::int64_t rollout_ = 0;
   DeviceFilter device_filter_;
   Approval approval_;
   std::vector<std::filesystem::path> files_;

@@ -3,19 +3,30 @@
 
 #include "state/configuration.hpp"
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace drydock::cli {
 
+/// A change by a command, as the audit has it.
+struct AuditNote {
+  std::string what;     ///< the command
+  std::int64_t id = 0;  ///< its row, once it has opened the store to change something
+};
+
 struct Context {
   state::Configuration configuration;
   std::filesystem::path configuration_file;  ///< that was read; empty: there was none
   bool json = false;
+  std::shared_ptr<AuditNote> audit = {};
 };
 
 /// "drydock: …" on standard error; returns 1.
 int print_error(const std::string& message);
+/// The last one; empty: there was none.
+std::string last_error_printed();
 
 int serve(const Context& context);
 
@@ -45,6 +56,8 @@ int firmware_remove(const Context& context, const std::vector<std::string>& name
 struct DeviceFilter {
   std::string state;
   std::string search;
+  std::string group;
+  std::string label;
 };
 int devices_list(const Context& context, const DeviceFilter& which);
 int devices_show(const Context& context, const std::string& device);
@@ -64,9 +77,50 @@ int devices_target(
 
 int devices_group(const Context& context, const std::string& group, const std::vector<std::string>& devices);
 
+int devices_label(const Context& context, const std::string& label, const std::vector<std::string>& devices, bool has);
+
+int groups_list(const Context& context);
+struct NewGroupRule {
+  std::string group;
+  std::string platform;
+  std::optional<std::uint16_t> product;
+  std::string name;
+  std::string addresses;
+};
+int groups_add_rule(const Context& context, const NewGroupRule& rule);
+int groups_remove_rule(const Context& context, std::int64_t rule);
+
+/// One of them.
+struct TargetScope {
+  bool all = false;
+  std::string platform;
+  std::string group;
+  std::string device;
+};
+struct TargetChange {
+  bool latest = false;
+  bool needs = false;
+  std::string at_least;
+  std::string exactly;
+  std::string release;
+  bool downgrade = false;
+  bool hold = false;
+  bool release_hold = false;
+  std::optional<std::string> hours;
+  std::optional<std::string> time_zone;
+  std::optional<std::string> blackout;
+};
+int targets_list(const Context& context);
+int targets_show(const Context& context, const std::string& device);
+int targets_set(const Context& context, const TargetScope& scope, const TargetChange& change);
+int targets_clear(const Context& context, const TargetScope& scope);
+
+int audit(const Context& context, int most, bool csv);
+
 struct NewRelease {
   std::string name;
-  std::vector<std::string> files;  ///< of the library
+  std::vector<std::string> files;           ///< of the library
+  std::vector<std::filesystem::path> from;  ///< files, folders, archives that come into the library first
   std::string notes;
 };
 int releases_create(const Context& context, const NewRelease& release);
@@ -80,6 +134,7 @@ struct NewRollout {
   std::vector<std::string> devices;
   std::vector<std::string> canaries;
   std::string group;
+  std::string label;
   bool all = false;
   std::string waves;
   unsigned soak_minutes = 10;
@@ -88,12 +143,18 @@ struct NewRollout {
   unsigned failure_percent = 5;
   unsigned at_once = 0;
   unsigned per_minute = 0;
+  unsigned bytes_per_second = 0;
+  std::string hours;
+  std::string time_zone;
+  std::string blackout;
+  bool forced = false;
   bool downgrade = false;
   bool dry_run = false;
 };
 int rollouts_start(const Context& context, const NewRollout& rollout);
 int rollouts_list(const Context& context);
 int rollouts_show(const Context& context, std::int64_t id);
+int rollouts_remove(const Context& context, std::int64_t id);
 enum class Steer { pause, resume, abort, revert };
 int rollouts_steer(const Context& context, std::int64_t id, Steer how);
 

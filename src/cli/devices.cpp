@@ -2,6 +2,7 @@
 #include "state/server_keys.hpp"
 #include "base/clock.hpp"
 #include "server/as_json.hpp"
+#include "server/policies.hpp"
 #include "cli/open_store.hpp"
 #include "cli/state_words.hpp"
 #include "cli/table.hpp"
@@ -10,7 +11,7 @@
 #include "store/dtls_sessions.hpp"
 
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace drydock::cli {
 namespace {
@@ -59,12 +60,14 @@ int devices_list(const Context& context, const DeviceFilter& which) {
   query.order = store::DeviceOrder::first_seen;
   query.state = which.state;
   query.search = which.search;
+  query.group = which.group;
+  query.label = which.label;
   if (!query.search.empty()) query.platforms_of_search = firmware::platforms_like(query.search);
   query.limit = devices_at_once;
   const auto now = utc_milliseconds();
   const bool running = state::ServiceLock::is_taken(folder_of(context));
   std::vector<store::DeviceRow> rows;
-  std::vector<std::vector<std::string>> lines{{"DEVICE", "NAME", "PLATFORM", "SEEN", "STATE"}};
+  std::vector<std::vector<std::string>> lines{{"DEVICE", "NAME", "GROUP", "PLATFORM", "SEEN", "STATE"}};
   do {
     auto page = store::list_devices(db, query);
     if (!page) return print_error(page.error().message);
@@ -72,8 +75,8 @@ int devices_list(const Context& context, const DeviceFilter& which) {
       auto& row = device.row;
       row.connected = row.connected && running;
       if (!context.json)
-        lines.push_back({row.id, row.name.empty() ? "–" : row.name, firmware::platform_name(row.platform),
-            seen(row, device.session_known, now), state_in_words(row)});
+        lines.push_back({row.id, row.name.empty() ? "–" : row.name, row.group.empty() ? "–" : row.group,
+            firmware::platform_name(row.platform), seen(row, device.session_known, now), state_in_words(row)});
       else
         rows.push_back(std::move(row));
     }
@@ -85,7 +88,7 @@ int devices_list(const Context& context, const DeviceFilter& which) {
   }
   if (lines.size() == 1) {
     fmt::print("{}\n",
-        query.state.empty() && query.search.empty()
+        query.state.empty() && query.search.empty() && query.group.empty() && query.label.empty()
             ? "No device has connected yet. 'drydock keys export' says how to point one here."
             : "No device is like that.");
     return 0;
@@ -100,8 +103,9 @@ int devices_show(const Context& context, const std::string& name) {
   if (!row) return print_error(row.error().message);
   constexpr int recent = 20;
   row->connected = row->connected && state::ServiceLock::is_taken(folder_of(context));
-  const server::DeviceDetails d{*row, store::load_modules(db, row->id), store::load_targets(db, row->id),
-      store::recent_steps(db, row->id, recent), store::recent_history(db, row->id, recent)};
+  const server::DeviceDetails d{*row, store::load_modules(db, row->id), store::load_update_policy(db, row->id),
+      store::load_labels(db, row->id), store::recent_steps(db, row->id, recent),
+      store::recent_history(db, row->id, recent)};
   if (context.json) {
     fmt::print("{}\n", server::device_as_json(d));
     return 0;
@@ -111,6 +115,7 @@ int devices_show(const Context& context, const std::string& name) {
   fmt::print("  {} from {}; first seen {}\n", seen_at_length(db, *row, utc_milliseconds()), row->address,
       local_time(row->first_seen));
   if (!row->group.empty()) fmt::print("  in group '{}'\n", log::printable(row->group));
+  if (!d.labels.empty()) fmt::print("  labels: {}\n", log::printable(fmt::format("{}", fmt::join(d.labels, ", "))));
   fmt::print("  key {}\n", state::fingerprint(row->public_key));
   if (!row->changed_key.empty())
     fmt::print(
@@ -125,8 +130,11 @@ int devices_show(const Context& context, const std::string& name) {
         firmware::version_text(row->platform, m.key, m.version), failed.empty() ? "passed" : "failed: " + failed});
   }
   fmt::print("\n{}", table(modules));
-  for (const auto& target : d.targets)
+  for (const auto& target : d.policy.targets.targets)
     fmt::print("wanted: {}\n", firmware::module_title(row->platform, target.key, target.version));
+  if (const auto& standing = d.policy.targets.standing)
+    fmt::print("wanted: {}, by the rule for {} ('drydock targets show {}')\n",
+        log::printable(planning::target_words(*standing)), log::printable(standing->rule), row->id);
   if (!d.steps.empty()) {
     std::vector<std::vector<std::string>> steps{{"STEP", "FILE", "STATE", "BYTES", "WHY"}};
     for (const auto& s : d.steps)
@@ -214,6 +222,14 @@ int devices_group(const Context& context, const std::string& group, const std::v
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
     if (const auto set = commands::set_group(db, row.id, group); !set) return print_error(set.error().message);
     fmt::print("{} is in {} now\n", title_of(row), group.empty() ? "no group" : fmt::format("group '{}'", group));
+    return 0;
+  });
+}
+
+int devices_label(const Context& context, const std::string& label, const std::vector<std::string>& devices, bool has) {
+  return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
+    if (const auto set = server::set_label(db, row.id, label, has); !set) return print_error(set.error().message);
+    fmt::print("{} {} the label '{}' now\n", title_of(row), has ? "has" : "has not", log::printable(label));
     return 0;
   });
 }

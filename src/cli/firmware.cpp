@@ -2,6 +2,7 @@
 #include "base/limits.hpp"
 #include "server/as_json.hpp"
 #include "cli/identity.hpp"
+#include "cli/module_files.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
 #include "firmware/releases.hpp"
@@ -15,23 +16,6 @@ namespace drydock::cli {
 namespace {
 
 using std::filesystem::path;
-
-// Folders stand for the .bin files in them.
-std::vector<path> expand(const std::vector<path>& files) {
-  const AsCaller caller;
-  std::vector<path> expanded;
-  for (const auto& file : files) {
-    if (!std::filesystem::is_directory(file)) {
-      expanded.push_back(file);
-      continue;
-    }
-    const auto first = expanded.size();
-    for (const auto& entry : std::filesystem::directory_iterator(file))
-      if (entry.path().extension() == ".bin") expanded.push_back(entry.path());
-    std::sort(expanded.begin() + static_cast<std::ptrdiff_t>(first), expanded.end());
-  }
-  return expanded;
-}
 
 std::string needs_of(const std::vector<firmware::Dependency>& dependencies) {
   std::string words;
@@ -55,36 +39,48 @@ void tell_of_others(const firmware::Library& library, const firmware::LibraryMod
 
 }  // namespace
 
-int firmware_add(const Context& context, const std::vector<path>& given) {
-  auto db = open_to_write(context);
-  const auto files = expand(given);
-  if (files.empty()) return print_error("there is no .bin file in there");
+Result<std::vector<firmware::LibraryModule>> add_files(
+    const Context& context, store::Database& db, const std::vector<path>& given) {
+  const auto files = read_module_files(given);
+  if (files.empty()) return failure(ErrorKind::not_found, "there is no .bin file in there");
   const auto folder = folder_of(context);
   auto library = store::load_library(db);
-  int refused = 0;
+  std::vector<firmware::LibraryModule> modules;
+  bool refused = false;
   for (const auto& file : files) {
-    const auto content = read_named(file, limits::module_file);
-    const auto validated = content ? server::validate_module(*content, file.filename().string())
-                                   : Result<server::ValidatedModule>(tl::unexpected(content.error()));
+    const auto validated = file.content ? server::validate_module(*file.content, file.name)
+                                        : Result<server::ValidatedModule>(tl::unexpected(file.content.error()));
     if (!validated) {
-      ++refused;
+      refused = true;
       print_error(validated.error().message);
       continue;
     }
     const auto added = server::add_to_library(db, folder, *validated);
-    if (!added) return print_error(added.error().message);
+    if (!added) return tl::unexpected(added.error());
     const auto& m = validated->module;
     const auto already = *added == server::Added::repaired ? " (was there already, and its file is whole again now)"
         : *added == server::Added::already_present         ? " (was there already)"
                                                            : "";
-    fmt::print("{}\n",
-        log::printable(
-            fmt::format("{}: {} {}{}", m.file_name, firmware::platform_name(m.platform), m.title(), already)));
-    tell_of_others(library, m);
+    if (!context.json) {
+      fmt::print("{}\n",
+          log::printable(
+              fmt::format("{}: {} {}{}", m.file_name, firmware::platform_name(m.platform), m.title(), already)));
+      tell_of_others(library, m);
+    }
     library.add(m);
+    modules.push_back(m);
   }
   folder.touch_changed();
-  return refused == 0 ? 0 : 1;
+  if (refused) return failure(ErrorKind::malformed, "not every file could be added");
+  return modules;
+}
+
+int firmware_add(const Context& context, const std::vector<path>& given) {
+  auto db = open_to_write(context);
+  const auto added = add_files(context, db, given);
+  if (added) return 0;
+  // Each file that was refused has had its line.
+  return added.error().kind == ErrorKind::malformed ? 1 : print_error(added.error().message);
 }
 
 int firmware_list(const Context& context) {

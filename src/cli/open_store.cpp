@@ -4,12 +4,26 @@
 #include "state/server_keys.hpp"
 #include "state/store_move.hpp"
 
+#include "base/clock.hpp"
+#include "store/audit.hpp"
+
 #include <cerrno>
+#include <cstdlib>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace drydock::cli {
+namespace {
+
+// Of the person, also behind sudo.
+std::string account() {
+  if (const char* caller = std::getenv("SUDO_USER"); caller != nullptr && ::getuid() == 0) return caller;
+  const passwd* user = ::getpwuid(::getuid());
+  return user != nullptr ? user->pw_name : std::to_string(::getuid());
+}
+
+}  // namespace
 
 store::Database open_to_write(const Context& context) {
   const auto folder = folder_of(context);
@@ -24,7 +38,21 @@ store::Database open_to_write(const Context& context) {
     throw store::StoreError(nothing.error().message);
   if (db.engine() == store::Engine::postgresql)
     if (const auto same = state::require_same_keys(db, *keys); !same) throw store::StoreError(same.error().message);
+  if (context.audit)
+    context.audit->id =
+        store::append_audit(db, {0, utc_milliseconds(), account(), "command line", context.audit->what, "begun"});
   return db;
+}
+
+void note_outcome(const Context& context, int status) {
+  if (!context.audit || context.audit->id == 0) return;
+  const auto why = last_error_printed();
+  try {
+    auto db = store::Database::open(folder_of(context).location(), store::Access::read_write);
+    store::set_audit_outcome(db, context.audit->id, status == 0 ? "done" : why.empty() ? "failed" : why);
+  } catch (const store::StoreError&) {
+    // It stays "begun", which is true.
+  }
 }
 
 void require_finished(const state::StateFolder& folder) {

@@ -28,4 +28,7 @@ inline store::Database open_to_read(const Context& context) {
 /// For changing; makes the folder, and the server's keys, where there are none. Throws store::StoreError.
 store::Database open_to_write(const Context& context);
 
+/// How a command that changed something ended, for the audit.
+void note_outcome(const Context& context, int status);
+
 }  // namespace drydock::cli

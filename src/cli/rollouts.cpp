@@ -22,6 +22,24 @@ std::string counted(const planning::Rollout& rollout) {
   return words;
 }
 
+std::string duration_words(std::int64_t milliseconds) {
+  const auto minutes = (milliseconds + 59'999) / 60'000;
+  return minutes < 120 ? fmt::format("{} minutes", minutes)
+                       : fmt::format("{} hours {} minutes", minutes / 60, minutes % 60);
+}
+
+std::string rules_words(const planning::RolloutRules& rules) {
+  auto words = fmt::format("soak {}, lost after {}, stops at more than {} % failed of at least {}",
+      duration_words(rules.soak), duration_words(rules.lost_after), rules.failure_percent, rules.failures);
+  if (rules.at_once != 0) words += fmt::format(", {} at once", rules.at_once);
+  if (rules.per_minute != 0) words += fmt::format(", {} a minute", rules.per_minute);
+  if (rules.bytes_per_second != 0) words += fmt::format(", {} bytes a second", rules.bytes_per_second);
+  if (rules.downgrade) words += ", also downgrades";
+  if (rules.forced) words += ", forced";
+  if (!rules.window.empty()) words += "; " + planning::window_words(rules.window);
+  return words;
+}
+
 void print_rollout(const store::RolloutRow& row) {
   const auto& rollout = row.rollout;
   fmt::print("Rollout {} of '{}' is {}{}{}\n", row.id, log::printable(row.release), planning::stage_name(rollout.stage),
@@ -29,6 +47,7 @@ void print_rollout(const store::RolloutRow& row) {
   fmt::print("  begun {}; waves {}, now wave {} of {}; {} devices: {}\n", local_time(row.created),
       planning::wave_words(rollout.rules.waves), rollout.wave + 1, rollout.rules.waves.size(), rollout.devices.size(),
       counted(rollout));
+  fmt::print("  {}\n", log::printable(rules_words(rollout.rules)));
   std::vector<std::vector<std::string>> lines{{"DEVICE", "WAVE", "STAGE", ""}};
   for (std::size_t i = 0; i < rollout.devices.size(); ++i) {
     const auto& device = rollout.devices[i];
@@ -37,7 +56,8 @@ void print_rollout(const store::RolloutRow& row) {
         begun               ? std::to_string(device.wave + 1)
             : device.canary ? "first"
                             : "–",
-        std::string(planning::stage_name(device.stage)), log::printable(device.words)});
+        std::string(planning::stage_name(device.stage)),
+        log::printable(device.words.empty() ? row.states[i] : device.words)});
   }
   fmt::print("{}", table(lines));
 }
@@ -51,6 +71,7 @@ void print_plan(const server::RolloutPlan& plan) {
   for (const auto& device : plan.devices) {
     std::string what = device.left_out.empty() ? "" : "left out: " + device.left_out;
     for (const auto& step : device.steps) what += (what.empty() ? "" : ", then ") + step.module.title();
+    if (!device.waits.empty()) what += ". Waits for: " + device.waits;
     if (!device.no_way_back.empty()) what += ". No way back: " + device.no_way_back;
     const bool in = device.left_out.empty();
     lines.push_back({device.row.name.empty() ? device.row.id : log::printable(device.row.name),
@@ -60,15 +81,17 @@ void print_plan(const server::RolloutPlan& plan) {
     steps += in ? device.steps.size() : 0;
     bytes += in ? device.bytes() : 0;
   }
-  fmt::print("{}{} devices, {} steps, {} bytes; waves {}\n", table(lines), devices, steps, bytes,
-      planning::wave_words(plan.rules.waves));
+  std::string sizes;
+  for (const auto size : plan.waves()) sizes += (sizes.empty() ? "" : " + ") + std::to_string(size);
+  fmt::print("{}{} devices, {} steps, {} bytes; waves {}: {} devices; about {} if all goes well\n", table(lines),
+      devices, steps, bytes, planning::wave_words(plan.rules.waves), sizes, duration_words(plan.expected_time()));
 }
 
 }  // namespace
 
 int rollouts_start(const Context& context, const NewRollout& rollout) {
-  if (!rollout.devices.empty() + !rollout.group.empty() + rollout.all != 1)
-    return print_error("say which devices: --device, --group, or --all");
+  if (!rollout.devices.empty() + !rollout.group.empty() + !rollout.label.empty() + rollout.all != 1)
+    return print_error("say which devices: --device, --group, --label, or --all");
   planning::RolloutRules rules;
   if (!rollout.waves.empty()) {
     auto waves = planning::parse_waves(rollout.waves);
@@ -82,10 +105,14 @@ int rollouts_start(const Context& context, const NewRollout& rollout) {
   rules.failure_percent = rollout.failure_percent;
   rules.at_once = rollout.at_once;
   rules.per_minute = rollout.per_minute;
-  const server::Selection selection{rollout.devices, rollout.group, rollout.canaries};
+  rules.bytes_per_second = rollout.bytes_per_second;
+  rules.downgrade = rollout.downgrade;
+  rules.forced = rollout.forced;
+  rules.window = {rollout.hours, rollout.time_zone, rollout.blackout};
+  const server::Selection selection{rollout.devices, rollout.group, rollout.label, rollout.canaries};
   if (rollout.dry_run) {
     auto db = open_to_read(context);
-    const auto plan = server::plan_rollout(db, rollout.release, selection, rules, rollout.downgrade);
+    const auto plan = server::plan_rollout(db, rollout.release, selection, rules, utc_milliseconds());
     if (!plan) return print_error(plan.error().message);
     if (context.json)
       fmt::print("{}\n", server::rollout_plan_as_json(*plan));
@@ -96,7 +123,7 @@ int rollouts_start(const Context& context, const NewRollout& rollout) {
   auto db = open_to_write(context);
   std::int64_t id = 0;
   const auto begun = db.transact([&](store::Database& open) -> Result<void> {
-    const auto plan = server::plan_rollout(open, rollout.release, selection, rules, rollout.downgrade);
+    const auto plan = server::plan_rollout(open, rollout.release, selection, rules, utc_milliseconds());
     if (!plan) return tl::unexpected(plan.error());
     if (!context.json) print_plan(*plan);
     const auto added = server::begin_rollout(open, *plan, utc_milliseconds());
@@ -142,6 +169,16 @@ int rollouts_show(const Context& context, std::int64_t id) {
     fmt::print("{}\n", server::rollout_as_json(*row));
   else
     print_rollout(*row);
+  return 0;
+}
+
+int rollouts_remove(const Context& context, std::int64_t id) {
+  auto db = open_to_write(context);
+  const auto removed =
+      db.transact([&](store::Database& open) -> Result<void> { return server::remove_rollout(open, id); });
+  if (!removed) return print_error(removed.error().message);
+  folder_of(context).touch_changed();
+  fmt::print("Rollout {} is forgotten; its devices follow what else is said of them\n", id);
   return 0;
 }
 

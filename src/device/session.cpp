@@ -23,10 +23,9 @@ Error disconnected(bool with_new_firmware) {
   return {ErrorKind::closed, with_new_firmware ? "the device resets into its new firmware" : "the device disconnected"};
 }
 
-asio::awaitable<Result<transfer::Delivery>> send_module(
-    DeviceProtocol& device, UpdateController& controller, const Decision::Send& what, bool offer_fast) {
+asio::awaitable<Result<transfer::Delivery>> send_module(const ReportedState& reported, transfer::UpdateChannel& device,
+    UpdateController& controller, const Decision::Send& what, bool offer_fast) {
   const transfer::Progress progress = [&controller](std::size_t bytes) { controller.progress(bytes); };
-  const auto& reported = device.reported();
   if (reported.hello.has_flag(hello_flag::ota_v3)) {
     transfer::OtaV3Options options;
     options.chunk_size = reported.ota_v3_chunk_size();
@@ -55,7 +54,10 @@ asio::awaitable<Result<std::optional<Clock::time_point>>> take_step(
   }
 
   device.refuse_calls({ErrorKind::conflict, "the device is being updated"});
-  const auto delivery = co_await send_module(device, controller, *decision->send, offer_fast);
+  std::optional<transfer::RateLimitedChannel> limited;
+  if (decision->send->rate) limited.emplace(device, *decision->send->rate);
+  transfer::UpdateChannel& channel = limited ? static_cast<transfer::UpdateChannel&>(*limited) : device;
+  const auto delivery = co_await send_module(device.reported(), channel, controller, *decision->send, offer_fast);
   co_await controller.transfer_finished(delivery);
   // After a refusal the device is as it was; after anything else that failed nobody knows what it waits for.
   if (!delivery && delivery.error().kind != ErrorKind::refused) co_return tl::unexpected(delivery.error());

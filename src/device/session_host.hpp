@@ -7,6 +7,7 @@
 #include "crypto/offload.hpp"
 #include "device/protocol.hpp"
 #include "planning/plan.hpp"
+#include "transfer/byte_rate.hpp"
 #include "transfer/delivery.hpp"
 #include "crypto/rsa.hpp"
 #include "transport/device_identity.hpp"
@@ -19,6 +20,7 @@ struct Decision {
   struct Send {
     planning::Step step;
     std::shared_ptr<const Bytes> image;
+    std::shared_ptr<transfer::ByteRate> rate;  ///< to keep to; nullptr: as fast as it goes
   };
   Boxed<Send> send;
   /// Its application disabled updates, and a person wants this one: to be said to the device first.

@@ -187,14 +187,40 @@ void keep_bounded(Plan& plan) {
   }
 }
 
-}  // namespace
-
-Plan plan(const Inventory& installed, const Library& library, const Targets& targets) {
+Plan plan_for(const Inventory& installed, const Library& library, const Targets& targets) {
   auto result = resolve_all(installed, library, targets, nullptr);
   if (result.blocked())
     if (auto files = files_that_would_help(installed, library, targets); !files.empty())
       result.missing = std::move(files);
   add_assets(result, installed, library);
+  return result;
+}
+
+// What the standing target comes to for this device, behind what was said of it alone.
+Targets with_standing_target(const Inventory& installed, const Library& library, const Targets& targets) {
+  Targets all{targets.targets};
+  if (targets.standing)
+    for (auto& target : targets_for(*targets.standing, installed, library))
+      if (!targets.names(target.key)) all.targets.push_back(std::move(target));
+  return all;
+}
+
+}  // namespace
+
+bool Targets::names(ModuleKey key) const {
+  return std::any_of(targets.begin(), targets.end(), [&](const Target& target) { return target.key == key; });
+}
+
+Plan plan(const Inventory& installed, const Library& library, const Targets& targets) {
+  auto result = plan_for(installed, library, with_standing_target(installed, library, targets));
+  if (result.blocked() && targets.standing) {
+    auto without = plan_for(installed, library, {targets.targets});
+    if (!without.blocked() && !without.current()) {
+      without.notes.push_back(
+          fmt::format("shall have {} and cannot: {}", target_words(*targets.standing), missing_words(result)));
+      result = std::move(without);
+    }
+  }
   keep_bounded(result);
   return result;
 }
@@ -206,12 +232,6 @@ std::string missing_words(const Plan& plan) {
     words += (i == 0 ? "" : "; ") + plan.missing[i].words;
   const auto more = plan.missing_more + plan.missing.size() - std::min(plan.missing.size(), told);
   return more == 0 ? words : words + fmt::format(" and {} more", more);
-}
-
-std::vector<Target> targets_of(const LibraryModule& file) {
-  std::vector<Target> targets;
-  for (const auto& member : file.members()) targets.push_back({member.key, member.version, file.sha256});
-  return targets;
 }
 
 std::vector<Dependency> unmet_dependencies(const firmware::Inventory& installed) {

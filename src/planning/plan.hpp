@@ -3,24 +3,18 @@
 // is planned afresh (PROTOCOL §7.3).
 #pragma once
 
-#include "firmware/library.hpp"
 #include "firmware/inventory.hpp"
+#include "firmware/library.hpp"
+#include "planning/standing_target.hpp"
 
 namespace drydock::planning {
 
-/// A target beyond "every dependency met": exactly this version in this slot, older or newer.
-struct Target {
-  firmware::ModuleKey key;
-  std::uint16_t version = 0;
-  std::string sha256;  ///< of the library's file; empty: any file of that version
-  bool operator==(const Target&) const = default;
-};
-
-/// The target for what is in a file: two for a combined one.
-std::vector<Target> targets_of(const firmware::LibraryModule& file);
-
+/// What a device shall have.
 struct Targets {
   std::vector<Target> targets;
+  std::optional<StandingTarget> standing = {};  ///< for slots of which `targets` says nothing
+  /// Whether `targets` says something of the slot.
+  bool names(firmware::ModuleKey key) const;
 };
 
 struct Step {
@@ -52,7 +46,8 @@ std::string missing_words(const Plan& plan);
 
 /// Steps in an order in which the device takes each, stays reachable behind each, and needs nothing in the end. Blocked
 /// when there is no such order with the library's files; `missing` then names the files of public releases that would
-/// open one, where there are such. Costs some ten microseconds, and up to one millisecond where it is blocked.
+/// open one, where there are such. A standing target that cannot be reached never keeps back what the device needs:
+/// then it is a note. Costs some ten microseconds, and up to one millisecond where it is blocked.
 Plan plan(const firmware::Inventory& installed, const firmware::Library& library, const Targets& targets = {});
 
 /// Dependencies of installed main-store modules that are not met, in Describe order, without repetition.

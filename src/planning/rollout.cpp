@@ -107,12 +107,17 @@ struct Count {
   std::size_t waiting = 0;
 };
 
-Count count(const Rollout& rollout) {
+bool is_left_out(const RolloutDevice& device, const Standing& standing) {
+  return device.stage == DeviceStage::waiting && standing.has_newer;
+}
+
+Count count(const Rollout& rollout, const std::vector<Standing>& standings) {
   Count count;
-  for (const auto& device : rollout.devices) {
+  for (std::size_t i = 0; i < rollout.devices.size(); ++i) {
+    const auto& device = rollout.devices[i];
     const auto stage = device.stage;
     if (stage == DeviceStage::waiting) {
-      ++count.waiting;
+      count.waiting += !is_left_out(device, standings[i]);
       continue;
     }
     ++count.started;
@@ -140,35 +145,40 @@ std::string reason_to_stop(const Rollout& rollout, const Count& count) {
   return "";
 }
 
-bool is_canary(const RolloutDevice& device) {
-  return device.canary;
+std::size_t count_canaries(const Rollout& rollout, const std::vector<Standing>& standings) {
+  std::size_t canaries = 0;
+  for (std::size_t i = 0; i < rollout.devices.size(); ++i)
+    canaries += rollout.devices[i].canary && !is_left_out(rollout.devices[i], standings[i]);
+  return canaries;
 }
 
 // How many have begun at the end of a wave. Those that a person wants to see first are the first one.
-std::size_t devices_until(const Rollout& rollout, std::size_t wave) {
-  const auto canaries =
-      static_cast<std::size_t>(std::count_if(rollout.devices.begin(), rollout.devices.end(), is_canary));
+std::size_t devices_until(const Rollout& rollout, std::size_t canaries, std::size_t wave) {
   if (wave == 0 && canaries > 0) return canaries;
   return std::max(canaries, wave_end(rollout.rules, wave, rollout.devices.size()));
 }
 
 // Whether any does.
-bool begin(Rollout& rollout, const std::vector<Standing>& standings, const Count& count, std::int64_t now,
-    std::size_t at_once) {
+bool begin(Rollout& rollout, const std::vector<Standing>& standings, const Count& count, std::size_t canaries,
+    std::int64_t now, std::size_t at_once) {
   const auto& rules = rollout.rules;
   const auto less = [](std::size_t most, std::size_t used) { return most - std::min(most, used); };
   const auto last_minute = std::count_if(rollout.devices.begin(), rollout.devices.end(),
       [&](const RolloutDevice& device) { return device.begun_at != 0 && now - device.begun_at < 60'000; });
   // Canaries are waited for.
-  const bool only_canaries =
-      rollout.wave == 0 && std::any_of(rollout.devices.begin(), rollout.devices.end(), is_canary);
-  auto room = less(devices_until(rollout, rollout.wave), count.started);
-  room = std::min(room, less(rules.at_once != 0 ? rules.at_once : at_once, count.under_way));
+  const bool only_canaries = rollout.wave == 0 && canaries > 0;
+  auto most = rules.at_once != 0 ? rules.at_once : at_once;
+  if (rules.bytes_per_second != 0) most = std::min(most, devices_at_rate(rules.bytes_per_second));
+  auto room = less(devices_until(rollout, canaries, rollout.wave), count.started);
+  room = std::min(room, less(most, count.under_way));
   if (rules.per_minute != 0) room = std::min(room, less(rules.per_minute, static_cast<std::size_t>(last_minute)));
   bool any = false;
   for (std::size_t i = 0; i < rollout.devices.size() && room > 0; ++i) {
     auto& device = rollout.devices[i];
-    if (device.stage != DeviceStage::waiting || !standings[i].connected || (only_canaries && !device.canary)) continue;
+    const auto& standing = standings[i];
+    if (device.stage != DeviceStage::waiting || !standing.connected || !standing.may_begin || standing.has_newer)
+      continue;
+    if (only_canaries && !device.canary) continue;
     device.stage = DeviceStage::begun;
     device.wave = rollout.wave;
     device.begun_at = now;
@@ -235,8 +245,38 @@ std::size_t wave_end(const RolloutRules& rules, std::size_t wave, std::size_t de
   return wave + 1 >= rules.waves.size() ? devices : most;
 }
 
-bool advance(
-    Rollout& rollout, const std::vector<Standing>& standings, std::int64_t now, std::size_t at_once, bool may_begin) {
+std::vector<std::size_t> wave_sizes(const RolloutRules& rules, std::size_t devices, std::size_t canaries) {
+  std::vector<std::size_t> sizes;
+  std::size_t before = 0;
+  for (std::size_t wave = 0; wave < rules.waves.size(); ++wave) {
+    auto end = std::max(canaries, wave_end(rules, wave, devices));
+    if (wave == 0 && canaries > 0 && rules.waves.size() > 1) end = canaries;
+    sizes.push_back(end - before);
+    before = end;
+  }
+  return sizes;
+}
+
+std::int64_t expected_time(const RolloutRules& rules, std::size_t devices, std::size_t canaries,
+    std::int64_t per_device, std::size_t at_once) {
+  auto most = rules.at_once != 0 ? rules.at_once : at_once;
+  if (rules.bytes_per_second != 0) most = std::min(most, devices_at_rate(rules.bytes_per_second));
+  std::int64_t time = 0;
+  for (const auto size : wave_sizes(rules, devices, canaries)) {
+    if (size == 0) continue;
+    const auto rounds = static_cast<std::int64_t>((size + most - 1) / most);
+    const auto begun = rules.per_minute == 0 ? 0 : static_cast<std::int64_t>(60'000 * (size - 1) / rules.per_minute);
+    time += std::max(rounds * per_device, begun) + rules.soak;
+  }
+  return time;
+}
+
+std::size_t devices_at_rate(std::uint64_t bytes_per_second) {
+  constexpr std::uint64_t slowest = 8 * 1024;  // bytes a second: one that gets less is given up (transfer/chunked)
+  return std::max<std::size_t>(1, bytes_per_second / slowest);
+}
+
+bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int64_t now, std::size_t at_once) {
   const auto stage = rollout.stage;
   const auto wave = rollout.wave;
   bool changed = false;
@@ -254,7 +294,7 @@ bool advance(
     }
     changed |= before != std::tuple(device.stage, device.restarts, device.away_since);
   }
-  const auto found = count(rollout);
+  const auto found = count(rollout, standings);
   if (rollout.stage == RolloutStage::running || rollout.stage == RolloutStage::paused) {
     if (auto why = reason_to_stop(rollout, found); !why.empty()) {
       rollout.stage = RolloutStage::stopped;
@@ -269,12 +309,13 @@ bool advance(
   if (rollout.stage == RolloutStage::reverting &&
       std::none_of(rollout.devices.begin(), rollout.devices.end(), goes_back))
     rollout.stage = RolloutStage::reverted;
-  if (rollout.stage == RolloutStage::running && may_begin) {
+  if (rollout.stage == RolloutStage::running) {
+    const auto canaries = count_canaries(rollout, standings);
     // The next wave, once this one has all its devices and each of them came to an end. Some add nothing in a small
     // fleet.
-    const auto full = [&] { return found.started >= devices_until(rollout, rollout.wave); };
+    const auto full = [&] { return found.started >= devices_until(rollout, canaries, rollout.wave); };
     while (full() && found.unsettled == 0 && rollout.wave + 1 < rollout.rules.waves.size()) ++rollout.wave;
-    changed |= begin(rollout, standings, found, now, at_once);
+    changed |= begin(rollout, standings, found, canaries, now, at_once);
   }
   return changed || stage != rollout.stage || wave != rollout.wave;
 }
@@ -292,7 +333,9 @@ Result<void> pause_rollout(Rollout& rollout) {
 
 Result<void> resume_rollout(Rollout& rollout) {
   if (rollout.stage != RolloutStage::paused && rollout.stage != RolloutStage::stopped) return too_late(rollout);
-  if (rollout.stage == RolloutStage::stopped) rollout.forgiven = count(rollout).failed;
+  if (rollout.stage == RolloutStage::stopped)
+    rollout.forgiven = static_cast<std::size_t>(std::count_if(rollout.devices.begin(), rollout.devices.end(),
+        [](const RolloutDevice& device) { return device.stage == DeviceStage::failed; }));
   rollout.stage = RolloutStage::running;
   rollout.words.clear();
   return {};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "planning/maintenance_window.hpp"
 
 #include <cstdint>
 #include <string>
@@ -29,6 +30,10 @@ struct RolloutRules {
   unsigned restarts = 3;    ///< more reconnections than this within the soak are a loop of resets
   unsigned at_once = 0;     ///< devices under way at a time; 0: as many as the caller says
   unsigned per_minute = 0;  ///< that begin; 0: no limit
+  std::uint64_t bytes_per_second = 0;  ///< sent to all of its devices together; 0: no limit
+  bool downgrade = false;              ///< devices that have something newer get it too
+  bool forced = false;                 ///< also devices whose application disabled updates
+  WindowWords window;                  ///< nothing is sent at other times
   bool operator==(const RolloutRules&) const = default;
 };
 
@@ -37,6 +42,12 @@ Result<std::vector<Wave>> parse_waves(std::string_view words);
 std::string wave_words(const std::vector<Wave>& waves);
 /// Devices begun at the end of it.
 std::size_t wave_end(const RolloutRules& rules, std::size_t wave, std::size_t devices);
+
+/// How many devices each wave adds. `canaries`: they are the first one.
+std::vector<std::size_t> wave_sizes(const RolloutRules& rules, std::size_t devices, std::size_t canaries);
+/// How long it takes if all goes well and every device is there, when one device takes `per_device`.
+std::int64_t expected_time(
+    const RolloutRules& rules, std::size_t devices, std::size_t canaries, std::int64_t per_device, std::size_t at_once);
 
 enum class DeviceStage {
   waiting,    ///< is sent nothing by this rollout
@@ -89,15 +100,19 @@ struct Standing {
   bool has_release = false;   ///< reports every module of it that is for its platform
   bool has_previous = false;  ///< reports what it had before the rollout
   bool was_sent = false;      ///< something of an update, since the rollout was made
+  bool may_begin = true;      ///< its hours, and those of the rollout, are open
+  bool has_newer = false;     ///< than the release, which takes nothing back: it is left out
   std::string given_up;       ///< why nothing more is tried with it; empty: it may still come to it
 };
 
 /// One look, in place, with the running time, which no jump of a wall clock moves: which devices proved well or failed,
 /// whether the rollout stops, what begins. `standings` are those of `rollout.devices`, in the same order. `at_once`:
-/// where the rules say nothing of it: what has begun is not called back when a rollout stops. `may_begin`: false while
-/// it is no time for it. True when anything changed.
-bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int64_t now, std::size_t at_once,
-    bool may_begin = true);
+/// where the rules say nothing of it: what has begun is not called back when a rollout stops. True when anything
+/// changed.
+bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int64_t now, std::size_t at_once);
+
+/// Devices that are sent something at a time so that each gets on at all.
+std::size_t devices_at_rate(std::uint64_t bytes_per_second);
 
 /// Those that have begun and were sent nothing wait again.
 void recall_unsent(Rollout& rollout, const std::vector<Standing>& standings);

@@ -55,6 +55,20 @@ json device(const store::DeviceRow& row) {
       {"changed_key", row.changed_key.empty() ? json(nullptr) : json(state::fingerprint(row.changed_key))}};
 }
 
+// Which rule the device follows in each matter, and what it says.
+json policy_of(const planning::UpdatePolicy& policy) {
+  json result{{"target", nullptr}, {"held_by", policy.held ? json(policy.held_by) : json(nullptr)},
+      {"windows", json::array()}, {"rollout", policy.rollout == 0 ? json(nullptr) : json(policy.rollout)}};
+  if (const auto& standing = policy.targets.standing)
+    result["target"] = {{"rule", standing->rule}, {"kind", planning::target_kind_name(standing->kind)},
+        {"words", planning::target_words(*standing)}, {"downgrade", standing->downgrade}};
+  for (const auto& window : policy.windows)
+    result["windows"].push_back(
+        {{"rule", window.rule}, {"hours", window.words.hours}, {"time_zone", window.words.time_zone},
+            {"blackout", window.words.blackout}, {"words", planning::window_words(window.words)}});
+  return result;
+}
+
 json installed(std::uint16_t platform, const firmware::InstalledModule& m) {
   return {{"module", m.key.name()}, {"function", static_cast<int>(m.key.function)}, {"index", m.key.index},
       {"version", m.version}, {"device_os", firmware::release_words(platform, m.key, m.version)}, {"valid", m.valid()},
@@ -172,7 +186,8 @@ std::string device_as_json(const DeviceView& entry) {
   auto result = device(entry.row);
   result["progress"] = progress_of(entry);
   result["modules"] = installed_list(entry.row.platform, entry.modules_stored);
-  result["targets"] = list_of(entry.targets, target);
+  result["targets"] = list_of(entry.policy.targets.targets, target);
+  result["policy"] = policy_of(entry.policy);
   result["plan"] = list_of(entry.plan.steps, planned);
   result["missing"] = list_of(entry.plan.missing, missing);
   result["missing_more"] = entry.plan.missing_more;
@@ -210,7 +225,9 @@ std::string device_as_json(const DeviceDetails& d) {
   result["application"] = json::parse(d.row.application, nullptr, false);
   if (result["application"].is_discarded()) result["application"] = nullptr;
   result["modules"] = installed_list(d.row.platform, d.modules);
-  result["targets"] = list_of(d.targets, target);
+  result["targets"] = list_of(d.policy.targets.targets, target);
+  result["policy"] = policy_of(d.policy);
+  result["labels"] = d.labels;
   result["steps"] = list_of(d.steps, step);
   result["history"] = history(d.history);
   return print(result);

@@ -4,7 +4,7 @@
 #include "server/device_entry.hpp"
 #include "firmware/library.hpp"
 #include "firmware/module.hpp"
-#include "planning/plan.hpp"
+#include "planning/update_policy.hpp"
 #include "store/devices.hpp"
 #include "store/history.hpp"
 #include "store/nodes.hpp"
@@ -34,7 +34,8 @@ std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan);
 struct DeviceDetails {
   store::DeviceRow row;
   std::vector<firmware::InstalledModule> modules;
-  std::vector<planning::Target> targets;
+  planning::UpdatePolicy policy;
+  std::vector<std::string> labels;
   std::vector<store::StepRow> steps;
   std::vector<store::HistoryRow> history;
 };

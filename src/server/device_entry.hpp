@@ -5,7 +5,7 @@
 #include "base/boxed.hpp"
 #include "base/token_bucket.hpp"
 #include "device/protocol.hpp"
-#include "planning/plan.hpp"
+#include "planning/update_policy.hpp"
 #include "store/devices.hpp"
 #include "store/ownership.hpp"
 #include "transport/channel.hpp"
@@ -28,7 +28,7 @@ struct Transfer {
 /// What people see of a device.
 struct DeviceView {
   store::DeviceRow row;
-  std::vector<planning::Target> targets;
+  planning::UpdatePolicy policy;                          ///< what people said of its updates
   std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
   planning::Plan plan;                                    ///< from the last Describe
   std::size_t steps_done = 0;                             ///< of the update that runs, since this program started

@@ -192,9 +192,13 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   auto first = row;
   row.connected = true;
   first.connected = row.approval == "approved";
-  const auto saved = co_await repository_.add(std::move(first));
+  auto saved = co_await repository_.add(std::move(first));
   if (!saved) co_return tl::unexpected(saved.error());
-  if (auto* still_there = find(identity.id)) still_there->stored = true;
+  if (auto* still_there = find(identity.id)) {
+    still_there->stored = true;
+    still_there->policy = std::move(saved->policy);
+    if (saved->row) still_there->row.group = std::move(saved->row->group);
+  }
   co_return controller;
 }
 

@@ -6,6 +6,8 @@
 #include "base/text.hpp"
 #include "server/admission.hpp"
 #include "store/access.hpp"
+#include "store/groups.hpp"
+#include "store/policies.hpp"
 
 namespace drydock::server {
 namespace {
@@ -58,7 +60,7 @@ asio::awaitable<Result<std::optional<DeviceRepository::StoredDevice>>> DeviceRep
       [id = std::move(device_id)](store::Database& db) -> std::optional<StoredDevice> {
     auto row = store::load_device(db, id);
     if (!row) return std::nullopt;
-    return StoredDevice{std::move(*row), store::load_targets(db, id), store::load_modules(db, id),
+    return StoredDevice{std::move(*row), store::load_update_policy(db, id), store::load_modules(db, id),
         store::step_in_flight(db, id).has_value()};
   };
   co_return co_await writer_.read<std::optional<StoredDevice>>(std::move(work));
@@ -74,7 +76,7 @@ asio::awaitable<Result<std::vector<DeviceRepository::Decided>>> DeviceRepository
     std::vector<std::string> device_ids) {
   std::function<std::vector<Decided>(store::Database&)> work = [ids = std::move(device_ids)](store::Database& db) {
     std::vector<Decided> list;
-    for (const auto& id : ids) list.push_back({id, store::load_device(db, id), store::load_targets(db, id)});
+    for (const auto& id : ids) list.push_back({id, store::load_device(db, id), store::load_update_policy(db, id)});
     return list;
   };
   co_return co_await writer_.read<std::vector<Decided>>(std::move(work));
@@ -87,10 +89,13 @@ asio::awaitable<Result<std::vector<store::Change>>> DeviceRepository::changes_si
   co_return co_await writer_.read<std::vector<store::Change>>(std::move(work));
 }
 
-asio::awaitable<Result<void>> DeviceRepository::add(store::DeviceRow row) {
-  std::function<void(store::Database&)> work = [row = std::move(row)](
-                                                   store::Database& db) { store::add_device(db, row); };
-  co_return co_await writer_.perform(std::move(work));
+asio::awaitable<Result<DeviceRepository::Decided>> DeviceRepository::add(store::DeviceRow row) {
+  std::function<Decided(store::Database&)> work = [row = std::move(row)](store::Database& db) {
+    store::add_device(db, row);
+    store::apply_group_rules(db, row.id);
+    return Decided{row.id, store::load_device(db, row.id), store::load_update_policy(db, row.id)};
+  };
+  co_return co_await writer_.perform<Decided>(std::move(work));
 }
 
 void DeviceRepository::save_soon(store::DeviceRow row, store::Ownership ownership) {
@@ -111,7 +116,7 @@ asio::awaitable<Result<DeviceRepository::Claimed>> DeviceRepository::claim(
       if (claimed.held_elsewhere) return claimed;
       row = store::load_device(db, device_id);  // as whoever had it before left it
     }
-    claimed.device = StoredDevice{std::move(*row), store::load_targets(db, device_id),
+    claimed.device = StoredDevice{std::move(*row), store::load_update_policy(db, device_id),
         store::load_modules(db, device_id), store::step_in_flight(db, device_id).has_value()};
     return claimed;
   };

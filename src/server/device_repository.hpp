@@ -4,6 +4,7 @@
 #include "server/service_uptime.hpp"
 #include "base/log.hpp"
 #include "planning/attempts.hpp"
+#include "planning/update_policy.hpp"
 #include "store/changes.hpp"
 #include "store/devices.hpp"
 #include "store/history.hpp"
@@ -32,7 +33,7 @@ public:
   /// What the store has of a device, or nothing.
   struct StoredDevice {
     store::DeviceRow row;
-    std::vector<planning::Target> targets;
+    planning::UpdatePolicy policy;
     std::vector<firmware::InstalledModule> modules;
     bool step_in_flight = false;
   };
@@ -56,7 +57,7 @@ public:
   struct Decided {
     std::string device_id;
     std::optional<store::DeviceRow> row;  ///< empty: forgotten
-    std::vector<planning::Target> targets;
+    planning::UpdatePolicy policy;
   };
   asio::awaitable<Result<std::vector<Decided>>> load_decided(std::vector<std::string> device_ids);
   asio::awaitable<Result<std::vector<store::Change>>> changes_since(std::int64_t revision);
@@ -64,7 +65,8 @@ public:
   // What is written of a device that this node does not have any more is left out, or fails with
   // ErrorKind::storage where somebody waits for it.
 
-  asio::awaitable<Result<void>> add(store::DeviceRow row);
+  /// A device that came for the first time; and what rules say of it then: its group is in the row.
+  asio::awaitable<Result<Decided>> add(store::DeviceRow row);
   void save_soon(store::DeviceRow row, store::Ownership ownership);
   void save_modules_soon(
       std::string device_id, std::vector<firmware::InstalledModule> modules, store::Ownership ownership);

@@ -53,7 +53,10 @@ DeviceServer::DeviceServer(Services services, state::Configuration configuration
       absence_timer_(services_.loop),
       rollouts_(services_.loop, services_.writer,
           {[this] { return uptime_.now(); }, static_cast<std::size_t>(2 * configuration_.concurrent_updates),
-              [this]() -> asio::awaitable<Result<void>> { return apply_changes(); }}),
+              [this]() -> asio::awaitable<Result<void>> { return apply_changes(); },
+              [this](const RolloutLook::Stopped& stopped) {
+                publish(rollout_event(stopped.id, stopped.release, stopped.reason));
+              }}),
       update_slots_(configuration_.concurrent_updates),
       delay_(services_.loop) {
   if (!services_.tell_nodes) return;
@@ -250,6 +253,14 @@ asio::awaitable<void> DeviceServer::run_session(std::shared_ptr<transport::Resum
     if (const auto sent = co_await channel->send(ping); !sent) co_return;
   }
   co_await device::serve(*channel, *this);
+}
+
+std::shared_ptr<transfer::ByteRate> DeviceServer::rate_of(const planning::UpdatePolicy& policy) {
+  if (policy.bytes_per_second == 0) return nullptr;
+  std::erase_if(rates_, [](const auto& known) { return known.second.expired(); });
+  auto rate = rates_[policy.rollout].lock();
+  if (!rate) rates_[policy.rollout] = rate = std::make_shared<transfer::ByteRate>(policy.bytes_per_second);
+  return rate;
 }
 
 void DeviceServer::begin_shutdown() {

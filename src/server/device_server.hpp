@@ -175,6 +175,8 @@ private:
   asio::awaitable<void> claim_device(transport::DeviceId id, std::string code_sha256);
   void publish_here(const PublishedEvent& event);
   void note_subscription(const transport::DeviceId& id);
+  /// That devices of one rollout share; nullptr where there is none.
+  std::shared_ptr<transfer::ByteRate> rate_of(const planning::UpdatePolicy& policy);
 
   Services services_;
   state::Configuration configuration_;
@@ -205,6 +207,7 @@ private:
   firmware::Library library_;
   RejectionLog rejection_log_;
   RolloutDriver rollouts_;
+  std::map<std::int64_t, std::weak_ptr<transfer::ByteRate>> rates_;  ///< by the rollout's number
   UpdateSlots update_slots_;
   LoopDelay delay_;
   AsyncSemaphore handshakes_{limits::handshakes_at_once};

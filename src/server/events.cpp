@@ -53,6 +53,15 @@ PublishedEvent application_event(const transport::DeviceId& device, std::string_
   return system_event(device, "spark/device/app-hash", sha256);
 }
 
+PublishedEvent rollout_event(std::int64_t id, const std::string& release, const std::string& reason) {
+  PublishedEvent event;
+  event.name = "drydock/rollout/stopped";
+  event.data = nlohmann::json{{"rollout", id}, {"release", release}, {"reason", shorten(reason, 500)}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  event.published_at = utc_milliseconds();
+  return event;
+}
+
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what) {
   return system_event(device, "spark/flash/status", std::string(what) + " ");
 }

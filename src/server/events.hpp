@@ -28,6 +28,8 @@ PublishedEvent safe_mode_event(const transport::DeviceId& device, std::uint16_t 
 PublishedEvent vitals_event(const transport::DeviceId& device, std::string_view vitals);
 /// spark/device/app-hash: it runs another application, by the SHA-256 that its Describe names.
 PublishedEvent application_event(const transport::DeviceId& device, std::string_view sha256);
+/// drydock/rollout/stopped, for programs: a rollout has stopped by itself.
+PublishedEvent rollout_event(std::int64_t id, const std::string& release, const std::string& reason);
 /// "started", "success" (transferred, not yet running), "failed": spark/flash/status. Particle's cloud adds a blank.
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what);
 

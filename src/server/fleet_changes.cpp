@@ -31,7 +31,7 @@ DeviceEntry& DeviceServer::insert(const transport::DeviceId& id, DeviceRepositor
   auto& entry = fleet_[id];
   entry.stored = true;
   entry.step_in_flight = stored.step_in_flight;
-  entry.targets = std::move(stored.targets);
+  entry.policy = std::move(stored.policy);
   entry.modules_stored = std::move(stored.modules);
   entry.row = std::move(stored.row);
   entry.row.connected = false;
@@ -185,7 +185,7 @@ asio::awaitable<Result<void>> DeviceServer::reload_devices(std::vector<transport
   co_return Result<void>{};
 }
 
-// People change name, approval, keys and targets; the rest is fresher in memory.
+// People change name, approval, keys and what is said of its updates; the rest is fresher in memory.
 void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decided decided) {
   auto* entry = find(id);
   if (entry == nullptr) return;
@@ -207,7 +207,7 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   const bool other_key = entry->row.public_key != row.public_key && !same_key(entry->row.public_key, row.public_key);
   entry->row.public_key = std::move(row.public_key);
   entry->row.changed_key = std::move(row.changed_key);
-  entry->targets = std::move(decided.targets);
+  entry->policy = std::move(decided.policy);
   entry->stored = true;
   mark_changed(*entry);
   if (entry->channel == nullptr) return;

@@ -45,6 +45,13 @@ asio::awaitable<void> RolloutDriver::run() {
     if (!seen) log::warning("rollouts cannot be looked at: {}", seen.error().message);
     if (seen) {
       for (const auto& line : seen->lines) log::notice("{}", line);
+      for (const auto& stopped : seen->stopped) {
+        log::warning(
+            "rollout {} of '{}' has stopped by itself: {}. 'drydock rollouts resume {}' goes on behind it, "
+            "'rollouts revert {}' takes it back",
+            stopped.id, stopped.release, stopped.reason, stopped.id, stopped.id);
+        surroundings_.tell(stopped);
+      }
       unapplied_ |= seen->changed;
       if (unapplied_) {
         const auto applied = co_await surroundings_.apply_changes();

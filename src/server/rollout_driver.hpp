@@ -15,6 +15,7 @@ public:
     std::function<std::int64_t()> running_time;
     std::size_t at_once = 1;  ///< devices that begin, where a rollout says nothing of it
     std::function<asio::awaitable<Result<void>>()> apply_changes;  ///< devices have other targets now
+    std::function<void(const RolloutLook::Stopped&)> tell;         ///< whoever listens
   };
   /// All must outlive the loop's work.
   RolloutDriver(asio::io_context& loop, store::Writer& writer, Surroundings surroundings);

@@ -1,18 +1,17 @@
 #include "server/rollouts.hpp"
 
-#include "base/limits.hpp"
-#include "base/log.hpp"
-#include "base/text.hpp"
+#include "base/clock.hpp"
 #include "firmware/platforms.hpp"
 #include "firmware/releases.hpp"
 #include "server/commands.hpp"
-#include "server/firmware_import.hpp"
 #include "server/service_uptime.hpp"
 #include "store/access.hpp"
 #include "store/changes.hpp"
 #include "store/device_list.hpp"
+#include "store/groups.hpp"
 #include "store/history.hpp"
 #include "store/modules.hpp"
+#include "store/policies.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -21,8 +20,6 @@
 
 namespace drydock::server {
 namespace {
-
-constexpr std::size_t longest_name = 64;
 
 std::string title_of(const store::DeviceRow& row) {
   return row.name.empty() ? row.id : row.name;
@@ -37,11 +34,17 @@ Result<std::vector<store::DeviceRow>> selected_devices(store::Database& db, cons
     if (seen.insert(row->id).second) rows.push_back(std::move(*row));
   }
   if (!selection.devices.empty()) return rows;
+  std::set<std::string> labelled;
+  if (!selection.label.empty())
+    for (auto& id : store::devices_with_label(db, selection.label)) labelled.insert(std::move(id));
   for (auto& row : store::load_devices(db))
-    if (row.approval == "approved" && (selection.group.empty() || row.group == selection.group))
+    if (row.approval == "approved" && (selection.group.empty() || row.group == selection.group) &&
+        (selection.label.empty() || labelled.contains(row.id)))
       rows.push_back(std::move(row));
   if (rows.empty() && !selection.group.empty())
     return failure(ErrorKind::not_found, fmt::format("no device is in a group '{}'", selection.group));
+  if (rows.empty() && !selection.label.empty())
+    return failure(ErrorKind::not_found, fmt::format("no device has the label '{}'", selection.label));
   return rows;
 }
 
@@ -81,6 +84,9 @@ std::string newer_than_release(const firmware::Inventory& inventory, const std::
 // What people want of the device itself goes before, and a rollout would wait for ever.
 std::string own_wish(store::Database& db, const store::DeviceRow& row, const std::vector<planning::Target>& targets) {
   if (row.held) return "is held back from updates by a person";
+  const store::PolicySubject subject{row.id, row.group, row.platform};
+  if (const auto* rule = store::Policies(db, subject).held(subject); rule != nullptr && *rule->held)
+    return fmt::format("is held back from updates, as {} is", store::rule_words(*rule));
   for (const auto& own : store::load_own_targets(db, row.id))
     for (const auto& target : targets)
       if (own.key == target.key)
@@ -91,14 +97,36 @@ std::string own_wish(store::Database& db, const store::DeviceRow& row, const std
   return "";
 }
 
+// An application of another product than the device is of. One of no product names its platform.
+std::string other_product(const store::DeviceRow& row, const store::ReleaseRow& release) {
+  if (row.product_id == row.platform || row.product_id == 0 || row.product_id == 0xffff) return "";
+  for (const auto& file : release.modules)
+    if (file.platform == row.platform && file.product_id && *file.product_id != row.product_id &&
+        *file.product_id != file.platform)
+      return fmt::format(
+          "is of product {}, and {} is for product {}", row.product_id, file.file_name, *file.product_id);
+  return "";
+}
+
+// What it will wait for although its turn has come.
+std::string waits_for(
+    store::Database& db, const store::DeviceRow& row, const planning::RolloutRules& rules, std::int64_t utc_now) {
+  if (!row.updates_enabled.value_or(true) && !rules.forced)
+    return "its application disabled updates, and must enable them (or --force)";
+  if (!row.connected) return "it is not connected";
+  const store::PolicySubject subject{row.id, row.group, row.platform};
+  const store::Policies policies(db, subject);
+  const auto* rule = policies.window(subject);
+  if (rule != nullptr && !rules.forced && !planning::is_open(rule->window, utc_now))
+    return fmt::format("the hours of {}: {}", store::rule_words(*rule), planning::window_words(rule->window));
+  return "";
+}
+
 PlannedDevice plan_device(store::Database& db, const firmware::Library& library, const store::ReleaseRow& release,
-    store::DeviceRow row, bool downgrade) {
+    store::DeviceRow row, const planning::RolloutRules& rules, std::int64_t utc_now) {
   PlannedDevice device;
   const auto inventory = reported_by(db, row);
-  std::vector<planning::Target> targets;
-  for (const auto& file : release.modules)
-    if (file.platform == row.platform && !file.asset)
-      for (auto& target : planning::targets_of(file)) targets.push_back(std::move(target));
+  const auto targets = planning::targets_of(release.modules, row.platform);
   device.row = std::move(row);
   if (device.row.approval != "approved") {
     device.left_out = "is not approved";
@@ -108,7 +136,9 @@ PlannedDevice plan_device(store::Database& db, const firmware::Library& library,
     device.left_out = "has not said yet what it runs";
   } else if (auto wish = own_wish(db, device.row, targets); !wish.empty()) {
     device.left_out = std::move(wish);
-  } else if (auto newer = newer_than_release(inventory, targets); !downgrade && !newer.empty()) {
+  } else if (auto other = other_product(device.row, release); !other.empty()) {
+    device.left_out = std::move(other);
+  } else if (auto newer = newer_than_release(inventory, targets); !rules.downgrade && !newer.empty()) {
     device.left_out = std::move(newer);
   } else {
     auto plan = planning::plan(inventory, library, {targets});
@@ -116,7 +146,9 @@ PlannedDevice plan_device(store::Database& db, const firmware::Library& library,
     if (plan.current()) device.left_out = "has all of it already";
     device.steps = std::move(plan.steps);
   }
-  if (device.left_out.empty()) device.no_way_back = no_way_back(inventory, targets, library);
+  if (!device.left_out.empty()) return device;
+  device.no_way_back = no_way_back(inventory, targets, library);
+  device.waits = waits_for(db, device.row, rules, utc_now);
   return device;
 }
 
@@ -142,54 +174,37 @@ std::uint64_t PlannedDevice::bytes() const {
   return bytes;
 }
 
-Result<store::ReleaseRow> create_release(store::Database& db, const std::string& name,
-    const std::vector<std::string>& files, const std::string& notes, std::int64_t utc_now) {
-  const auto blank = [](char c) { return c == ' '; };
-  const bool odd =
-      name.empty() || blank(name.front()) || blank(name.back()) || name.front() == '-' || name.front() == '.';
-  if (odd || name.size() > longest_name || log::printable(name) != name || name.find('/') != std::string::npos)
-    return failure(ErrorKind::malformed,
-        fmt::format("a release has a name of at most {} bytes, without '/' and control characters, that begins with a "
-                    "letter or a digit",
-            longest_name));
-  if (store::load_release(db, name))
-    return failure(ErrorKind::conflict, fmt::format("there is a release '{}', and releases do not change", name));
-  store::ReleaseRow release;
-  release.name = name;
-  release.notes = shorten(notes, limits::notes);
-  release.created = utc_now;
-  std::map<std::pair<std::uint16_t, firmware::ModuleKey>, std::string> slots;
-  std::set<std::string> seen;
-  for (const auto& file : files) {
-    auto module = find_in_library(db, file);
-    if (!module) return tl::unexpected(module.error());
-    if (!seen.insert(module->sha256).second) continue;
-    for (const auto& member : module->members()) {
-      if (module->asset) continue;
-      const auto [slot, fresh] = slots.try_emplace({module->platform, member.key}, module->file_name);
-      if (!fresh)
-        return failure(ErrorKind::conflict,
-            fmt::format("{} and {} are both {} for a {}: a release has one", slot->second, module->file_name,
-                member.key.name(), firmware::platform_name(module->platform)));
-    }
-    release.modules.push_back(std::move(*module));
+std::vector<std::size_t> RolloutPlan::waves() const {
+  std::size_t inside = 0;
+  std::size_t canaries = 0;
+  for (const auto& device : devices) {
+    inside += device.left_out.empty();
+    canaries += device.left_out.empty() && device.canary;
   }
-  if (release.modules.empty()) return failure(ErrorKind::malformed, "say which files of the library the release has");
-  store::add_release(db, release);
-  return release;
+  return planning::wave_sizes(rules, inside, canaries);
 }
 
-Result<void> remove_release(store::Database& db, const std::string& name) {
-  if (!store::load_release(db, name))
-    return failure(ErrorKind::not_found, fmt::format("no release '{}': see 'drydock releases list'", name));
-  if (store::is_rolled_out(db, name))
-    return failure(ErrorKind::conflict, fmt::format("devices have release '{}' by a rollout", name));
-  store::remove_release(db, name);
-  return {};
+std::int64_t RolloutPlan::expected_time() const {
+  // What a Photon takes: some 20 kB a second, and a reset behind each module.
+  constexpr std::int64_t bytes_per_second = 20 * 1024;
+  constexpr std::int64_t reset = 20'000;
+  constexpr std::size_t usually_at_once = 8;
+  std::int64_t longest = 0;
+  std::size_t inside = 0;
+  std::size_t canaries = 0;
+  for (const auto& device : devices) {
+    if (!device.left_out.empty()) continue;
+    ++inside;
+    canaries += device.canary;
+    const auto sending = static_cast<std::int64_t>(device.bytes()) * 1000 / bytes_per_second;
+    longest = std::max(longest, sending + static_cast<std::int64_t>(device.steps.size()) * reset);
+  }
+  return planning::expected_time(rules, inside, canaries, longest, usually_at_once);
 }
 
 Result<RolloutPlan> plan_rollout(store::Database& db, const std::string& name, const Selection& selection,
-    const planning::RolloutRules& rules, bool downgrade) {
+    const planning::RolloutRules& rules, std::int64_t utc_now) {
+  if (const auto right = planning::check_window(rules.window); !right) return tl::unexpected(right.error());
   const auto release = store::load_release(db, name);
   if (!release) return failure(ErrorKind::not_found, fmt::format("no release '{}': see 'drydock releases list'", name));
   if (release->missing != 0)
@@ -210,7 +225,7 @@ Result<RolloutPlan> plan_rollout(store::Database& db, const std::string& name, c
   const auto library = store::load_library(db);
   RolloutPlan plan{name, rules, {}};
   for (auto& row : *rows) {
-    auto device = plan_device(db, library, *release, std::move(row), downgrade);
+    auto device = plan_device(db, library, *release, std::move(row), rules, utc_now);
     device.canary = canaries.contains(device.row.id);
     plan.devices.push_back(std::move(device));
   }
@@ -252,11 +267,22 @@ Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, Ro
       : action == RolloutAction::abort             ? planning::abort_rollout(row->rollout)
                                                    : planning::revert_rollout(row->rollout);
   if (!done) return tl::unexpected(done.error());
-  if (action == RolloutAction::abort) planning::recall_unsent(row->rollout, store::load_standings(db, *row));
+  if (action == RolloutAction::abort)
+    planning::recall_unsent(row->rollout, store::load_standings(db, *row, utc_milliseconds()));
   if (action == RolloutAction::revert) give_up_without_file(db, *row);
   store::save_rollout(db, *row);
   store::save_rollout_devices(db, *row, before);
   return std::move(*row);
+}
+
+Result<void> remove_rollout(store::Database& db, std::int64_t id) {
+  store::order_changes(db);
+  const auto row = store::load_rollout(db, id);
+  if (!row) return failure(ErrorKind::not_found, fmt::format("no rollout {}: see 'drydock rollouts list'", id));
+  if (!store::remove_rollout(db, id))
+    return failure(ErrorKind::conflict,
+        fmt::format("rollout {} is {}: abort it first", id, planning::stage_name(row->rollout.stage)));
+  return {};
 }
 
 RolloutLook look_at_rollouts(
@@ -267,7 +293,7 @@ RolloutLook look_at_rollouts(
     look.under_way = true;
     auto row = store::load_rollout(db, id);
     const auto before = row->rollout;
-    const auto standings = store::load_standings(db, *row);
+    const auto standings = store::load_standings(db, *row, utc_now);
     if (!planning::advance(row->rollout, standings, running_time, at_once)) continue;
     look.changed = true;
     const auto release = store::load_release(db, row->release);
@@ -276,6 +302,8 @@ RolloutLook look_at_rollouts(
       if (device.stage == before.devices[i].stage) continue;
       if (device.stage == planning::DeviceStage::begun && release)
         store::save_previous_modules(db, id, device.id, release->modules);
+      if (device.stage == planning::DeviceStage::begun && row->rollout.rules.forced)
+        store::set_forced(db, device.id, true);
       const auto words = device.stage == planning::DeviceStage::failed ? ": " + device.words : std::string();
       note(db, device.id,
           fmt::format("rollout {} of '{}': {}{}", id, row->release, planning::stage_name(device.stage), words),
@@ -288,6 +316,8 @@ RolloutLook look_at_rollouts(
                     now.words.empty() ? "" : ": ", now.words)
               : fmt::format("rollout {} of '{}': wave {} of {} begins", id, row->release, now.wave + 1,
                     now.rules.waves.size()));
+      if (now.stage == planning::RolloutStage::stopped && before.stage != now.stage)
+        look.stopped.push_back({id, row->release, now.words});
       store::save_rollout(db, *row);
     }
     store::save_rollout_devices(db, *row, before.devices);

@@ -18,7 +18,7 @@ json json_of(const store::ReleaseRow& release) {
   auto modules = json::array();
   for (const auto& m : release.modules) modules.push_back(json::parse(module_as_json(m)));
   return {{"name", release.name}, {"notes", release.notes}, {"created", release.created}, {"modules", modules},
-      {"missing", release.missing}};
+      {"missing", release.missing}, {"needs", needs_of(release)}};
 }
 
 json json_of(const store::RolloutRow& row) {
@@ -28,7 +28,8 @@ json json_of(const store::RolloutRow& row) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& device = all[i];
     const std::string name(planning::stage_name(device.stage));
-    devices.push_back({{"id", device.id}, {"name", row.names[i]}, {"stage", name}, {"canary", device.canary},
+    devices.push_back({{"id", device.id}, {"name", row.names[i]}, {"stage", name}, {"state", row.states[i]},
+        {"canary", device.canary},
         {"wave", device.stage == planning::DeviceStage::waiting ? json(nullptr) : json(device.wave + 1)},
         {"restarts", device.restarts}, {"words", device.words}});
     counts[name] = counts.value(name, 0) + 1;
@@ -38,7 +39,9 @@ json json_of(const store::RolloutRow& row) {
       {"rules",
           {{"soak_ms", rules.soak}, {"lost_after_ms", rules.lost_after}, {"failures", rules.failures},
               {"failure_percent", rules.failure_percent}, {"restarts", rules.restarts}, {"at_once", rules.at_once},
-              {"per_minute", rules.per_minute}}},
+              {"per_minute", rules.per_minute}, {"bytes_per_second", rules.bytes_per_second},
+              {"downgrade", rules.downgrade}, {"forced", rules.forced}, {"hours", rules.window.hours},
+              {"time_zone", rules.window.time_zone}, {"blackout", rules.window.blackout}}},
       {"forgiven", forgiven}, {"counts", counts}, {"devices", devices}};
 }
 
@@ -72,9 +75,11 @@ std::string rollout_plan_as_json(const RolloutPlan& plan) {
       steps.push_back({{"sha256", step.module.sha256}, {"module", step.module.title()}, {"size", step.module.size},
           {"reason", step.reason}});
     devices.push_back({{"id", device.row.id}, {"name", device.row.name}, {"canary", device.canary}, {"steps", steps},
-        {"bytes", device.bytes()}, {"left_out", device.left_out}, {"no_way_back", device.no_way_back}});
+        {"bytes", device.bytes()}, {"left_out", device.left_out}, {"no_way_back", device.no_way_back},
+        {"waits", device.waits}});
   }
-  return print({{"release", plan.release}, {"waves", planning::wave_words(plan.rules.waves)}, {"devices", devices}});
+  return print({{"release", plan.release}, {"waves", planning::wave_words(plan.rules.waves)},
+      {"wave_sizes", plan.waves()}, {"expected_ms", plan.expected_time()}, {"devices", devices}});
 }
 
 }  // namespace drydock::server

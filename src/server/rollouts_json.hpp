@@ -1,6 +1,7 @@
 // Releases and rollouts for programs, from the command line and the page alike.
 #pragma once
 
+#include "server/releases.hpp"
 #include "server/rollouts.hpp"
 
 namespace drydock::server {

@@ -19,6 +19,7 @@ using planning::Permission;
 constexpr auto database_pause = 2s;
 // Who waited longer for the database than this may be gone by now.
 constexpr auto longest_wait_to_begin = 10s;
+constexpr auto longest_look_at_hours = 1min;
 
 Error replaced() {
   return {ErrorKind::conflict, "another connection of the same device replaced this one, or it was forgotten"};
@@ -235,19 +236,42 @@ void DeviceUpdateController::tell_pending(DeviceEntry& m, bool pending) {
   m.device->deliver(event);
 }
 
+std::string DeviceUpdateController::held_back(const DeviceEntry& m) const {
+  if (m.row.held) return "held: updates of this device are paused by a person";
+  if (server_.paused_) return "paused: a person has paused all updates";
+  if (m.policy.held) return fmt::format("held: updates of {} are paused by a person", m.policy.held_by);
+  return "";
+}
+
+// It begins only what should be over before its hours are.
+std::optional<DeviceUpdateController::Closed> DeviceUpdateController::closed_until(
+    const DeviceEntry& m, std::size_t bytes) const {
+  constexpr std::int64_t slow_bytes_per_second = 10 * 1024;
+  const auto now = utc_milliseconds();
+  const auto* window = planning::closed_window(m.policy, now);
+  if (window == nullptr)
+    window = planning::closed_window(m.policy, now + static_cast<std::int64_t>(bytes) * 1000 / slow_bytes_per_second);
+  if (window == nullptr) return std::nullopt;
+  Closed closed;
+  closed.words = planning::is_plausible_time(now)
+      ? fmt::format("waits for the hours of {}: {}", window->rule, planning::window_words(window->words))
+      : fmt::format("waits for the hours of {}, and this machine's clock is not set", window->rule);
+  // A clock may be set meanwhile.
+  closed.pause = longest_look_at_hours;
+  if (const auto opens = planning::opens_at(window->words, now); opens && *opens > now)
+    closed.pause = std::min<Clock::duration>(closed.pause, std::chrono::milliseconds(*opens - now));
+  return closed;
+}
+
 asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const device::ReportedState& reported) {
   auto* m = entry();
   if (m == nullptr) co_return tl::unexpected(replaced());
-  const planning::Targets target{m->targets};
   const auto inventory = inventory_of(reported);
-  m->plan = planning::plan(inventory, server_.library_, target);
+  m->plan = planning::plan(inventory, server_.library_, m->policy.targets);
   resets_without_reply_ = reported.resets_without_reply();
 
-  if (m->row.held || server_.paused_) {
-    const auto words =
-        m->row.held ? "held: updates of this device are paused by a person" : "paused: a person has paused all updates";
-    co_return co_await finish_update("waiting", words, "superseded");
-  }
+  if (auto words = held_back(*m); !words.empty())
+    co_return co_await finish_update("waiting", std::move(words), "superseded");
   if (m->plan.blocked()) co_return co_await finish_update("blocked", planning::missing_words(m->plan), "blocked");
   if (m->plan.current()) {
     tell_pending(*m, false);
@@ -268,6 +292,12 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
     if (settled && m != nullptr) settled->force_updates = m->row.forced;
     if (m != nullptr) tell_pending(*m, true);
     co_return settled;
+  }
+
+  if (const auto opens = m->row.forced ? std::nullopt : closed_until(*m, m->plan.steps.front().module.size)) {
+    auto waits = co_await finish_update("waiting", opens->words, "superseded");
+    if (waits) waits->decide_again_at = Clock::now() + opens->pause;
+    co_return waits;
   }
 
   if (server_.stopping_) co_return tl::unexpected(stopping());
@@ -344,7 +374,9 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(planning::S
     co_return co_await finish_update("blocked", image.error().message, "blocked");
   }
   Decision decision;
-  decision.send = Decision::Send{std::move(step), std::move(*image)};
+  const auto* now = entry();
+  decision.send =
+      Decision::Send{std::move(step), std::move(*image), now == nullptr ? nullptr : server_.rate_of(now->policy)};
   co_return decision;
 }
 

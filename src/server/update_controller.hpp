@@ -31,6 +31,14 @@ private:
   asio::awaitable<Result<device::Decision>> load_image(planning::Step step);
   asio::awaitable<Result<device::Decision>> finish_update(
       std::string state, std::string words, std::string update_state);
+  /// Why a person wants nothing sent to it now; empty: nobody does.
+  std::string held_back(const DeviceEntry& m) const;
+  struct Closed {
+    std::string words;
+    Clock::duration pause;  ///< look again then
+  };
+  /// Nothing when the device's hours are open for so many bytes.
+  std::optional<Closed> closed_until(const DeviceEntry& m, std::size_t bytes) const;
   void set_state(DeviceEntry& entry, const std::string& state, const std::string& words);
   void release_slot();
   void give_up_slot();

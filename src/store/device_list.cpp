@@ -80,6 +80,9 @@ Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
     return fmt::format("?{}", parameters.size());
   };
   if (!query.state.empty()) sql += " AND shown_state = " + parameter(query.state);
+  if (!query.group.empty()) sql += " AND group_name = " + parameter(query.group);
+  if (!query.label.empty())
+    sql += " AND id IN (SELECT device_id FROM device_labels WHERE label = " + parameter(query.label) + ")";
   if (query.connected) sql += " AND connected = " + parameter(std::int64_t{*query.connected ? 1 : 0});
   if (!query.search.empty()) {
     sql +=

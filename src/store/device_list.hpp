@@ -15,6 +15,8 @@ struct DeviceQuery {
       state;  ///< as `shown_state` has it: a device's state, or 'held', 'refused', 'awaiting_approval', 'unknown_key'
   std::string search;                              ///< a part of name, id or address
   std::vector<std::uint16_t> platforms_of_search;  ///< devices of these platforms are found by `search` too
+  std::string group;
+  std::string label;
   std::optional<bool> connected;
   DeviceOrder order = DeviceOrder::label;
   bool descending = false;

@@ -6,7 +6,6 @@
 #include "store/dependencies_json.hpp"
 #include "store/device_columns.hpp"
 #include "store/ownership.hpp"
-#include "store/rollouts.hpp"
 
 #include <algorithm>
 #include <array>
@@ -235,6 +234,9 @@ bool forget_device(Database& db, const std::string& id) {
   Statement history(db, "DELETE FROM history WHERE device_id = ?");
   history.bind(1, id);
   history.execute();
+  Statement policy(db, "DELETE FROM update_policies WHERE scope = 'device' AND subject = ?");
+  policy.bind(1, id);
+  policy.execute();
   Statement s(db, "DELETE FROM devices WHERE id = ?");
   s.bind(1, id);
   note_change(db, id);
@@ -330,17 +332,6 @@ std::vector<planning::Target> load_own_targets(Database& db, const std::string& 
     target.version = s.integer<std::uint16_t>(2);
     target.sha256 = s.text(3);
     targets.push_back(std::move(target));
-  }
-  return targets;
-}
-
-std::vector<planning::Target> load_targets(Database& db, const std::string& id) {
-  auto targets = load_own_targets(db, id);
-  const auto own = targets.size();
-  for (auto& target : rollout_targets(db, id)) {
-    const auto same_slot = [&](const planning::Target& other) { return other.key == target.key; };
-    if (std::none_of(targets.begin(), targets.begin() + static_cast<std::ptrdiff_t>(own), same_slot))
-      targets.push_back(std::move(target));
   }
   return targets;
 }

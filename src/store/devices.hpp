@@ -80,9 +80,7 @@ std::vector<firmware::InstalledModule> load_modules(Database& db, const std::str
 
 void save_target(Database& db, const std::string& id, const planning::Target& target);
 void clear_targets(Database& db, const std::string& id);
-/// What people asked for: of the device itself, then of rollouts for what the former says nothing about.
-std::vector<planning::Target> load_targets(Database& db, const std::string& id);
-/// The former alone.
+/// What people asked for of the device itself: see policies.hpp for the rest.
 std::vector<planning::Target> load_own_targets(Database& db, const std::string& id);
 
 }  // namespace drydock::store

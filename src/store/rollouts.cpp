@@ -3,10 +3,7 @@
 #include "store/changes.hpp"
 #include "store/statement.hpp"
 
-#include <algorithm>
 #include <fmt/core.h>
-#include <map>
-#include <set>
 
 namespace drydock::store {
 namespace {
@@ -16,7 +13,7 @@ using planning::RolloutDevice;
 
 constexpr const char* rollout_columns =
     "id, release_name, created, waves, soak, lost_after, failure_percent, failures, restarts, at_once, per_minute, "
-    "stage, wave, words, forgiven";
+    "stage, wave, words, forgiven, downgrade, forced, bytes_per_second, hours, time_zone, blackout";
 
 // One that stopped has devices under way still: what becomes of them is seen.
 constexpr const char* under_way = "('running', 'paused', 'stopped', 'reverting')";
@@ -39,6 +36,10 @@ RolloutRow read_rollout(Statement& s) {
   row.rollout.wave = s.integer<std::size_t>(12);
   row.rollout.words = s.text(13);
   row.rollout.forgiven = s.integer<std::size_t>(14);
+  rules.downgrade = s.boolean(15);
+  rules.forced = s.boolean(16);
+  rules.bytes_per_second = s.integer<std::uint64_t>(17);
+  rules.window = {s.text(18), s.text(19), s.text(20)};
   return row;
 }
 
@@ -66,46 +67,15 @@ void save_device(Database& db, std::int64_t rollout, const RolloutDevice& device
   s.execute();
 }
 
-// A slot of a device, what is in it, and whether that is this file.
-struct Slot {
-  firmware::ModuleKey key;
-  std::uint16_t version = 0;
-  std::string suffix_sha256;
-  bool operator<(const Slot& other) const { return key < other.key; }
-};
-
-// As the planner has it: other builds of a system part are as good, of an application they are not.
-bool has(const std::vector<Slot>& modules, const Slot& wanted) {
-  const bool any_build =
-      wanted.key.function != firmware::Function::user_part && wanted.key.function != firmware::Function::monolithic;
-  return std::any_of(modules.begin(), modules.end(), [&](const Slot& have) {
-    return have.key == wanted.key && have.version == wanted.version &&
-        (any_build || have.suffix_sha256.empty() || wanted.suffix_sha256.empty() ||
-            have.suffix_sha256 == wanted.suffix_sha256);
-  });
-}
-
-std::vector<Slot> slots_of(const std::vector<firmware::LibraryModule>& files, std::uint16_t platform) {
-  std::vector<Slot> slots;
-  for (const auto& file : files) {
-    if (file.platform != platform || file.asset) continue;
-    for (const auto& member : file.members()) slots.push_back({member.key, member.version, member.suffix_sha256});
-  }
-  return slots;
-}
-
-Slot read_slot(Statement& s, int at) {
-  return {{static_cast<firmware::Function>(s.integer(at)), s.integer<std::uint8_t>(at + 1)},
-      s.integer<std::uint16_t>(at + 2), s.text(at + 3)};
-}
-
 }  // namespace
 
 std::int64_t add_rollout(Database& db, const RolloutRow& row) {
   const auto& [rules, stage, wave, words, forgiven, devices] = row.rollout;
   Statement s(db,
       "INSERT INTO rollouts (release_name, created, waves, soak, lost_after, failure_percent, failures, restarts, "
-      "at_once, per_minute, stage, wave, words, forgiven) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id");
+      "at_once, per_minute, stage, wave, words, forgiven, downgrade, forced, bytes_per_second, hours, time_zone, "
+      "blackout) "
+      "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id");
   s.bind(1, row.release);
   s.bind(2, row.created);
   s.bind(3, planning::wave_words(rules.waves));
@@ -120,6 +90,12 @@ std::int64_t add_rollout(Database& db, const RolloutRow& row) {
   s.bind(12, wave);
   s.bind(13, words);
   s.bind(14, forgiven);
+  s.bind(15, rules.downgrade ? 1 : 0);
+  s.bind(16, rules.forced ? 1 : 0);
+  s.bind(17, rules.bytes_per_second);
+  s.bind(18, rules.window.hours);
+  s.bind(19, rules.window.time_zone);
+  s.bind(20, rules.window.blackout);
   s.step();
   const auto id = s.integer(0);
   s.execute_rest();
@@ -135,7 +111,8 @@ std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id) {
   auto row = read_rollout(s);
   Statement d(db,
       "SELECT r.device_id, r.stage, r.canary, r.wave, r.begun_at, r.verified_at, r.well_since, r.away_since, "
-      "r.reconnections, r.restarts, r.words, d.name FROM rollout_devices r JOIN devices d ON d.id = r.device_id WHERE "
+      "r.reconnections, r.restarts, r.words, d.name, d.state_words FROM rollout_devices r JOIN devices d ON d.id = "
+      "r.device_id WHERE "
       "r.rollout_id = ? ORDER BY r.position");
   d.bind(1, id);
   while (d.step()) {
@@ -151,6 +128,8 @@ std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id) {
     device.reconnections = d.integer(8);
     device.restarts = d.integer<unsigned>(9);
     device.words = d.text(10);
+    const bool under_way_now = device.stage == DeviceStage::begun || device.stage == DeviceStage::reverting;
+    row.states.push_back(under_way_now ? d.text(12) : "");
     row.rollout.devices.push_back(std::move(device));
     row.names.push_back(d.text(11));
   }
@@ -160,6 +139,13 @@ std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id) {
 std::vector<RolloutRow> load_rollouts(Database& db, int limit) {
   Statement s(db, std::string("SELECT ") + rollout_columns + " FROM rollouts ORDER BY id DESC LIMIT ?");
   s.bind(1, limit);
+  std::vector<RolloutRow> rows;
+  while (s.step()) rows.push_back(read_rollout(s));
+  return rows;
+}
+
+std::vector<RolloutRow> load_stopped_rollouts(Database& db) {
+  Statement s(db, std::string("SELECT ") + rollout_columns + " FROM rollouts WHERE stage = 'stopped' ORDER BY id");
   std::vector<RolloutRow> rows;
   while (s.step()) rows.push_back(read_rollout(s));
   return rows;
@@ -234,128 +220,17 @@ void save_rollout_devices(Database& db, const RolloutRow& row, const std::vector
   }
 }
 
-void save_previous_modules(Database& db, std::int64_t rollout, const std::string& device_id,
-    const std::vector<firmware::LibraryModule>& release) {
-  std::set<firmware::ModuleKey> slots;
-  for (const auto& file : release)
-    for (const auto& member : file.members()) slots.insert(member.key);
-  Statement s(
-      db, "SELECT function, module_index, version, sha256 FROM device_modules WHERE device_id = ? AND store = 'main'");
-  s.bind(1, device_id);
-  std::vector<Slot> modules;
-  while (s.step())
-    if (auto slot = read_slot(s, 0); slots.contains(slot.key)) modules.push_back(std::move(slot));
-  for (const auto& module : modules) {
-    Statement insert(db,
-        "INSERT INTO rollout_previous (rollout_id, device_id, function, module_index, version, suffix_sha256) VALUES "
-        "(?,?,?,?,?,?) ON CONFLICT DO NOTHING");
-    insert.bind(1, rollout);
-    insert.bind(2, device_id);
-    insert.bind(3, static_cast<int>(module.key.function));
-    insert.bind(4, module.key.index);
-    insert.bind(5, module.version);
-    insert.bind(6, module.suffix_sha256);
-    insert.execute();
-  }
-}
-
-std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& row) {
-  struct Known {
-    planning::Standing standing;
-    std::uint16_t platform = 0;
-    std::vector<Slot> modules;
-    std::vector<Slot> previous;
-  };
-  std::map<std::string, Known> known;
-  Statement d(db,
-      "SELECT d.id, d.connected, d.reconnections, d.safe_mode, d.state, d.state_words, d.platform, EXISTS (SELECT 1 "
-      "FROM "
-      "update_steps u WHERE u.device_id = d.id AND u.started_at >= ?) FROM devices d "
-      "JOIN rollout_devices r ON r.device_id = d.id WHERE r.rollout_id = ?");
-  d.bind(1, row.created);
-  d.bind(2, row.id);
-  while (d.step()) {
-    auto& one = known[d.text(0)];
-    one.standing.connected = d.boolean(1);
-    one.standing.reconnections = d.integer(2);
-    one.standing.safe_mode = d.boolean(3);
-    if (const auto state = d.text(4); state == "parked" || state == "blocked") one.standing.given_up = d.text(5);
-    one.platform = d.integer<std::uint16_t>(6);
-    one.standing.was_sent = d.boolean(7);
-  }
-  Statement m(db,
-      "SELECT m.device_id, m.function, m.module_index, m.version, m.sha256 FROM device_modules m JOIN rollout_devices "
-      "r "
-      "ON r.device_id = m.device_id WHERE r.rollout_id = ? AND r.stage NOT IN ('waiting', 'failed') AND m.store = "
-      "'main'");
-  m.bind(1, row.id);
-  while (m.step()) known[m.text(0)].modules.push_back(read_slot(m, 1));
-  Statement p(db,
-      "SELECT device_id, function, module_index, version, suffix_sha256 FROM rollout_previous WHERE rollout_id = ?");
-  p.bind(1, row.id);
-  while (p.step()) known[p.text(0)].previous.push_back(read_slot(p, 1));
-
-  const auto release = load_release(db, row.release);
-  std::map<std::uint16_t, std::vector<Slot>> wanted;
-  std::vector<planning::Standing> standings;
-  for (const auto& device : row.rollout.devices) {
-    auto& one = known[device.id];
-    auto [slots, fresh] = wanted.try_emplace(one.platform);
-    if (fresh && release) slots->second = slots_of(release->modules, one.platform);
-    const auto all = [&](const std::vector<Slot>& list) {
-      return std::all_of(list.begin(), list.end(), [&](const Slot& slot) { return has(one.modules, slot); });
-    };
-    one.standing.has_release = !slots->second.empty() && all(slots->second);
-    one.standing.has_previous = all(one.previous);
-    standings.push_back(std::move(one.standing));
-  }
-  return standings;
-}
-
-std::vector<planning::Target> rollout_targets(Database& db, const std::string& device_id) {
-  Statement s(db,
-      "SELECT r.rollout_id, r.stage, o.release_name, d.platform FROM rollout_devices r JOIN rollouts o ON o.id = "
-      "r.rollout_id JOIN devices d ON d.id = r.device_id WHERE r.device_id = ? AND r.stage != 'waiting' ORDER BY "
-      "r.rollout_id DESC LIMIT 1");
-  s.bind(1, device_id);
-  if (!s.step()) return {};
-  const auto rollout = s.integer(0);
-  const auto stage = planning::device_stage(s.text(1));
-  const auto release_name = s.text(2);
-  const auto platform = s.integer<std::uint16_t>(3);
-  s.execute_rest();
-  std::vector<planning::Target> targets;
-  switch (stage) {
-    case DeviceStage::begun:
-    case DeviceStage::soaking:
-    case DeviceStage::healthy: {
-      const auto release = load_release(db, release_name);
-      if (!release) break;
-      for (const auto& file : release->modules)
-        if (file.platform == platform && !file.asset)
-          for (auto& target : planning::targets_of(file)) targets.push_back(std::move(target));
-      break;
-    }
-    case DeviceStage::reverting:
-    case DeviceStage::reverted: {
-      Statement p(db,
-          "SELECT p.function, p.module_index, p.version, p.suffix_sha256, m.sha256 FROM rollout_previous p LEFT JOIN "
-          "modules m ON m.suffix_sha256 = p.suffix_sha256 AND m.platform = ? WHERE p.rollout_id = ? AND p.device_id = "
-          "? "
-          "ORDER BY p.function, p.module_index");
-      p.bind(1, platform);
-      p.bind(2, rollout);
-      p.bind(3, device_id);
-      while (p.step()) {
-        const auto slot = read_slot(p, 0);
-        if (targets.empty() || targets.back().key != slot.key) targets.push_back({slot.key, slot.version, p.text(4)});
-      }
-      break;
-    }
-    case DeviceStage::waiting:
-    case DeviceStage::failed: break;
-  }
-  return targets;
+bool remove_rollout(Database& db, std::int64_t id) {
+  Statement concerned(db, "SELECT device_id FROM rollout_devices WHERE rollout_id = ? AND stage <> 'waiting'");
+  concerned.bind(1, id);
+  std::vector<std::string> devices;
+  while (concerned.step()) devices.push_back(concerned.text(0));
+  Statement s(db, fmt::format("DELETE FROM rollouts WHERE id = ? AND stage NOT IN {}", under_way));
+  s.bind(1, id);
+  if (s.execute() == 0) return false;
+  note_change(db, subject::rollouts);
+  for (const auto& device : devices) note_change(db, device);  // their targets are others now
+  return true;
 }
 
 }  // namespace drydock::store

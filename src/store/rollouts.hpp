@@ -1,8 +1,8 @@
 // A release on its way to many devices: see planning/rollout.hpp for what becomes of each.
 #pragma once
 
-#include "planning/plan.hpp"
 #include "planning/rollout.hpp"
+#include "planning/standing_target.hpp"
 #include "store/releases.hpp"
 
 #include <optional>
@@ -14,7 +14,8 @@ struct RolloutRow {
   std::string release;
   std::int64_t created = 0;  ///< UTC milliseconds
   planning::Rollout rollout;
-  std::vector<std::string> names = {};  ///< of its devices, in their order, as people call them; may be empty
+  std::vector<std::string> names = {};   ///< of its devices, in their order, as people call them; may be empty
+  std::vector<std::string> states = {};  ///< in words, of those that are under way
 };
 
 /// Gives the new one's id.
@@ -22,6 +23,8 @@ std::int64_t add_rollout(Database& db, const RolloutRow& row);
 std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id);
 /// Without their devices, the latest first.
 std::vector<RolloutRow> load_rollouts(Database& db, int limit);
+/// Without their devices: those that stopped by themselves and wait for a person.
+std::vector<RolloutRow> load_stopped_rollouts(Database& db);
 /// Those of which devices may still come to something.
 std::vector<std::int64_t> rollouts_under_way(Database& db);
 /// One that the device is in and that is not over.
@@ -40,10 +43,18 @@ void save_rollout_devices(Database& db, const RolloutRow& row, const std::vector
 void save_previous_modules(Database& db, std::int64_t rollout, const std::string& device_id,
     const std::vector<firmware::LibraryModule>& release);
 
-/// How the rollout's devices are, in their order.
-std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& row);
+/// How the rollout's devices are, in their order. `utc_now`: by the clock, for the hours in which they may begin.
+std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& row, std::int64_t utc_now);
 
-/// What the latest rollout that reached the device wants it to have.
-std::vector<planning::Target> rollout_targets(Database& db, const std::string& device_id);
+/// What the latest rollout that reached the device wants of it.
+struct RolloutOrders {
+  std::int64_t id = 0;  ///< 0: there is none
+  std::vector<planning::Target> targets;
+  planning::WindowWords window;        ///< while it is under way
+  std::uint64_t bytes_per_second = 0;  ///< likewise; 0: any
+};
+RolloutOrders load_rollout_orders(Database& db, const std::string& device_id);
+/// With what it wanted of its devices. False when it is not over, or there is none.
+bool remove_rollout(Database& db, std::int64_t id);
 
 }  // namespace drydock::store

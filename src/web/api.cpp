@@ -3,6 +3,9 @@
 #include "web/assets.hpp"
 
 #include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "web/audit_note.hpp"
 
 namespace drydock::web {
 namespace {
@@ -41,12 +44,24 @@ bool is_own_access(const std::vector<std::string>& path) {
 
 // What is not listed needs somebody who may look, or who may say what devices run.
 Scope needed_scope(const Request& request, const std::vector<std::string>& path) {
-  if (path[0] == "users") return Scope::administer;
+  if (path[0] == "users" || path[0] == "audit") return Scope::administer;
   if (!changes_something(request)) return Scope::read;
   if (path[0] == "devices" && path.size() == 3 && (path[2] == "approve" || path[2] == "refuse" || path[2] == "forget"))
     return Scope::administer;
   if (path[0] == "fleet" && path.size() == 2 && path[1] == "forget_pending") return Scope::administer;
   return Scope::flash;
+}
+
+constexpr std::size_t longest_body_told = 200;
+
+// What a change was about. Secrets and files are nobody's to read.
+std::string told(const Request& request) {
+  auto words = request.method + " " + request.path;
+  const bool secret = request.path.starts_with("/api/v1/password") || request.path.starts_with("/api/v1/users") ||
+      request.path.starts_with("/api/v1/tokens");
+  const bool is_json = request.header("content-type").starts_with("application/json");
+  if (secret || !is_json || request.body.empty()) return words;
+  return words + " " + shorten(log::printable(request.body), longest_body_told);
 }
 
 Response not_allowed(Scope needed) {
@@ -95,7 +110,10 @@ Response Api::handle(const Request& request) {
   const auto who = identity(request);
   if (!who && !is_open_to_all(request)) return problem(401, "Log in first");
   try {
-    return route(request, who.value_or(Identity{}));
+    auto response = route(request, who.value_or(Identity{}));
+    if (who && changes_something(request))
+      note_change(bridge_, *who, who->by_session ? "page" : "API token", told(request), response);
+    return response;
   } catch (const store::Unavailable& e) {
     return problem(503, "The database cannot be reached", e.what());
   } catch (const std::exception& e) {
@@ -135,10 +153,23 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("GET", {"releases"})) return releases();
   if (is("POST", {"releases"})) return make_release(request);
   if (is("DELETE", {"releases", "*"})) return remove_release(parts[1]);
+  if (is("GET", {"releases", "*"})) return release(parts[1]);
   if (is("GET", {"rollouts"})) return rollouts();
+  if (is("DELETE", {"rollouts", "*"})) return remove_rollout(parts[1]);
   if (is("GET", {"rollouts", "*"})) return rollout(parts[1]);
   if (is("POST", {"rollouts"})) return start_rollout(request);
   if (is("POST", {"rollouts", "*", "*"})) return steer_rollout(parts[1], parts[2]);
+  if (is("GET", {"targets"})) return policies();
+  if (is("PUT", {"targets", "fleet"})) return set_policy(request, "fleet", "");
+  if (is("PUT", {"targets", "*", "*"})) return set_policy(request, parts[1], parts[2]);
+  if (is("DELETE", {"targets", "fleet"})) return remove_policy("fleet", "");
+  if (is("DELETE", {"targets", "*", "*"})) return remove_policy(parts[1], parts[2]);
+  if (is("GET", {"groups"})) return groups();
+  if (is("POST", {"groups", "rules"})) return add_group_rule(request);
+  if (is("DELETE", {"groups", "rules", "*"})) return remove_group_rule(parts[2]);
+  if (is("GET", {"audit"})) return audit(request);
+  if (is("PUT", {"devices", "*", "labels", "*"})) return set_label(parts[1], parts[3], true);
+  if (is("DELETE", {"devices", "*", "labels", "*"})) return set_label(parts[1], parts[3], false);
   if (is("PATCH", {"devices", "*"})) return rename(request, parts[1]);
   if (is("PUT", {"devices", "*", "targets"})) return targets(request, parts[1]);
   if (is("POST", {"devices", "*", "*"})) return act(request, parts[1], parts[2]);
@@ -147,7 +178,8 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("DELETE", {"firmware", "*"})) return remove(parts[1]);
 
   static constexpr std::string_view known[] = {"session", "setup", "login", "logout", "password", "tokens", "users",
-      "status", "devices", "fleet", "firmware", "releases", "rollouts", "events", "openapi.json"};
+      "status", "devices", "fleet", "firmware", "releases", "rollouts", "targets", "groups", "audit", "events",
+      "openapi.json"};
   const bool path_known = !parts.empty() && std::find(std::begin(known), std::end(known), parts[0]) != std::end(known);
   if (path_known && parts.size() <= 1) return problem(405, "Wrong method", request.method + " means nothing here");
   return problem(404, "Not found");

@@ -77,13 +77,25 @@ private:
   Response firmware() const;
   Response upload(const Request& request);
   Response remove(const std::string& sha256);
+  // api_rollouts.cpp
   Response releases() const;
+  Response release(const std::string& name) const;
   Response make_release(const Request& request);
   Response remove_release(const std::string& name);
   Response rollouts() const;
   Response rollout(const std::string& id) const;
   Response start_rollout(const Request& request);
   Response steer_rollout(const std::string& id, const std::string& action);
+  Response remove_rollout(const std::string& id);
+  // api_policies.cpp
+  Response policies() const;
+  Response set_policy(const Request& request, const std::string& scope, const std::string& subject);
+  Response remove_policy(const std::string& scope, const std::string& subject);
+  Response groups() const;
+  Response add_group_rule(const Request& request);
+  Response remove_group_rule(const std::string& id);
+  Response set_label(const std::string& id, const std::string& label, bool has);
+  Response audit(const Request& request) const;
 
   LoopBridge& bridge_;
   Authentication& authentication_;

@@ -36,6 +36,8 @@ Result<store::DeviceQuery> device_query_of(const Request& request) {
         "'sort' is name, state, platform, last_seen or first_seen, with '-' before it for the reverse");
   query.order = found->second;
   query.state = request.parameter("state");
+  query.group = request.parameter("group");
+  query.label = request.parameter("label");
   query.search = request.parameter("search");
   if (!query.search.empty()) query.platforms_of_search = firmware::platforms_like(query.search);
   query.after = request.parameter("after");

@@ -18,51 +18,6 @@ using nlohmann::json;
 
 constexpr int rollouts_listed = 20;
 
-// Of JSON texts; empty where there is none of that name.
-Result<std::vector<std::string>> texts_in(const json& body, const char* name) {
-  std::vector<std::string> texts;
-  const auto found = body.find(name);
-  if (found == body.end()) return texts;
-  const auto bad = [&] { return failure(ErrorKind::malformed, std::string("'") + name + "' must be a list of texts"); };
-  if (!found->is_array()) return bad();
-  for (const auto& text : *found) {
-    if (!text.is_string()) return bad();
-    texts.push_back(text.get<std::string>());
-  }
-  return texts;
-}
-
-Result<std::string> optional_text(const json& body, const char* name) {
-  return body.contains(name) ? text_in(body, name) : Result<std::string>("");
-}
-
-Result<bool> flag_in(const json& body, const char* name) {
-  const auto found = body.find(name);
-  if (found == body.end()) return false;
-  if (!found->is_boolean()) return failure(ErrorKind::malformed, fmt::format("'{}' must be true or false", name));
-  return found->get<bool>();
-}
-
-// A mistyped name must not be taken for one that was left out.
-Result<void> nothing_else_in(const json& body, std::initializer_list<std::string_view> known) {
-  for (const auto& [name, value] : body.items())
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      return failure(ErrorKind::malformed, fmt::format("'{}' means nothing here", log::printable(shorten(name, 64))));
-  return {};
-}
-
-// Leaves `to` as it is where there is none of that name.
-template <class Number>
-Result<void> number_in(
-    const json& body, const char* name, std::int64_t least, std::int64_t most, Number& to, std::int64_t unit = 1) {
-  const auto found = body.find(name);
-  if (found == body.end()) return {};
-  if (!found->is_number_integer() || *found < least || *found > most)
-    return failure(ErrorKind::malformed, fmt::format("'{}' must be a whole number from {} to {}", name, least, most));
-  to = static_cast<Number>(found->get<std::int64_t>() * unit);
-  return {};
-}
-
 Result<planning::RolloutRules> rules_in(const json& body) {
   constexpr std::int64_t minute = 60'000;
   planning::RolloutRules rules;
@@ -78,20 +33,22 @@ Result<planning::RolloutRules> rules_in(const json& body) {
            number_in(body, "failures", 1, 1'000'000, rules.failures),
            number_in(body, "failure_percent", 0, 100, rules.failure_percent),
            number_in(body, "at_once", 0, 1'000'000, rules.at_once),
-           number_in(body, "per_minute", 0, 1'000'000, rules.per_minute)})
+           number_in(body, "per_minute", 0, 1'000'000, rules.per_minute),
+           number_in(body, "bytes_per_second", 1024, 1'000'000'000, rules.bytes_per_second)})
     if (!read) return tl::unexpected(read.error());
+  const auto downgrade = flag_in(body, "downgrade");
+  const auto forced = flag_in(body, "forced");
+  if (!downgrade) return tl::unexpected(downgrade.error());
+  if (!forced) return tl::unexpected(forced.error());
+  rules.downgrade = *downgrade;
+  rules.forced = *forced;
+  for (const auto& [name, text] : {std::pair("hours", &rules.window.hours),
+           std::pair("time_zone", &rules.window.time_zone), std::pair("blackout", &rules.window.blackout)}) {
+    auto given = optional_text(body, name);
+    if (!given) return tl::unexpected(given.error());
+    *text = std::move(*given);
+  }
   return rules;
-}
-
-Response json_answer(std::string body, int status = 200) {
-  return {status, "application/json", std::move(body)};
-}
-
-std::optional<std::int64_t> number_of(const std::string& text) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
 }
 
 Response no_rollout() {
@@ -103,6 +60,13 @@ Response no_rollout() {
 Response Api::releases() const {
   auto lease = readers_.lease();
   return json_answer(server::releases_as_json(store::load_releases(*lease)));
+}
+
+Response Api::release(const std::string& name) const {
+  auto lease = readers_.lease();
+  const auto release = store::load_release(*lease, name);
+  return release ? json_answer(server::release_as_json(*release))
+                 : problem(404, "Not found", "there is no such release");
 }
 
 Response Api::make_release(const Request& request) {
@@ -152,12 +116,12 @@ Response Api::start_rollout(const Request& request) {
   if (!body) return problem(body.error());
   const auto known = nothing_else_in(*body,
       {"release", "devices", "canaries", "group", "all", "waves", "soak_minutes", "lost_after_minutes", "failures",
-          "failure_percent", "at_once", "per_minute", "downgrade", "dry_run"});
+          "failure_percent", "at_once", "per_minute", "bytes_per_second", "hours", "time_zone", "blackout", "downgrade",
+          "forced", "label", "dry_run"});
   if (!known) return problem(known.error());
   const auto all = flag_in(*body, "all");
-  const auto downgrade = flag_in(*body, "downgrade");
   const auto dry_run = flag_in(*body, "dry_run");
-  for (const auto* flag : {&all, &downgrade, &dry_run})
+  for (const auto* flag : {&all, &dry_run})
     if (!*flag) return problem(flag->error());
   const auto release = text_in(*body, "release");
   const auto devices = texts_in(*body, "devices");
@@ -167,27 +131,37 @@ Response Api::start_rollout(const Request& request) {
   if (!release) return problem(release.error());
   if (!devices) return problem(devices.error());
   if (!canaries) return problem(canaries.error());
+  const auto label = optional_text(*body, "label");
   if (!group) return problem(group.error());
+  if (!label) return problem(label.error());
   if (!rules) return problem(rules.error());
-  if (!devices->empty() + !group->empty() + *all != 1)
-    return problem(422, "This cannot be used", "say which devices: 'devices', 'group', or 'all': true");
-  const server::Selection selection{*devices, *group, *canaries};
+  if (!devices->empty() + !group->empty() + !label->empty() + *all != 1)
+    return problem(422, "This cannot be used", "say which devices: 'devices', 'group', 'label', or 'all': true");
+  const server::Selection selection{*devices, *group, *label, *canaries};
   if (*dry_run) {
     auto lease = readers_.lease();
-    const auto plan = server::plan_rollout(*lease, *release, selection, *rules, *downgrade);
+    const auto plan = server::plan_rollout(*lease, *release, selection, *rules, utc_milliseconds());
     return plan ? json_answer(server::rollout_plan_as_json(*plan)) : problem(plan.error());
   }
   auto begun = std::make_shared<std::string>();
-  const auto changed = bridge_.change([begun, release = *release, selection, rules = *rules, downgrade = *downgrade](
-                                          store::Database& db) -> Result<void> {
-    const auto plan = server::plan_rollout(db, release, selection, rules, downgrade);
-    if (!plan) return tl::unexpected(plan.error());
-    const auto id = server::begin_rollout(db, *plan, utc_milliseconds());
-    if (!id) return tl::unexpected(id.error());
-    *begun = server::rollout_as_json(*store::load_rollout(db, *id));
-    return {};
-  });
+  const auto changed =
+      bridge_.change([begun, release = *release, selection, rules = *rules](store::Database& db) -> Result<void> {
+        const auto plan = server::plan_rollout(db, release, selection, rules, utc_milliseconds());
+        if (!plan) return tl::unexpected(plan.error());
+        const auto id = server::begin_rollout(db, *plan, utc_milliseconds());
+        if (!id) return tl::unexpected(id.error());
+        *begun = server::rollout_as_json(*store::load_rollout(db, *id));
+        return {};
+      });
   return changed ? json_answer(*begun, 201) : problem(changed.error());
+}
+
+Response Api::remove_rollout(const std::string& id) {
+  const auto number = number_of(id);
+  if (!number) return no_rollout();
+  const auto changed = bridge_.change(
+      [number = *number](store::Database& db) -> Result<void> { return server::remove_rollout(db, number); });
+  return changed ? done() : problem(changed.error());
 }
 
 Response Api::steer_rollout(const std::string& id, const std::string& action) {

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "server/commands.hpp"
 #include "web/assets.hpp"
+#include "web/audit_note.hpp"
 
 #include <civetweb.h>
 #include <ctime>
@@ -206,7 +207,10 @@ Response CloudApi::handle(Request request) {
     const auto path = parts_of(request);
     const auto needed = needed_scope(request, path);
     if (needed && !known->scopes.has(*needed)) return cloud_error(403, lacking_words(*needed));
-    return route(request, path, *known);
+    auto response = route(request, path, *known);
+    if (needed == Scope::flash || needed == Scope::administer)
+      note_change(bridge_, *known, "Particle's API", request.method + " " + request.path, response);
+    return response;
   } catch (const store::Unavailable& e) {
     return cloud_error(503, e.what());
   } catch (const std::exception& e) {

@@ -6,6 +6,7 @@
 
 #include "planning/plan.hpp"
 #include "server/commands.hpp"
+#include "store/policies.hpp"
 #include "server/firmware_import.hpp"
 #include "store/devices.hpp"
 #include "store/modules.hpp"
@@ -61,7 +62,7 @@ Response CloudApi::flash(const Request& request, const store::DeviceRow& device)
         firmware::Inventory reported;
         reported.platform = row->platform;
         reported.modules = store::load_modules(db, id);
-        const auto plan = planning::plan(reported, store::load_library(db), {store::load_targets(db, id)});
+        const auto plan = planning::plan(reported, store::load_library(db), store::load_update_policy(db, id).targets);
         if (plan.blocked()) return failure(ErrorKind::malformed, planning::missing_words(plan));
         *status = plan.current()      ? "The device runs this already"
             : row->held               ? "The update waits: the device is held"

@@ -2,6 +2,9 @@
 
 #include "server/as_json.hpp"
 #include "store/dtls_sessions.hpp"
+#include "store/groups.hpp"
+#include "store/policies.hpp"
+#include "store/rollouts.hpp"
 #include "store/updates.hpp"
 
 #include <nlohmann/json.hpp>
@@ -18,7 +21,7 @@ constexpr auto counted_every = 1s;
 
 server::DeviceView view_in_store(store::Database& db, store::ListedDevice device) {
   server::DeviceView view;
-  view.targets = store::load_targets(db, device.row.id);
+  view.policy = store::load_update_policy(db, device.row.id);
   view.modules_stored = store::load_modules(db, device.row.id);
   view.session_known = device.session_known;
   view.row = std::move(device.row);
@@ -70,33 +73,39 @@ Result<std::string> FleetView::device(const std::string& id) const {
     reported.platform = view.row.platform;
     reported.modules = view.modules_stored;
     if (view.row.approval == "approved" && !reported.modules.empty())
-      view.plan = planning::plan(reported, *bridge_.snapshot()->library, {view.targets});
+      view.plan = planning::plan(reported, *bridge_.snapshot()->library, view.policy.targets);
   }
   auto body = json::parse(server::device_as_json(view));
   const auto application = json::parse(view.row.application, nullptr, false);
   body["application"] = application.is_object() ? application : json();
   body["history"] = json::parse(server::history_as_json(store::recent_history(db, id, history_shown)));
+  body["labels"] = store::load_labels(db, id);
   body["steps"] = json::parse(server::steps_as_json(store::recent_steps(db, id, steps_shown)));
   return body.dump();
 }
 
 std::string FleetView::summary(const Snapshot& snapshot) const {
   std::map<std::string, std::int64_t> counts;
+  json stopped;
   {
     const std::lock_guard lock(counting_);
     if (const auto now = Clock::now(); counted_ == Clock::time_point{} || now - counted_ >= counted_every) {
       auto lease = readers_.lease();
       auto& db = *lease;
       counts_ = store::count_devices(db);
+      stopped_rollouts_ = json::array();
+      for (const auto& row : store::load_stopped_rollouts(db))
+        stopped_rollouts_.push_back({{"id", row.id}, {"release", row.release}, {"words", row.rollout.words}});
       counted_ = now;
     }
     counts = counts_;
+    stopped = stopped_rollouts_;
   }
   std::int64_t devices = 0;
   for (const auto& [state, count] : counts) devices += count;
   return json{{"membership", snapshot.membership_revision}, {"paused", snapshot.paused},
-      {"connected", snapshot.connected}, {"devices", devices}, {"states", counts}}
-      .dump();
+      {"connected", snapshot.connected}, {"devices", devices}, {"states", counts}, {"stopped_rollouts", stopped}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::string FleetView::changed_elsewhere(

@@ -6,6 +6,8 @@
 #include "store/device_list.hpp"
 #include "web/loop_bridge.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace drydock::web {
 
 class FleetView {
@@ -34,6 +36,7 @@ private:
   store::Readers& readers_;
   mutable std::mutex counting_;
   mutable std::map<std::string, std::int64_t> counts_;
+  mutable nlohmann::json stopped_rollouts_;
   mutable Clock::time_point counted_{};
 };
 

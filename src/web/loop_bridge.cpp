@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/post.hpp>
 #include <optional>
 
@@ -140,6 +141,12 @@ Result<void> LoopBridge::write(Work work) {
   change->work = std::move(work);
   change->concerns_devices = false;
   return post_change(std::move(change));
+}
+
+void LoopBridge::write_soon(std::function<void(store::Database&)> work) {
+  asio::post(loop_, [this, alive = std::weak_ptr<bool>(alive_), work = std::move(work)]() mutable {
+    if (!alive.expired()) asio::co_spawn(loop_, writer_.perform(std::move(work)), asio::detached);
+  });
 }
 
 Result<void> LoopBridge::post_change(std::shared_ptr<Change> change) {

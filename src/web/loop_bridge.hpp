@@ -53,6 +53,8 @@ public:
   Result<void> change(Work work, Precondition precondition = {});
   /// The same for what concerns no device: nothing is asked, and the server need not look again.
   Result<void> write(Work work);
+  /// Any thread: the same without waiting for it.
+  void write_soon(std::function<void(store::Database&)> work);
 
   /// Any thread but the loop's: hands the request to the loop, or to the machine `node` (0: this one), and waits for
   /// the device's answer. As for server::ask_device(); ErrorKind::timed_out after a little more than
@@ -79,6 +81,7 @@ private:
   store::Writer& writer_;
   Timer pause_;
   bool publishing_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::uint64_t timer_generation_ = 0;  ///< of the timer: grows when one is cancelled
 
   mutable std::mutex mutex_;

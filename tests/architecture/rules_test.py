@@ -126,7 +126,7 @@ class Rules(unittest.TestCase):
         self.check(r"sleep_for|sleep_until|usleep", [], sorted((root / "tests").rglob("*.[ch]pp")))
 
     def test_slow_headers_stay_in_few_files(self):
-        self.check(r"#include <CLI/", ["src/cli/command_line.cpp"])
+        self.check(r"#include <CLI/", ["src/cli/command_registry.hpp"])
         self.check(r"#include <toml\+\+", ["src/state/configuration.cpp"])
 
     def test_files_stay_readable(self):

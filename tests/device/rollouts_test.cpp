@@ -1,4 +1,5 @@
 // Whole rollouts on a virtual clock: the server, its store and a few Photons.
+#include "server/releases.hpp"
 #include "server/rollouts.hpp"
 #include "store/modules.hpp"
 #include "store/updates.hpp"
@@ -47,12 +48,17 @@ struct Rollouts : TestSystem {
       if (!store::load_release(db, "seven"))
         if (auto made = server::create_release(db, "seven", {"app7.bin"}, "", 1); !made)
           return tl::unexpected(made.error());
-      const auto plan = server::plan_rollout(db, "seven", selection, rules, false);
+      const auto plan = server::plan_rollout(db, "seven", selection, rules, 1);
       if (!plan) return tl::unexpected(plan.error());
       return server::begin_rollout(db, *plan, 1);
     });
     BOOST_REQUIRE_MESSAGE(begun.has_value(), (begun ? "" : begun.error().message));
     return *begun;
+  }
+  static planning::RolloutRules with_downgrade() {
+    planning::RolloutRules rules;
+    rules.downgrade = true;
+    return rules;
   }
   void steer(std::int64_t id, server::RolloutAction action) {
     const auto steered = change([&](store::Database& db) { return server::steer_rollout(db, id, action); });
@@ -83,7 +89,7 @@ struct Rollouts : TestSystem {
 BOOST_FIXTURE_TEST_SUITE(whole_rollouts, Rollouts)
 
 BOOST_AUTO_TEST_CASE(a_good_release_reaches_every_device_and_is_taken_back) {
-  const auto id = begin("1, 2, all", {{}, "", {id_of(3)}});
+  const auto id = begin("1, 2, all", {{}, "", "", {id_of(3)}});
   BOOST_REQUIRE(run_until(1min, [&] { return application(3) == 7; }));
   run_until(40s, [] { return false; });
   for (const int number : {1, 2, 4}) BOOST_TEST(application(number) == 6);
@@ -116,7 +122,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_refuses_it_stops_it_and_nobody_else_gets_it) 
   auto& bad = start_device(5, {system_part(1, 3), system_part(2, 3), user_part(6, {4, 2, 3})});
   bad.faults.damages_image = true;
   BOOST_REQUIRE(run_until_state(5, "current", 1min));
-  const auto id = begin("1, all", {{}, "", {id_of(5)}});
+  const auto id = begin("1, all", {{}, "", "", {id_of(5)}});
   BOOST_REQUIRE(run_until_stage(id, RolloutStage::stopped, 60min));
   BOOST_TEST(rollout(id).words.find("a device of the first wave failed: ") == 0u);
   run_until(60min, [] { return false; });
@@ -133,7 +139,7 @@ BOOST_AUTO_TEST_CASE(a_group_gets_it_and_what_a_person_chose_for_a_device_stays)
     return 0;
   });
   ask_for("app6.bin");  // of the first device
-  const auto id = begin("all", {{}, "greenhouse", {}});
+  const auto id = begin("all", {{}, "greenhouse", "", {}});
   BOOST_REQUIRE(run_until(2min, [&] { return application(2) == 7; }));
   BOOST_TEST(rollout(id).devices.size() == 1u);  // one has what was chosen for it
   for (const int number : {1, 3, 4}) BOOST_TEST(application(number) == 6);
@@ -147,24 +153,24 @@ BOOST_AUTO_TEST_CASE(what_would_happen_is_said_before_anything_does) {
         (server::create_release(db, "both", {"app6.bin", "app7.bin"}, "", 1).error().kind == ErrorKind::conflict));
     BOOST_TEST((server::create_release(db, "none", {"no.bin"}, "", 1).error().kind == ErrorKind::not_found));
     BOOST_TEST(server::create_release(db, "six", {"app6.bin"}, "", 1).has_value());
-    const auto plan = *server::plan_rollout(db, "seven", {{id_of(2)}, "", {}}, {}, false);
+    const auto plan = *server::plan_rollout(db, "seven", {{id_of(2)}, "", "", {}}, {}, 1);
     BOOST_REQUIRE(plan.devices.size() == 1u);
     BOOST_REQUIRE(plan.devices[0].steps.size() == 1u);
     BOOST_TEST(plan.devices[0].left_out == "");
     BOOST_TEST(plan.devices[0].no_way_back == "");
-    const auto same = *server::plan_rollout(db, "six", {}, {}, false);
+    const auto same = *server::plan_rollout(db, "six", {}, {}, 1);
     for (const auto& device : same.devices) BOOST_TEST(device.left_out == "has all of it already");
     BOOST_TEST((server::begin_rollout(db, same, 1).error().kind == ErrorKind::conflict));
-    BOOST_TEST((server::plan_rollout(db, "six", {{}, "nobody", {}}, {}, false).error().kind == ErrorKind::not_found));
+    BOOST_TEST((server::plan_rollout(db, "six", {{}, "nobody", "", {}}, {}, 1).error().kind == ErrorKind::not_found));
     return 0;
   });
   // An older one goes to nobody unless that is asked for.
   const auto id = begin("all");
   BOOST_REQUIRE(run_until_stage(id, RolloutStage::done, 10min));
   change([](store::Database& db) {
-    const auto older = *server::plan_rollout(db, "six", {}, {}, false);
+    const auto older = *server::plan_rollout(db, "six", {}, {}, 1);
     for (const auto& device : older.devices) BOOST_TEST(device.left_out.find("which is newer") != std::string::npos);
-    BOOST_TEST(server::plan_rollout(db, "six", {}, {}, true)->devices[0].left_out == "");
+    BOOST_TEST(server::plan_rollout(db, "six", {}, with_downgrade(), 1)->devices[0].left_out == "");
     BOOST_TEST((server::remove_release(db, "seven").error().kind == ErrorKind::conflict));
     BOOST_TEST(server::remove_release(db, "six").has_value());
     return 0;
@@ -174,7 +180,7 @@ BOOST_AUTO_TEST_CASE(what_would_happen_is_said_before_anything_does) {
 BOOST_AUTO_TEST_CASE(a_device_is_in_one_rollout_at_a_time) {
   const auto id = begin("1, all");
   change([](store::Database& db) {
-    const auto plan = server::plan_rollout(db, "seven", {}, {}, false);
+    const auto plan = server::plan_rollout(db, "seven", {}, {}, 1);
     BOOST_TEST((server::begin_rollout(db, *plan, 1).error().kind == ErrorKind::conflict));
     return 0;
   });
@@ -191,10 +197,10 @@ BOOST_AUTO_TEST_CASE(a_canary_that_is_left_out_is_no_canary) {
   change([](store::Database& db) {
     BOOST_TEST(server::create_release(db, "seven", {"app7.bin"}, "", 1).has_value());
     store::set_held(db, id_of(2), true);
-    const auto plan = *server::plan_rollout(db, "seven", {{}, "", {id_of(2)}}, {}, false);
+    const auto plan = *server::plan_rollout(db, "seven", {{}, "", "", {id_of(2)}}, {}, 1);
     BOOST_TEST(plan.devices[0].left_out == "is held back from updates by a person");
     BOOST_TEST((server::begin_rollout(db, plan, 1).error().kind == ErrorKind::conflict));
-    BOOST_TEST((server::plan_rollout(db, "seven", {{id_of(1)}, "", {id_of(3)}}, {}, false).error().kind ==
+    BOOST_TEST((server::plan_rollout(db, "seven", {{id_of(1)}, "", "", {id_of(3)}}, {}, 1).error().kind ==
         ErrorKind::conflict));
     return 0;
   });

@@ -20,6 +20,11 @@ namespace {
 constexpr std::int64_t second = 1000;
 constexpr std::int64_t minute = 60 * second;
 
+// Of all devices, and of one group; the clock when a history begins.
+const WindowWords fleet_hours{"00:00-20:00", "", ""};
+const WindowWords group_hours{"mon-sat 05:00-23:00", "Europe/Berlin", "2026-11-05/2026-11-06"};
+constexpr std::int64_t clock_at_begin = 1'793'491'200'000;  // 2026-11-01 00:00 UTC, a Sunday
+
 enum class Kind { good, never_boots, safe_mode, refused, loses_network, resets, one_platform, three_percent, unkept };
 const std::map<Kind, const char*> kinds{{Kind::good, "good"}, {Kind::never_boots, "never boots"},
     {Kind::safe_mode, "boots into safe mode"}, {Kind::refused, "is refused by the device"},
@@ -45,6 +50,8 @@ struct Device {
   bool refused = false;
   std::int64_t update_time = 0;
   std::int64_t leaves_at = 0;  ///< the next time for some minutes
+  WindowWords window;          ///< of its group
+  bool has_newer = false;      ///< a person gave it something newer by USB
 };
 
 struct Outcome {
@@ -81,6 +88,7 @@ public:
       body.broken = fails_everywhere(outcome_.kind) || (outcome_.kind == Kind::one_platform && i % 5 == 1) ||
           (outcome_.kind == Kind::three_percent && draw(0, 99) < 3);
       if (draw(0, 19) == 0) leave(body, 0, draw(10, 600) * minute);
+      if (i % 7 == 2) body.window = group_hours;
       devices_.push_back(body);
     }
     revert_at_end_ = draw(0, 2) != 0;
@@ -91,16 +99,16 @@ public:
     std::vector<Standing> standings(devices_.size());
     for (; outcome_.violation.empty() && now_ < 30 * 24 * 60 * minute; now_ += step_) {
       live();
+      fleet_open_ = is_open(fleet_hours, clock_at_begin + now_);
+      group_open_ = is_open(group_hours, clock_at_begin + now_);
       for (std::size_t i = 0; i < devices_.size(); ++i) standings[i] = standing(devices_[i]);
       decide();
       const auto begun_before = begun();
-      // A closed door, as a maintenance window has one: at night here.
-      const bool open = (now_ / (60 * minute)) % 24 < 20;
       const auto stage_before = rollout_.stage;
-      advance(rollout_, standings, now_, 50, open);
+      advance(rollout_, standings, now_, 50);
       if (plant_ && rollout_.stage == RolloutStage::running && rollout_.wave + 1 < rollout_.rules.waves.size())
         ++rollout_.wave;
-      check(begun_before, open, stage_before);
+      check(begun_before, stage_before);
       if (ended()) break;
     }
     outcome_.stage = stage_of_spreading_;
@@ -116,9 +124,15 @@ private:
     return static_cast<std::int64_t>(std::exponential_distribution<double>(1.0 / (33.0 * 60))(random_)) * minute;
   }
 
-  static Standing standing(const Device& device) {
+  bool may_be_sent_something(const Device& device) const {
+    return fleet_open_ && (device.window.empty() || group_open_);
+  }
+
+  Standing standing(const Device& device) const {
     Standing standing;
     standing.connected = device.connected;
+    standing.may_begin = may_be_sent_something(device);
+    standing.has_newer = device.has_newer;
     standing.reconnections = device.reconnections;
     standing.safe_mode = device.safe_mode;
     standing.has_release = device.has_release;
@@ -158,6 +172,8 @@ private:
         device.has_release_at = -1;
         unwanted ? install_previous(device) : install(device);
       }
+      // Somebody gives one in a hundred something newer while it waits.
+      device.has_newer |= stage == DeviceStage::waiting && i % 100 == 50 && now_ >= 20 * minute;
       // Anybody may be away for some minutes now and then.
       if (now_ < device.leaves_at) continue;
       device.leaves_at = now_ + next_absence();
@@ -221,16 +237,19 @@ private:
     return set;
   }
 
-  void check(const std::set<std::size_t>& before, bool open, RolloutStage stage_before) {
+  void check(const std::set<std::size_t>& before, RolloutStage stage_before) {
     const auto now = begun();
     if (rollout_.stage == RolloutStage::stopped || rollout_.stage == RolloutStage::done)
       stage_of_spreading_ = rollout_.stage;
     if (now.size() == before.size()) return;
-    if (!open) outcome_.violation = "a device began while it was no time for it";
     if (stage_before != RolloutStage::running) outcome_.violation = "a device began in a rollout that does not run";
-    for (const auto i : now)
-      if (!before.contains(i) && !devices_[i].connected) outcome_.violation = "a device began that is away";
-    if (before.empty() && !rollout_.devices[3].begun_at && devices_[3].connected)
+    for (const auto i : now) {
+      if (before.contains(i)) continue;
+      if (!devices_[i].connected) outcome_.violation = "a device began that is away";
+      if (!may_be_sent_something(devices_[i])) outcome_.violation = "a device began while it was no time for it";
+      if (devices_[i].has_newer) outcome_.violation = "a device began that has something newer";
+    }
+    if (before.empty() && !rollout_.devices[3].begun_at && !devices_[3].has_newer)
       outcome_.violation = "the canary was not the first";
     // The promise of waves: more than the first begins when the first has proved well.
     const auto first = std::size_t{1};  // there is a canary
@@ -281,9 +300,11 @@ private:
         outcome_.violation =
             fmt::format("a good release ended as {}: {}", stage_name(stage_of_spreading_), rollout_.words);
       if (!outcome_.reverted &&
-          std::any_of(rollout_.devices.begin(), rollout_.devices.end(),
-              [](const RolloutDevice& d) { return d.stage != DeviceStage::healthy; }))
-        outcome_.violation = "a good release did not reach every device";
+          !std::equal(rollout_.devices.begin(), rollout_.devices.end(), devices_.begin(),
+              [](const RolloutDevice& d, const Device& body) {
+                return d.stage == (body.has_newer ? DeviceStage::waiting : DeviceStage::healthy);
+              }))
+        outcome_.violation = "a good release did not reach every device, or one that has something newer";
     }
     if (outcome_.reverted)
       for (std::size_t i = 0; i < devices_.size(); ++i)
@@ -300,6 +321,8 @@ private:
   std::int64_t step_ = minute;
   std::int64_t pause_at_ = -1;
   std::int64_t resume_at_ = 0;
+  bool fleet_open_ = true;
+  bool group_open_ = true;
   bool revert_at_end_ = false;
 };
 

@@ -19,7 +19,8 @@ struct Fleet {
   }
   bool look(std::int64_t minutes = 0, bool may_begin = true) {
     now += minutes * minute;
-    return advance(rollout, standings, now, 1000, may_begin);
+    for (auto& standing : standings) standing.may_begin = may_begin;
+    return advance(rollout, standings, now, 1000);
   }
   std::size_t count(DeviceStage stage) const {
     return static_cast<std::size_t>(std::count_if(

@@ -1,4 +1,5 @@
 #include "base/limits.hpp"
+#include "store/policies.hpp"
 #include "store/devices.hpp"
 #include "store/sqlite_engine.hpp"
 #include "store/statement.hpp"
@@ -172,7 +173,7 @@ BOOST_AUTO_TEST_CASE(modules_targets_and_history_go_with_a_forgotten_device) {
   store::save_modules(db, id, {m});
   BOOST_TEST((store::load_modules(db, id) == std::vector{m}));
   store::save_target(db, id, {m.key, 8, "abc"});
-  BOOST_TEST(store::load_targets(db, id).size() == 1u);
+  BOOST_TEST(store::load_update_policy(db, id).targets.targets.size() == 1u);
   store::append_history(db, {1, id, "x", "y"});
   store::record_plan(db, id, {step(3)}, 1);
   BOOST_TEST(store::forget_device(db, id));
@@ -299,14 +300,14 @@ BOOST_AUTO_TEST_CASE(work_that_gives_a_failure_leaves_nothing_behind) {
   world.run_until_idle();
   BOOST_REQUIRE(outcome.has_value());
   BOOST_TEST(outcome->error().message == "no such module");
-  BOOST_TEST(store::load_targets(*db, id).size() == 1u);
+  BOOST_TEST(store::load_update_policy(*db, id).targets.targets.size() == 1u);
   BOOST_TEST(store::load_device(*db, id)->name == "neighbour");
   const auto failed = db->transact([](Database& open) -> Result<void> {
     store::clear_targets(open, id);
     return failure(ErrorKind::conflict, "no");
   });
   BOOST_TEST(!failed.has_value());
-  BOOST_TEST(store::load_targets(*db, id).size() == 1u);
+  BOOST_TEST(store::load_update_policy(*db, id).targets.targets.size() == 1u);
 }
 
 // Sendings of a file are counted over what became of them, within a day of running time.

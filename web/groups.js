@@ -1,0 +1,77 @@
+// Groups and labels, and which devices come into which group by themselves.
+import { get, post, remove } from "./api.js";
+import { action, el, notify } from "./dom.js";
+import { field, form } from "./forms.js";
+import { fleet } from "./state.js";
+
+function counts(list, what) {
+  return list.length
+    ? el("p", {}, `${what}: `, list.map(({ name, devices }) => `${name} (${devices})`).join(", "))
+    : el("p", { class: "quiet" }, `${what}: none yet.`);
+}
+
+export function groupsSection() {
+  const shown = el("div");
+  const load = async () => {
+    const { groups, labels, rules } = await get("groups");
+    shown.replaceChildren(
+      counts(groups, "Groups"),
+      counts(labels, "Labels"),
+      el(
+        "ul",
+        { class: "plain" },
+        rules.map((rule) =>
+          el(
+            "li",
+            {},
+            `${rule.words} comes into `,
+            el("strong", {}, rule.group),
+            " ",
+            fleet.may("flash") &&
+              action(
+                "Remove",
+                async () => {
+                  await remove(`groups/rules/${rule.id}`);
+                  await load();
+                },
+                { "aria-label": `Remove the rule for ${rule.words}` },
+              ),
+          ),
+        ),
+      ),
+    );
+  };
+  load().catch((error) => notify(error.message, "error"));
+  return el(
+    "section",
+    {},
+    el("h2", {}, "Groups"),
+    el("p", {}, "A device is in one group, and has any number of labels: its own page says which, and changes them."),
+    shown,
+    fleet.may("flash") &&
+      form(
+        "New rule for groups",
+        "New devices, and those in no group, come into the group of the first rule that fits.",
+        [
+          field("Group", { name: "group", maxlength: "64" }),
+          field("Platform's number, 6 for a Photon", { name: "platform", type: "number", min: "0", required: false }),
+          field("Product's number", { name: "product", type: "number", min: "0", max: "65535", required: false }),
+          field("Pattern of names or ids, greenhouse-* say", { name: "name", maxlength: "64", required: false }),
+          field("Addresses, 192.168.4.0/24 say", { name: "addresses", maxlength: "64", required: false }),
+        ],
+        "Add it",
+        async (values, element) => {
+          const { devices } = await post("groups/rules", {
+            group: values.group.trim(),
+            ...(values.platform && { platform: Number(values.platform) }),
+            ...(values.product && { product_id: Number(values.product) }),
+            name: values.name.trim(),
+            addresses: values.addresses.trim(),
+          });
+          element.reset();
+          notify(`${devices} devices that were in no group are in it now.`);
+          await load();
+        },
+      ),
+  );
+}
