@@ -278,7 +278,9 @@ class Description(Page):
         self.open()
         self.enter()
         self.updated(2)
-        self.assertEqual(self.run_drydock("firmware", "add", self.folder / "modules/next-application.bin").returncode, 0)
+        self.assertEqual(
+            self.run_drydock("firmware", "add", self.folder / "modules/next-application.bin").returncode, 0
+        )
         self.assertEqual(self.ask("POST", "releases", {"name": "seven", "files": ["next-application.bin"]})[0], 201)
         described = self.ask("GET", "openapi.json")[1]
         device = self.ask("GET", "devices")[1]["devices"][0]["id"]
@@ -293,6 +295,9 @@ class Description(Page):
             "/users/{name} put": {"password": password, "role": "viewer"},
             "/releases post": {"name": "vera", "files": [sha256]},
             "/rollouts post": {"release": "seven", "all": True},
+            "/targets/fleet put": {"target": {"kind": "latest"}, "hours": "22:00-05:00", "time_zone": "Europe/Berlin"},
+            "/targets/{scope}/{subject} put": {"held": True},
+            "/groups/rules post": {"group": "greenhouse", "platform": 6},
         }
         seen = set()
         last = ("/logout", "/devices/{id}/forget")
@@ -300,8 +305,11 @@ class Description(Page):
             for method, operation in methods.items():
                 if path == "/events":
                     continue
+                if path == "/logout":
+                    changes = self.ask("GET", "audit")[1]["changes"]
                 places = {"id": device, "sha256": sha256, "name": "vera", "action": "pause"}
-                if "tokens" in path or "rollouts" in path:
+                places |= {"scope": "platform", "subject": "photon", "label": "pump"}
+                if "tokens" in path or "rollouts" in path or "rules" in path:
                     places["id"] = "1"
                 where = path.format(**places).lstrip("/")
                 body = bodies.get(f"{path} {method}")
@@ -333,6 +341,17 @@ class Description(Page):
         self.assertIn(("/releases/{name}", 204), seen)
         self.assertIn(("/rollouts", 201), seen)
         self.assertIn(("/rollouts/{id}/{action}", 204), seen)
+        for changed in (
+            "/targets/fleet",
+            "/targets/{scope}/{subject}",
+            "/groups/rules/{id}",
+            "/devices/{id}/labels/{label}",
+        ):
+            self.assertIn((changed, 204), seen)
+        told = [change["what"].split(" {")[0] for change in changes]
+        self.assertIn("PUT /api/v1/targets/fleet", told)
+        self.assertIn("POST /api/v1/rollouts", told)
+        self.assertNotIn(password, json.dumps(changes))
 
     def test_people_decide_and_it_is_done(self):
         self.stock()
