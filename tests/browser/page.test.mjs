@@ -246,6 +246,83 @@ test("a release goes out in waves before one's eyes, and is taken back", async (
   });
 });
 
+test("what a group shall run is said once, and who said it is written down", async () => {
+  await together("open", {}, async (test_system, browser, page) => {
+    stock(test_system);
+    for (const file of ["application.bin", "next-application.bin"])
+      test_system.drydock("firmware", "add", join(test_system.modules, file));
+    test_system.drydock("releases", "create", "seven", "next-application.bin");
+    await browser.enter(test_system);
+    await page.getByRole("link", { name: "Targets" }).click();
+    await page.getByText("no rule says more").waitFor();
+    // New devices come into the group by themselves.
+    await page.getByLabel("Group", { exact: true }).fill("pumps");
+    await page.getByLabel("Platform's number").fill("6");
+    await page.getByRole("button", { name: "Add it" }).click();
+    await page.getByText("a Photon comes into pumps").waitFor();
+    // Hours that cannot be read are named before anything is said.
+    browser.expected.push(/422/);
+    await page.getByLabel("For", { exact: true }).selectOption("group");
+    await page.getByLabel("Which platform, group or device").fill("pumps");
+    await page.getByLabel("They shall have").selectOption("release");
+    await page.getByLabel("Release").selectOption("seven");
+    await page.getByLabel(/^Hours,/).fill("at night");
+    await page.getByRole("button", { name: "Set it" }).click();
+    await page.getByRole("alert").getByText("are no hours").waitFor();
+    await page.getByLabel(/^Hours,/).fill("");
+    await page.getByRole("button", { name: "Set it" }).click();
+    await page.getByRole("row", { name: "group 'pumps' shall have release 'seven'" }).waitFor();
+
+    test_system.launch(1, "--current", "--peace", "600000");
+    await page.getByRole("link", { name: "Fleet" }).click();
+    await row(page, 0).getByText("up to date").waitFor();
+    await row(page, 0).getByRole("link").click();
+    await page.getByText("so says the rule for group 'pumps'").waitFor();
+    await page.getByText("user part version 7").first().waitFor();
+    page.removeAllListeners("dialog");
+    page.once("dialog", (dialog) => dialog.accept("wet, north"));
+    await page.getByRole("button", { name: "Labels" }).click();
+    await page.getByText("Labels: north, wet").waitFor();
+
+    await page.getByRole("link", { name: "Access" }).click();
+    await page.getByRole("link", { name: "Who changed what" }).click();
+    await page.getByRole("row", { name: /owner page PUT .api.v1.targets.group.pumps .* done/ }).waitFor();
+    await page.getByRole("row", { name: /refused \(422\)/ }).waitFor();
+    await page.getByRole("row", { name: /command line releases create seven next-application.bin done/ }).waitFor();
+    await page.getByRole("link", { name: "Targets" }).click();
+    await page.getByRole("button", { name: "Take back what was said of group 'pumps'" }).click();
+    await page.getByText("no rule says more").waitFor();
+  });
+});
+
+test("a rollout that stopped by itself is said on every view", async () => {
+  await together("open", {}, async (test_system, browser, page) => {
+    stock(test_system);
+    for (const file of ["application.bin", "next-application.bin"])
+      test_system.drydock("firmware", "add", join(test_system.modules, file));
+    await browser.enter(test_system);
+    test_system.launch(2, "--current", "--peace", "600000");
+    await row(page, 1).getByText("up to date").waitFor();
+    test_system.drydock("releases", "create", "seven", "next-application.bin");
+    test_system.drydock("rollouts", "start", "seven", "--all", "--waves", "1, all", "--soak", "60");
+    // A device of the first wave falls back to what it had.
+    const first = async () => (await page.evaluate(() => fetch("api/v1/rollouts").then((r) => r.json()))).rollouts[0];
+    await until(async () => (await first()).counts.soaking === 1, 60_000);
+    const device = (await first()).devices.find(({ stage }) => stage === "soaking").id;
+    test_system.drydock("devices", "target", device, "application.bin");
+    await page.getByText("Rollout 1 of seven has stopped by itself").waitFor({ timeout: 60_000 });
+    await page.getByRole("link", { name: "Firmware" }).click();
+    await page.getByRole("link", { name: "Look at it" }).click();
+    await page.getByRole("region", { name: "Rollout 1" }).getByRole("button", { name: "Abort" }).waitFor();
+    page.removeAllListeners("dialog");
+    page.on("dialog", (dialog) => dialog.accept());
+    await page.getByRole("button", { name: "Abort" }).click();
+    await page.getByText("has stopped by itself").waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Forget" }).click();
+    await page.getByText("There was no rollout yet").waitFor();
+  });
+});
+
 test("good and broken files are uploaded, missing ones named, needed ones kept", async () => {
   await together("open", {}, async (test_system, browser, page) => {
     browser.expected.push(/422|409/);
@@ -305,7 +382,15 @@ test("on a phone nothing is cut off, and the keyboard reaches everything", async
       await browser.enter(test_system);
       test_system.launch(2, "--chunk", "60");
       await row(page, 0).getByText("waits for approval").waitFor();
-      const views = ["#/fleet", "#/device/000000000000000000000000", "#/firmware", "#/rollouts", "#/access"];
+      const views = [
+        "#/fleet",
+        "#/device/000000000000000000000000",
+        "#/firmware",
+        "#/rollouts",
+        "#/targets",
+        "#/access",
+        "#/audit",
+      ];
       for (const view of views) {
         await page.evaluate((hash) => {
           location.hash = hash;

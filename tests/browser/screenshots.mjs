@@ -72,6 +72,20 @@ try {
   await page.locator("details summary").click();
   await page.waitForTimeout(600);
   await page.screenshot({ path: join(docs, "rollouts-light.png") });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.screenshot({ path: join(docs, "rollouts-dark.png") });
+  await page.emulateMedia({ colorScheme: "light" });
+  test_system.drydock("targets", "set", "--all", "--latest", "--hours", "22:00-05:00", "--time-zone", "Europe/Berlin");
+  test_system.drydock("targets", "set", "--platform", "photon", "--at-least", "0.4.3");
+  test_system.drydock("targets", "set", "--group", "pumps", "--release", "Pumps 7", "--downgrade");
+  test_system.drydock("targets", "set", "--group", "laboratory", "--hold");
+  test_system.drydock("groups", "add-rule", "pumps", "--platform", "photon", "--address", "192.168.4.0/24");
+  await page.evaluate(() => {
+    location.hash = "#/targets";
+  });
+  await page.getByText("group 'pumps'").first().waitFor();
+  await page.waitForTimeout(600);
+  await page.screenshot({ path: join(docs, "targets-light.png") });
   await browser.close();
 } finally {
   await test_system.close();
