@@ -87,6 +87,7 @@ function route() {
   leave();
   leave = () => {};
   main.replaceChildren();
+  document.getElementById("notices").replaceChildren(); // they were about what is left
   for (const link of document.querySelectorAll("nav a")) {
     if (location.hash.startsWith(link.getAttribute("href"))) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");

@@ -85,7 +85,10 @@ function rulesOf(policy) {
     ...policy.windows.map((window) => `It is updated ${window.words}: so says the rule for ${window.rule}.`),
     policy.rollout && `Rollout ${policy.rollout} says what it has in the slots of its release.`,
   ].filter(Boolean);
-  return says.length === 0 ? "" : el("p", {}, says.join(" "), " ", el("a", { href: "#/targets" }, "All rules"));
+  if (says.length === 0) return "";
+  const links = [el("a", { href: "#/targets" }, "All rules")];
+  if (policy.rollout) links.push(" · ", el("a", { href: "#/rollouts" }, "Rollouts"));
+  return el("p", {}, says.join(" "), " ", links);
 }
 
 // Which file of the library each slot is to have; one without a target follows what other modules need.

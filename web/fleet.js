@@ -64,7 +64,11 @@ export function showFleet(main) {
   const rows = new Map();
   const body = el("tbody");
   const summary = el("p", { id: "summary", role: "status" });
-  const search = el("input", { type: "search", placeholder: "Name, id, platform, address", "aria-label": "Search" });
+  const search = el("input", {
+    type: "search",
+    placeholder: "Name, id, group, label, platform, address",
+    "aria-label": "Search",
+  });
   const filter = el(
     "select",
     { "aria-label": "Show" },

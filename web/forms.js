@@ -9,6 +9,25 @@ export function field(label, attributes) {
   return [el("label", { for: id }, label), input];
 }
 
+/** What is known already, to choose from where something else may be said too: field(…, { list: id }). */
+export function suggestions(id, names) {
+  return el(
+    "datalist",
+    { id },
+    names.map((name) => el("option", { value: name })),
+  );
+}
+
+/** A line with a box to check. */
+export function check(label, name) {
+  return el("label", { class: "check" }, el("input", { type: "checkbox", name }), ` ${label}`);
+}
+
+/** Fields that few people need, behind a line that opens them. */
+export function more(...fields) {
+  return el("details", {}, el("summary", {}, "More"), el("div", { class: "fields" }, fields));
+}
+
 export function choice(label, name, options) {
   const id = `field-${++fields}`;
   const select = el(

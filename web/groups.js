@@ -31,6 +31,7 @@ export function groupsSection() {
               action(
                 "Remove",
                 async () => {
+                  if (!confirm(`Remove the rule for ${rule.words}? Devices stay in their groups.`)) return;
                   await remove(`groups/rules/${rule.id}`);
                   await load();
                 },
@@ -54,7 +55,7 @@ export function groupsSection() {
         "New devices, and those in no group, come into the group of the first rule that fits.",
         [
           field("Group", { name: "group", maxlength: "64" }),
-          field("Platform's number, 6 for a Photon", { name: "platform", type: "number", min: "0", required: false }),
+          field("Platform: photon, p1, argon, …", { name: "platform", maxlength: "16", required: false }),
           field("Product's number", { name: "product", type: "number", min: "0", max: "65535", required: false }),
           field("Pattern of names or ids, greenhouse-* say", { name: "name", maxlength: "64", required: false }),
           field("Addresses, 192.168.4.0/24 say", { name: "addresses", maxlength: "64", required: false }),
@@ -63,7 +64,7 @@ export function groupsSection() {
         async (values, element) => {
           const { devices } = await post("groups/rules", {
             group: values.group.trim(),
-            ...(values.platform && { platform: Number(values.platform) }),
+            platform: values.platform.trim(),
             ...(values.product && { product_id: Number(values.product) }),
             name: values.name.trim(),
             addresses: values.addresses.trim(),

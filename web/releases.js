@@ -6,7 +6,7 @@ import { fleet } from "./state.js";
 import { versionOf } from "./words.js";
 
 function fileWords(module) {
-  return `${module.platform_name} ${module.module} ${versionOf(module)}`;
+  return `${module.platform_name} ${module.module} version ${versionOf(module)}`;
 }
 
 function newRelease(load) {
@@ -62,6 +62,7 @@ export function releasesSection(releases, load) {
             action(
               "Remove",
               async () => {
+                if (!confirm(`Forget release ${release.name}? Its files stay.`)) return;
                 await remove(`releases/${encodeURIComponent(release.name)}`);
                 await load();
               },

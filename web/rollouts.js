@@ -1,7 +1,7 @@
 // Releases on their way to many devices: how each rollout goes, and what people do about it.
 import { get, post, remove } from "./api.js";
 import { action, el, notify, tableHead } from "./dom.js";
-import { choice, field, form } from "./forms.js";
+import { check, choice, field, form, more, suggestions } from "./forms.js";
 import { releasesSection } from "./releases.js";
 import { fleet } from "./state.js";
 import { kilobytes } from "./words.js";
@@ -23,9 +23,12 @@ const questions = {
   remove: "Forget this rollout? Its devices follow what else is said of them from then on.",
 };
 
-function counted(counts) {
-  return Object.entries(counts)
-    .map(([stage, count]) => `${count} ${stage}`)
+const isOver = (rollout) => !["running", "paused", "stopped"].includes(rollout.stage);
+const stageOf = (rollout, stage) => (stage === "waiting" && isOver(rollout) ? "never begun" : stage);
+
+function counted(rollout) {
+  return Object.entries(rollout.counts)
+    .map(([stage, count]) => `${count} ${stageOf(rollout, stage)}`)
     .join(", ");
 }
 
@@ -43,7 +46,9 @@ function waveBars(rollout) {
         ? `${well} of ${begun.length} well${failed ? `, ${failed} failed` : ""}`
         : index + 1 < rollout.wave
           ? "adds none"
-          : "has not begun";
+          : isOver(rollout)
+            ? "never begun"
+            : "has not begun";
       return el(
         "li",
         { "aria-current": index + 1 === rollout.wave ? "step" : false },
@@ -58,7 +63,7 @@ function deviceTable(rollout, open) {
   const details = el(
     "details",
     { open },
-    el("summary", {}, `${rollout.devices.length} devices: ${counted(rollout.counts)}`),
+    el("summary", {}, `${rollout.devices.length} devices: ${counted(rollout)}`),
     el(
       "table",
       {},
@@ -72,7 +77,7 @@ function deviceTable(rollout, open) {
             {},
             el("th", { scope: "row" }, el("a", { href: `#/device/${device.id}` }, device.name || device.id)),
             el("td", { "data-label": "Wave" }, device.wave ?? (device.canary ? "first" : "–")),
-            el("td", { "data-label": "Stage" }, device.stage),
+            el("td", { "data-label": "Stage" }, stageOf(rollout, device.stage)),
             el("td", { "data-label": "Why" }, device.words || device.state || "–"),
           ),
         ),
@@ -151,7 +156,7 @@ function planWords(plan) {
   );
 }
 
-function startForm(releases, load) {
+function startForm(releases, { groups, labels }, load) {
   const plan = el("div");
   const wish = (values) => ({
     release: values.release,
@@ -165,7 +170,16 @@ function startForm(releases, load) {
     ...(values.canary.trim() && { canaries: [values.canary.trim()] }),
     ...(values.at_once && { at_once: Number(values.at_once) }),
     ...(values.rate && { bytes_per_second: Number(values.rate) * 1024 }),
-    ...(values.hours.trim() && { hours: values.hours, time_zone: values.time_zone }),
+    ...(values.per_minute && { per_minute: Number(values.per_minute) }),
+    lost_after_minutes: Number(values.lost_after),
+    failures: Number(values.failures),
+    failure_percent: Number(values.failure_percent),
+    ...((values.hours.trim() || values.blackout.trim()) && {
+      hours: values.hours,
+      blackout: values.blackout,
+      time_zone: values.time_zone,
+    }),
+    health_event: values.health_event.trim(),
     downgrade: values.downgrade === "on",
     forced: values.forced === "on",
   });
@@ -173,47 +187,81 @@ function startForm(releases, load) {
     "New rollout",
     "Each wave begins when all devices of the one before have proved well.",
     [
+      suggestions(
+        "known-groups",
+        groups.map(({ name }) => name),
+      ),
+      suggestions(
+        "known-labels",
+        labels.map(({ name }) => name),
+      ),
       choice(
         "Release",
         "release",
         releases.map(({ name }) => [name, name]),
       ),
-      field("Group; empty: all devices", { name: "group", maxlength: "64", required: false }),
-      field("Label; with no group", { name: "label", maxlength: "64", required: false }),
+      field("Group; with neither group nor label: all devices", {
+        name: "group",
+        maxlength: "64",
+        required: false,
+        list: "known-groups",
+      }),
+      field("Or a label", { name: "label", maxlength: "64", required: false, list: "known-labels" }),
       field("Waves", { name: "waves", value: "1, 5%, 25%, all" }),
       field("Minutes a device must stay well", { name: "soak", type: "number", min: "0", max: "10000", value: "10" }),
-      el(
-        "details",
-        {},
-        el("summary", {}, "More"),
+      more(
         field("A device that begins before others", { name: "canary", maxlength: "64", required: false }),
         field("Devices under way at once, at most", { name: "at_once", type: "number", min: "1", required: false }),
-        field("Kilobytes a second, at most", { name: "rate", type: "number", min: "1", required: false }),
-        field("Hours, mon-fri 22:00-05:00 say", { name: "hours", maxlength: "200", required: false }),
+        field("Devices that begin in a minute, at most", {
+          name: "per_minute",
+          type: "number",
+          min: "1",
+          required: false,
+        }),
+        field("Kilobytes a second for all together, at most", {
+          name: "rate",
+          type: "number",
+          min: "1",
+          required: false,
+        }),
+        field("Minutes after which one that went away has failed", {
+          name: "lost_after",
+          type: "number",
+          min: "1",
+          max: "10000",
+          value: "30",
+        }),
+        field("Failures before their share counts", { name: "failures", type: "number", min: "1", value: "2" }),
+        field("Share of failures that stops it, in %", {
+          name: "failure_percent",
+          type: "number",
+          min: "0",
+          max: "100",
+          value: "5",
+        }),
+        field("Event that a device publishes when it is well", {
+          name: "health_event",
+          maxlength: "64",
+          required: false,
+        }),
+        field("Hours, mon-fri 22:00-05:00 say", { name: "hours", maxlength: "400", required: false }),
         field("Time zone of the hours", {
           name: "time_zone",
           maxlength: "64",
           required: false,
           value: Intl.DateTimeFormat().resolvedOptions().timeZone || "",
         }),
-        el(
-          "label",
-          { class: "check" },
-          el("input", { type: "checkbox", name: "downgrade" }),
-          " also devices that have something newer",
-        ),
-        el(
-          "label",
-          { class: "check" },
-          el("input", { type: "checkbox", name: "forced" }),
-          " at once, though their application disabled updates, and at any hour",
-        ),
+        field("Days without, 2026-12-20/2027-01-06 say", { name: "blackout", maxlength: "400", required: false }),
+        check("also devices that have something newer", "downgrade"),
+        check("at once, though their application disabled updates, and at any hour", "forced"),
       ),
       plan,
     ],
     "Begin",
     async (values) => {
-      await post("rollouts", wish(values));
+      const wanted = wish(values);
+      if (wanted.all && !confirm(`Begin to bring ${values.release} to all devices?`)) return;
+      await post("rollouts", wanted);
       plan.replaceChildren();
       notify("The rollout has begun.");
       await load();
@@ -222,6 +270,7 @@ function startForm(releases, load) {
   element.append(
     " ",
     action("What would happen?", async () => {
+      plan.replaceChildren();
       const answer = await post("rollouts", { ...wish(Object.fromEntries(new FormData(element))), dry_run: true });
       plan.replaceChildren(planWords(answer));
     }),
@@ -245,9 +294,9 @@ export function showRollouts(main) {
     if (rollouts.length === 0) list.append(el("p", { class: "quiet" }, "There was no rollout yet."));
   };
   const loadReleases = async () => {
-    const { releases } = await get("releases");
+    const [{ releases }, known] = await Promise.all([get("releases"), get("groups")]);
     making.replaceChildren(
-      fleet.may("flash") && releases.length ? startForm(releases, load) : "",
+      fleet.may("flash") && releases.length ? startForm(releases, known, load) : "",
       releasesSection(releases, loadReleases),
     );
   };

@@ -1,7 +1,7 @@
 // What devices shall run and when they may be updated: said of all, a platform, a group or one device.
 import { get, put, remove } from "./api.js";
 import { action, el, notify, tableHead } from "./dom.js";
-import { choice, field, form } from "./forms.js";
+import { check, choice, field, form, suggestions } from "./forms.js";
 import { groupsSection } from "./groups.js";
 import { fleet } from "./state.js";
 
@@ -13,6 +13,8 @@ const kinds = [
   ["exactly", "Exactly the Device OS version below"],
   ["release", "The release below"],
 ];
+
+const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 
 const pathOf = (rule) =>
   rule.scope === "fleet" ? "targets/fleet" : `targets/${rule.scope}/${encodeURIComponent(rule.subject)}`;
@@ -32,7 +34,7 @@ export function ruleWords(rule) {
     .join("; ");
 }
 
-function ruleTable(rules, load) {
+function ruleTable(rules, load, change) {
   return el(
     "table",
     {},
@@ -44,20 +46,24 @@ function ruleTable(rules, load) {
         el(
           "tr",
           {},
-          el("th", { scope: "row" }, rule.scope === "device" ? `device ${rule.subject}` : rule.rule),
+          el("th", { scope: "row" }, rule.rule),
           el("td", { "data-label": "What" }, ruleWords(rule)),
           el(
             "td",
             {},
-            fleet.may("flash") &&
+            fleet.may("flash") && [
+              action("Change", () => change(rule), { "aria-label": `Change what was said of ${rule.rule}` }),
+              " ",
               action(
                 "Take back",
                 async () => {
+                  if (!confirm(`Take back what was said of ${rule.rule}: ${ruleWords(rule)}?`)) return;
                   await remove(pathOf(rule));
                   await load();
                 },
                 { "aria-label": `Take back what was said of ${rule.rule}` },
               ),
+            ],
           ),
         ),
       ),
@@ -65,27 +71,31 @@ function ruleTable(rules, load) {
   );
 }
 
-function newRule(releases, load) {
+function newRule(releases, groups, load) {
   return form(
     "New rule",
     "It takes the place of what was said of them before. Of each matter the most particular rule counts: a device's before its group's, that before its platform's, that before all's.",
     [
+      suggestions(
+        "known-groups",
+        groups.map(({ name }) => name),
+      ),
       choice("For", "scope", [
         ["fleet", "All devices"],
         ["platform", "A platform"],
         ["group", "A group"],
         ["device", "One device"],
       ]),
-      field("Which platform, group or device", { name: "subject", maxlength: "64", required: false }),
+      field("Which platform, group or device", {
+        name: "subject",
+        maxlength: "64",
+        required: false,
+        list: "known-groups",
+      }),
       choice("They shall have", "kind", kinds),
       field("Device OS version, 3.3.1 say", { name: "version", maxlength: "16", required: false }),
       releases.length > 0 && choice("Release", "release", [["", "–"], ...releases.map(({ name }) => [name, name])]),
-      el(
-        "label",
-        { class: "check" },
-        el("input", { type: "checkbox", name: "downgrade" }),
-        " also in place of something newer",
-      ),
+      check("also in place of something newer", "downgrade"),
       choice("Updates", "held", [
         ["", "Nothing: less particular rules count"],
         ["true", "Hold them back"],
@@ -93,21 +103,18 @@ function newRule(releases, load) {
       ]),
       field("Hours, mon-fri 22:00-05:00; sat,sun 00:00-24:00 say", {
         name: "hours",
-        maxlength: "200",
+        maxlength: "400",
         required: false,
       }),
-      field("Time zone of the hours", {
-        name: "time_zone",
-        maxlength: "64",
-        required: false,
-        value: Intl.DateTimeFormat().resolvedOptions().timeZone || "",
-      }),
-      field("Days without updates, 2026-12-20/2027-01-06 say", { name: "blackout", maxlength: "200", required: false }),
+      field("Time zone of the hours", { name: "time_zone", maxlength: "64", required: false, value: ownZone }),
+      field("Days without updates, 2026-12-20/2027-01-06 say", { name: "blackout", maxlength: "400", required: false }),
     ],
     "Set it",
     async (values, element) => {
+      const subject = values.subject.trim();
+      if (values.scope !== "fleet" && !subject) throw new Error("Say which platform, group or device.");
       const windowed = values.hours.trim() || values.blackout.trim();
-      await put(pathOf({ scope: values.scope, subject: values.subject.trim() }), {
+      await put(pathOf({ scope: values.scope, subject }), {
         target: values.kind
           ? {
               kind: values.kind,
@@ -128,6 +135,25 @@ function newRule(releases, load) {
   );
 }
 
+// As it is, to be changed and set again.
+function fill(element, rule) {
+  const values = {
+    scope: rule.scope,
+    subject: rule.subject,
+    kind: rule.target?.kind || "",
+    version: rule.target?.version || "",
+    release: rule.target?.release || "",
+    held: rule.held === null ? "" : String(rule.held),
+    hours: rule.hours,
+    time_zone: rule.time_zone || ownZone,
+    blackout: rule.blackout,
+  };
+  for (const [name, value] of Object.entries(values)) if (element.elements[name]) element.elements[name].value = value;
+  element.elements.downgrade.checked = Boolean(rule.target?.downgrade);
+  element.scrollIntoView();
+  element.elements.kind.focus();
+}
+
 export function showTargets(main) {
   const rules = el("div");
   const making = el("div");
@@ -135,13 +161,13 @@ export function showTargets(main) {
     const { targets } = await get("targets");
     rules.replaceChildren(
       targets.length
-        ? ruleTable(targets, load)
+        ? ruleTable(targets, load, (rule) => fill(making.querySelector("form"), rule))
         : el("p", { class: "quiet" }, "Every device is brought to what its application needs: no rule says more."),
     );
   };
   const loadReleases = async () => {
-    const { releases } = await get("releases");
-    making.replaceChildren(newRule(releases, load));
+    const [{ releases }, { groups }] = await Promise.all([get("releases"), get("groups")]);
+    making.replaceChildren(newRule(releases, groups, load));
   };
   main.replaceChildren(el("h1", {}, "Targets"), rules, making, groupsSection());
   fleet.follow([]);

@@ -147,6 +147,7 @@ struct NewRollout {
   std::string hours;
   std::string time_zone;
   std::string blackout;
+  std::string health_event;
   bool forced = false;
   bool downgrade = false;
   bool dry_run = false;
@@ -156,7 +157,7 @@ int rollouts_list(const Context& context);
 int rollouts_show(const Context& context, std::int64_t id);
 int rollouts_remove(const Context& context, std::int64_t id);
 enum class Steer { pause, resume, abort, revert };
-int rollouts_steer(const Context& context, std::int64_t id, Steer how);
+int rollouts_steer(const Context& context, std::int64_t id, Steer how, bool force);
 
 struct PlanOptions {
   std::filesystem::path describe;

@@ -201,7 +201,8 @@ int devices_force(const Context& context, const std::vector<std::string>& device
     commands::force(db, row.id, !take_back);
     fmt::print("{} {}\n", title_of(row),
         take_back ? "is asked again before an update"
-                  : "will be told to take its next update though its application disabled updates");
+                  : "will be told to take its next update though its application disabled updates, and is sent it at "
+                    "any hour");
     return 0;
   });
 }

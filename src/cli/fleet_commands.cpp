@@ -15,6 +15,7 @@ struct Given {
   NewRollout rollout;
   int most = 50;
   bool csv = false;
+  bool force = false;
 };
 using Shared = std::shared_ptr<Given>;
 
@@ -125,6 +126,8 @@ void add_start(CLI::App& rollouts, CommandRegistry& registry, const Shared& opti
   start->add_option("--hours", given.hours, "When something is sent: \"mon-fri 22:00-05:00\" (default: always)");
   start->add_option("--time-zone", given.time_zone, "Whose hours: Europe/Berlin (default: UTC)");
   start->add_option("--blackout", given.blackout, "Days on which nothing is sent: \"2026-12-20/2027-01-06\"");
+  start->add_option("--health-event", given.health_event,
+      "The event that a device's application publishes when it is well: without it the device has failed");
   start->add_flag("--downgrade", given.downgrade, "Also devices that have something newer");
   start->add_flag("--force", given.forced, "At once, though their application disabled updates, and at any hour");
   start->add_flag("--dry-run", given.dry_run, "Say what would happen, and begin nothing");
@@ -145,9 +148,11 @@ void add_rollouts(CLI::App& app, CommandRegistry& registry, const Shared& given)
   };
   registry.with_json(one("show", "How one goes, device by device", rollouts_show));
   const auto steer = [&](const char* name, const char* description, Steer how) {
-    auto* sub = registry.command(
-        *rollouts, name, description, [given, how](const Context& c) { return rollouts_steer(c, given->number, how); });
+    auto* sub = registry.command(*rollouts, name, description,
+        [given, how](const Context& c) { return rollouts_steer(c, given->number, how, given->force); });
     sub->add_option("rollout", given->number, "Its number")->required();
+    if (how == Steer::revert)
+      sub->add_flag("--force", given->force, "At once, at any hour, and though their application disabled updates");
     registry.with_json(sub);
   };
   steer("pause", "Nothing begins any more; what has begun goes on", Steer::pause);

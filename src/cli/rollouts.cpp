@@ -17,8 +17,12 @@ std::string counted(const planning::Rollout& rollout) {
   std::map<planning::DeviceStage, std::size_t> counts;
   for (const auto& device : rollout.devices) ++counts[device.stage];
   std::string words;
+  using planning::RolloutStage;
+  const bool over = rollout.stage == RolloutStage::done || rollout.stage == RolloutStage::aborted ||
+      rollout.stage == RolloutStage::reverting || rollout.stage == RolloutStage::reverted;
   for (const auto& [stage, count] : counts)
-    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, planning::stage_name(stage));
+    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count,
+        over && stage == planning::DeviceStage::waiting ? "never begun" : planning::stage_name(stage));
   return words;
 }
 
@@ -36,6 +40,7 @@ std::string rules_words(const planning::RolloutRules& rules) {
   if (rules.bytes_per_second != 0) words += fmt::format(", {} bytes a second", rules.bytes_per_second);
   if (rules.downgrade) words += ", also downgrades";
   if (rules.forced) words += ", forced";
+  if (!rules.health_event.empty()) words += fmt::format(", waits for the event '{}'", rules.health_event);
   if (!rules.window.empty()) words += "; " + planning::window_words(rules.window);
   return words;
 }
@@ -108,6 +113,7 @@ int rollouts_start(const Context& context, const NewRollout& rollout) {
   rules.bytes_per_second = rollout.bytes_per_second;
   rules.downgrade = rollout.downgrade;
   rules.forced = rollout.forced;
+  rules.health_event = rollout.health_event;
   rules.window = {rollout.hours, rollout.time_zone, rollout.blackout};
   const server::Selection selection{rollout.devices, rollout.group, rollout.label, rollout.canaries};
   if (rollout.dry_run) {
@@ -163,8 +169,9 @@ int rollouts_list(const Context& context) {
 
 int rollouts_show(const Context& context, std::int64_t id) {
   auto db = open_to_read(context);
-  const auto row = store::load_rollout(db, id);
+  auto row = store::load_rollout(db, id);
   if (!row) return print_error(fmt::format("no rollout {}: see 'drydock rollouts list'", id));
+  store::say_why_they_wait(db, *row, utc_milliseconds());
   if (context.json)
     fmt::print("{}\n", server::rollout_as_json(*row));
   else
@@ -182,7 +189,7 @@ int rollouts_remove(const Context& context, std::int64_t id) {
   return 0;
 }
 
-int rollouts_steer(const Context& context, std::int64_t id, Steer how) {
+int rollouts_steer(const Context& context, std::int64_t id, Steer how, bool force) {
   using server::RolloutAction;
   const auto action = how == Steer::pause ? RolloutAction::pause
       : how == Steer::resume              ? RolloutAction::resume
@@ -190,7 +197,7 @@ int rollouts_steer(const Context& context, std::int64_t id, Steer how) {
                                           : RolloutAction::revert;
   auto db = open_to_write(context);
   const auto done = db.transact([&](store::Database& open) -> Result<void> {
-    const auto row = server::steer_rollout(open, id, action);
+    const auto row = server::steer_rollout(open, id, action, force);
     if (!row) return tl::unexpected(row.error());
     return {};
   });

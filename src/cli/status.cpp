@@ -7,10 +7,12 @@
 #include "store/access.hpp"
 #include "store/device_list.hpp"
 #include "store/nodes.hpp"
+#include "store/rollouts.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
 #include <map>
+#include <nlohmann/json.hpp>
 
 namespace drydock::cli {
 namespace {
@@ -56,10 +58,15 @@ int status(const Context& context) {
   const bool running = state::ServiceLock::is_taken(folder_of(context)) ||
       std::any_of(nodes.begin(), nodes.end(), [now](const auto& node) { return now - node.seen < node_is_there; });
   const auto refusals = recent_refusals(db, now);
+  const auto stopped = store::load_stopped_rollouts(db);
   if (context.json) {
     auto rows = store::load_devices(db);
     for (auto& row : rows) row.connected = row.connected && running;
-    fmt::print("{}\n", server::status_as_json(running, rows, refusals));
+    auto told = nlohmann::json::parse(server::status_as_json(running, rows, refusals));
+    told["stopped_rollouts"] = nlohmann::json::array();
+    for (const auto& row : stopped)
+      told["stopped_rollouts"].push_back({{"id", row.id}, {"release", row.release}, {"words", row.rollout.words}});
+    fmt::print("{}\n", told.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return 0;
   }
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");
@@ -68,6 +75,9 @@ int status(const Context& context) {
   for (const auto& node : nodes)
     fmt::print("Machine {}: {} device{} connected, {} being sent a module, seen {}.\n", log::printable(node.name),
         node.connected, node.connected == 1 ? "" : "s", node.updating, ago(node.seen, now));
+  for (const auto& row : stopped)
+    fmt::print("Rollout {} of '{}' has stopped by itself: {}. 'drydock rollouts show {}' says more.\n", row.id,
+        log::printable(row.release), log::printable(row.rollout.words), row.id);
   const auto states = store::count_devices(db);
   std::int64_t devices = 0;
   for (const auto& [state, count] : states) devices += count;

@@ -5,7 +5,9 @@
 #include "server/commands.hpp"
 #include "server/policies.hpp"
 #include "server/policies_json.hpp"
+#include "firmware/releases.hpp"
 
+#include <algorithm>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
@@ -61,7 +63,7 @@ Result<store::PolicyRow> changed(store::PolicyRow row, const TargetChange& chang
   if (change.hours) row.window.hours = *change.hours;
   if (change.time_zone) row.window.time_zone = *change.time_zone;
   if (change.blackout) row.window.blackout = *change.blackout;
-  if (row.window.empty()) row.window.time_zone.clear();
+  if (row.window.empty() && !change.time_zone) row.window.time_zone.clear();
   const bool says =
       wants == 1 || change.hold || change.release_hold || change.hours || change.time_zone || change.blackout;
   if (!says)
@@ -70,17 +72,21 @@ Result<store::PolicyRow> changed(store::PolicyRow row, const TargetChange& chang
   return row;
 }
 
-void print_policy(const planning::UpdatePolicy& policy) {
+void print_policy(store::Database& db, const store::DeviceRow& device, const planning::UpdatePolicy& policy) {
   const auto& standing = policy.targets.standing;
-  if (policy.rollout != 0 && !policy.targets.targets.empty())
-    fmt::print("  {} of its slots by its own target or by rollout {}\n", policy.targets.targets.size(), policy.rollout);
-  else if (!policy.targets.targets.empty())
-    fmt::print("  {} of its slots by its own target\n", policy.targets.targets.size());
+  if (device.held) fmt::print("  is held back from updates: so says 'devices hold'\n");
+  const auto own = store::load_own_targets(db, device.id);
+  for (const auto& target : policy.targets.targets) {
+    const bool is_own = std::any_of(own.begin(), own.end(), [&](const auto& one) { return one.key == target.key; });
+    fmt::print("  shall have {}: so says {}\n", firmware::module_title(device.platform, target.key, target.version),
+        is_own ? "'devices target'" : fmt::format("rollout {}", policy.rollout));
+  }
   if (standing)
     fmt::print("  shall have {}: so says the rule for {}\n", log::printable(planning::target_words(*standing)),
         log::printable(standing->rule));
   else
-    fmt::print("  shall have what its application needs: no rule says anything else\n");
+    fmt::print("  {}shall have what its application needs: no rule says anything else\n",
+        policy.targets.targets.empty() ? "" : "for the rest it ");
   if (policy.held) fmt::print("  is held back from updates: so says the rule for {}\n", log::printable(policy.held_by));
   for (const auto& window : policy.windows)
     fmt::print("  is updated {}: so says {}\n", log::printable(planning::window_words(window.words)),
@@ -93,7 +99,7 @@ int targets_list(const Context& context) {
   auto db = open_to_read(context);
   const auto rows = store::load_policies(db);
   if (context.json) {
-    fmt::print("{}\n", server::policies_as_json(rows));
+    fmt::print("{}\n", server::policies_as_json(db, rows));
     return 0;
   }
   if (rows.empty()) {
@@ -104,9 +110,7 @@ int targets_list(const Context& context) {
   }
   std::vector<std::vector<std::string>> lines{{"FOR", "WHAT"}};
   for (const auto& row : rows)
-    lines.push_back(
-        {log::printable(row.scope == store::PolicyScope::device ? "device " + row.subject : store::rule_words(row)),
-            log::printable(words_of(row))});
+    lines.push_back({log::printable(store::subject_words(db, row)), log::printable(words_of(row))});
   fmt::print("{}The rule for a device goes before its group's, that before its platform's, that before all's.\n",
       table(lines));
   return 0;
@@ -128,7 +132,9 @@ int targets_set(const Context& context, const TargetScope& scope, const TargetCh
   });
   if (!saved) return print_error(saved.error().message);
   folder_of(context).touch_changed();
-  fmt::print("{}: {}\n", log::printable(store::rule_words(made)), log::printable(words_of(made)));
+  fmt::print("{}: {}\n", log::printable(store::subject_words(db, made)), log::printable(words_of(made)));
+  if (made.scope == store::PolicyScope::group && !store::is_group(db, made.subject))
+    fmt::print("Mind: no device is in group '{}' yet\n", log::printable(made.subject));
   return 0;
 }
 
@@ -146,7 +152,7 @@ int targets_clear(const Context& context, const TargetScope& scope) {
   });
   if (!saved) return print_error(saved.error().message);
   folder_of(context).touch_changed();
-  fmt::print("{}: nothing is said any more\n", log::printable(store::rule_words(row)));
+  fmt::print("{}: nothing is said any more\n", log::printable(store::subject_words(db, row)));
   return 0;
 }
 
@@ -162,7 +168,7 @@ int targets_show(const Context& context, const std::string& device) {
     return 0;
   }
   fmt::print("{}\n", log::printable(row->name.empty() ? row->id : row->name));
-  print_policy(policy);
+  print_policy(db, *row, policy);
   return 0;
 }
 

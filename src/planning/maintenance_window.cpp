@@ -17,6 +17,8 @@ using Minutes = std::chrono::minutes;
 
 constexpr std::array<std::string_view, 7> day_names{"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 constexpr std::size_t most_parts = 50;
+constexpr std::size_t longest_words = 400;
+constexpr auto shortest_hours = 15min;
 constexpr int days_looked_ahead = 366;
 constexpr std::int64_t first_of_2025 = 1'735'689'600'000;
 
@@ -103,6 +105,8 @@ std::optional<Hours> read_hours(std::string_view text) {
   const auto begin = time_of_day(times.substr(0, dash));
   const auto end = time_of_day(times.substr(dash + 1));
   if (!begin || !end || *begin == *end || *begin == 24h) return std::nullopt;
+  // Time for the largest module.
+  if ((*end - *begin + 24h) % 24h < shortest_hours && *end - *begin != 24h) return std::nullopt;
   hours.begin = *begin;
   hours.end = *end;
   return hours;
@@ -129,13 +133,16 @@ std::optional<Days> read_blackout(std::string_view text) {
 
 Result<Window> parse(const WindowWords& words) {
   Window window;
+  if (words.hours.size() > longest_words || words.blackout.size() > longest_words)
+    return failure(ErrorKind::malformed, fmt::format("hours, and days, have at most {} bytes", longest_words));
   const auto hours = lower_ascii(words.hours);
   for (const auto part : parts_of(hours, ';')) {
     auto read = read_hours(part);
     if (!read)
       return failure(ErrorKind::malformed,
-          fmt::format(
-              "'{}' are no hours: \"22:00-05:00\" or \"mon-fri 22:00-05:00; sat,sun 00:00-24:00\" would be", part));
+          fmt::format("'{}' are no hours: \"22:00-05:00\" or \"mon-fri 22:00-05:00; sat,sun 00:00-24:00\" would be; at "
+                      "least a quarter of an hour",
+              part));
     window.hours.push_back(*read);
   }
   for (const auto part : parts_of(words.blackout, ';')) {
@@ -215,6 +222,7 @@ std::optional<std::int64_t> opens_at(const WindowWords& words, std::int64_t utc)
   // It opens at the beginning of some hours, or of a day: behind one without any.
   const auto today = date::floor<date::days>(window->zone->to_local(UtcTime(std::chrono::milliseconds(utc))));
   for (auto day = today; day <= today + date::days(days_looked_ahead); day += date::days(1)) {
+    if (is_blacked_out(*window, day)) continue;
     std::optional<std::int64_t> first;
     const auto consider = [&](Minutes time) {
       const auto at = window->zone->to_sys(LocalTime(day) + time, date::choose::earliest).time_since_epoch().count();

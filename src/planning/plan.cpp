@@ -205,6 +205,14 @@ Targets with_standing_target(const Inventory& installed, const Library& library,
   return all;
 }
 
+void note_what_is_newer(Plan& plan, const Inventory& installed, const StandingTarget& standing) {
+  if (standing.kind != TargetKind::release || standing.downgrade) return;
+  for (const auto& target : standing.modules)
+    if (const auto* now = installed.find(target.key); now != nullptr && now->version > target.version)
+      plan.notes.push_back(fmt::format("has {}, which is newer than in {}: only a downgrade would take it back",
+          firmware::module_title(installed.platform, target.key, now->version), target_words(standing)));
+}
+
 }  // namespace
 
 bool Targets::names(ModuleKey key) const {
@@ -215,12 +223,15 @@ Plan plan(const Inventory& installed, const Library& library, const Targets& tar
   auto result = plan_for(installed, library, with_standing_target(installed, library, targets));
   if (result.blocked() && targets.standing) {
     auto without = plan_for(installed, library, {targets.targets});
-    if (!without.blocked() && !without.current()) {
+    if (!without.blocked()) {
+      without.unreached =
+          fmt::format("shall have {}, and the library has not all that this takes", target_words(*targets.standing));
       without.notes.push_back(
           fmt::format("shall have {} and cannot: {}", target_words(*targets.standing), missing_words(result)));
       result = std::move(without);
     }
   }
+  if (targets.standing) note_what_is_newer(result, installed, *targets.standing);
   keep_bounded(result);
   return result;
 }

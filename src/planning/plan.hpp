@@ -37,6 +37,7 @@ struct Plan {
   std::size_t missing_more = 0;  ///< beyond those
   std::vector<std::string>
       notes;  ///< worth saying, changes nothing: a damaged module without a replacement, say; bounded likewise
+  std::string unreached;  ///< why the standing target is not come to; empty: it is, or there is none
   bool current() const { return steps.empty() && missing.empty(); }
   bool blocked() const { return !missing.empty(); }
 };
@@ -47,7 +48,8 @@ std::string missing_words(const Plan& plan);
 /// Steps in an order in which the device takes each, stays reachable behind each, and needs nothing in the end. Blocked
 /// when there is no such order with the library's files; `missing` then names the files of public releases that would
 /// open one, where there are such. A standing target that cannot be reached never keeps back what the device needs:
-/// then it is a note. Costs some ten microseconds, and up to one millisecond where it is blocked.
+/// then the plan says why, and is without it. Costs some ten microseconds, and up to one millisecond where it is
+/// blocked.
 Plan plan(const firmware::Inventory& installed, const firmware::Library& library, const Targets& targets = {});
 
 /// Dependencies of installed main-store modules that are not met, in Describe order, without repetition.

@@ -58,6 +58,7 @@ bool away_too_long(RolloutDevice& device, const Standing& standing, const Rollou
 }
 
 void look_at_begun(RolloutDevice& device, const Standing& standing, const RolloutRules& rules, std::int64_t now) {
+  if (standing.has_newer && !standing.was_sent) return wait_again(device);
   // What is written down of it may be from before it began.
   if (!standing.given_up.empty() && now - device.begun_at >= settling) return fail(device, standing.given_up);
   if (away_too_long(device, standing, rules, now)) {
@@ -85,7 +86,13 @@ void look_at_soaking(RolloutDevice& device, const Standing& standing, const Roll
           fmt::format("connected {} times anew within {} behind its update: it resets again and again", device.restarts,
               minutes(now - device.verified_at)));
   }
-  if (now - device.well_since >= rules.soak) device.stage = DeviceStage::healthy;
+  const auto well_for = now - device.well_since;
+  if (well_for < rules.soak) return;
+  // Of this connection: what it was before may have published it too.
+  if (rules.health_event.empty() || standing.heard_in >= standing.reconnections)
+    device.stage = DeviceStage::healthy;
+  else if (well_for >= rules.soak + rules.lost_after)
+    fail(device, fmt::format("did not publish '{}' behind its update", rules.health_event));
 }
 
 // It was well for long enough; a device that is switched off is no failure, nor one that a person changes.

@@ -61,10 +61,16 @@ std::vector<Target> targets_of(const firmware::LibraryModule& file) {
   return targets;
 }
 
-std::vector<Target> targets_of(const std::vector<firmware::LibraryModule>& files, std::uint16_t platform) {
+bool is_of_other_product(const firmware::LibraryModule& file, std::uint16_t product_id) {
+  const auto is_product = [&](std::uint32_t id) { return id != file.platform && id != 0 && id != 0xffff; };
+  return file.product_id && is_product(*file.product_id) && is_product(product_id) && *file.product_id != product_id;
+}
+
+std::vector<Target> targets_of(
+    const std::vector<firmware::LibraryModule>& files, std::uint16_t platform, std::uint16_t product_id) {
   std::vector<Target> targets;
   for (const auto& file : files)
-    if (file.platform == platform && !file.asset)
+    if (file.platform == platform && !file.asset && !is_of_other_product(file, product_id))
       for (auto& target : targets_of(file)) targets.push_back(std::move(target));
   return targets;
 }

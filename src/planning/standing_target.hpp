@@ -20,8 +20,12 @@ struct Target {
 
 /// The target for what is in a file: two for a combined one.
 std::vector<Target> targets_of(const firmware::LibraryModule& file);
-/// The targets for a device of the platform from files of which some may be for others.
-std::vector<Target> targets_of(const std::vector<firmware::LibraryModule>& files, std::uint16_t platform);
+/// An application of another product than the device is of: version numbers of two products say nothing about each
+/// other. What belongs to no product names its platform instead.
+bool is_of_other_product(const firmware::LibraryModule& file, std::uint16_t product_id);
+/// The targets for a device of the platform and product from files of which some may be for others.
+std::vector<Target> targets_of(
+    const std::vector<firmware::LibraryModule>& files, std::uint16_t platform, std::uint16_t product_id);
 
 enum class TargetKind {
   needs,     ///< what the application needs, no more

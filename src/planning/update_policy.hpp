@@ -22,6 +22,7 @@ struct UpdatePolicy {
   };
   std::vector<Window> windows;
   std::int64_t rollout = 0;            ///< whose targets it has; 0: none
+  std::string health_event;            ///< that the rollout waits for; empty: none
   std::uint64_t bytes_per_second = 0;  ///< of all devices of that rollout together; 0: any
 };
 

@@ -7,6 +7,7 @@
 #include "firmware/platforms.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "server/policies.hpp"
 #include "store/access.hpp"
 #include "store/changes.hpp"
 #include "store/device_list.hpp"
@@ -58,6 +59,7 @@ Result<void> approve(store::Database& db, const std::string& device_id, const st
     store::accept_changed_key(db, device_id);
   }
   store::set_approval(db, device_id, "approved");
+  store::apply_group_rules(db, device_id);
   return {};
 }
 
@@ -82,13 +84,13 @@ Result<void> rename(store::Database& db, const std::string& device_id, const std
   if (const auto other = store::find_device_named(db, name); !name.empty() && other && *other != device_id)
     return failure(ErrorKind::conflict, fmt::format("device {} is called '{}'", *other, name));
   store::set_name(db, device_id, name);
+  store::apply_group_rules(db, device_id);
   return {};
 }
 
 Result<void> set_group(store::Database& db, const std::string& device_id, const std::string& group) {
-  if (group.size() > longest_name)
-    return failure(ErrorKind::malformed, fmt::format("a group's name has at most {} bytes", longest_name));
-  if (log::printable(group) != group) return failure(ErrorKind::malformed, "a group's name has no control characters");
+  if (!group.empty())
+    if (const auto right = check_group_name(group); !right) return right;
   store::set_group(db, device_id, group);
   return {};
 }
@@ -108,6 +110,7 @@ Result<void> register_key(store::Database& db, const std::string& device_id, con
   if (known) {
     store::set_public_key(db, device_id, key);
     store::set_approval(db, device_id, "approved");
+    store::apply_group_rules(db, device_id);
     return {};
   }
   store::DeviceRow row;
@@ -118,6 +121,7 @@ Result<void> register_key(store::Database& db, const std::string& device_id, con
   row.platform = firmware::unknown_platform;
   row.state_words = "its key is on file; it has not come yet";
   store::add_device(db, row);
+  store::apply_group_rules(db, device_id);
   store::note_change(db, device_id);
   return {};
 }

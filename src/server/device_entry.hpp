@@ -54,6 +54,7 @@ struct DeviceEntry : DeviceView {
   TokenBucket changed_key_budget{limits::changed_key_rate};
   TokenBucket event_budget{limits::event_rate};
   TokenBucket claim_budget{limits::Rate{3, 1}};  ///< claim codes, each of which is looked up
+  std::int64_t heard_in = -1;                    ///< store::note_health() was told of
   bool events_dropped = false;                   ///< and said so, since the budget was full
   std::size_t suppressed_lines = 0;
   bool row_unsaved = false;

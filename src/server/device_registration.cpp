@@ -83,6 +83,13 @@ void DeviceServer::track_replacement(DeviceEntry& entry) {
   times.clear();
 }
 
+void DeviceServer::take_rules(const transport::DeviceId& id, DeviceRepository::Decided decided) {
+  auto* entry = find(id);
+  if (entry == nullptr) return;
+  entry->policy = std::move(decided.policy);
+  if (decided.row) entry->row.group = std::move(decided.row->group);
+}
+
 asio::awaitable<Result<store::Ownership>> DeviceServer::take_up(const transport::DeviceIdentity& identity) {
   if (services_.node == 0) {
     if (find(identity.id) != nullptr) co_return store::Ownership{};
@@ -163,6 +170,7 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   entry.session_known = !channel.reliable();
   auto& row = entry.row;
   const auto& hello = device.reported().hello;
+  const bool is_another_platform = row.platform != hello.platform;
   row.platform = hello.platform;
   row.product_id = hello.product_id;
   row.product_version = hello.product_version;
@@ -186,6 +194,10 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   if (entry.stored) {
     row.connected = true;
     save(entry);
+    if (!is_another_platform) co_return controller;
+    auto placed = co_await repository_.place(row, *ownership);
+    if (!placed) co_return tl::unexpected(placed.error());
+    take_rules(identity.id, std::move(*placed));
     co_return controller;
   }
   // The row of one that waits for approval is not touched again until then: it must not say "connected" for ever.
@@ -194,11 +206,8 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   first.connected = row.approval == "approved";
   auto saved = co_await repository_.add(std::move(first));
   if (!saved) co_return tl::unexpected(saved.error());
-  if (auto* still_there = find(identity.id)) {
-    still_there->stored = true;
-    still_there->policy = std::move(saved->policy);
-    if (saved->row) still_there->row.group = std::move(saved->row->group);
-  }
+  if (auto* still_there = find(identity.id)) still_there->stored = true;
+  take_rules(identity.id, std::move(*saved));
   co_return controller;
 }
 

@@ -8,6 +8,7 @@
 #include "store/access.hpp"
 #include "store/groups.hpp"
 #include "store/policies.hpp"
+#include "store/rollouts.hpp"
 
 namespace drydock::server {
 namespace {
@@ -55,6 +56,11 @@ void DeviceRepository::clear_force(std::string device_id) {
   writer_.post([device_id = std::move(device_id)](store::Database& db) { store::set_forced(db, device_id, false); });
 }
 
+void DeviceRepository::note_health(std::int64_t rollout, std::string device_id, std::int64_t reconnections) {
+  writer_.post([rollout, device_id = std::move(device_id), reconnections](
+                   store::Database& db) { store::note_health(db, rollout, device_id, reconnections); });
+}
+
 asio::awaitable<Result<std::optional<DeviceRepository::StoredDevice>>> DeviceRepository::load(std::string device_id) {
   std::function<std::optional<StoredDevice>(store::Database&)> work =
       [id = std::move(device_id)](store::Database& db) -> std::optional<StoredDevice> {
@@ -92,6 +98,16 @@ asio::awaitable<Result<std::vector<store::Change>>> DeviceRepository::changes_si
 asio::awaitable<Result<DeviceRepository::Decided>> DeviceRepository::add(store::DeviceRow row) {
   std::function<Decided(store::Database&)> work = [row = std::move(row)](store::Database& db) {
     store::add_device(db, row);
+    store::apply_group_rules(db, row.id);
+    return Decided{row.id, store::load_device(db, row.id), store::load_update_policy(db, row.id)};
+  };
+  co_return co_await writer_.perform<Decided>(std::move(work));
+}
+
+asio::awaitable<Result<DeviceRepository::Decided>> DeviceRepository::place(
+    store::DeviceRow row, store::Ownership ownership) {
+  std::function<Decided(store::Database&)> work = [row = std::move(row), ownership](store::Database& db) {
+    if (store::owns_device(db, row.id, ownership)) store::update_device(db, row);
     store::apply_group_rules(db, row.id);
     return Decided{row.id, store::load_device(db, row.id), store::load_update_policy(db, row.id)};
   };

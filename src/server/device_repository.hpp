@@ -67,11 +67,14 @@ public:
 
   /// A device that came for the first time; and what rules say of it then: its group is in the row.
   asio::awaitable<Result<Decided>> add(store::DeviceRow row);
+  /// One of which a key was on file alone: it says what it is for the first time.
+  asio::awaitable<Result<Decided>> place(store::DeviceRow row, store::Ownership ownership);
   void save_soon(store::DeviceRow row, store::Ownership ownership);
   void save_modules_soon(
       std::string device_id, std::vector<firmware::InstalledModule> modules, store::Ownership ownership);
   void forget(std::string device_id);
   void clear_force(std::string device_id);
+  void note_health(std::int64_t rollout, std::string device_id, std::int64_t reconnections);
   /// The running time, at an orderly end.
   void close();
 

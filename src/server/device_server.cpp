@@ -263,6 +263,11 @@ std::shared_ptr<transfer::ByteRate> DeviceServer::rate_of(const planning::Update
   return rate;
 }
 
+std::size_t DeviceServer::devices_at_rate(const planning::UpdatePolicy& policy) const {
+  const auto found = rates_.find(policy.rollout);
+  return found == rates_.end() ? 0 : static_cast<std::size_t>(found->second.use_count());
+}
+
 void DeviceServer::begin_shutdown() {
   stopping_ = true;
   rollouts_.stop();

@@ -143,6 +143,8 @@ private:
   /// What the store has of a device that has proved its key, in memory from now on, and the right to write about it.
   asio::awaitable<Result<store::Ownership>> take_up(const transport::DeviceIdentity& identity);
   asio::awaitable<Result<DeviceRepository::Claimed>> claim(const transport::DeviceIdentity& identity);
+  /// Its group, and what is said of its updates.
+  void take_rules(const transport::DeviceId& id, DeviceRepository::Decided decided);
   void erase(const transport::DeviceId& id);
   void set_approval(DeviceEntry& entry, const std::string& approval);
   void forget_address(const std::string& address);
@@ -170,6 +172,7 @@ private:
   Result<void> admit_unknown_device(const transport::DeviceIdentity& identity, const std::string& address);
   Error reject_changed_key(DeviceEntry& entry, const Bytes& key);
   void track_replacement(DeviceEntry& entry);
+  void note_health(DeviceEntry& entry, const std::string& event);
   void take_event(const transport::DeviceId& id, const device::Event& event);
   void take_claim_code(const transport::DeviceId& id, const std::string& code);
   asio::awaitable<void> claim_device(transport::DeviceId id, std::string code_sha256);
@@ -177,6 +180,8 @@ private:
   void note_subscription(const transport::DeviceId& id);
   /// That devices of one rollout share; nullptr where there is none.
   std::shared_ptr<transfer::ByteRate> rate_of(const planning::UpdatePolicy& policy);
+  /// How many share it now.
+  std::size_t devices_at_rate(const planning::UpdatePolicy& policy) const;
 
   Services services_;
   state::Configuration configuration_;

@@ -84,11 +84,20 @@ void DeviceServer::take_event(const transport::DeviceId& id, const device::Event
       record(*entry, log::Level::warning, "events", "publishes too often: some of its events are dropped");
     return;
   }
+  note_health(*entry, event.name);
   PublishedEvent published;
   static_cast<device::Event&>(published) = event;
   published.from = id;
   published.published_at = utc_milliseconds();
   publish(published);
+}
+
+// A rollout may wait for it; once for each connection is enough.
+void DeviceServer::note_health(DeviceEntry& entry, const std::string& event) {
+  const auto& awaited = entry.policy.health_event;
+  if (awaited.empty() || !event.starts_with(awaited) || entry.heard_in == entry.row.reconnections) return;
+  entry.heard_in = entry.row.reconnections;
+  repository_.note_health(entry.policy.rollout, entry.row.id, entry.row.reconnections);
 }
 
 void DeviceServer::publish(const PublishedEvent& event) {

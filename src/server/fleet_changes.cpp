@@ -159,7 +159,9 @@ asio::awaitable<Result<void>> DeviceServer::reload_library() {
   library_ = std::move(*library);
   // Files that were repaired are the same in the library: whom they are for waits, and is no longer blocked by them.
   interrupt_where([&](const DeviceEntry& entry) {
-    return entry.row.state == "blocked" || (platforms.contains(entry.row.platform) && !entry.plan.current());
+    const auto& standing = entry.policy.targets.standing;
+    const bool may_want_it = !entry.plan.current() || (standing && standing->kind != planning::TargetKind::needs);
+    return entry.row.state == "blocked" || (platforms.contains(entry.row.platform) && may_want_it);
   });
   mark_membership_changed();
   co_return Result<void>{};

@@ -28,9 +28,12 @@ bool is_version(const store::PolicyRow& row) {
 }
 
 Result<void> check_target(store::Database& db, const store::PolicyRow& row) {
+  if (row.target == TargetKind::release && row.release.empty())
+    return failure(ErrorKind::malformed, "say which release");
   if (row.target == TargetKind::release && !store::load_release(db, row.release))
     return failure(ErrorKind::not_found, fmt::format("no release '{}': see 'drydock releases list'", row.release));
   const bool by_version = row.target == TargetKind::at_least || row.target == TargetKind::exactly;
+  if (by_version && row.version.empty()) return failure(ErrorKind::malformed, "say which version of Device OS: 3.3.1");
   if (by_version && !is_version(row))
     return failure(ErrorKind::malformed,
         fmt::format("'{}' is no Device OS release for {}: 3.3.1 would be, or the number of its system modules, 3302",
@@ -40,22 +43,33 @@ Result<void> check_target(store::Database& db, const store::PolicyRow& row) {
   return {};
 }
 
+// A part of a path in the API, where these would mean something else.
 Result<void> check_name(const std::string& name, const char* what) {
-  if (name.empty() || name.size() > longest_name || log::printable(name) != name)
+  if (name.empty() || name.size() > longest_name || log::printable(name) != name || name == "." || name == ".." ||
+      name.front() == ' ' || name.back() == ' ' || name.find_first_of("/\\") != std::string::npos)
     return failure(ErrorKind::malformed,
-        fmt::format("{} has a name of at most {} bytes, without control characters", what, longest_name));
+        fmt::format("{} has a name of at most {} bytes, without '/', '\\' and control characters, and no blank at its "
+                    "ends",
+            what, longest_name));
   return {};
 }
 
 }  // namespace
+
+Result<void> check_group_name(const std::string& name) {
+  return check_name(name, "a group");
+}
 
 Result<std::pair<store::PolicyScope, std::string>> find_subject(
     store::Database& db, std::string_view scope, const std::string& subject) {
   const auto known = store::parse_scope(scope);
   if (!known) return failure(ErrorKind::malformed, fmt::format("'{}' is not fleet, platform, group or device", scope));
   switch (*known) {
-    case store::PolicyScope::fleet: return std::pair(*known, std::string());
+    case store::PolicyScope::fleet:
+      if (!subject.empty()) return failure(ErrorKind::not_found, "of the fleet there is one only");
+      return std::pair(*known, std::string());
     case store::PolicyScope::platform: {
+      if (subject.empty()) return failure(ErrorKind::malformed, "say which platform");
       const auto* platform = firmware::find_platform(subject);
       if (platform == nullptr) return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", subject));
       return std::pair(*known, std::to_string(platform->id));
@@ -78,6 +92,9 @@ Result<void> save_policy(store::Database& db, const store::PolicyRow& row) {
   if (row.window.empty() && !row.window.time_zone.empty())
     return failure(ErrorKind::malformed, "a time zone without hours or days means nothing");
   if (const auto right = planning::check_window(row.window); !right) return right;
+  if (row.says_something() && !store::load_policy(db, row.scope, row.subject) &&
+      store::load_policies(db).size() >= most_rules)
+    return failure(ErrorKind::conflict, fmt::format("there are {} rules already: groups take fewer", most_rules));
   store::save_policy(db, row);
   return {};
 }

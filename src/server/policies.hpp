@@ -8,6 +8,9 @@
 
 namespace drydock::server {
 
+/// ErrorKind::malformed: empty, longer than 64 bytes, or with '/' or control characters.
+Result<void> check_group_name(const std::string& name);
+
 /// "fleet" with nothing; "platform" with its name or number; "group" with its name; "device" with its id, the beginning
 /// of it, or its name. ErrorKind::not_found for one that is not there; ErrorKind::malformed for another scope.
 Result<std::pair<store::PolicyScope, std::string>> find_subject(
@@ -23,7 +26,7 @@ Result<void> remove_group_rule(store::Database& db, std::int64_t id);
 /// To all approved devices that are in no group: how many are in one now.
 std::size_t apply_group_rules(store::Database& db);
 
-/// ErrorKind::malformed: empty, longer than 64 bytes, or with control characters or commas.
+/// ErrorKind::malformed: empty, longer than 64 bytes, or with '/', commas or control characters.
 Result<void> set_label(store::Database& db, const std::string& device_id, const std::string& label, bool has);
 
 }  // namespace drydock::server

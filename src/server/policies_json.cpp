@@ -45,12 +45,13 @@ std::string cell(const std::string& text) {
 
 }  // namespace
 
-std::string policies_as_json(const std::vector<store::PolicyRow>& rows) {
+std::string policies_as_json(store::Database& db, const std::vector<store::PolicyRow>& rows) {
   auto list = json::array();
   for (const auto& row : rows)
-    list.push_back({{"scope", store::scope_name(row.scope)}, {"subject", row.subject}, {"rule", store::rule_words(row)},
-        {"target", target_of(row)}, {"held", row.held ? json(*row.held) : json(nullptr)}, {"hours", row.window.hours},
-        {"time_zone", row.window.time_zone}, {"blackout", row.window.blackout}});
+    list.push_back(
+        {{"scope", store::scope_name(row.scope)}, {"subject", row.subject}, {"rule", store::subject_words(db, row)},
+            {"target", target_of(row)}, {"held", row.held ? json(*row.held) : json(nullptr)},
+            {"hours", row.window.hours}, {"time_zone", row.window.time_zone}, {"blackout", row.window.blackout}});
   return print({{"targets", list}});
 }
 

@@ -11,7 +11,7 @@
 namespace drydock::server {
 
 /// {"targets": […]}
-std::string policies_as_json(const std::vector<store::PolicyRow>& rows);
+std::string policies_as_json(store::Database& db, const std::vector<store::PolicyRow>& rows);
 /// {"groups": […], "labels": […], "rules": […]}
 std::string groups_as_json(const std::vector<store::GroupCount>& groups, const std::vector<store::GroupCount>& labels,
     const std::vector<store::GroupRule>& rules);

@@ -26,7 +26,8 @@ Result<store::ReleaseRow> create_release(store::Database& db, const std::string&
   const auto blank = [](char c) { return c == ' '; };
   const bool odd =
       name.empty() || blank(name.front()) || blank(name.back()) || name.front() == '-' || name.front() == '.';
-  if (odd || name.size() > longest_name || log::printable(name) != name || name.find('/') != std::string::npos)
+  if (odd || name.size() > longest_name || log::printable(name) != name ||
+      name.find_first_of("/\\") != std::string::npos)
     return failure(ErrorKind::malformed,
         fmt::format("a release has a name of at most {} bytes, without '/' and control characters, that begins with a "
                     "letter or a digit",

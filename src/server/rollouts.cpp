@@ -1,22 +1,16 @@
 #include "server/rollouts.hpp"
 
 #include "base/clock.hpp"
-#include "firmware/platforms.hpp"
 #include "firmware/releases.hpp"
-#include "server/commands.hpp"
 #include "server/service_uptime.hpp"
 #include "store/access.hpp"
+#include "store/audit.hpp"
 #include "store/changes.hpp"
-#include "store/device_list.hpp"
-#include "store/groups.hpp"
 #include "store/history.hpp"
 #include "store/modules.hpp"
-#include "store/policies.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
-#include <map>
-#include <set>
 
 namespace drydock::server {
 namespace {
@@ -25,213 +19,43 @@ std::string title_of(const store::DeviceRow& row) {
   return row.name.empty() ? row.id : row.name;
 }
 
-Result<std::vector<store::DeviceRow>> selected_devices(store::Database& db, const Selection& selection) {
-  std::vector<store::DeviceRow> rows;
-  std::set<std::string> seen;
-  for (const auto& name : selection.devices) {
-    auto row = commands::find_device(db, name);
-    if (!row) return tl::unexpected(row.error());
-    if (seen.insert(row->id).second) rows.push_back(std::move(*row));
-  }
-  if (!selection.devices.empty()) return rows;
-  std::set<std::string> labelled;
-  if (!selection.label.empty())
-    for (auto& id : store::devices_with_label(db, selection.label)) labelled.insert(std::move(id));
-  for (auto& row : store::load_devices(db))
-    if (row.approval == "approved" && (selection.group.empty() || row.group == selection.group) &&
-        (selection.label.empty() || labelled.contains(row.id)))
-      rows.push_back(std::move(row));
-  if (rows.empty() && !selection.group.empty())
-    return failure(ErrorKind::not_found, fmt::format("no device is in a group '{}'", selection.group));
-  if (rows.empty() && !selection.label.empty())
-    return failure(ErrorKind::not_found, fmt::format("no device has the label '{}'", selection.label));
-  return rows;
-}
-
-firmware::Inventory reported_by(store::Database& db, const store::DeviceRow& row) {
-  firmware::Inventory inventory;
-  inventory.platform = row.platform;
-  inventory.modules = store::load_modules(db, row.id);
-  return inventory;
-}
-
-// What the device has in the slots of the release and the library has not.
-std::string no_way_back(const firmware::Inventory& inventory, const std::vector<planning::Target>& targets,
-    const firmware::Library& library) {
-  for (const auto& target : targets) {
-    const auto* now = inventory.find(target.key);
-    if (now == nullptr) continue;
-    const auto files = library.candidates(inventory.platform, target.key, now->version);
-    const bool there = std::any_of(files.begin(), files.end(), [&](const auto* file) {
-      const auto members = file->members();
-      return std::any_of(members.begin(), members.end(), [&](const auto& member) {
-        return member.key == target.key && member.version == now->version && member.suffix_sha256 == now->sha256;
-      });
-    });
-    if (!there) return firmware::module_title(inventory.platform, target.key, now->version) + " is not in the library";
-  }
-  return "";
-}
-
-std::string newer_than_release(const firmware::Inventory& inventory, const std::vector<planning::Target>& targets) {
-  for (const auto& target : targets)
-    if (const auto* now = inventory.find(target.key); now != nullptr && now->version > target.version)
-      return fmt::format("has {}, which is newer: with --downgrade it would be taken back to version {}",
-          firmware::module_title(inventory.platform, target.key, now->version), target.version);
-  return "";
-}
-
-// What people want of the device itself goes before, and a rollout would wait for ever.
-std::string own_wish(store::Database& db, const store::DeviceRow& row, const std::vector<planning::Target>& targets) {
-  if (row.held) return "is held back from updates by a person";
-  const store::PolicySubject subject{row.id, row.group, row.platform};
-  if (const auto* rule = store::Policies(db, subject).held(subject); rule != nullptr && *rule->held)
-    return fmt::format("is held back from updates, as {} is", store::rule_words(*rule));
-  for (const auto& own : store::load_own_targets(db, row.id))
-    for (const auto& target : targets)
-      if (own.key == target.key)
-        return fmt::format("shall have {} of its own: 'drydock devices target {} --clear' takes that back",
-            firmware::module_title(row.platform, own.key, own.version), row.id);
-  if (const auto other = store::rollout_under_way_of(db, row.id))
-    return fmt::format("is in rollout {}, which is not over", *other);
-  return "";
-}
-
-// An application of another product than the device is of. One of no product names its platform.
-std::string other_product(const store::DeviceRow& row, const store::ReleaseRow& release) {
-  if (row.product_id == row.platform || row.product_id == 0 || row.product_id == 0xffff) return "";
-  for (const auto& file : release.modules)
-    if (file.platform == row.platform && file.product_id && *file.product_id != row.product_id &&
-        *file.product_id != file.platform)
-      return fmt::format(
-          "is of product {}, and {} is for product {}", row.product_id, file.file_name, *file.product_id);
-  return "";
-}
-
-// What it will wait for although its turn has come.
-std::string waits_for(
-    store::Database& db, const store::DeviceRow& row, const planning::RolloutRules& rules, std::int64_t utc_now) {
-  if (!row.updates_enabled.value_or(true) && !rules.forced)
-    return "its application disabled updates, and must enable them (or --force)";
-  if (!row.connected) return "it is not connected";
-  const store::PolicySubject subject{row.id, row.group, row.platform};
-  const store::Policies policies(db, subject);
-  const auto* rule = policies.window(subject);
-  if (rule != nullptr && !rules.forced && !planning::is_open(rule->window, utc_now))
-    return fmt::format("the hours of {}: {}", store::rule_words(*rule), planning::window_words(rule->window));
-  return "";
-}
-
-PlannedDevice plan_device(store::Database& db, const firmware::Library& library, const store::ReleaseRow& release,
-    store::DeviceRow row, const planning::RolloutRules& rules, std::int64_t utc_now) {
-  PlannedDevice device;
-  const auto inventory = reported_by(db, row);
-  const auto targets = planning::targets_of(release.modules, row.platform);
-  device.row = std::move(row);
-  if (device.row.approval != "approved") {
-    device.left_out = "is not approved";
-  } else if (targets.empty()) {
-    device.left_out = fmt::format("the release has nothing for a {}", firmware::platform_name(inventory.platform));
-  } else if (inventory.modules.empty()) {
-    device.left_out = "has not said yet what it runs";
-  } else if (auto wish = own_wish(db, device.row, targets); !wish.empty()) {
-    device.left_out = std::move(wish);
-  } else if (auto other = other_product(device.row, release); !other.empty()) {
-    device.left_out = std::move(other);
-  } else if (auto newer = newer_than_release(inventory, targets); !rules.downgrade && !newer.empty()) {
-    device.left_out = std::move(newer);
-  } else {
-    auto plan = planning::plan(inventory, library, {targets});
-    if (plan.blocked()) device.left_out = planning::missing_words(plan);
-    if (plan.current()) device.left_out = "has all of it already";
-    device.steps = std::move(plan.steps);
-  }
-  if (!device.left_out.empty()) return device;
-  device.no_way_back = no_way_back(inventory, targets, library);
-  device.waits = waits_for(db, device.row, rules, utc_now);
-  return device;
-}
-
 void note(store::Database& db, const std::string& device_id, const std::string& words, std::int64_t utc_now) {
   store::append_history(db, {utc_now, device_id, "rollout", words});
 }
 
+// What a forced rollout does for a device it does for the time of its update, there and back.
+void set_forced(
+    store::Database& db, const planning::Rollout& rollout, const std::vector<planning::RolloutDevice>& before) {
+  using planning::DeviceStage;
+  if (!rollout.rules.forced) return;
+  const auto is_sent_something = [](DeviceStage stage) {
+    return stage == DeviceStage::begun || stage == DeviceStage::reverting;
+  };
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto& device = rollout.devices[i];
+    if (device.stage == before[i].stage) continue;
+    if (is_sent_something(device.stage))
+      store::set_forced(db, device.id, true);
+    else if (is_sent_something(before[i].stage))
+      store::set_forced(db, device.id, false);
+  }
+}
+
 // Those that cannot go back, so that the others do not wait for them.
 void give_up_without_file(store::Database& db, store::RolloutRow& row) {
-  for (const auto& [id, key] : store::previous_without_file(db, row.id))
+  const auto library = store::load_library(db);
+  for (const auto& previous : store::load_previous_modules(db, row.id)) {
+    if (is_in(library, previous.platform, previous.module)) continue;
     for (auto& device : row.rollout.devices) {
-      if (device.id != id || device.stage != planning::DeviceStage::reverting) continue;
+      if (device.id != previous.device_id || device.stage != planning::DeviceStage::reverting) continue;
       device.stage = planning::DeviceStage::failed;
-      device.words = fmt::format("cannot be taken back: the {} that it had is not in the library", key.name());
+      device.words = fmt::format("cannot be taken back: the {} that it had is not in the library",
+          firmware::module_title(previous.platform, previous.module.key, previous.module.version));
     }
+  }
 }
 
 }  // namespace
-
-std::uint64_t PlannedDevice::bytes() const {
-  std::uint64_t bytes = 0;
-  for (const auto& step : steps) bytes += step.module.size;
-  return bytes;
-}
-
-std::vector<std::size_t> RolloutPlan::waves() const {
-  std::size_t inside = 0;
-  std::size_t canaries = 0;
-  for (const auto& device : devices) {
-    inside += device.left_out.empty();
-    canaries += device.left_out.empty() && device.canary;
-  }
-  return planning::wave_sizes(rules, inside, canaries);
-}
-
-std::int64_t RolloutPlan::expected_time() const {
-  // What a Photon takes: some 20 kB a second, and a reset behind each module.
-  constexpr std::int64_t bytes_per_second = 20 * 1024;
-  constexpr std::int64_t reset = 20'000;
-  constexpr std::size_t usually_at_once = 8;
-  std::int64_t longest = 0;
-  std::size_t inside = 0;
-  std::size_t canaries = 0;
-  for (const auto& device : devices) {
-    if (!device.left_out.empty()) continue;
-    ++inside;
-    canaries += device.canary;
-    const auto sending = static_cast<std::int64_t>(device.bytes()) * 1000 / bytes_per_second;
-    longest = std::max(longest, sending + static_cast<std::int64_t>(device.steps.size()) * reset);
-  }
-  return planning::expected_time(rules, inside, canaries, longest, usually_at_once);
-}
-
-Result<RolloutPlan> plan_rollout(store::Database& db, const std::string& name, const Selection& selection,
-    const planning::RolloutRules& rules, std::int64_t utc_now) {
-  if (const auto right = planning::check_window(rules.window); !right) return tl::unexpected(right.error());
-  const auto release = store::load_release(db, name);
-  if (!release) return failure(ErrorKind::not_found, fmt::format("no release '{}': see 'drydock releases list'", name));
-  if (release->missing != 0)
-    return failure(
-        ErrorKind::conflict, fmt::format("{} files of '{}' were taken out of the library", release->missing, name));
-  auto rows = selected_devices(db, selection);
-  if (!rows) return tl::unexpected(rows.error());
-  std::set<std::string> canaries;
-  for (const auto& canary : selection.canaries) {
-    const auto row = commands::find_device(db, canary);
-    if (!row) return tl::unexpected(row.error());
-    const auto same = [&](const store::DeviceRow& other) { return other.id == row->id; };
-    if (std::none_of(rows->begin(), rows->end(), same))
-      return failure(
-          ErrorKind::conflict, fmt::format("{} shall be the first and is not among the devices", title_of(*row)));
-    canaries.insert(row->id);
-  }
-  const auto library = store::load_library(db);
-  RolloutPlan plan{name, rules, {}};
-  for (auto& row : *rows) {
-    auto device = plan_device(db, library, *release, std::move(row), rules, utc_now);
-    device.canary = canaries.contains(device.row.id);
-    plan.devices.push_back(std::move(device));
-  }
-  std::stable_partition(plan.devices.begin(), plan.devices.end(), [](const PlannedDevice& d) { return d.canary; });
-  return plan;
-}
 
 Result<std::int64_t> begin_rollout(store::Database& db, const RolloutPlan& plan, std::int64_t utc_now) {
   store::order_changes(db);
@@ -254,7 +78,7 @@ Result<std::int64_t> begin_rollout(store::Database& db, const RolloutPlan& plan,
   return store::add_rollout(db, row);
 }
 
-Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, RolloutAction action) {
+Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, RolloutAction action, bool force) {
   store::order_changes(db);  // with the looks of every machine
   auto row = store::load_rollout(db, id);
   if (!row) return failure(ErrorKind::not_found, fmt::format("no rollout {}: see 'drydock rollouts list'", id));
@@ -269,9 +93,13 @@ Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, Ro
   if (!done) return tl::unexpected(done.error());
   if (action == RolloutAction::abort)
     planning::recall_unsent(row->rollout, store::load_standings(db, *row, utc_milliseconds()));
-  if (action == RolloutAction::revert) give_up_without_file(db, *row);
+  if (action == RolloutAction::revert) {
+    row->rollout.rules.forced |= force;
+    give_up_without_file(db, *row);
+  }
   store::save_rollout(db, *row);
   store::save_rollout_devices(db, *row, before);
+  set_forced(db, row->rollout, before);
   return std::move(*row);
 }
 
@@ -279,6 +107,9 @@ Result<void> remove_rollout(store::Database& db, std::int64_t id) {
   store::order_changes(db);
   const auto row = store::load_rollout(db, id);
   if (!row) return failure(ErrorKind::not_found, fmt::format("no rollout {}: see 'drydock rollouts list'", id));
+  if (const auto older = store::older_rollout(db, id))
+    return failure(ErrorKind::conflict,
+        fmt::format("its devices would be taken back to what rollout {} gave them: forget that one first", *older));
   if (!store::remove_rollout(db, id))
     return failure(ErrorKind::conflict,
         fmt::format("rollout {} is {}: abort it first", id, planning::stage_name(row->rollout.stage)));
@@ -302,8 +133,6 @@ RolloutLook look_at_rollouts(
       if (device.stage == before.devices[i].stage) continue;
       if (device.stage == planning::DeviceStage::begun && release)
         store::save_previous_modules(db, id, device.id, release->modules);
-      if (device.stage == planning::DeviceStage::begun && row->rollout.rules.forced)
-        store::set_forced(db, device.id, true);
       const auto words = device.stage == planning::DeviceStage::failed ? ": " + device.words : std::string();
       note(db, device.id,
           fmt::format("rollout {} of '{}': {}{}", id, row->release, planning::stage_name(device.stage), words),
@@ -316,11 +145,15 @@ RolloutLook look_at_rollouts(
                     now.words.empty() ? "" : ": ", now.words)
               : fmt::format("rollout {} of '{}': wave {} of {} begins", id, row->release, now.wave + 1,
                     now.rules.waves.size()));
-      if (now.stage == planning::RolloutStage::stopped && before.stage != now.stage)
+      if (now.stage == planning::RolloutStage::stopped && before.stage != now.stage) {
         look.stopped.push_back({id, row->release, now.words});
+        store::append_audit(db,
+            {0, utc_now, "Drydock", "rollout", fmt::format("rollout {} of '{}' stopped", id, row->release), now.words});
+      }
       store::save_rollout(db, *row);
     }
     store::save_rollout_devices(db, *row, before.devices);
+    set_forced(db, row->rollout, before.devices);
   }
   // Behind a power cut it goes on from here: what was decided must not lie in times to come.
   if (look.changed) store::save_setting(db, ServiceUptime::setting, std::to_string(running_time));

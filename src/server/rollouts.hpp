@@ -37,6 +37,9 @@ struct RolloutPlan {
   std::int64_t expected_time() const;
 };
 
+/// Whether the library has a file of this module: by its hash, where that is known.
+bool is_in(const firmware::Library& library, std::uint16_t platform, const firmware::ModuleInfo& module);
+
 /// Approved devices of platforms that the release has files for, each planned with what it reported last.
 /// ErrorKind::not_found: no such release, group or device; ErrorKind::conflict: files of it are gone.
 Result<RolloutPlan> plan_rollout(store::Database& db, const std::string& release, const Selection& selection,
@@ -47,7 +50,8 @@ Result<std::int64_t> begin_rollout(store::Database& db, const RolloutPlan& plan,
 
 enum class RolloutAction { pause, resume, abort, revert };
 /// ErrorKind::not_found, or ErrorKind::conflict when it is too late for it.
-Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, RolloutAction action);
+/// `force`: to revert at any hour.
+Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, RolloutAction action, bool force = false);
 
 /// With what it wanted of its devices, which follow what else is said of them from then on. ErrorKind::not_found, or
 /// ErrorKind::conflict when it is not over.

@@ -41,7 +41,8 @@ json json_of(const store::RolloutRow& row) {
               {"failure_percent", rules.failure_percent}, {"restarts", rules.restarts}, {"at_once", rules.at_once},
               {"per_minute", rules.per_minute}, {"bytes_per_second", rules.bytes_per_second},
               {"downgrade", rules.downgrade}, {"forced", rules.forced}, {"hours", rules.window.hours},
-              {"time_zone", rules.window.time_zone}, {"blackout", rules.window.blackout}}},
+              {"time_zone", rules.window.time_zone}, {"blackout", rules.window.blackout},
+              {"health_event", rules.health_event}}},
       {"forgiven", forgiven}, {"counts", counts}, {"devices", devices}};
 }
 

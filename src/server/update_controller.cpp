@@ -3,6 +3,7 @@
 #include "server/application_json.hpp"
 #include "base/text.hpp"
 #include "firmware/releases.hpp"
+#include "planning/rollout.hpp"
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
@@ -19,7 +20,6 @@ using planning::Permission;
 constexpr auto database_pause = 2s;
 // Who waited longer for the database than this may be gone by now.
 constexpr auto longest_wait_to_begin = 10s;
-constexpr auto longest_look_at_hours = 1min;
 
 Error replaced() {
   return {ErrorKind::conflict, "another connection of the same device replaced this one, or it was forgotten"};
@@ -236,33 +236,6 @@ void DeviceUpdateController::tell_pending(DeviceEntry& m, bool pending) {
   m.device->deliver(event);
 }
 
-std::string DeviceUpdateController::held_back(const DeviceEntry& m) const {
-  if (m.row.held) return "held: updates of this device are paused by a person";
-  if (server_.paused_) return "paused: a person has paused all updates";
-  if (m.policy.held) return fmt::format("held: updates of {} are paused by a person", m.policy.held_by);
-  return "";
-}
-
-// It begins only what should be over before its hours are.
-std::optional<DeviceUpdateController::Closed> DeviceUpdateController::closed_until(
-    const DeviceEntry& m, std::size_t bytes) const {
-  constexpr std::int64_t slow_bytes_per_second = 10 * 1024;
-  const auto now = utc_milliseconds();
-  const auto* window = planning::closed_window(m.policy, now);
-  if (window == nullptr)
-    window = planning::closed_window(m.policy, now + static_cast<std::int64_t>(bytes) * 1000 / slow_bytes_per_second);
-  if (window == nullptr) return std::nullopt;
-  Closed closed;
-  closed.words = planning::is_plausible_time(now)
-      ? fmt::format("waits for the hours of {}: {}", window->rule, planning::window_words(window->words))
-      : fmt::format("waits for the hours of {}, and this machine's clock is not set", window->rule);
-  // A clock may be set meanwhile.
-  closed.pause = longest_look_at_hours;
-  if (const auto opens = planning::opens_at(window->words, now); opens && *opens > now)
-    closed.pause = std::min<Clock::duration>(closed.pause, std::chrono::milliseconds(*opens - now));
-  return closed;
-}
-
 asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const device::ReportedState& reported) {
   auto* m = entry();
   if (m == nullptr) co_return tl::unexpected(replaced());
@@ -276,7 +249,8 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   if (m->plan.current()) {
     tell_pending(*m, false);
     if (std::exchange(m->row.forced, false)) server_.repository_.clear_force(m->row.id);
-    const auto* words = reported.safe_mode ? "up to date, and in safe mode for another reason" : "up to date";
+    std::string words = reported.safe_mode ? "up to date, and in safe mode for another reason" : "up to date";
+    if (!m->plan.unreached.empty()) words = "has what it needs; it " + m->plan.unreached;
     if (firmware::is_monolithic(inventory.platform))
       words = inventory.modules.empty() ? "does not say what it runs: choose an image for it, if it should run another"
                                         : "runs the image that it was sent";
@@ -294,7 +268,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
     co_return settled;
   }
 
-  if (const auto opens = m->row.forced ? std::nullopt : closed_until(*m, m->plan.steps.front().module.size)) {
+  if (const auto opens = m->row.forced ? std::nullopt : closed_until(*m)) {
     auto waits = co_await finish_update("waiting", opens->words, "superseded");
     if (waits) waits->decide_again_at = Clock::now() + opens->pause;
     co_return waits;
@@ -302,6 +276,12 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
 
   if (server_.stopping_) co_return tl::unexpected(stopping());
   const auto steps = m->plan.steps;
+  if (m->policy.bytes_per_second != 0 &&
+      server_.devices_at_rate(m->policy) >= planning::devices_at_rate(m->policy.bytes_per_second)) {
+    leave_queue();
+    set_state(*m, "waiting", "waits for its turn: its rollout sends no more at a time");
+    co_return decide_in(limits::turn_pause);
+  }
   // The slot is taken before the first await, so that no other session can take it too.
   const bool slot = holds_slot_ = holds_slot_ || server_.update_slots_.try_acquire(id_);
   m->step_in_flight |= slot;

@@ -37,8 +37,8 @@ private:
     std::string words;
     Clock::duration pause;  ///< look again then
   };
-  /// Nothing when the device's hours are open for so many bytes.
-  std::optional<Closed> closed_until(const DeviceEntry& m, std::size_t bytes) const;
+  /// Nothing when the device's hours are open for all of its plan.
+  std::optional<Closed> closed_until(const DeviceEntry& m) const;
   void set_state(DeviceEntry& entry, const std::string& state, const std::string& words);
   void release_slot();
   void give_up_slot();

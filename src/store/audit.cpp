@@ -30,8 +30,9 @@ void set_audit_outcome(Database& db, std::int64_t id, const std::string& outcome
 }
 
 std::vector<AuditRow> load_audit(Database& db, std::int64_t before, int limit) {
-  Statement s(
-      db, "SELECT id, at, who, via, what, outcome FROM audit WHERE ?1 = 0 OR id < ?1 ORDER BY id DESC LIMIT ?2");
+  Statement s(db,
+      "SELECT id, at, who, via, what, outcome FROM audit WHERE CAST(?1 AS BIGINT) = 0 OR id < ?1 ORDER BY id DESC "
+      "LIMIT ?2");
   s.bind(1, before);
   s.bind(2, limit);
   std::vector<AuditRow> rows;

@@ -85,9 +85,11 @@ Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
     sql += " AND id IN (SELECT device_id FROM device_labels WHERE label = " + parameter(query.label) + ")";
   if (query.connected) sql += " AND connected = " + parameter(std::int64_t{*query.connected ? 1 : 0});
   if (!query.search.empty()) {
-    sql +=
-        fmt::format(" AND (lower(name) LIKE {0} ESCAPE '\\' OR id LIKE {0} ESCAPE '\\' OR address LIKE {0} ESCAPE '\\'",
-            parameter(like_pattern(query.search)));
+    sql += fmt::format(
+        " AND (lower(name) LIKE {0} ESCAPE '\\' OR id LIKE {0} ESCAPE '\\' OR address LIKE {0} ESCAPE '\\' OR "
+        "lower(group_name) LIKE {0} ESCAPE '\\' OR EXISTS (SELECT 1 FROM device_labels l WHERE l.device_id = "
+        "devices.id AND lower(l.label) LIKE {0} ESCAPE '\\')",
+        parameter(like_pattern(query.search)));
     if (!query.platforms_of_search.empty())
       sql += fmt::format(" OR platform IN ({})", fmt::join(query.platforms_of_search, ","));
     sql += ")";

@@ -64,6 +64,12 @@ std::vector<GroupCount> load_groups(Database& db) {
   return counts(s);
 }
 
+bool is_group(Database& db, const std::string& name) {
+  Statement s(db, "SELECT 1 FROM devices WHERE group_name = ? LIMIT 1");
+  s.bind(1, name);
+  return s.step();
+}
+
 std::vector<GroupCount> load_label_counts(Database& db) {
   Statement s(db, "SELECT label, count(*) FROM device_labels GROUP BY label ORDER BY label");
   return counts(s);

@@ -13,6 +13,7 @@ struct GroupCount {
   std::int64_t devices = 0;
 };
 std::vector<GroupCount> load_groups(Database& db);
+bool is_group(Database& db, const std::string& name);
 std::vector<GroupCount> load_label_counts(Database& db);
 
 std::vector<std::string> load_labels(Database& db, const std::string& device_id);

@@ -45,7 +45,8 @@ bool concerns(const PolicyRow& row, const PolicySubject& subject) {
   return false;
 }
 
-planning::StandingTarget standing_target(Database& db, const PolicyRow& row, std::uint16_t platform) {
+planning::StandingTarget standing_target(
+    Database& db, const PolicyRow& row, std::uint16_t platform, std::uint16_t product) {
   planning::StandingTarget target;
   target.kind = *row.target;
   target.version = row.version;
@@ -54,7 +55,7 @@ planning::StandingTarget standing_target(Database& db, const PolicyRow& row, std
   target.rule = rule_words(row);
   if (target.kind == planning::TargetKind::release)
     if (const auto release = load_release(db, row.release))
-      target.modules = planning::targets_of(release->modules, platform);
+      target.modules = planning::targets_of(release->modules, platform, product);
   return target;
 }
 
@@ -89,6 +90,12 @@ std::vector<PolicyRow> load_policies(Database& db) {
   return rows;
 }
 
+std::string subject_words(Database& db, const PolicyRow& row) {
+  if (row.scope != PolicyScope::device) return rule_words(row);
+  const auto device = load_device(db, row.subject);
+  return "device " + (device && !device->name.empty() ? device->name : row.subject);
+}
+
 std::optional<PolicyRow> load_policy(Database& db, PolicyScope scope, const std::string& subject) {
   Statement s(db, std::string("SELECT ") + columns + " FROM update_policies WHERE scope = ? AND subject = ?");
   s.bind(1, scope_name(scope));
@@ -103,6 +110,11 @@ void save_policy(Database& db, const PolicyRow& row) {
   clear.bind(2, row.subject);
   clear.execute();
   note_change(db, row.scope == PolicyScope::device ? row.subject.c_str() : subject::every_device);
+  // Of those that are away nobody decides anew what they wait for.
+  Statement away(db,
+      "UPDATE devices SET state_words = 'is decided when it comes' WHERE connected = 0 AND state = 'waiting' AND "
+      "(state_words LIKE 'held: by the rule for %' OR state_words LIKE 'waits for the hours of %')");
+  away.execute();
   if (!row.says_something()) return;
   Statement s(db, std::string("INSERT INTO update_policies (") + columns + ") VALUES (?,?,?,?,?,?,?,?,?,?)");
   s.bind(1, scope_name(row.scope));
@@ -156,12 +168,14 @@ const PolicyRow* Policies::window(const PolicySubject& subject) const {
 planning::UpdatePolicy load_update_policy(Database& db, const std::string& device_id) {
   planning::UpdatePolicy policy;
   PolicySubject subject{device_id, "", 0};
+  std::uint16_t product = 0;
   {
-    Statement s(db, "SELECT group_name, platform FROM devices WHERE id = ?");
+    Statement s(db, "SELECT group_name, platform, product_id FROM devices WHERE id = ?");
     s.bind(1, device_id);
     if (!s.step()) return policy;
     subject.group = s.text(0);
     subject.platform = s.integer<std::uint16_t>(1);
+    product = s.integer<std::uint16_t>(2);
   }
   policy.targets.targets = load_own_targets(db, device_id);
   auto rollout = load_rollout_orders(db, device_id);
@@ -169,11 +183,14 @@ planning::UpdatePolicy load_update_policy(Database& db, const std::string& devic
     if (!policy.targets.names(target.key)) policy.targets.targets.push_back(std::move(target));
   policy.rollout = rollout.id;
   policy.bytes_per_second = rollout.bytes_per_second;
+  policy.health_event = std::move(rollout.health_event);
   if (!rollout.window.empty())
     policy.windows.push_back({std::move(rollout.window), fmt::format("rollout {}", rollout.id)});
 
   const Policies policies(db, subject);
-  if (const auto* row = policies.target(subject)) policy.targets.standing = standing_target(db, *row, subject.platform);
+  const auto* target = policies.target(subject);
+  if (target != nullptr && !rollout.failed)
+    policy.targets.standing = standing_target(db, *target, subject.platform, product);
   if (const auto* row = policies.held(subject); row != nullptr && *row->held) {
     policy.held = true;
     policy.held_by = rule_words(*row);

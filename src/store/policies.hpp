@@ -30,6 +30,9 @@ std::optional<PolicyScope> parse_scope(std::string_view name);
 /// "all devices", "platform Photon", "group 'greenhouse'", "this device".
 std::string rule_words(const PolicyRow& row);
 
+/// As rule_words(), with the name of a device.
+std::string subject_words(Database& db, const PolicyRow& row);
+
 std::vector<PolicyRow> load_policies(Database& db);
 std::optional<PolicyRow> load_policy(Database& db, PolicyScope scope, const std::string& subject);
 /// In place of what there was; one that says nothing is removed.

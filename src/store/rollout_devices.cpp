@@ -1,11 +1,12 @@
 // Devices on their way in a rollout: how each is, and what it is to have.
+#include "store/devices.hpp"
 #include "store/policies.hpp"
 #include "store/rollouts.hpp"
 #include "store/statement.hpp"
 
 #include <algorithm>
+#include <fmt/core.h>
 #include <map>
-#include <set>
 
 namespace drydock::store {
 namespace {
@@ -45,34 +46,64 @@ Slot read_slot(Statement& s, int at) {
       s.integer<std::uint16_t>(at + 2), s.text(at + 3)};
 }
 
-// Of the devices that wait, those that got something newer than the release by other ways.
-std::vector<std::string> devices_with_newer(Database& db, const RolloutRow& row) {
+// Of the devices that were sent nothing yet, those that got something newer than the release by other ways.
+std::vector<std::string> devices_with_newer(Database& db, const RolloutRow& row, const ReleaseRow& release) {
+  std::string newer;
+  for (const auto& file : release.modules)
+    for (const auto& member : file.members())
+      if (!file.asset)
+        newer += fmt::format("{}(d.platform = {} AND m.function = {} AND m.module_index = {} AND m.version > {})",
+            newer.empty() ? "" : " OR ", file.platform, static_cast<int>(member.key.function), member.key.index,
+            member.version);
+  std::vector<std::string> ids;
+  if (newer.empty()) return ids;
   Statement s(db,
       "SELECT DISTINCT m.device_id FROM rollout_devices r JOIN devices d ON d.id = r.device_id JOIN device_modules m "
       "ON "
-      "m.device_id = r.device_id AND m.store = 'main' JOIN release_modules f ON f.release_name = ?1 JOIN modules l ON "
-      "l.sha256 = f.sha256 AND l.platform = d.platform AND l.function = m.function AND l.module_index = m.module_index "
-      "WHERE r.rollout_id = ?2 AND r.stage = 'waiting' AND m.version > l.version");
-  s.bind(1, row.release);
-  s.bind(2, row.id);
-  std::vector<std::string> ids;
+      "m.device_id = r.device_id AND m.store = 'main' WHERE r.rollout_id = ? AND r.stage IN ('waiting', 'begun') AND "
+      "(" +
+          newer + ")");
+  s.bind(1, row.id);
   while (s.step()) ids.push_back(s.text(0));
   return ids;
+}
+
+// Empty: it may. One that is forced heeds no hours.
+std::string why_it_may_not_begin(
+    const Policies& policies, const PolicySubject& subject, const RolloutRow& row, bool forced, std::int64_t utc_now) {
+  if (const auto* held = policies.held(subject); held != nullptr && *held->held)
+    return fmt::format("is held back by the rule for {}", rule_words(*held));
+  if (forced) return "";
+  const auto& own = row.rollout.rules.window;
+  if (!planning::is_open(own, utc_now))
+    return fmt::format("waits for the hours of the rollout: {}", planning::window_words(own));
+  if (const auto* rule = policies.window(subject); rule != nullptr && !planning::is_open(rule->window, utc_now))
+    return fmt::format("waits for the hours of {}: {}", rule_words(*rule), planning::window_words(rule->window));
+  return "";
 }
 
 }  // namespace
 
 void save_previous_modules(Database& db, std::int64_t rollout, const std::string& device_id,
     const std::vector<firmware::LibraryModule>& release) {
-  std::set<firmware::ModuleKey> slots;
-  for (const auto& file : release)
-    for (const auto& member : file.members()) slots.insert(member.key);
+  std::uint16_t platform = 0;
+  {
+    Statement d(db, "SELECT platform FROM devices WHERE id = ?");
+    d.bind(1, device_id);
+    if (d.step()) platform = d.integer<std::uint16_t>(0);
+  }
+  const auto wanted = slots_of(release, platform);
+  // What has the release's version already stays as it is.
+  const auto is_changed = [&](const Slot& slot) {
+    return std::any_of(
+        wanted.begin(), wanted.end(), [&](const Slot& one) { return one.key == slot.key && !has({slot}, one); });
+  };
   Statement s(
       db, "SELECT function, module_index, version, sha256 FROM device_modules WHERE device_id = ? AND store = 'main'");
   s.bind(1, device_id);
   std::vector<Slot> modules;
   while (s.step())
-    if (auto slot = read_slot(s, 0); slots.contains(slot.key)) modules.push_back(std::move(slot));
+    if (auto slot = read_slot(s, 0); is_changed(slot)) modules.push_back(std::move(slot));
   for (const auto& module : modules) {
     Statement insert(db,
         "INSERT INTO rollout_previous (rollout_id, device_id, function, module_index, version, suffix_sha256) VALUES "
@@ -91,13 +122,17 @@ std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& r
   struct Known {
     planning::Standing standing;
     PolicySubject subject;
+    bool held = false;
+    bool forced = false;
     std::vector<Slot> modules;
     std::vector<Slot> previous;
   };
   std::map<std::string, Known> known;
   Statement d(db,
       "SELECT d.id, d.connected, d.reconnections, d.safe_mode, d.state, d.state_words, d.platform, d.group_name, "
-      "EXISTS (SELECT 1 FROM update_steps u WHERE u.device_id = d.id AND u.started_at >= ?) FROM devices d JOIN "
+      "EXISTS (SELECT 1 FROM update_steps u WHERE u.device_id = d.id AND u.started_at >= ?), r.heard_in, d.held, "
+      "d.forced FROM "
+      "devices d JOIN "
       "rollout_devices r ON r.device_id = d.id WHERE r.rollout_id = ?");
   d.bind(1, row.created);
   d.bind(2, row.id);
@@ -109,6 +144,9 @@ std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& r
     if (const auto state = d.text(4); state == "parked" || state == "blocked") one.standing.given_up = d.text(5);
     one.subject = {d.text(0), d.text(7), d.integer<std::uint16_t>(6)};
     one.standing.was_sent = d.boolean(8);
+    one.standing.heard_in = d.integer(9);
+    one.held = d.boolean(10);
+    one.forced = d.boolean(11);
   }
   Statement m(db,
       "SELECT m.device_id, m.function, m.module_index, m.version, m.sha256 FROM device_modules m JOIN rollout_devices "
@@ -122,11 +160,10 @@ std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& r
   p.bind(1, row.id);
   while (p.step()) known[p.text(0)].previous.push_back(read_slot(p, 1));
 
-  if (!row.rollout.rules.downgrade)
-    for (const auto& id : devices_with_newer(db, row)) known[id].standing.has_newer = true;
   const Policies policies(db);
-  const bool rollout_open = planning::is_open(row.rollout.rules.window, utc_now);
   const auto release = load_release(db, row.release);
+  if (release && !row.rollout.rules.downgrade)
+    for (const auto& id : devices_with_newer(db, row, *release)) known[id].standing.has_newer = true;
   std::map<std::uint16_t, std::vector<Slot>> wanted;
   std::vector<planning::Standing> standings;
   for (const auto& device : row.rollout.devices) {
@@ -138,18 +175,49 @@ std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& r
     };
     one.standing.has_release = !slots->second.empty() && all(slots->second);
     one.standing.has_previous = all(one.previous);
-    const bool heeds_hours = device.stage == DeviceStage::waiting && !row.rollout.rules.forced;
-    const auto* window = heeds_hours ? policies.window(one.subject) : nullptr;
-    one.standing.may_begin = rollout_open && (window == nullptr || planning::is_open(window->window, utc_now));
+    if (device.stage == DeviceStage::waiting) {
+      one.forced |= row.rollout.rules.forced;
+      one.standing.may_begin =
+          !one.held && why_it_may_not_begin(policies, one.subject, row, one.forced, utc_now).empty();
+    }
     standings.push_back(std::move(one.standing));
   }
   return standings;
 }
 
+void say_why_they_wait(Database& db, RolloutRow& row, std::int64_t utc_now) {
+  using planning::RolloutStage;
+  const auto stage = row.rollout.stage;
+  if (stage != RolloutStage::running && stage != RolloutStage::paused && stage != RolloutStage::stopped) return;
+  const auto standings = load_standings(db, row, utc_now);
+  const Policies policies(db);
+  for (std::size_t i = 0; i < standings.size(); ++i) {
+    if (row.rollout.devices[i].stage != DeviceStage::waiting) continue;
+    const auto device = load_device(db, row.rollout.devices[i].id);
+    if (!device) continue;
+    auto why = device->held ? "is held back from updates by a person"
+                            : why_it_may_not_begin(policies, {device->id, device->group, device->platform}, row,
+                                  device->forced || row.rollout.rules.forced, utc_now);
+    if (standings[i].has_newer) why = "has got something newer: is left out";
+    if (why.empty() && !standings[i].connected) why = "is not connected";
+    if (why.empty()) why = stage == RolloutStage::running ? "waits for its wave" : "waits for the rollout to go on";
+    row.states[i] = std::move(why);
+  }
+}
+
+void note_health(Database& db, std::int64_t rollout, const std::string& device_id, std::int64_t reconnections) {
+  Statement s(db, "UPDATE rollout_devices SET heard_in = ? WHERE rollout_id = ? AND device_id = ?");
+  s.bind(1, reconnections);
+  s.bind(2, rollout);
+  s.bind(3, device_id);
+  s.execute();
+}
+
 RolloutOrders load_rollout_orders(Database& db, const std::string& device_id) {
   Statement s(db,
-      "SELECT r.rollout_id, r.stage, o.release_name, d.platform, o.stage, o.bytes_per_second, o.hours, o.time_zone, "
-      "o.blackout FROM rollout_devices r JOIN rollouts o ON o.id = "
+      "SELECT r.rollout_id, r.stage, o.release_name, d.platform, d.product_id, o.bytes_per_second, o.hours, "
+      "o.time_zone, "
+      "o.blackout, o.health_event FROM rollout_devices r JOIN rollouts o ON o.id = "
       "r.rollout_id JOIN devices d ON d.id = r.device_id WHERE r.device_id = ? AND r.stage != 'waiting' ORDER BY "
       "r.rollout_id DESC LIMIT 1");
   s.bind(1, device_id);
@@ -159,11 +227,15 @@ RolloutOrders load_rollout_orders(Database& db, const std::string& device_id) {
   const auto stage = planning::device_stage(s.text(1));
   const auto release_name = s.text(2);
   const auto platform = s.integer<std::uint16_t>(3);
-  const auto whole = planning::rollout_stage(s.text(4));
-  if (whole != planning::RolloutStage::done && whole != planning::RolloutStage::reverted) {
+  const auto product = s.integer<std::uint16_t>(4);
+  const bool under_way =
+      stage == DeviceStage::begun || stage == DeviceStage::soaking || stage == DeviceStage::reverting;
+  if (under_way) {
     orders.bytes_per_second = s.integer<std::uint64_t>(5);
     orders.window = {s.text(6), s.text(7), s.text(8)};
+    orders.health_event = s.text(9);
   }
+  orders.failed = stage == DeviceStage::failed;
   s.execute_rest();
   auto& targets = orders.targets;
   switch (stage) {
@@ -171,7 +243,7 @@ RolloutOrders load_rollout_orders(Database& db, const std::string& device_id) {
     case DeviceStage::soaking:
     case DeviceStage::healthy: {
       if (const auto release = load_release(db, release_name))
-        targets = planning::targets_of(release->modules, platform);
+        targets = planning::targets_of(release->modules, platform, product);
       break;
     }
     case DeviceStage::reverting:

@@ -13,7 +13,7 @@ using planning::RolloutDevice;
 
 constexpr const char* rollout_columns =
     "id, release_name, created, waves, soak, lost_after, failure_percent, failures, restarts, at_once, per_minute, "
-    "stage, wave, words, forgiven, downgrade, forced, bytes_per_second, hours, time_zone, blackout";
+    "stage, wave, words, forgiven, downgrade, forced, bytes_per_second, hours, time_zone, blackout, health_event";
 
 // One that stopped has devices under way still: what becomes of them is seen.
 constexpr const char* under_way = "('running', 'paused', 'stopped', 'reverting')";
@@ -40,6 +40,7 @@ RolloutRow read_rollout(Statement& s) {
   rules.forced = s.boolean(16);
   rules.bytes_per_second = s.integer<std::uint64_t>(17);
   rules.window = {s.text(18), s.text(19), s.text(20)};
+  rules.health_event = s.text(21);
   return row;
 }
 
@@ -74,8 +75,8 @@ std::int64_t add_rollout(Database& db, const RolloutRow& row) {
   Statement s(db,
       "INSERT INTO rollouts (release_name, created, waves, soak, lost_after, failure_percent, failures, restarts, "
       "at_once, per_minute, stage, wave, words, forgiven, downgrade, forced, bytes_per_second, hours, time_zone, "
-      "blackout) "
-      "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id");
+      "blackout, health_event) "
+      "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id");
   s.bind(1, row.release);
   s.bind(2, row.created);
   s.bind(3, planning::wave_words(rules.waves));
@@ -96,6 +97,7 @@ std::int64_t add_rollout(Database& db, const RolloutRow& row) {
   s.bind(18, rules.window.hours);
   s.bind(19, rules.window.time_zone);
   s.bind(20, rules.window.blackout);
+  s.bind(21, rules.health_event);
   s.step();
   const auto id = s.integer(0);
   s.execute_rest();
@@ -179,17 +181,33 @@ std::optional<std::int64_t> newer_rollout(Database& db, std::int64_t id) {
   return s.integer(0);
 }
 
-std::vector<std::pair<std::string, firmware::ModuleKey>> previous_without_file(Database& db, std::int64_t id) {
+std::optional<std::int64_t> older_rollout(Database& db, std::int64_t id) {
   Statement s(db,
-      "SELECT p.device_id, p.function, p.module_index FROM rollout_previous p JOIN devices d ON d.id = p.device_id "
-      "WHERE "
-      "p.rollout_id = ? AND NOT EXISTS (SELECT 1 FROM modules m WHERE m.platform = d.platform AND m.suffix_sha256 = "
-      "p.suffix_sha256)");
+      "SELECT o.rollout_id FROM rollout_devices o JOIN rollout_devices n ON o.device_id = n.device_id WHERE "
+      "n.rollout_id "
+      "= ? AND o.rollout_id < n.rollout_id AND o.stage != 'waiting' AND n.stage != 'waiting' ORDER BY o.rollout_id "
+      "LIMIT "
+      "1");
   s.bind(1, id);
-  std::vector<std::pair<std::string, firmware::ModuleKey>> list;
-  while (s.step())
-    list.emplace_back(
-        s.text(0), firmware::ModuleKey{static_cast<firmware::Function>(s.integer(1)), s.integer<std::uint8_t>(2)});
+  if (!s.step()) return std::nullopt;
+  return s.integer(0);
+}
+
+std::vector<PreviousModule> load_previous_modules(Database& db, std::int64_t id) {
+  Statement s(db,
+      "SELECT p.device_id, d.platform, p.function, p.module_index, p.version, p.suffix_sha256 FROM rollout_previous p "
+      "JOIN devices d ON d.id = p.device_id WHERE p.rollout_id = ?");
+  s.bind(1, id);
+  std::vector<PreviousModule> list;
+  while (s.step()) {
+    PreviousModule module;
+    module.device_id = s.text(0);
+    module.platform = s.integer<std::uint16_t>(1);
+    module.module.key = {static_cast<firmware::Function>(s.integer(2)), s.integer<std::uint8_t>(3)};
+    module.module.version = s.integer<std::uint16_t>(4);
+    module.module.suffix_sha256 = s.text(5);
+    list.push_back(std::move(module));
+  }
   return list;
 }
 
@@ -200,12 +218,13 @@ bool is_rolled_out(Database& db, const std::string& release) {
 }
 
 void save_rollout(Database& db, const RolloutRow& row) {
-  Statement s(db, "UPDATE rollouts SET stage = ?, wave = ?, words = ?, forgiven = ? WHERE id = ?");
+  Statement s(db, "UPDATE rollouts SET stage = ?, wave = ?, words = ?, forgiven = ?, forced = ? WHERE id = ?");
   s.bind(1, planning::stage_name(row.rollout.stage));
   s.bind(2, row.rollout.wave);
   s.bind(3, row.rollout.words);
   s.bind(4, row.rollout.forgiven);
-  s.bind(5, row.id);
+  s.bind(5, row.rollout.rules.forced ? 1 : 0);
+  s.bind(6, row.id);
   s.execute();
   note_change(db, subject::rollouts);
 }

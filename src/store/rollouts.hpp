@@ -31,8 +31,15 @@ std::vector<std::int64_t> rollouts_under_way(Database& db);
 std::optional<std::int64_t> rollout_under_way_of(Database& db, const std::string& device_id);
 /// A later one that has, or is about to have, devices that this one reached.
 std::optional<std::int64_t> newer_rollout(Database& db, std::int64_t id);
-/// Devices that could not go back, for the library has no file of what they had in a slot.
-std::vector<std::pair<std::string, firmware::ModuleKey>> previous_without_file(Database& db, std::int64_t id);
+/// An earlier one that has devices which this one reached.
+std::optional<std::int64_t> older_rollout(Database& db, std::int64_t id);
+/// What its devices had in slots that it changed.
+struct PreviousModule {
+  std::string device_id;
+  std::uint16_t platform = 0;
+  firmware::ModuleInfo module;
+};
+std::vector<PreviousModule> load_previous_modules(Database& db, std::int64_t id);
 /// Whether there ever was one of this release.
 bool is_rolled_out(Database& db, const std::string& release);
 void save_rollout(Database& db, const RolloutRow& row);
@@ -43,17 +50,24 @@ void save_rollout_devices(Database& db, const RolloutRow& row, const std::vector
 void save_previous_modules(Database& db, std::int64_t rollout, const std::string& device_id,
     const std::vector<firmware::LibraryModule>& release);
 
+/// Fills in `states` of those that wait: for whom or what.
+void say_why_they_wait(Database& db, RolloutRow& row, std::int64_t utc_now);
+
 /// How the rollout's devices are, in their order. `utc_now`: by the clock, for the hours in which they may begin.
 std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& row, std::int64_t utc_now);
 
 /// What the latest rollout that reached the device wants of it.
 struct RolloutOrders {
   std::int64_t id = 0;  ///< 0: there is none
+  bool failed = false;  ///< the device: it is sent what it needs, and nothing more
   std::vector<planning::Target> targets;
-  planning::WindowWords window;        ///< while it is under way
+  planning::WindowWords window;        ///< while something of it may be sent
+  std::string health_event;            ///< that it waits for, from this device
   std::uint64_t bytes_per_second = 0;  ///< likewise; 0: any
 };
 RolloutOrders load_rollout_orders(Database& db, const std::string& device_id);
+/// The device has published the event of its health, while it had connected `reconnections` times.
+void note_health(Database& db, std::int64_t rollout, const std::string& device_id, std::int64_t reconnections);
 /// With what it wanted of its devices. False when it is not over, or there is none.
 bool remove_rollout(Database& db, std::int64_t id);
 

@@ -7,6 +7,9 @@
 #include "base/text.hpp"
 #include "web/audit_note.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace drydock::web {
 namespace {
 
@@ -54,14 +57,27 @@ Scope needed_scope(const Request& request, const std::vector<std::string>& path)
 
 constexpr std::size_t longest_body_told = 200;
 
-// What a change was about. Secrets and files are nobody's to read.
+// What a change was about: "set targets/fleet {…}". Only what is known to hold no secret and no file is told with its
+// body.
 std::string told(const Request& request) {
-  auto words = request.method + " " + request.path;
-  const bool secret = request.path.starts_with("/api/v1/password") || request.path.starts_with("/api/v1/users") ||
-      request.path.starts_with("/api/v1/tokens");
-  const bool is_json = request.header("content-type").starts_with("application/json");
-  if (secret || !is_json || request.body.empty()) return words;
+  constexpr std::array<std::string_view, 6> open{"devices", "fleet", "releases", "rollouts", "targets", "groups"};
+  auto words = request.method == "DELETE" ? "remove "
+      : request.method == "PUT"           ? "set "
+      : request.method == "PATCH"         ? "change "
+                                          : std::string();
+  words += request.path.substr(std::min(prefix.size(), request.path.size()));
+  const auto path = parts_of(request);
+  const bool may_be_told = !path.empty() && std::find(open.begin(), open.end(), path[0]) != open.end();
+  if (!may_be_told || request.body.empty()) return words;
+  const auto lower = lower_ascii(request.body);
+  for (const auto* secret : {"password", "token", "secret"})
+    if (lower.find(secret) != std::string::npos) return words;
   return words + " " + shorten(log::printable(request.body), longest_body_told);
+}
+
+// A dry run changes nothing, and answers otherwise than a rollout that begins.
+bool is_dry_run(const Request& request, const Response& response) {
+  return request.path == "/api/v1/rollouts" && response.status == 200;
 }
 
 Response not_allowed(Scope needed) {
@@ -111,7 +127,9 @@ Response Api::handle(const Request& request) {
   if (!who && !is_open_to_all(request)) return problem(401, "Log in first");
   try {
     auto response = route(request, who.value_or(Identity{}));
-    if (who && changes_something(request))
+    if (response.status >= 500)
+      log::error("the API: {} {}: {}", request.method, log::printable(request.path), response.body);
+    if (who && changes_something(request) && !is_open_to_all(request) && !is_dry_run(request, response))
       note_change(bridge_, *who, who->by_session ? "page" : "API token", told(request), response);
     return response;
   } catch (const store::Unavailable& e) {
@@ -158,7 +176,7 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("DELETE", {"rollouts", "*"})) return remove_rollout(parts[1]);
   if (is("GET", {"rollouts", "*"})) return rollout(parts[1]);
   if (is("POST", {"rollouts"})) return start_rollout(request);
-  if (is("POST", {"rollouts", "*", "*"})) return steer_rollout(parts[1], parts[2]);
+  if (is("POST", {"rollouts", "*", "*"})) return steer_rollout(request, parts[1], parts[2]);
   if (is("GET", {"targets"})) return policies();
   if (is("PUT", {"targets", "fleet"})) return set_policy(request, "fleet", "");
   if (is("PUT", {"targets", "*", "*"})) return set_policy(request, parts[1], parts[2]);

@@ -85,7 +85,7 @@ private:
   Response rollouts() const;
   Response rollout(const std::string& id) const;
   Response start_rollout(const Request& request);
-  Response steer_rollout(const std::string& id, const std::string& action);
+  Response steer_rollout(const Request& request, const std::string& id, const std::string& action);
   Response remove_rollout(const std::string& id);
   // api_policies.cpp
   Response policies() const;

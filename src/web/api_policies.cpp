@@ -2,6 +2,7 @@
 #include "web/api.hpp"
 #include "web/json_body.hpp"
 
+#include "firmware/platforms.hpp"
 #include "server/policies.hpp"
 #include "server/policies_json.hpp"
 
@@ -52,6 +53,17 @@ Result<store::PolicyRow> policy_in(const json& body) {
   return row;
 }
 
+// By its name, or its number.
+Result<std::optional<std::uint16_t>> platform_in(const json& body) {
+  const auto found = body.find("platform");
+  if (found == body.end() || found->is_null() || *found == "") return std::optional<std::uint16_t>();
+  const auto name = found->is_string() ? found->get<std::string>() : found->is_structured() ? "" : found->dump();
+  const auto* platform = firmware::find_platform(name);
+  if (platform == nullptr)
+    return failure(ErrorKind::malformed, fmt::format("there is no platform '{}'", log::printable(shorten(name, 64))));
+  return std::optional<std::uint16_t>(platform->id);
+}
+
 template <class Number>
 Result<std::optional<Number>> optional_number(const json& body, const char* name, std::int64_t most) {
   std::optional<Number> number;
@@ -66,7 +78,7 @@ Result<std::optional<Number>> optional_number(const json& body, const char* name
 
 Response Api::policies() const {
   auto lease = readers_.lease();
-  return json_answer(server::policies_as_json(store::load_policies(*lease)));
+  return json_answer(server::policies_as_json(*lease, store::load_policies(*lease)));
 }
 
 Response Api::set_policy(const Request& request, const std::string& scope, const std::string& subject) {
@@ -79,6 +91,8 @@ Response Api::set_policy(const Request& request, const std::string& scope, const
     if (!found) return tl::unexpected(found.error());
     row.scope = found->first;
     row.subject = std::move(found->second);
+    if (!row.says_something())
+      return failure(ErrorKind::malformed, "say what: a target, whether they are held, hours, or days without");
     return server::save_policy(db, row);
   });
   return changed ? done() : problem(changed.error());
@@ -113,7 +127,7 @@ Response Api::add_group_rule(const Request& request) {
   const auto group = text_in(*body, "group");
   const auto name = optional_text(*body, "name");
   const auto addresses = optional_text(*body, "addresses");
-  const auto platform = optional_number<std::uint16_t>(*body, "platform", 0xffff);
+  const auto platform = platform_in(*body);
   const auto product = optional_number<std::uint16_t>(*body, "product_id", 0xffff);
   for (const auto* text : {&group, &name, &addresses})
     if (!*text) return problem(text->error());

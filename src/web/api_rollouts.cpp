@@ -42,8 +42,9 @@ Result<planning::RolloutRules> rules_in(const json& body) {
   if (!forced) return tl::unexpected(forced.error());
   rules.downgrade = *downgrade;
   rules.forced = *forced;
-  for (const auto& [name, text] : {std::pair("hours", &rules.window.hours),
-           std::pair("time_zone", &rules.window.time_zone), std::pair("blackout", &rules.window.blackout)}) {
+  for (const auto& [name, text] :
+      {std::pair("hours", &rules.window.hours), std::pair("time_zone", &rules.window.time_zone),
+          std::pair("blackout", &rules.window.blackout), std::pair("health_event", &rules.health_event)}) {
     auto given = optional_text(body, name);
     if (!given) return tl::unexpected(given.error());
     *text = std::move(*given);
@@ -99,7 +100,10 @@ Response Api::rollouts() const {
   auto lease = readers_.lease();
   auto rows = store::load_rollouts(*lease, rollouts_listed);
   for (auto& row : rows)
-    if (auto whole = store::load_rollout(*lease, row.id)) row = std::move(*whole);
+    if (auto whole = store::load_rollout(*lease, row.id)) {
+      row = std::move(*whole);
+      store::say_why_they_wait(*lease, row, utc_milliseconds());
+    }
   return json_answer(server::rollouts_as_json(rows));
 }
 
@@ -107,7 +111,8 @@ Response Api::rollout(const std::string& id) const {
   const auto number = number_of(id);
   if (!number) return no_rollout();
   auto lease = readers_.lease();
-  const auto row = store::load_rollout(*lease, *number);
+  auto row = store::load_rollout(*lease, *number);
+  if (row) store::say_why_they_wait(*lease, *row, utc_milliseconds());
   return row ? json_answer(server::rollout_as_json(*row)) : no_rollout();
 }
 
@@ -116,8 +121,8 @@ Response Api::start_rollout(const Request& request) {
   if (!body) return problem(body.error());
   const auto known = nothing_else_in(*body,
       {"release", "devices", "canaries", "group", "all", "waves", "soak_minutes", "lost_after_minutes", "failures",
-          "failure_percent", "at_once", "per_minute", "bytes_per_second", "hours", "time_zone", "blackout", "downgrade",
-          "forced", "label", "dry_run"});
+          "failure_percent", "at_once", "per_minute", "bytes_per_second", "hours", "time_zone", "blackout",
+          "health_event", "downgrade", "forced", "label", "dry_run"});
   if (!known) return problem(known.error());
   const auto all = flag_in(*body, "all");
   const auto dry_run = flag_in(*body, "dry_run");
@@ -164,7 +169,7 @@ Response Api::remove_rollout(const std::string& id) {
   return changed ? done() : problem(changed.error());
 }
 
-Response Api::steer_rollout(const std::string& id, const std::string& action) {
+Response Api::steer_rollout(const Request& request, const std::string& id, const std::string& action) {
   using server::RolloutAction;
   const auto number = number_of(id);
   if (!number) return no_rollout();
@@ -177,8 +182,11 @@ Response Api::steer_rollout(const std::string& id, const std::string& action) {
     how = RolloutAction::revert;
   else if (action != "pause")
     return problem(404, "Not found", "a rollout is paused, resumed, aborted or reverted");
-  const auto changed = bridge_.change([number = *number, how](store::Database& db) -> Result<void> {
-    const auto row = server::steer_rollout(db, number, how);
+  const auto body = json::parse(request.body, nullptr, false);
+  const auto force = body.is_object() ? flag_in(body, "force") : Result<bool>(false);
+  if (!force) return problem(force.error());
+  const auto changed = bridge_.change([number = *number, how, force = *force](store::Database& db) -> Result<void> {
+    const auto row = server::steer_rollout(db, number, how, force);
     if (!row) return tl::unexpected(row.error());
     return {};
   });

@@ -8,12 +8,17 @@
 namespace drydock::web {
 
 void note_change(LoopBridge& bridge, const Identity& who, const char* via, std::string what, const Response& response) {
+  // What was refused has changed nothing; and anybody who may change something could fill the list with it.
+  if (response.status >= 300 && response.status < 500) return;
   store::AuditRow row;
   row.at = utc_milliseconds();
-  row.who = who.name.empty() ? "the owner" : who.name;
+  // A token of the owner's is called what its maker likes.
+  row.who = !who.user.empty() ? who.user : who.by_session ? "owner" : fmt::format("owner (token {})", who.name);
+  row.who = log::printable(row.who);
   row.via = via;
   row.what = log::printable(what);
-  row.outcome = response.status < 300 ? "done" : fmt::format("refused ({})", response.status);
+  row.outcome =
+      response.status < 300 ? "done" : fmt::format("failed ({}): it may be done all the same", response.status);
   bridge.write_soon([row](store::Database& db) { store::append_audit(db, row); });
 }
 

@@ -4,6 +4,7 @@
 #include "web/multipart.hpp"
 #include "web/validation.hpp"
 
+#include "base/clock.hpp"
 #include "planning/plan.hpp"
 #include "server/commands.hpp"
 #include "store/policies.hpp"
@@ -62,13 +63,16 @@ Response CloudApi::flash(const Request& request, const store::DeviceRow& device)
         firmware::Inventory reported;
         reported.platform = row->platform;
         reported.modules = store::load_modules(db, id);
-        const auto plan = planning::plan(reported, store::load_library(db), store::load_update_policy(db, id).targets);
+        const auto policy = store::load_update_policy(db, id);
+        const auto plan = planning::plan(reported, store::load_library(db), policy.targets);
         if (plan.blocked()) return failure(ErrorKind::malformed, planning::missing_words(plan));
-        *status = plan.current()      ? "The device runs this already"
-            : row->held               ? "The update waits: the device is held"
-            : commands::is_paused(db) ? "The update waits: all updates are paused"
-            : !row->connected         ? "The update waits: the device is not connected"
-                                      : "Update started";
+        *status = plan.current()       ? "The device runs this already"
+            : row->held || policy.held ? "The update waits: the device is held"
+            : commands::is_paused(db)  ? "The update waits: all updates are paused"
+            : !row->connected          ? "The update waits: the device is not connected"
+            : !row->forced && planning::closed_window(policy, utc_milliseconds()) != nullptr
+            ? "The update waits: it is outside of the device's hours"
+            : "Update started";
         commands::retry(db, id);
         return {};
       });

@@ -26,6 +26,26 @@ std::string Request::parameter(const std::string& name) const {
   return length < 0 ? std::string() : std::string(value, static_cast<std::size_t>(length));
 }
 
+std::optional<std::string> decode_path(std::string_view encoded) {
+  std::string path(encoded.size() + 1, '\0');
+  const int length =
+      mg_url_decode(encoded.data(), static_cast<int>(encoded.size()), path.data(), static_cast<int>(path.size()), 0);
+  if (length < 0) return std::nullopt;
+  path.resize(static_cast<std::size_t>(length));
+  if (path.find('\0') != std::string::npos) return std::nullopt;
+  if (path.starts_with("/api/") &&
+      std::count(path.begin(), path.end(), '/') != std::count(encoded.begin(), encoded.end(), '/'))
+    return std::nullopt;
+  if (path.starts_with("/api/") && path.find('\\') != std::string::npos) return std::nullopt;
+  for (std::size_t at = 0; at < path.size();) {
+    const auto end = std::min(path.find_first_of("/\\", at), path.size());
+    const auto part = std::string_view(path).substr(at, end - at);
+    if (part == "." || part == "..") return std::nullopt;
+    at = end + 1;
+  }
+  return path;
+}
+
 bool path_matches(const std::vector<std::string>& path, std::initializer_list<std::string_view> wanted) {
   return std::equal(path.begin(), path.end(), wanted.begin(), wanted.end(),
       [](const std::string& part, std::string_view one) { return one == "*" || one == part; });

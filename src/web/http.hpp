@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@ namespace drydock::web {
 struct Request {
   std::string method;                          ///< "GET"
   std::string path;                            ///< decoded, without the query
+  bool usable_path = true;                     ///< see decode_path()
   std::string query;                           ///< still encoded
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;                            ///< but for an upload
@@ -32,6 +34,11 @@ struct Response {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
+
+/// Nothing for one that means something else once it is decoded: with NUL, with parts "." and "..", and below /api/
+/// with
+/// '/' and '\\' in its parts.
+std::optional<std::string> decode_path(std::string_view encoded);
 
 /// Part by part; "*" stands for any one.
 bool path_matches(const std::vector<std::string>& path, std::initializer_list<std::string_view> wanted);

@@ -49,7 +49,9 @@ Request read_head(const mg_connection* connection) {
   const auto* info = mg_get_request_info(connection);
   Request request;
   request.method = info->request_method ? info->request_method : "";
-  request.path = info->local_uri ? info->local_uri : "";
+  auto path = decode_path(info->local_uri ? info->local_uri : "");
+  request.usable_path = path.has_value();
+  request.path = std::move(path).value_or("");
   request.query = info->query_string ? info->query_string : "";
   request.peer = info->remote_addr;
   for (int i = 0; i < info->num_headers; ++i) {

@@ -123,7 +123,7 @@ Server::Server(
   std::vector<const char*> settings{"listening_ports", ports.c_str(), "num_threads", threads.c_str(),
       "request_timeout_ms", "5000", "keep_alive_timeout_ms", "5000", "enable_keep_alive", "yes", "max_request_size",
       "16384", "enable_directory_listing", "no", "cgi_pattern", "", "access_control_allow_origin", "",
-      "enable_auth_domain_check", "no", "tcp_nodelay", "1"};
+      "enable_auth_domain_check", "no", "decode_url", "no", "tcp_nodelay", "1"};
   if (secure) settings.insert(settings.end(), {"ssl_certificate", certificate.c_str(), "ssl_protocol_version", "4"});
   settings.push_back(nullptr);
 
@@ -225,6 +225,9 @@ Server::Body Server::answer(mg_connection* connection) {
     send(connection, response, false);
     return heard ? Body::read : left;
   };
+  if (!request.usable_path)
+    return refuse(
+        problem(400, "This path cannot be used", "names in it have no '/', '\\', '..' or NUL, encoded or not"));
   if (!is_own_host(request.header("host"), options_.hosts))
     return refuse(problem(421, "Another server",
         fmt::format("this page is not reached by the name '{}': open it by its address, or add the name to web.hosts",

@@ -1,4 +1,5 @@
 // Rules for groups, platforms and the fleet on a virtual clock: which devices are brought to what, and when.
+#include "server/commands.hpp"
 #include "server/policies.hpp"
 #include "server/releases.hpp"
 #include "server/rollouts.hpp"
@@ -111,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_group_is_held_back_and_one_of_it_is_not) {
   BOOST_TEST(comes_to(2, 7));
   BOOST_TEST(stays_at(1, 3));
   BOOST_TEST(row(1).state == "waiting");
-  BOOST_TEST(row(1).state_words == "held: updates of group 'greenhouse' are paused by a person");
+  BOOST_TEST(row(1).state_words == "held: by the rule for group 'greenhouse'");
   held.held = std::nullopt;
   say(held);
   BOOST_TEST(comes_to(1, 7));
@@ -151,6 +152,118 @@ BOOST_AUTO_TEST_CASE(a_new_device_comes_into_its_group_and_follows_its_rule) {
   start(1);
   BOOST_TEST(row(1).group == "photons");
   BOOST_TEST(comes_to(1, 7));
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_waited_for_approval_comes_into_its_group_too) {
+  configuration.policy = state::Policy::approve;
+  restart();
+  start_device(1, {system_part(1, 3), system_part(2, 3, {4, 1, 3}), user_part(6, {4, 2, 3})});
+  BOOST_REQUIRE(run_until_state(1, "awaiting_approval", 1min));
+  change([](store::Database& db) {
+    store::GroupRule photons;
+    photons.group = "photons";
+    photons.platform = 6;
+    BOOST_TEST(server::add_group_rule(db, photons).has_value());
+    BOOST_TEST(server::apply_group_rules(db) == 0u);
+  });
+  auto held = target(PolicyScope::group, "photons", TargetKind::latest);
+  held.held = true;
+  say(held);
+  change([](store::Database& db) { BOOST_TEST(server::commands::approve(db, id_of(1), "").has_value()); });
+  BOOST_TEST(stays_at(1, 3));
+  BOOST_TEST(row(1).group == "photons");
+  BOOST_TEST(row(1).state_words == "held: by the rule for group 'photons'");
+}
+
+BOOST_AUTO_TEST_CASE(a_device_whose_key_was_sent_before_follows_the_rules_of_its_platform) {
+  change([](store::Database& db) {
+    store::GroupRule photons;
+    photons.group = "photons";
+    photons.platform = 6;
+    BOOST_TEST(server::add_group_rule(db, photons).has_value());
+    BOOST_TEST(server::commands::register_key(db, id_of(1), device_key(1).public_key_spki(), 1).has_value());
+  });
+  auto held = target(PolicyScope::platform, "6", TargetKind::latest);
+  held.held = true;
+  say(held);
+  start(1);
+  BOOST_TEST(stays_at(1, 3));
+  BOOST_TEST(row(1).group == "photons");
+  BOOST_TEST(row(1).state_words == "held: by the rule for platform Photon");
+}
+
+BOOST_AUTO_TEST_CASE(the_latest_is_sent_when_it_comes_into_the_library) {
+  start(1);
+  say(target(PolicyScope::fleet, "", TargetKind::latest));
+  BOOST_REQUIRE(comes_to(1, 7));
+  add_firmware(system_part(1, 9), "s1-9.bin");
+  add_firmware(system_part(2, 9, {4, 1, 9}), "s2-9.bin");
+  change([](store::Database&) {});
+  BOOST_TEST(comes_to(1, 9));
+}
+
+BOOST_AUTO_TEST_CASE(a_target_out_of_reach_is_no_failure_of_a_rollout) {
+  start(1);
+  auto rule = target(PolicyScope::fleet, "", TargetKind::at_least);
+  rule.version = "99";
+  say(rule);
+  BOOST_TEST(run_until_state(1, "current", 1min));
+  BOOST_TEST(row(1).state_words.find("has what it needs; it shall have Device OS 99 or later") == 0u);
+  planning::RolloutRules rules;
+  rules.waves = *planning::parse_waves("all");
+  rules.soak = 60'000;
+  std::int64_t id = 0;
+  change([&](store::Database& db) {
+    BOOST_REQUIRE(server::create_release(db, "seven", {"app7.bin"}, "", 1).has_value());
+    id = *server::begin_rollout(db, *server::plan_rollout(db, "seven", {}, rules, utc_milliseconds()), 1);
+  });
+  BOOST_TEST(run_until(10min, [&] {
+    auto db = database();
+    return store::load_rollout(db, id)->rollout.stage == planning::RolloutStage::done;
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(a_forced_rollout_that_is_aborted_leaves_no_force_behind) {
+  start(1);
+  planning::RolloutRules rules;
+  rules.waves = *planning::parse_waves("all");
+  rules.forced = true;
+  std::int64_t id = 0;
+  change([&](store::Database& db) {
+    BOOST_REQUIRE(server::create_release(db, "seven", {"app7.bin"}, "", 1).has_value());
+    id = *server::begin_rollout(db, *server::plan_rollout(db, "seven", {}, rules, utc_milliseconds()), 1);
+    server::commands::pause(db, true);
+  });
+  BOOST_REQUIRE(run_until(1min, [&] { return row(1).forced; }));
+  change([&](store::Database& db) {
+    BOOST_TEST(server::steer_rollout(db, id, server::RolloutAction::abort).has_value());
+  });
+  BOOST_TEST(!row(1).forced);
+}
+
+BOOST_AUTO_TEST_CASE(a_release_with_system_parts_is_taken_back) {
+  start(1);
+  planning::RolloutRules rules;
+  rules.waves = *planning::parse_waves("all");
+  rules.soak = 60'000;
+  std::int64_t id = 0;
+  const auto stage = [&] {
+    auto db = database();
+    return store::load_rollout(db, id)->rollout.stage;
+  };
+  change([&](store::Database& db) {
+    BOOST_REQUIRE(server::create_release(db, "seven", {"s1-7.bin", "s2-7.bin"}, "", 1).has_value());
+    const auto plan = server::plan_rollout(db, "seven", {}, rules, utc_milliseconds());
+    BOOST_TEST(plan->devices[0].no_way_back == "");
+    id = *server::begin_rollout(db, *plan, 1);
+  });
+  BOOST_REQUIRE(run_until(10min, [&] { return stage() == planning::RolloutStage::done; }));
+  BOOST_TEST(system(1) == 7);
+  change([&](store::Database& db) {
+    BOOST_TEST(server::steer_rollout(db, id, server::RolloutAction::revert).has_value());
+  });
+  BOOST_REQUIRE(run_until(10min, [&] { return stage() == planning::RolloutStage::reverted; }));
+  BOOST_TEST(system(1) == 3);
 }
 
 BOOST_AUTO_TEST_CASE(a_rollout_sends_nothing_outside_its_hours_and_keeps_to_its_rate) {
@@ -242,6 +355,9 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_said_is_refused) {
   BOOST_TEST((server::find_subject(db, "platform", "toaster").error().kind == ErrorKind::not_found));
   BOOST_TEST((server::find_subject(db, "device", "nobody").error().kind == ErrorKind::not_found));
   BOOST_TEST(server::find_subject(db, "platform", "photon")->second == "6");
+  for (const auto* name : {"", ".", "..", "a/b", "a\\b", " a", "a ", "a\nb"})
+    BOOST_TEST(!server::check_group_name(name).has_value(), name);
+  BOOST_TEST((server::find_subject(db, "fleet", "x").error().kind == ErrorKind::not_found));
   for (const auto* range : {"10.0.0.0/33", "10.0.0", "here", "fd00::/129"})
     BOOST_TEST(!store::is_address_range(range), range);
 }

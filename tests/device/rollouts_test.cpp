@@ -219,7 +219,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_go_back_is_said_and_holds_nobody) {
   });
   steer(id, server::RolloutAction::revert);
   BOOST_REQUIRE(run_until_stage(id, RolloutStage::reverted, 1min));
-  BOOST_TEST(rollout(id).devices[0].words == "cannot be taken back: the user part that it had is not in the library");
+  BOOST_TEST(rollout(id).devices[0].words ==
+      "cannot be taken back: the user part version 6 that it had is not in the library");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

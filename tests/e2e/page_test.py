@@ -349,8 +349,8 @@ class Description(Page):
         ):
             self.assertIn((changed, 204), seen)
         told = [change["what"].split(" {")[0] for change in changes]
-        self.assertIn("PUT /api/v1/targets/fleet", told)
-        self.assertIn("POST /api/v1/rollouts", told)
+        self.assertIn("set targets/fleet", told)
+        self.assertIn("rollouts", told)
         self.assertNotIn(password, json.dumps(changes))
 
     def test_people_decide_and_it_is_done(self):

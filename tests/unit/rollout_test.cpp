@@ -105,6 +105,55 @@ BOOST_AUTO_TEST_CASE(the_first_device_lost_stops_it) {
   BOOST_TEST(fleet.count(DeviceStage::begun) == 4u);
 }
 
+BOOST_AUTO_TEST_CASE(devices_that_got_something_newer_are_left_out) {
+  Fleet fleet(4);
+  fleet.rollout.rules.waves = *parse_waves("1, all");
+  fleet.rollout.devices[2].canary = true;
+  fleet.standings[2].has_newer = true;  // a canary that is none any more
+  fleet.look();
+  BOOST_TEST((fleet.rollout.devices[0].stage == DeviceStage::begun));
+  // One that has begun and was sent nothing waits again, and is not begun again.
+  fleet.standings[0].has_newer = true;
+  fleet.look(1);
+  BOOST_TEST((fleet.rollout.devices[0].stage == DeviceStage::waiting));
+  BOOST_TEST((fleet.rollout.devices[1].stage == DeviceStage::begun));
+  fleet.prove_well();
+  fleet.prove_well();
+  BOOST_TEST((fleet.rollout.stage == RolloutStage::done));
+  BOOST_TEST(fleet.count(DeviceStage::healthy) == 2u);
+  BOOST_TEST(fleet.count(DeviceStage::waiting) == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_device_may_have_to_say_that_it_is_well) {
+  Fleet fleet(2);
+  fleet.rollout.rules.waves = *parse_waves("all");
+  fleet.rollout.rules.health_event = "alive";
+  fleet.look();
+  for (auto& standing : fleet.standings) standing.reconnections = 5;
+  fleet.standings[1].heard_in = 4;  // of its application before
+  fleet.install();
+  fleet.look();
+  fleet.standings[0].heard_in = 5;
+  fleet.look(10);
+  BOOST_TEST((fleet.rollout.devices[0].stage == DeviceStage::healthy));
+  BOOST_TEST((fleet.rollout.devices[1].stage == DeviceStage::soaking));
+  fleet.look(30);
+  BOOST_TEST((fleet.rollout.devices[1].stage == DeviceStage::failed));
+  BOOST_TEST(fleet.rollout.devices[1].words == "did not publish 'alive' behind its update");
+}
+
+BOOST_AUTO_TEST_CASE(wave_sizes_and_time_are_known_before) {
+  RolloutRules rules;
+  rules.soak = 10 * minute;
+  BOOST_TEST((wave_sizes(rules, 100, 0) == std::vector<std::size_t>{1, 4, 20, 75}));
+  BOOST_TEST((wave_sizes(rules, 3, 0) == std::vector<std::size_t>{1, 0, 0, 2}));
+  BOOST_TEST((wave_sizes(rules, 10, 3) == std::vector<std::size_t>{3, 0, 0, 7}));
+  BOOST_TEST(expected_time(rules, 1, 0, minute, 8) == 11 * minute);
+  BOOST_TEST(expected_time(rules, 17, 0, minute, 8) == 11 * minute + 11 * minute + 12 * minute);
+  rules.per_minute = 1;
+  BOOST_TEST(expected_time(rules, 2, 0, minute, 8) == 22 * minute);
+}
+
 BOOST_AUTO_TEST_CASE(a_share_of_failures_stops_it_from_a_number_on) {
   Fleet fleet(100);
   fleet.rollout.rules.waves = *parse_waves("20, all");

@@ -1,6 +1,7 @@
 #include "server/commands.hpp"
 #include "support/any_engine.hpp"
 #include "support/test_system.hpp"
+#include "web/http.hpp"
 #include "web/api.hpp"
 #include "web/password.hpp"
 
@@ -79,6 +80,19 @@ BOOST_FIXTURE_TEST_CASE(
         (again.set_up("aaaa-aaaa-aaaa", good_password, web::Client("10.0.0.9"), 0).error().kind == ErrorKind::refused));
   BOOST_TEST((again.set_up(code, good_password, web::Client("10.0.0.9"), 0).error().kind == ErrorKind::rate_limited));
   BOOST_TEST(again.needs_setup());
+}
+
+BOOST_AUTO_TEST_CASE(a_path_means_what_it_says) {
+  using web::decode_path;
+  BOOST_TEST(*decode_path("/api/v1/targets/group/green%20house") == "/api/v1/targets/group/green house");
+  BOOST_TEST(*decode_path("/v1/events/orders%2Ftea") == "/v1/events/orders/tea");
+  BOOST_TEST(*decode_path("/") == "/");
+  BOOST_TEST(*decode_path("/api/v1/releases/3.3.1...") == "/api/v1/releases/3.3.1...");
+  // What would be another thing once it is decoded.
+  for (const auto* bad : {"/api/v1/targets/group/..%2F..%2Fusers%2Fvic", "/api/v1/targets/group/a%2fb",
+           "/api/v1/targets/group/..%5c..%5Cusers", "/api/v1/targets/group/%2e%2e/fleet", "/api/v1/x/.",
+           "/v1/devices/..%2F..%2Fapi", "/v1/%2E%2E/x", "/api/v1/releases/a%00b", "/api/v1/releases/a%5Cb"})
+    BOOST_TEST(!decode_path(bad).has_value(), bad);
 }
 
 BOOST_AUTO_TEST_CASE(passwords_are_salted_and_hashed_with_argon2id) {
