@@ -236,6 +236,12 @@ private:
         [this](const Context& c) { return firmware_remove(c, names_); });
     remove->add_option("names", names_, "File names, or beginnings of their SHA-256")->required();
   }
+  void add_selection(CLI::App* sub) {
+    sub->add_option("devices", selection_.names, "Ids or names");
+    sub->add_option("--group", selection_.group, "All devices of this group");
+    sub->add_option("--platform", selection_.platform, "All devices of this platform: photon, p1, …");
+    sub->add_flag("--all", selection_.all, "All devices that were let in");
+  }
   void add_devices() {
     auto* devices = app_.add_subcommand("devices", "The devices that have connected");
     devices->require_subcommand(1);
@@ -264,13 +270,13 @@ private:
         *devices, "refuse", "Turn devices away", [this](const Context& c) { return devices_refuse(c, names_); });
     refuse->add_option("devices", names_, "Ids or names")->required();
     auto* hold = registry_.command(*devices, "hold", "Hold devices back from updates",
-        [this](const Context& c) { return devices_hold(c, names_, clear_); });
-    hold->add_option("devices", names_, "Ids or names")->required();
+        [this](const Context& c) { return devices_hold(c, selection_, clear_); });
+    add_selection(hold);
     hold->add_flag("--release", clear_, "Let them be updated again");
     auto* force =
         registry_.command(*devices, "force", "Send devices their next update though their application disabled updates",
-            [this](const Context& c) { return devices_force(c, names_, clear_); });
-    force->add_option("devices", names_, "Ids or names")->required();
+            [this](const Context& c) { return devices_force(c, selection_, clear_); });
+    add_selection(force);
     force->add_flag("--take-back", clear_, "Ask the application again");
     auto* forget =
         devices->add_subcommand("forget", "Remove devices with their history; they may come again as unknown ones");
@@ -292,9 +298,9 @@ private:
     group->add_option("group", text_, "The group's name; \"\" for none")->required();
     group->add_option("devices", names_, "Ids or names")->required();
     auto* label = registry_.command(*devices, "label", "Give devices a label, of which each has any number",
-        [this](const Context& c) { return devices_label(c, text_, names_, !clear_); });
+        [this](const Context& c) { return devices_label(c, text_, selection_, !clear_); });
     label->add_option("label", text_, "The label")->required();
-    label->add_option("devices", names_, "Ids or names")->required();
+    add_selection(label);
     label->add_flag("--remove", clear_, "Take it from them");
     auto* target =
         registry_.command(*devices, "target", "Say which modules a device should end with, besides what they need",
@@ -327,6 +333,7 @@ private:
   KeyExport key_export_;
   PlanOptions plan_;
   DeviceFilter device_filter_;
+  DeviceSelection selection_;
   Approval approval_;
   std::vector<std::filesystem::path> files_;
   std::filesystem::path file_;

@@ -67,17 +67,24 @@ struct Approval {
 };
 int devices_approve(const Context& context, const std::vector<std::string>& devices, const Approval& how);
 int devices_refuse(const Context& context, const std::vector<std::string>& devices);
-int devices_hold(const Context& context, const std::vector<std::string>& devices, bool release);
+/// Those named, or all of a group, of a platform, or all that were let in.
+struct DeviceSelection {
+  std::vector<std::string> names;
+  std::string group;
+  std::string platform;
+  bool all = false;
+};
+int devices_hold(const Context& context, const DeviceSelection& devices, bool release);
 int devices_forget(const Context& context, const std::vector<std::string>& devices);
 int devices_forget_pending(const Context& context);
-int devices_force(const Context& context, const std::vector<std::string>& devices, bool take_back);
+int devices_force(const Context& context, const DeviceSelection& devices, bool take_back);
 int devices_rename(const Context& context, const std::string& device, const std::string& name);
 int devices_target(
     const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear);
 
 int devices_group(const Context& context, const std::string& group, const std::vector<std::string>& devices);
 
-int devices_label(const Context& context, const std::string& label, const std::vector<std::string>& devices, bool has);
+int devices_label(const Context& context, const std::string& label, const DeviceSelection& devices, bool has);
 
 int groups_list(const Context& context);
 struct NewGroupRule {

@@ -20,20 +20,41 @@ namespace commands = server::commands;
 
 constexpr int devices_at_once = 500;
 
-// Applies `change` to each device named and tells the running service.
-template <class Change>
-int change_each(const Context& context, const std::vector<std::string>& names, Change change) {
-  auto db = open_to_write(context);
+Result<std::vector<store::DeviceRow>> select(store::Database& db, const DeviceSelection& selection) {
+  if (!selection.names.empty() + !selection.group.empty() + !selection.platform.empty() + selection.all != 1)
+    return failure(ErrorKind::malformed, "say which devices: by name, --group, --platform, or --all");
   std::vector<store::DeviceRow> rows;
-  for (const auto& name : names) {
+  for (const auto& name : selection.names) {
     auto row = commands::find_device(db, name);
-    if (!row) return print_error(row.error().message);
+    if (!row) return tl::unexpected(row.error());
     rows.push_back(std::move(*row));
   }
+  if (!selection.names.empty()) return rows;
+  const auto* platform = selection.platform.empty() ? nullptr : firmware::find_platform(selection.platform);
+  if (platform == nullptr && !selection.platform.empty())
+    return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", selection.platform));
+  for (auto& row : store::load_devices(db))
+    if (row.approval == "approved" && (selection.group.empty() || row.group == selection.group) &&
+        (platform == nullptr || row.platform == platform->id))
+      rows.push_back(std::move(row));
+  if (rows.empty()) return failure(ErrorKind::not_found, "no device is like that");
+  return rows;
+}
+
+// Applies `change` to each device chosen and tells the running service.
+template <class Change>
+int change_each(const Context& context, const DeviceSelection& selection, Change change) {
+  auto db = open_to_write(context);
+  const auto rows = select(db, selection);
+  if (!rows) return print_error(rows.error().message);
   int status = 0;
-  for (const auto& row : rows) status = std::max(status, change(db, row));
+  for (const auto& row : *rows) status = std::max(status, change(db, row));
   folder_of(context).touch_changed();
   return status;
+}
+template <class Change>
+int change_each(const Context& context, const std::vector<std::string>& names, Change change) {
+  return change_each(context, DeviceSelection{names, "", "", false}, std::move(change));
 }
 
 std::string title_of(const store::DeviceRow& row) {
@@ -171,7 +192,7 @@ int devices_refuse(const Context& context, const std::vector<std::string>& devic
   });
 }
 
-int devices_hold(const Context& context, const std::vector<std::string>& devices, bool release) {
+int devices_hold(const Context& context, const DeviceSelection& devices, bool release) {
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
     commands::hold(db, row.id, !release);
     fmt::print("{} is {}\n", title_of(row), release ? "updated again" : "held back from updates");
@@ -196,7 +217,7 @@ int devices_forget_pending(const Context& context) {
   return 0;
 }
 
-int devices_force(const Context& context, const std::vector<std::string>& devices, bool take_back) {
+int devices_force(const Context& context, const DeviceSelection& devices, bool take_back) {
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
     commands::force(db, row.id, !take_back);
     fmt::print("{} {}\n", title_of(row),
@@ -208,7 +229,7 @@ int devices_force(const Context& context, const std::vector<std::string>& device
 }
 
 int devices_rename(const Context& context, const std::string& device, const std::string& name) {
-  return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
+  return change_each(context, std::vector{device}, [&](store::Database& db, const store::DeviceRow& row) {
     if (const auto renamed = commands::rename(db, row.id, name); !renamed) return print_error(renamed.error().message);
     const auto stored = store::load_device(db, row.id)->name;
     if (stored.empty())
@@ -227,7 +248,7 @@ int devices_group(const Context& context, const std::string& group, const std::v
   });
 }
 
-int devices_label(const Context& context, const std::string& label, const std::vector<std::string>& devices, bool has) {
+int devices_label(const Context& context, const std::string& label, const DeviceSelection& devices, bool has) {
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
     if (const auto set = server::set_label(db, row.id, label, has); !set) return print_error(set.error().message);
     fmt::print("{} {} the label '{}' now\n", title_of(row), has ? "has" : "has not", log::printable(label));
@@ -238,7 +259,7 @@ int devices_label(const Context& context, const std::string& label, const std::v
 int devices_target(
     const Context& context, const std::string& device, const std::vector<std::string>& modules, bool clear) {
   if (modules.empty() && !clear) return print_error("say which modules, or --clear");
-  return change_each(context, {device}, [&](store::Database& db, const store::DeviceRow& row) {
+  return change_each(context, std::vector{device}, [&](store::Database& db, const store::DeviceRow& row) {
     std::string said;
     const auto changed = db.transact([&](store::Database& open) -> Result<void> {
       if (clear) commands::clear_targets(open, row.id);

@@ -5,6 +5,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <date/date.h>
+#include <random>
 #include <sstream>
 
 using namespace drydock;
@@ -86,6 +87,31 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_meant_is_refused_with_what_can) {
     BOOST_TEST(!check_window({"01:00-02:00", zone, ""}).has_value(), zone);
   BOOST_TEST(check_window({"MON-Fri 22:00-05:00", "Asia/Kolkata", "2026-12-24; 2026-12-31/2027-01-01"}).has_value());
   BOOST_TEST(check_window({"26", "", ""}).error().message.find("mon-fri 22:00-05:00") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(whatever_is_written_is_read_or_refused) {
+  std::mt19937 random(7);
+  const std::string letters = "mon-frisatu 0123456789:;,/-T%";
+  std::size_t good = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const auto text = [&](std::size_t most) {
+      std::string words;
+      for (auto n = random() % most; n > 0; --n) words += letters[random() % letters.size()];
+      return words;
+    };
+    const WindowWords words{i % 3 == 0
+            ? "0" + std::to_string(random() % 10) + ":30-0" + std::to_string(random() % 10) + ":00" + text(3)
+            : text(30),
+        "", text(12)};
+    if (!check_window(words)) continue;
+    ++good;
+    const auto now = utc("2026-11-30 12:00") + static_cast<std::int64_t>(random());
+    if (const auto opens = opens_at(words, now)) {
+      BOOST_REQUIRE(*opens >= now);
+      BOOST_REQUIRE(is_open(words, *opens));
+    }
+  }
+  BOOST_TEST(good > 100u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
