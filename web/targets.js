@@ -50,7 +50,7 @@ function ruleTable(rules, load, change) {
           el("td", { "data-label": "What" }, ruleWords(rule)),
           el(
             "td",
-            {},
+            { class: "actions" },
             fleet.may("flash") && [
               action("Change", () => change(rule), { "aria-label": `Change what was said of ${rule.rule}` }),
               " ",

@@ -69,7 +69,7 @@ try {
     location.hash = "#/rollouts";
   });
   await page.getByText("3: 0 of 2 well").waitFor({ timeout: 60_000 });
-  await page.locator("details summary").click();
+  await page.locator("section.card details summary").first().click();
   await page.waitForTimeout(600);
   await page.screenshot({ path: join(docs, "rollouts-light.png") });
   await page.emulateMedia({ colorScheme: "dark" });
