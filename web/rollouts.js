@@ -13,13 +13,21 @@ const steps = {
   stopped: ["resume", "abort", "revert"],
   done: ["revert", "remove"],
   aborted: ["revert", "remove"],
-  reverting: ["abort"],
+  reverting: ["urge", "abort"],
   reverted: ["remove"],
 };
-const titles = { pause: "Pause", resume: "Go on", abort: "Abort", revert: "Roll back", remove: "Forget" };
+const titles = {
+  pause: "Pause",
+  resume: "Go on",
+  abort: "Abort",
+  revert: "Roll back",
+  remove: "Forget",
+  urge: "At any hour",
+};
 const questions = {
   abort: "End this rollout where it is? What has begun goes on; nothing else begins.",
   revert: "Bring every device of this rollout back to what it had in place of the files of the release?",
+  urge: "Take all of them back at once, at any hour, and though their application disabled updates?",
   remove: "Forget this rollout? Its devices follow what else is said of them from then on.",
 };
 
@@ -108,6 +116,7 @@ function rolloutCard(rollout, open, load) {
           action(titles[step], async () => {
             if (questions[step] && !confirm(questions[step])) return;
             if (step === "remove") await remove(`rollouts/${rollout.id}`);
+            else if (step === "urge") await post(`rollouts/${rollout.id}/revert`, { force: true });
             else await post(`rollouts/${rollout.id}/${step}`);
             await load();
           }),
@@ -160,11 +169,9 @@ function startForm(releases, { groups, labels }, load) {
   const plan = el("div");
   const wish = (values) => ({
     release: values.release,
-    ...(values.group.trim()
-      ? { group: values.group.trim() }
-      : values.label.trim()
-        ? { label: values.label.trim() }
-        : { all: true }),
+    ...(values.group.trim() && { group: values.group.trim() }),
+    ...(values.label.trim() && { label: values.label.trim() }),
+    ...(!values.group.trim() && !values.label.trim() && { all: true }),
     waves: values.waves,
     soak_minutes: Number(values.soak),
     ...(values.canary.trim() && { canaries: [values.canary.trim()] }),
@@ -221,7 +228,7 @@ function startForm(releases, { groups, labels }, load) {
         field("Kilobytes a second for all together, at most", {
           name: "rate",
           type: "number",
-          min: "1",
+          min: "4",
           required: false,
         }),
         field("Minutes after which one that went away has failed", {
@@ -271,7 +278,15 @@ function startForm(releases, { groups, labels }, load) {
     " ",
     action("What would happen?", async () => {
       plan.replaceChildren();
-      const answer = await post("rollouts", { ...wish(Object.fromEntries(new FormData(element))), dry_run: true });
+      const problem = element.querySelector("[role=alert]");
+      problem.textContent = "";
+      let answer;
+      try {
+        answer = await post("rollouts", { ...wish(Object.fromEntries(new FormData(element))), dry_run: true });
+      } catch (error) {
+        problem.textContent = error.message;
+        return;
+      }
       plan.replaceChildren(planWords(answer));
     }),
   );

@@ -139,7 +139,7 @@ function newRule(releases, groups, load) {
 function fill(element, rule) {
   const values = {
     scope: rule.scope,
-    subject: rule.subject,
+    subject: rule.scope === "platform" ? rule.rule.replace("platform ", "") : rule.subject,
     kind: rule.target?.kind || "",
     version: rule.target?.version || "",
     release: rule.target?.release || "",

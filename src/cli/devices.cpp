@@ -196,6 +196,9 @@ int devices_hold(const Context& context, const DeviceSelection& devices, bool re
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
     commands::hold(db, row.id, !release);
     fmt::print("{} is {}\n", title_of(row), release ? "updated again" : "held back from updates");
+    if (const auto policy = store::load_update_policy(db, row.id); release && policy.held)
+      fmt::print("Mind: the rule for {} holds it back all the same: see 'drydock targets show {}'\n",
+          log::printable(policy.held_by), row.id);
     return 0;
   });
 }

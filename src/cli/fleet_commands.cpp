@@ -122,7 +122,7 @@ void add_start(CLI::App& rollouts, CommandRegistry& registry, const Shared& opti
       "--at-once", given.at_once, "Devices under way at a time (default: twice as many as are sent something)");
   start->add_option("--per-minute", given.per_minute, "Devices that begin in a minute (default: any)");
   start->add_option("--bytes-per-second", given.bytes_per_second, "Sent to all of them together (default: any)")
-      ->check(CLI::Range(1024u, 1'000'000'000u));
+      ->check(CLI::Range(4096u, 1'000'000'000u));
   start->add_option("--hours", given.hours, "When something is sent: \"mon-fri 22:00-05:00\" (default: always)");
   start->add_option("--time-zone", given.time_zone, "Whose hours: Europe/Berlin (default: UTC)");
   start->add_option("--blackout", given.blackout, "Days on which nothing is sent: \"2026-12-20/2027-01-06\"");

@@ -13,16 +13,19 @@
 namespace drydock::cli {
 namespace {
 
+bool is_over(const planning::Rollout& rollout) {
+  using planning::RolloutStage;
+  return rollout.stage != RolloutStage::running && rollout.stage != RolloutStage::paused &&
+      rollout.stage != RolloutStage::stopped;
+}
+
 std::string counted(const planning::Rollout& rollout) {
   std::map<planning::DeviceStage, std::size_t> counts;
   for (const auto& device : rollout.devices) ++counts[device.stage];
   std::string words;
-  using planning::RolloutStage;
-  const bool over = rollout.stage == RolloutStage::done || rollout.stage == RolloutStage::aborted ||
-      rollout.stage == RolloutStage::reverting || rollout.stage == RolloutStage::reverted;
   for (const auto& [stage, count] : counts)
     words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count,
-        over && stage == planning::DeviceStage::waiting ? "never begun" : planning::stage_name(stage));
+        is_over(rollout) && stage == planning::DeviceStage::waiting ? "never begun" : planning::stage_name(stage));
   return words;
 }
 
@@ -61,7 +64,7 @@ void print_rollout(const store::RolloutRow& row) {
         begun               ? std::to_string(device.wave + 1)
             : device.canary ? "first"
                             : "–",
-        std::string(planning::stage_name(device.stage)),
+        begun || !is_over(rollout) ? std::string(planning::stage_name(device.stage)) : "never begun",
         log::printable(device.words.empty() ? row.states[i] : device.words)});
   }
   fmt::print("{}", table(lines));

@@ -58,7 +58,7 @@ bool away_too_long(RolloutDevice& device, const Standing& standing, const Rollou
 }
 
 void look_at_begun(RolloutDevice& device, const Standing& standing, const RolloutRules& rules, std::int64_t now) {
-  if (standing.has_newer && !standing.was_sent) return wait_again(device);
+  if (!standing.left_out.empty()) return wait_again(device);  // by what a person did meanwhile
   // What is written down of it may be from before it began.
   if (!standing.given_up.empty() && now - device.begun_at >= settling) return fail(device, standing.given_up);
   if (away_too_long(device, standing, rules, now)) {
@@ -67,6 +67,7 @@ void look_at_begun(RolloutDevice& device, const Standing& standing, const Rollou
   }
   // One that lacks something is in safe mode too: that ends with the rest of the release.
   if (!standing.connected || !standing.has_release) return;
+  if (standing.safe_mode && !standing.settled) return;  // an application waits for its assets there
   if (standing.safe_mode) return fail(device, "has all of the release, and is in safe mode");
   device.stage = DeviceStage::soaking;
   device.verified_at = device.well_since = now;
@@ -115,7 +116,7 @@ struct Count {
 };
 
 bool is_left_out(const RolloutDevice& device, const Standing& standing) {
-  return device.stage == DeviceStage::waiting && standing.has_newer;
+  return device.stage == DeviceStage::waiting && !standing.left_out.empty();
 }
 
 Count count(const Rollout& rollout, const std::vector<Standing>& standings) {
@@ -183,7 +184,8 @@ bool begin(Rollout& rollout, const std::vector<Standing>& standings, const Count
   for (std::size_t i = 0; i < rollout.devices.size() && room > 0; ++i) {
     auto& device = rollout.devices[i];
     const auto& standing = standings[i];
-    if (device.stage != DeviceStage::waiting || !standing.connected || !standing.may_begin || standing.has_newer)
+    if (device.stage != DeviceStage::waiting || !standing.connected || !standing.may_begin ||
+        !standing.left_out.empty())
       continue;
     if (only_canaries && !device.canary) continue;
     device.stage = DeviceStage::begun;
@@ -223,6 +225,8 @@ Result<std::vector<Wave>> parse_waves(std::string_view words) {
           (wave.percent && wave.size > 100))
         return bad(part);
     }
+    if (!waves.empty() && waves.back() == Wave{100, true})
+      return failure(ErrorKind::malformed, fmt::format("'{}': behind all there is no wave", part));
     if (!waves.empty() && waves.back().percent == wave.percent && waves.back().size >= wave.size)
       return failure(ErrorKind::malformed, fmt::format("'{}': each wave must be larger than the one before", part));
     waves.push_back(wave);
@@ -354,6 +358,8 @@ Result<void> abort_rollout(Rollout& rollout) {
       rollout.stage == RolloutStage::reverted)
     return too_late(rollout);
   rollout.stage = RolloutStage::aborted;
+  for (auto& device : rollout.devices)
+    if (device.stage == DeviceStage::reverting) fail(device, "was not taken back: that was aborted");
   return {};
 }
 

@@ -98,12 +98,13 @@ struct Standing {
   bool connected = false;
   std::int64_t reconnections = 0;  ///< how often it came anew, which no restart of the service counts as
   bool safe_mode = false;
+  bool settled = true;         ///< nothing more is to be sent to it, assets included
   bool has_release = false;    ///< reports every module of it that is for its platform
   bool has_previous = false;   ///< reports what it had before the rollout
   std::int64_t heard_in = -1;  ///< `reconnections` when it published the event of its health last; -1: never
   bool was_sent = false;       ///< something of an update, since the rollout was made
   bool may_begin = true;       ///< nobody holds it back; its hours, and those of the rollout, are open
-  bool has_newer = false;      ///< than the release, which takes nothing back: it is left out
+  std::string left_out;        ///< why the release is not for it, now; empty: it is
   std::string given_up;        ///< why nothing more is tried with it; empty: it may still come to it
 };
 

@@ -170,7 +170,7 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   entry.session_known = !channel.reliable();
   auto& row = entry.row;
   const auto& hello = device.reported().hello;
-  const bool is_another_platform = row.platform != hello.platform;
+  const bool is_another_product = row.platform != hello.platform || row.product_id != hello.product_id;
   row.platform = hello.platform;
   row.product_id = hello.product_id;
   row.product_version = hello.product_version;
@@ -193,8 +193,10 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
     record(entry, log::Level::info, "connected", fmt::format("connected from {}", row.address));
   if (entry.stored) {
     row.connected = true;
-    save(entry);
-    if (!is_another_platform) co_return controller;
+    if (!is_another_product || row.approval == "pending") {
+      save(entry);
+      co_return controller;
+    }
     auto placed = co_await repository_.place(row, *ownership);
     if (!placed) co_return tl::unexpected(placed.error());
     take_rules(identity.id, std::move(*placed));

@@ -107,8 +107,10 @@ asio::awaitable<Result<DeviceRepository::Decided>> DeviceRepository::add(store::
 asio::awaitable<Result<DeviceRepository::Decided>> DeviceRepository::place(
     store::DeviceRow row, store::Ownership ownership) {
   std::function<Decided(store::Database&)> work = [row = std::move(row), ownership](store::Database& db) {
+    const auto before = store::load_device(db, row.id);
     if (store::owns_device(db, row.id, ownership)) store::update_device(db, row);
-    store::apply_group_rules(db, row.id);
+    // One that a person took out of its group stays out of it.
+    if (before && before->platform == firmware::unknown_platform) store::apply_group_rules(db, row.id);
     return Decided{row.id, store::load_device(db, row.id), store::load_update_policy(db, row.id)};
   };
   co_return co_await writer_.perform<Decided>(std::move(work));

@@ -67,7 +67,7 @@ public:
 
   /// A device that came for the first time; and what rules say of it then: its group is in the row.
   asio::awaitable<Result<Decided>> add(store::DeviceRow row);
-  /// One of which a key was on file alone: it says what it is for the first time.
+  /// One that is of another platform or product than it was: of which a key was on file alone, say.
   asio::awaitable<Result<Decided>> place(store::DeviceRow row, store::Ownership ownership);
   void save_soon(store::DeviceRow row, store::Ownership ownership);
   void save_modules_soon(

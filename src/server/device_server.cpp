@@ -255,17 +255,15 @@ asio::awaitable<void> DeviceServer::run_session(std::shared_ptr<transport::Resum
   co_await device::serve(*channel, *this);
 }
 
-std::shared_ptr<transfer::ByteRate> DeviceServer::rate_of(const planning::UpdatePolicy& policy) {
+std::optional<std::shared_ptr<transfer::ByteRate>> DeviceServer::join_rate(const planning::UpdatePolicy& policy) {
   if (policy.bytes_per_second == 0) return nullptr;
   std::erase_if(rates_, [](const auto& known) { return known.second.expired(); });
-  auto rate = rates_[policy.rollout].lock();
-  if (!rate) rates_[policy.rollout] = rate = std::make_shared<transfer::ByteRate>(policy.bytes_per_second);
+  auto& known = rates_[policy.rollout];
+  if (static_cast<std::size_t>(known.use_count()) >= planning::devices_at_rate(policy.bytes_per_second))
+    return std::nullopt;
+  auto rate = known.lock();
+  if (!rate) known = rate = std::make_shared<transfer::ByteRate>(policy.bytes_per_second);
   return rate;
-}
-
-std::size_t DeviceServer::devices_at_rate(const planning::UpdatePolicy& policy) const {
-  const auto found = rates_.find(policy.rollout);
-  return found == rates_.end() ? 0 : static_cast<std::size_t>(found->second.use_count());
 }
 
 void DeviceServer::begin_shutdown() {

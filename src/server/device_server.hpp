@@ -178,10 +178,9 @@ private:
   asio::awaitable<void> claim_device(transport::DeviceId id, std::string code_sha256);
   void publish_here(const PublishedEvent& event);
   void note_subscription(const transport::DeviceId& id);
-  /// That devices of one rollout share; nullptr where there is none.
-  std::shared_ptr<transfer::ByteRate> rate_of(const planning::UpdatePolicy& policy);
-  /// How many share it now.
-  std::size_t devices_at_rate(const planning::UpdatePolicy& policy) const;
+  /// The rate that devices of its rollout share: nullptr inside where there is none, nothing when as many share it as
+  /// may.
+  std::optional<std::shared_ptr<transfer::ByteRate>> join_rate(const planning::UpdatePolicy& policy);
 
   Services services_;
   state::Configuration configuration_;

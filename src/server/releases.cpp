@@ -82,7 +82,10 @@ Result<void> remove_release(store::Database& db, const std::string& name) {
   if (!store::load_release(db, name))
     return failure(ErrorKind::not_found, fmt::format("no release '{}': see 'drydock releases list'", name));
   if (store::is_rolled_out(db, name))
-    return failure(ErrorKind::conflict, fmt::format("devices have release '{}' by a rollout", name));
+    return failure(ErrorKind::conflict,
+        fmt::format("devices have release '{}' by a rollout: 'drydock rollouts list' says by which, and 'rollouts "
+                    "remove' forgets it",
+            name));
   if (store::is_wanted_release(db, name))
     return failure(
         ErrorKind::conflict, fmt::format("release '{}' is what devices shall have: see 'drydock targets list'", name));

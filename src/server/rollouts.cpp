@@ -36,8 +36,8 @@ void set_forced(
     if (device.stage == before[i].stage) continue;
     if (is_sent_something(device.stage))
       store::set_forced(db, device.id, true);
-    else if (is_sent_something(before[i].stage))
-      store::set_forced(db, device.id, false);
+    else if (device.stage == DeviceStage::waiting || device.stage == DeviceStage::failed)
+      store::set_forced(db, device.id, false);  // else it ends with all that it needs
   }
 }
 
@@ -86,10 +86,13 @@ Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, Ro
     return failure(ErrorKind::conflict,
         fmt::format("rollout {} came behind it and has the same devices: take that one back first", *newer));
   const auto before = row->rollout.devices;
-  const auto done = action == RolloutAction::pause ? planning::pause_rollout(row->rollout)
-      : action == RolloutAction::resume            ? planning::resume_rollout(row->rollout)
-      : action == RolloutAction::abort             ? planning::abort_rollout(row->rollout)
-                                                   : planning::revert_rollout(row->rollout);
+  const bool more_urgent =
+      action == RolloutAction::revert && force && row->rollout.stage == planning::RolloutStage::reverting;
+  const auto done = more_urgent         ? Result<void>()
+      : action == RolloutAction::pause  ? planning::pause_rollout(row->rollout)
+      : action == RolloutAction::resume ? planning::resume_rollout(row->rollout)
+      : action == RolloutAction::abort  ? planning::abort_rollout(row->rollout)
+                                        : planning::revert_rollout(row->rollout);
   if (!done) return tl::unexpected(done.error());
   if (action == RolloutAction::abort)
     planning::recall_unsent(row->rollout, store::load_standings(db, *row, utc_milliseconds()));
@@ -100,6 +103,9 @@ Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, Ro
   store::save_rollout(db, *row);
   store::save_rollout_devices(db, *row, before);
   set_forced(db, row->rollout, before);
+  if (action == RolloutAction::revert && force)
+    for (const auto& device : row->rollout.devices)
+      if (device.stage == planning::DeviceStage::reverting) store::set_forced(db, device.id, true);
   return std::move(*row);
 }
 

@@ -3,7 +3,6 @@
 #include "server/application_json.hpp"
 #include "base/text.hpp"
 #include "firmware/releases.hpp"
-#include "planning/rollout.hpp"
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
@@ -276,8 +275,9 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
 
   if (server_.stopping_) co_return tl::unexpected(stopping());
   const auto steps = m->plan.steps;
-  if (m->policy.bytes_per_second != 0 &&
-      server_.devices_at_rate(m->policy) >= planning::devices_at_rate(m->policy.bytes_per_second)) {
+  // Kept over all that follows, so that no more devices come to share it meanwhile.
+  const auto rate = server_.join_rate(m->policy);
+  if (!rate) {
     leave_queue();
     set_state(*m, "waiting", "waits for its turn: its rollout sends no more at a time");
     co_return decide_in(limits::turn_pause);
@@ -335,10 +335,11 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   stall_timer_->set(Clock::now() + limits::transfer_stall_timeout);
   server_.publish(flash_event(id_, "started"));
   set_state(*m, "updating", fmt::format("step 1 of {}: {}", steps.size(), steps.front().module.title()));
-  co_return co_await load_image(steps.front());
+  co_return co_await load_image(steps.front(), *rate);
 }
 
-asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(planning::Step step) {
+asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(
+    planning::Step step, std::shared_ptr<transfer::ByteRate> rate) {
   record(log::Level::notice, "sending",
       fmt::format("sends {} ({} bytes): {}", step.module.title(), step.module.size, step.reason));
   const auto& files = server_.services_.files;
@@ -354,9 +355,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::load_image(planning::S
     co_return co_await finish_update("blocked", image.error().message, "blocked");
   }
   Decision decision;
-  const auto* now = entry();
-  decision.send =
-      Decision::Send{std::move(step), std::move(*image), now == nullptr ? nullptr : server_.rate_of(now->policy)};
+  decision.send = Decision::Send{std::move(step), std::move(*image), std::move(rate)};
   co_return decision;
 }
 

@@ -28,7 +28,7 @@ private:
   asio::awaitable<Result<void>> reconcile(const device::ReportedState& reported);
   firmware::Inventory inventory_of(const device::ReportedState& reported);
   asio::awaitable<Result<device::Decision>> plan_next_step(const device::ReportedState& reported);
-  asio::awaitable<Result<device::Decision>> load_image(planning::Step step);
+  asio::awaitable<Result<device::Decision>> load_image(planning::Step step, std::shared_ptr<transfer::ByteRate> rate);
   asio::awaitable<Result<device::Decision>> finish_update(
       std::string state, std::string words, std::string update_state);
   /// Why a person wants nothing sent to it now; empty: nobody does.

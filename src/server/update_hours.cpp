@@ -29,6 +29,9 @@ std::optional<DeviceUpdateController::Closed> DeviceUpdateController::closed_unt
   if (m.policy.bytes_per_second != 0) rate = std::min(rate, m.policy.bytes_per_second);
   std::int64_t takes = 0;
   for (const auto& step : m.plan.steps) takes += static_cast<std::int64_t>(step.module.size * 1000 / rate) + reset;
+  // Hours may be as short as a quarter of an hour: what takes longer begins at their beginning.
+  constexpr std::int64_t shortest_hours = 600'000;
+  takes = std::min(takes, shortest_hours);
   const auto now = utc_milliseconds();
   const auto* window = planning::closed_window(m.policy, now);
   if (window == nullptr) window = planning::closed_window(m.policy, now + takes);

@@ -1,5 +1,4 @@
 // Devices on their way in a rollout: how each is, and what it is to have.
-#include "store/devices.hpp"
 #include "store/policies.hpp"
 #include "store/rollouts.hpp"
 #include "store/statement.hpp"
@@ -46,40 +45,144 @@ Slot read_slot(Statement& s, int at) {
       s.integer<std::uint16_t>(at + 2), s.text(at + 3)};
 }
 
-// Of the devices that were sent nothing yet, those that got something newer than the release by other ways.
-std::vector<std::string> devices_with_newer(Database& db, const RolloutRow& row, const ReleaseRow& release) {
-  std::string newer;
+// What has come to a device's slots by other ways: for every file of the release a part of a condition.
+std::string in_slots_of(const ReleaseRow& release, const char* table, bool newer) {
+  std::string condition;
   for (const auto& file : release.modules)
-    for (const auto& member : file.members())
-      if (!file.asset)
-        newer += fmt::format("{}(d.platform = {} AND m.function = {} AND m.module_index = {} AND m.version > {})",
-            newer.empty() ? "" : " OR ", file.platform, static_cast<int>(member.key.function), member.key.index,
-            member.version);
-  std::vector<std::string> ids;
-  if (newer.empty()) return ids;
+    for (const auto& member : file.members()) {
+      if (file.asset) continue;
+      condition += fmt::format("{}(d.platform = {} AND {}.function = {} AND {}.module_index = {}",
+          condition.empty() ? "" : " OR ", file.platform, table, static_cast<int>(member.key.function), table,
+          member.key.index);
+      condition += newer ? fmt::format(" AND {}.version > {})", table, member.version) : ")";
+    }
+  return condition.empty() ? "false" : condition;
+}
+
+std::vector<std::string> unsent_devices(Database& db, std::int64_t rollout, const std::string& join_and_condition) {
   Statement s(db,
-      "SELECT DISTINCT m.device_id FROM rollout_devices r JOIN devices d ON d.id = r.device_id JOIN device_modules m "
-      "ON "
-      "m.device_id = r.device_id AND m.store = 'main' WHERE r.rollout_id = ? AND r.stage IN ('waiting', 'begun') AND "
-      "(" +
-          newer + ")");
-  s.bind(1, row.id);
+      "SELECT DISTINCT r.device_id FROM rollout_devices r JOIN devices d ON d.id = r.device_id JOIN " +
+          join_and_condition + " AND r.rollout_id = ? AND r.stage IN ('waiting', 'begun')");
+  s.bind(1, rollout);
+  std::vector<std::string> ids;
   while (s.step()) ids.push_back(s.text(0));
   return ids;
 }
 
-// Empty: it may. One that is forced heeds no hours.
-std::string why_it_may_not_begin(
-    const Policies& policies, const PolicySubject& subject, const RolloutRow& row, bool forced, std::int64_t utc_now) {
-  if (const auto* held = policies.held(subject); held != nullptr && *held->held)
-    return fmt::format("is held back by the rule for {}", rule_words(*held));
-  if (forced) return "";
-  const auto& own = row.rollout.rules.window;
-  if (!planning::is_open(own, utc_now))
-    return fmt::format("waits for the hours of the rollout: {}", planning::window_words(own));
-  if (const auto* rule = policies.window(subject); rule != nullptr && !planning::is_open(rule->window, utc_now))
+struct Known {
+  planning::Standing standing;
+  PolicySubject subject;
+  std::uint16_t product = 0;
+  bool held = false;
+  bool forced = false;
+  std::vector<Slot> modules;
+  std::vector<Slot> previous;
+};
+
+// Why a device must not begin now; empty: it may. One that is forced heeds no hours. Whether a rule's hours are open is
+// found out once.
+class Permission {
+public:
+  Permission(Database& db, const RolloutRow& row, std::int64_t utc_now)
+      : policies_(db),
+        row_(row),
+        utc_now_(utc_now),
+        rollout_open_(planning::is_open(row.rollout.rules.window, utc_now)) {}
+
+  std::string refusal(const Known& one) {
+    if (one.held) return "is held back from updates by a person";
+    if (const auto* held = policies_.held(one.subject); held != nullptr && *held->held)
+      return fmt::format("is held back by the rule for {}", rule_words(*held));
+    if (one.forced || row_.rollout.rules.forced) return "";
+    if (!rollout_open_)
+      return fmt::format("waits for the hours of the rollout: {}", planning::window_words(row_.rollout.rules.window));
+    const auto* rule = policies_.window(one.subject);
+    if (rule == nullptr || is_open(*rule)) return "";
     return fmt::format("waits for the hours of {}: {}", rule_words(*rule), planning::window_words(rule->window));
-  return "";
+  }
+
+private:
+  bool is_open(const PolicyRow& rule) {
+    const auto [known, fresh] = open_.try_emplace(&rule, false);
+    if (fresh) known->second = planning::is_open(rule.window, utc_now_);
+    return known->second;
+  }
+
+  Policies policies_;
+  const RolloutRow& row_;
+  std::int64_t utc_now_;
+  bool rollout_open_;
+  std::map<const PolicyRow*, bool> open_;
+};
+
+// In the order of the rollout's devices.
+std::vector<Known> load_known(Database& db, const RolloutRow& row) {
+  std::map<std::string, Known> known;
+  Statement d(db,
+      "SELECT d.id, d.connected, d.reconnections, d.safe_mode, d.state, d.state_words, d.platform, d.group_name, "
+      "EXISTS (SELECT 1 FROM update_steps u WHERE u.device_id = d.id AND u.started_at >= ?), r.heard_in, d.held, "
+      "d.forced, d.product_id FROM "
+      "devices d JOIN "
+      "rollout_devices r ON r.device_id = d.id WHERE r.rollout_id = ?");
+  d.bind(1, row.created);
+  d.bind(2, row.id);
+  while (d.step()) {
+    auto& one = known[d.text(0)];
+    one.standing.connected = d.boolean(1);
+    one.standing.reconnections = d.integer(2);
+    one.standing.safe_mode = d.boolean(3);
+    one.standing.settled = d.text(4) != "waiting" && d.text(4) != "updating";
+    if (const auto state = d.text(4); state == "parked" || state == "blocked") one.standing.given_up = d.text(5);
+    one.subject = {d.text(0), d.text(7), d.integer<std::uint16_t>(6)};
+    one.standing.was_sent = d.boolean(8);
+    one.standing.heard_in = d.integer(9);
+    one.held = d.boolean(10);
+    one.forced = d.boolean(11);
+    one.product = d.integer<std::uint16_t>(12);
+  }
+  Statement m(db,
+      "SELECT m.device_id, m.function, m.module_index, m.version, m.sha256 FROM device_modules m JOIN rollout_devices "
+      "r "
+      "ON r.device_id = m.device_id WHERE r.rollout_id = ? AND r.stage NOT IN ('waiting', 'failed') AND m.store = "
+      "'main'");
+  m.bind(1, row.id);
+  while (m.step()) known[m.text(0)].modules.push_back(read_slot(m, 1));
+  Statement p(db,
+      "SELECT device_id, function, module_index, version, suffix_sha256 FROM rollout_previous WHERE rollout_id = ?");
+  p.bind(1, row.id);
+  while (p.step()) known[p.text(0)].previous.push_back(read_slot(p, 1));
+
+  const auto release = load_release(db, row.release);
+  if (release && !row.rollout.rules.downgrade)
+    for (const auto& id : unsent_devices(db, row.id,
+             "device_modules m ON m.device_id = r.device_id WHERE m.store = 'main' AND (" +
+                 in_slots_of(*release, "m", true) + ")"))
+      known[id].standing.left_out = "has got something newer";
+  if (release)
+    for (const auto& id : unsent_devices(
+             db, row.id, "goals g ON g.device_id = r.device_id WHERE (" + in_slots_of(*release, "g", false) + ")"))
+      known[id].standing.left_out = "shall have something of its own in a slot of the release";
+  std::map<std::uint16_t, std::vector<Slot>> wanted;
+  std::vector<Known> list;
+  for (const auto& device : row.rollout.devices) {
+    auto& one = known[device.id];
+    auto [slots, fresh] = wanted.try_emplace(one.subject.platform);
+    if (fresh && release) slots->second = slots_of(release->modules, one.subject.platform);
+    const auto all = [&](const std::vector<Slot>& slots_wanted) {
+      return std::all_of(
+          slots_wanted.begin(), slots_wanted.end(), [&](const Slot& slot) { return has(one.modules, slot); });
+    };
+    one.standing.has_release = !slots->second.empty() && all(slots->second);
+    one.standing.has_previous = all(one.previous);
+    const bool unsent = device.stage == DeviceStage::waiting || device.stage == DeviceStage::begun;
+    const auto for_other_product = [&](const firmware::LibraryModule& file) {
+      return file.platform == one.subject.platform && planning::is_of_other_product(file, one.product);
+    };
+    if (unsent && release && std::any_of(release->modules.begin(), release->modules.end(), for_other_product))
+      one.standing.left_out = "is of another product than the release";
+    list.push_back(std::move(one));
+  }
+  return list;
 }
 
 }  // namespace
@@ -104,10 +207,14 @@ void save_previous_modules(Database& db, std::int64_t rollout, const std::string
   std::vector<Slot> modules;
   while (s.step())
     if (auto slot = read_slot(s, 0); is_changed(slot)) modules.push_back(std::move(slot));
+  Statement clear(db, "DELETE FROM rollout_previous WHERE rollout_id = ? AND device_id = ?");
+  clear.bind(1, rollout);
+  clear.bind(2, device_id);
+  clear.execute();  // of a time before, when it waited again
   for (const auto& module : modules) {
     Statement insert(db,
         "INSERT INTO rollout_previous (rollout_id, device_id, function, module_index, version, suffix_sha256) VALUES "
-        "(?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+        "(?,?,?,?,?,?)");
     insert.bind(1, rollout);
     insert.bind(2, device_id);
     insert.bind(3, static_cast<int>(module.key.function));
@@ -119,68 +226,13 @@ void save_previous_modules(Database& db, std::int64_t rollout, const std::string
 }
 
 std::vector<planning::Standing> load_standings(Database& db, const RolloutRow& row, std::int64_t utc_now) {
-  struct Known {
-    planning::Standing standing;
-    PolicySubject subject;
-    bool held = false;
-    bool forced = false;
-    std::vector<Slot> modules;
-    std::vector<Slot> previous;
-  };
-  std::map<std::string, Known> known;
-  Statement d(db,
-      "SELECT d.id, d.connected, d.reconnections, d.safe_mode, d.state, d.state_words, d.platform, d.group_name, "
-      "EXISTS (SELECT 1 FROM update_steps u WHERE u.device_id = d.id AND u.started_at >= ?), r.heard_in, d.held, "
-      "d.forced FROM "
-      "devices d JOIN "
-      "rollout_devices r ON r.device_id = d.id WHERE r.rollout_id = ?");
-  d.bind(1, row.created);
-  d.bind(2, row.id);
-  while (d.step()) {
-    auto& one = known[d.text(0)];
-    one.standing.connected = d.boolean(1);
-    one.standing.reconnections = d.integer(2);
-    one.standing.safe_mode = d.boolean(3);
-    if (const auto state = d.text(4); state == "parked" || state == "blocked") one.standing.given_up = d.text(5);
-    one.subject = {d.text(0), d.text(7), d.integer<std::uint16_t>(6)};
-    one.standing.was_sent = d.boolean(8);
-    one.standing.heard_in = d.integer(9);
-    one.held = d.boolean(10);
-    one.forced = d.boolean(11);
-  }
-  Statement m(db,
-      "SELECT m.device_id, m.function, m.module_index, m.version, m.sha256 FROM device_modules m JOIN rollout_devices "
-      "r "
-      "ON r.device_id = m.device_id WHERE r.rollout_id = ? AND r.stage NOT IN ('waiting', 'failed') AND m.store = "
-      "'main'");
-  m.bind(1, row.id);
-  while (m.step()) known[m.text(0)].modules.push_back(read_slot(m, 1));
-  Statement p(db,
-      "SELECT device_id, function, module_index, version, suffix_sha256 FROM rollout_previous WHERE rollout_id = ?");
-  p.bind(1, row.id);
-  while (p.step()) known[p.text(0)].previous.push_back(read_slot(p, 1));
-
-  const Policies policies(db);
-  const auto release = load_release(db, row.release);
-  if (release && !row.rollout.rules.downgrade)
-    for (const auto& id : devices_with_newer(db, row, *release)) known[id].standing.has_newer = true;
-  std::map<std::uint16_t, std::vector<Slot>> wanted;
+  auto known = load_known(db, row);
+  Permission permission(db, row, utc_now);
   std::vector<planning::Standing> standings;
-  for (const auto& device : row.rollout.devices) {
-    auto& one = known[device.id];
-    auto [slots, fresh] = wanted.try_emplace(one.subject.platform);
-    if (fresh && release) slots->second = slots_of(release->modules, one.subject.platform);
-    const auto all = [&](const std::vector<Slot>& list) {
-      return std::all_of(list.begin(), list.end(), [&](const Slot& slot) { return has(one.modules, slot); });
-    };
-    one.standing.has_release = !slots->second.empty() && all(slots->second);
-    one.standing.has_previous = all(one.previous);
-    if (device.stage == DeviceStage::waiting) {
-      one.forced |= row.rollout.rules.forced;
-      one.standing.may_begin =
-          !one.held && why_it_may_not_begin(policies, one.subject, row, one.forced, utc_now).empty();
-    }
-    standings.push_back(std::move(one.standing));
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (row.rollout.devices[i].stage == DeviceStage::waiting)
+      known[i].standing.may_begin = permission.refusal(known[i]).empty();
+    standings.push_back(std::move(known[i].standing));
   }
   return standings;
 }
@@ -189,17 +241,13 @@ void say_why_they_wait(Database& db, RolloutRow& row, std::int64_t utc_now) {
   using planning::RolloutStage;
   const auto stage = row.rollout.stage;
   if (stage != RolloutStage::running && stage != RolloutStage::paused && stage != RolloutStage::stopped) return;
-  const auto standings = load_standings(db, row, utc_now);
-  const Policies policies(db);
-  for (std::size_t i = 0; i < standings.size(); ++i) {
+  const auto known = load_known(db, row);
+  Permission permission(db, row, utc_now);
+  for (std::size_t i = 0; i < known.size(); ++i) {
     if (row.rollout.devices[i].stage != DeviceStage::waiting) continue;
-    const auto device = load_device(db, row.rollout.devices[i].id);
-    if (!device) continue;
-    auto why = device->held ? "is held back from updates by a person"
-                            : why_it_may_not_begin(policies, {device->id, device->group, device->platform}, row,
-                                  device->forced || row.rollout.rules.forced, utc_now);
-    if (standings[i].has_newer) why = "has got something newer: is left out";
-    if (why.empty() && !standings[i].connected) why = "is not connected";
+    const auto& left_out = known[i].standing.left_out;
+    auto why = left_out.empty() ? permission.refusal(known[i]) : "is left out: " + left_out;
+    if (why.empty() && !known[i].standing.connected) why = "is not connected";
     if (why.empty()) why = stage == RolloutStage::running ? "waits for its wave" : "waits for the rollout to go on";
     row.states[i] = std::move(why);
   }

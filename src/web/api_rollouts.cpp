@@ -34,7 +34,7 @@ Result<planning::RolloutRules> rules_in(const json& body) {
            number_in(body, "failure_percent", 0, 100, rules.failure_percent),
            number_in(body, "at_once", 0, 1'000'000, rules.at_once),
            number_in(body, "per_minute", 0, 1'000'000, rules.per_minute),
-           number_in(body, "bytes_per_second", 1024, 1'000'000'000, rules.bytes_per_second)})
+           number_in(body, "bytes_per_second", 4096, 1'000'000'000, rules.bytes_per_second)})
     if (!read) return tl::unexpected(read.error());
   const auto downgrade = flag_in(body, "downgrade");
   const auto forced = flag_in(body, "forced");

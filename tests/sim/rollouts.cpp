@@ -132,7 +132,7 @@ private:
     Standing standing;
     standing.connected = device.connected;
     standing.may_begin = may_be_sent_something(device);
-    standing.has_newer = device.has_newer;
+    if (device.has_newer) standing.left_out = "has something newer";
     standing.reconnections = device.reconnections;
     standing.safe_mode = device.safe_mode;
     standing.has_release = device.has_release;

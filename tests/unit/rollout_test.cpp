@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(waves_are_read_and_end_with_all) {
   BOOST_TEST(words_of("1, 5%,25% , all") == "1, 5%, 25%, all");
   BOOST_TEST(words_of("3") == "3, all");
   BOOST_TEST(words_of("100%") == "all");
-  for (const auto* bad : {"", "0", "-1", "5%%", "101%", "x", "3,2", "all,5%", "1,,2", "99999999999"})
+  for (const auto* bad : {"", "0", "-1", "5%%", "101%", "x", "3,2", "all,5%", "all, 2", "1,,2", "99999999999"})
     BOOST_TEST(!parse_waves(bad).has_value(), bad);
   RolloutRules rules;
   rules.waves = *parse_waves("2, 5%, 25%");
@@ -109,11 +109,11 @@ BOOST_AUTO_TEST_CASE(devices_that_got_something_newer_are_left_out) {
   Fleet fleet(4);
   fleet.rollout.rules.waves = *parse_waves("1, all");
   fleet.rollout.devices[2].canary = true;
-  fleet.standings[2].has_newer = true;  // a canary that is none any more
+  fleet.standings[2].left_out = "has something newer";  // a canary that is none any more
   fleet.look();
   BOOST_TEST((fleet.rollout.devices[0].stage == DeviceStage::begun));
   // One that has begun and was sent nothing waits again, and is not begun again.
-  fleet.standings[0].has_newer = true;
+  fleet.standings[0].left_out = "has something newer";
   fleet.look(1);
   BOOST_TEST((fleet.rollout.devices[0].stage == DeviceStage::waiting));
   BOOST_TEST((fleet.rollout.devices[1].stage == DeviceStage::begun));
