@@ -106,6 +106,13 @@ export function showFleet(main) {
     { class: "danger", hidden: true },
   );
   const update = action("Update all", async () => {
+    const failed = fleet.summary.states.parked || 0;
+    const effects = [
+      failed > 0 && `${failed} that failed ${failed === 1 ? "is" : "are"} tried again.`,
+      fleet.paused && "The pause of all updates ends.",
+      "Devices that are held stay held.",
+    ].filter(Boolean);
+    if (!confirm(`Look at every approved device again? ${effects.join(" ")}`)) return;
     await post("fleet/update");
     notify("Every approved device is looked at again.");
   });

@@ -50,7 +50,7 @@ void clear_targets(store::Database& db, const std::string& device_id);
 /// All devices: no update begins while paused.
 void pause(store::Database& db, bool paused);
 bool is_paused(store::Database& db);
-/// Whatever held an approved device back, except that it is not possible.
+/// Ends the pause, and what failed with approved devices is tried again; those that are held stay held.
 void update_all(store::Database& db);
 
 }  // namespace drydock::server::commands

@@ -275,7 +275,6 @@ void allow_again(Database& db, const std::string& device_id) {
 }
 
 void allow_all_again(Database& db) {
-  db.connection().execute("UPDATE devices SET held = 0 WHERE approval = 'approved' AND held = 1");
   for (const auto* table : {"attempts", "sends"})
     db.connection().execute(std::string("DELETE FROM ") + table +
         " WHERE device_id IN (SELECT id FROM devices WHERE approval = 'approved')");
@@ -288,7 +287,10 @@ bool is_needed(Database& db, const std::string& sha256) {
       "(device_id, update_number) WHERE updates.state = 'running' AND update_steps.sha256 = ?1 AND update_steps.state "
       "IN "
       "('planned', 'sending', 'sent')) OR EXISTS (SELECT 1 FROM release_modules WHERE sha256 = ?1) OR EXISTS (SELECT 1 "
-      "FROM rollout_previous p JOIN modules m USING (suffix_sha256) JOIN rollouts r ON r.id = p.rollout_id WHERE "
+      "FROM rollout_previous p JOIN devices d ON d.id = p.device_id JOIN modules m ON m.platform = d.platform AND "
+      // Most devices name no hash of system parts.
+      "(m.suffix_sha256 = p.suffix_sha256 OR (p.suffix_sha256 = '' AND m.function = p.function AND m.module_index = "
+      "p.module_index AND m.version = p.version)) JOIN rollouts r ON r.id = p.rollout_id WHERE "
       "m.sha256 = ?1 AND r.stage != 'reverted' AND NOT EXISTS (SELECT 1 FROM rollout_devices n WHERE n.device_id = "
       "p.device_id AND n.rollout_id > p.rollout_id AND n.stage != 'waiting'))");
   s.bind(1, sha256);

@@ -59,7 +59,7 @@ planning::Attempts load_attempts(
 void clear_attempts(Database& db, const std::string& device_id);
 /// So that a parked device may try again: neither attempts nor the sendings of the day count any more.
 void allow_again(Database& db, const std::string& device_id);
-/// Likewise every approved device, and lets go of those that were held.
+/// Likewise every approved device. Those that are held stay held.
 void allow_all_again(Database& db);
 /// Whether a step under way or a target of some device has this file.
 bool is_needed(Database& db, const std::string& sha256);

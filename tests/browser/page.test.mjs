@@ -126,6 +126,19 @@ test("an unknown device waits for approval, is approved, renamed, held and forgo
     await row(page, 0).getByRole("link").click();
     await page.getByRole("button", { name: "Hold" }).click();
     await page.locator('.state-line[data-state="held"]').waitFor();
+    // What touches all is said before, and leaves those alone that a person holds.
+    let said = "";
+    page.removeAllListeners("dialog");
+    page.once("dialog", (dialog) => {
+      said = dialog.message();
+      dialog.accept();
+    });
+    await page.getByRole("link", { name: "← Fleet" }).click();
+    await page.getByRole("button", { name: "Update all" }).click();
+    await page.getByText("Every approved device is looked at again.").waitFor();
+    assert.match(said, /Devices that are held stay held/);
+    await row(page, 0).getByRole("link").click();
+    await page.locator('.state-line[data-state="held"]').waitFor();
     await page.getByRole("button", { name: "Release" }).click();
     await page.locator('.state-line[data-state="current"]').waitFor();
     // Names are text, whatever they look like.

@@ -3,6 +3,8 @@
 #include "server/policies.hpp"
 #include "server/releases.hpp"
 #include "server/rollouts.hpp"
+#include "store/modules.hpp"
+#include "store/updates.hpp"
 #include "support/test_system.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -260,6 +262,10 @@ BOOST_AUTO_TEST_CASE(a_release_with_system_parts_is_taken_back) {
   BOOST_REQUIRE(run_until(10min, [&] { return stage() == planning::RolloutStage::done; }));
   BOOST_TEST(system(1) == 7);
   change([&](store::Database& db) {
+    const auto library = store::load_library(db);
+    for (const auto* module : library.all())
+      if (module->file_name == "s1-3.bin" || module->file_name == "s2-3.bin")
+        BOOST_TEST(store::is_needed(db, module->sha256), module->file_name);
     BOOST_TEST(server::steer_rollout(db, id, server::RolloutAction::revert).has_value());
   });
   BOOST_REQUIRE(run_until(10min, [&] { return stage() == planning::RolloutStage::reverted; }));

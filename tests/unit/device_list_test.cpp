@@ -223,8 +223,12 @@ BOOST_AUTO_TEST_CASE(what_people_change_is_noted_and_what_devices_change_is_not)
   module.sha256 = std::string(64, 'a');
   store::add_module(db, module, 1);
   noted({store::subject::modules});
+  store::set_approval(db, id_of(2), "approved");
+  store::set_held(db, id_of(2), true);
+  noted({id_of(2)});
   store::allow_all_again(db);
   noted({store::subject::every_device});
+  BOOST_TEST(store::load_device(db, id_of(2))->held);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
