@@ -17,13 +17,8 @@ namespace {
 std::string words_of(const store::PolicyRow& row) {
   std::string words;
   const auto add = [&](const std::string& what) { words += (words.empty() ? "" : "; ") + what; };
-  if (row.target) {
-    planning::StandingTarget target;
-    target.kind = *row.target;
-    target.version = row.version;
-    target.release = row.release;
-    add(planning::target_words(target) + (row.downgrade ? ", also in place of something newer" : ""));
-  }
+  if (row.target)
+    add(planning::target_words(store::target_of(row)) + (row.downgrade ? ", also in place of something newer" : ""));
   if (row.held) add(*row.held ? "held back from updates" : "not held back");
   if (!row.window.empty()) add("updated " + planning::window_words(row.window));
   return words.empty() ? "nothing" : words;

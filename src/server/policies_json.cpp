@@ -14,14 +14,10 @@ std::string print(const json& value) {
   return value.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
-json target_of(const store::PolicyRow& row) {
+json json_target(const store::PolicyRow& row) {
   if (!row.target) return nullptr;
-  planning::StandingTarget target;
-  target.kind = *row.target;
-  target.version = row.version;
-  target.release = row.release;
   return {{"kind", planning::target_kind_name(*row.target)}, {"version", row.version}, {"release", row.release},
-      {"downgrade", row.downgrade}, {"words", planning::target_words(target)}};
+      {"downgrade", row.downgrade}, {"words", planning::target_words(store::target_of(row))}};
 }
 
 json counts_of(const std::vector<store::GroupCount>& counts) {
@@ -50,7 +46,7 @@ std::string policies_as_json(store::Database& db, const std::vector<store::Polic
   for (const auto& row : rows)
     list.push_back(
         {{"scope", store::scope_name(row.scope)}, {"subject", row.subject}, {"rule", store::subject_words(db, row)},
-            {"target", target_of(row)}, {"held", row.held ? json(*row.held) : json(nullptr)},
+            {"target", json_target(row)}, {"held", row.held ? json(*row.held) : json(nullptr)},
             {"hours", row.window.hours}, {"time_zone", row.window.time_zone}, {"blackout", row.window.blackout}});
   return print({{"targets", list}});
 }

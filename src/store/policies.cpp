@@ -47,12 +47,7 @@ bool concerns(const PolicyRow& row, const PolicySubject& subject) {
 
 planning::StandingTarget standing_target(
     Database& db, const PolicyRow& row, std::uint16_t platform, std::uint16_t product) {
-  planning::StandingTarget target;
-  target.kind = *row.target;
-  target.version = row.version;
-  target.release = row.release;
-  target.downgrade = row.downgrade;
-  target.rule = rule_words(row);
+  auto target = target_of(row);
   if (target.kind == planning::TargetKind::release)
     if (const auto release = load_release(db, row.release))
       target.modules = planning::targets_of(release->modules, platform, product);
@@ -88,6 +83,16 @@ std::vector<PolicyRow> load_policies(Database& db) {
   while (s.step()) rows.push_back(read_policy(s));
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.scope < b.scope; });
   return rows;
+}
+
+planning::StandingTarget target_of(const PolicyRow& row) {
+  planning::StandingTarget target;
+  target.kind = *row.target;
+  target.version = row.version;
+  target.release = row.release;
+  target.downgrade = row.downgrade;
+  target.rule = rule_words(row);
+  return target;
 }
 
 std::string subject_words(Database& db, const PolicyRow& row) {

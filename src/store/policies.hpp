@@ -30,6 +30,8 @@ std::optional<PolicyScope> parse_scope(std::string_view name);
 /// "all devices", "platform Photon", "group 'greenhouse'", "this device".
 std::string rule_words(const PolicyRow& row);
 
+/// Its target as the planner has it, without the modules of a release; it must have one.
+planning::StandingTarget target_of(const PolicyRow& row);
 /// As rule_words(), with the name of a device.
 std::string subject_words(Database& db, const PolicyRow& row);
 
