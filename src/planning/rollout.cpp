@@ -161,9 +161,9 @@ std::size_t count_canaries(const Rollout& rollout, const std::vector<Standing>& 
 }
 
 // How many have begun at the end of a wave. Those that a person wants to see first are the first one.
-std::size_t devices_until(const Rollout& rollout, std::size_t canaries, std::size_t wave) {
+std::size_t devices_until(const RolloutRules& rules, std::size_t devices, std::size_t canaries, std::size_t wave) {
   if (wave == 0 && canaries > 0) return canaries;
-  return std::max(canaries, wave_end(rollout.rules, wave, rollout.devices.size()));
+  return std::max(canaries, wave_end(rules, wave, devices));
 }
 
 // Whether any does.
@@ -177,7 +177,7 @@ bool begin(Rollout& rollout, const std::vector<Standing>& standings, const Count
   const bool only_canaries = rollout.wave == 0 && canaries > 0;
   auto most = rules.at_once != 0 ? rules.at_once : at_once;
   if (rules.bytes_per_second != 0) most = std::min(most, devices_at_rate(rules.bytes_per_second));
-  auto room = less(devices_until(rollout, canaries, rollout.wave), count.started);
+  auto room = less(devices_until(rollout.rules, rollout.devices.size(), canaries, rollout.wave), count.started);
   room = std::min(room, less(most, count.under_way));
   if (rules.per_minute != 0) room = std::min(room, less(rules.per_minute, static_cast<std::size_t>(last_minute)));
   bool any = false;
@@ -260,8 +260,7 @@ std::vector<std::size_t> wave_sizes(const RolloutRules& rules, std::size_t devic
   std::vector<std::size_t> sizes;
   std::size_t before = 0;
   for (std::size_t wave = 0; wave < rules.waves.size(); ++wave) {
-    auto end = std::max(canaries, wave_end(rules, wave, devices));
-    if (wave == 0 && canaries > 0 && rules.waves.size() > 1) end = canaries;
+    const auto end = devices_until(rules, devices, canaries, wave);
     sizes.push_back(end - before);
     before = end;
   }
@@ -324,7 +323,9 @@ bool advance(Rollout& rollout, const std::vector<Standing>& standings, std::int6
     const auto canaries = count_canaries(rollout, standings);
     // The next wave, once this one has all its devices and each of them came to an end. Some add nothing in a small
     // fleet.
-    const auto full = [&] { return found.started >= devices_until(rollout, canaries, rollout.wave); };
+    const auto full = [&] {
+      return found.started >= devices_until(rollout.rules, rollout.devices.size(), canaries, rollout.wave);
+    };
     while (full() && found.unsettled == 0 && rollout.wave + 1 < rollout.rules.waves.size()) ++rollout.wave;
     changed |= begin(rollout, standings, found, canaries, now, at_once);
   }

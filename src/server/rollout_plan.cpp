@@ -219,6 +219,9 @@ Result<RolloutPlan> plan_rollout(store::Database& db, const std::string& name, c
   }
   const auto library = store::load_library(db);
   RolloutPlan plan{name, rules, {}};
+  // Canaries are a wave: without another behind it nobody else would ever begin.
+  if (!canaries.empty() && rules.waves.size() == 1)
+    plan.rules.waves.insert(plan.rules.waves.begin(), {static_cast<unsigned>(canaries.size()), false});
   for (auto& row : *rows) {
     auto device = plan_device(db, library, *release, std::move(row), rules, utc_now);
     device.canary = canaries.contains(device.row.id);

@@ -193,6 +193,14 @@ BOOST_AUTO_TEST_CASE(a_device_is_in_one_rollout_at_a_time) {
   for (int number = 1; number <= 4; ++number) BOOST_TEST(application(number) == 7);
 }
 
+BOOST_AUTO_TEST_CASE(behind_a_canary_all_others_come_in_one_wave) {
+  const auto id = begin("all", {{}, "", "", {id_of(2)}});
+  BOOST_REQUIRE(run_until_stage(id, RolloutStage::done, 10min));
+  BOOST_TEST(rollout(id).devices[0].id == id_of(2));
+  BOOST_TEST(rollout(id).devices[0].wave == 0u);
+  for (std::size_t i = 1; i < 4; ++i) BOOST_TEST(rollout(id).devices[i].wave == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_canary_that_is_left_out_is_no_canary) {
   change([](store::Database& db) {
     BOOST_TEST(server::create_release(db, "seven", {"app7.bin"}, "", 1).has_value());
