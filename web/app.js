@@ -5,6 +5,7 @@ import { fleet } from "./state.js";
 import { showFleet } from "./fleet.js";
 import { showDevice } from "./device.js";
 import { showFirmware } from "./firmware.js";
+import { showGuide } from "./guide.js";
 import { showRollouts } from "./rollouts.js";
 import { showTargets } from "./targets.js";
 import { showAudit } from "./audit.js";
@@ -20,6 +21,8 @@ let followed = new Set();
 
 function showConnection(text) {
   connection.hidden = !text;
+  // What could not be done while it was away is no news any more.
+  if (!text) for (const notice of document.querySelectorAll(".notice.unreachable")) notice.remove();
   setText(connection, text);
 }
 
@@ -73,7 +76,8 @@ fleet.follow = (ids) => {
 };
 
 const views = [
-  [/^#\/fleet$/, () => showFleet(main)],
+  [/^#\/fleet(\?.*)?$/, () => showFleet(main)],
+  [/^#\/start$/, () => showGuide(main)],
   [/^#\/device\/([0-9a-f]{24})$/, (match) => showDevice(main, match[1])],
   [/^#\/firmware$/, () => showFirmware(main)],
   [/^#\/rollouts$/, () => showRollouts(main)],
@@ -82,6 +86,14 @@ const views = [
   [/^#\/events$/, () => showEvents(main)],
   [/^#\/access$/, () => showAccess(main, start)],
 ];
+
+// A view is called by its heading, which a device's changes with its name.
+function showTitle() {
+  const heading = main.querySelector("h1")?.textContent;
+  const title = heading ? `${heading} – Drydock` : "Drydock";
+  if (document.title !== title) document.title = title;
+}
+new MutationObserver(showTitle).observe(main, { childList: true, subtree: true, characterData: true });
 
 function route() {
   leave();
@@ -96,6 +108,7 @@ function route() {
     const match = pattern.exec(location.hash);
     if (!match) continue;
     leave = show(match) || (() => {});
+    showTitle();
     main.focus({ preventScroll: true });
     return;
   }
@@ -120,7 +133,11 @@ async function start() {
   fleet.scopes = session.scopes;
   const nav = document.querySelector("nav");
   nav.hidden = session.state !== "in" && !session.guest;
-  if (session.state === "setup") return showSetup(main, start);
+  if (session.state === "setup")
+    return showSetup(main, () => {
+      history.replaceState(null, "", "#/start"); // nobody has a device here yet
+      start();
+    });
   if (session.state === "login" && (!session.guest || location.hash === "#/login"))
     return showLogin(main, start, session.users);
   follow();

@@ -4,8 +4,10 @@ import { get, patch, post, put, remove } from "./api.js";
 import { applicationOf } from "./application.js";
 import { signal } from "./cloud.js";
 import { action, el, notify, setText, tableHead } from "./dom.js";
+import { changedKey } from "./changed_key.js";
 import { eventList } from "./events.js";
-import { ago, kilobytes, nameOf, stateOf, stateWords, time, titled, versionOf } from "./words.js";
+import { targetFirmware } from "./target_firmware.js";
+import { ago, kilobytes, nameOf, stateWords, time, titled, versionOf } from "./words.js";
 import { fleet } from "./state.js";
 
 const slot = (module) => `${module.function}/${module.index}`;
@@ -36,9 +38,9 @@ function shouldBe(device, module) {
   const step = device.plan.filter((planned) => slot(planned) === slot(module)).at(-1);
   const missing = device.missing.find((need) => slot(need) === slot(module));
   if (step) return `version ${versionOf(step)}`;
-  if (missing) return `version ${missing.version} or later, not in the library`;
+  if (missing) return `version ${missing.version} or later, which the library lacks`;
   if (target) return `version ${target.version}, your target`;
-  return "as it is";
+  return "no change";
 }
 
 function modulesOf(device) {
@@ -51,7 +53,7 @@ function modulesOf(device) {
   const new_ones = device.plan
     .filter((step) => !device.modules.some((m) => m.main && slot(m) === slot(step)))
     .map((step) => [step.module, "not there", `version ${versionOf(step)}`, "–"]);
-  return table(["Module", "It has", "It should have", "Its checks"], [...installed, ...new_ones]);
+  return table(["Module", "Installed", "Target", "Integrity"], [...installed, ...new_ones]);
 }
 
 function planOf(device) {
@@ -91,41 +93,6 @@ function rulesOf(policy) {
   return el("p", {}, says.join(" "), " ", links);
 }
 
-// Which file of the library each slot is to have; one without a target follows what other modules need.
-function targetVersions(device, modules, save) {
-  const slots = new Map();
-  for (const module of modules.filter((m) => m.platform === device.platform))
-    slots.set(slot(module), [...(slots.get(slot(module)) || []), module]);
-  if (slots.size === 0) return el("p", { class: "quiet" }, "The library has no file for this platform.");
-  const selects = [...slots].map(([key, choices]) => {
-    const target = device.targets.find((target) => slot(target) === key);
-    const id = `target-${key.replace("/", "-")}`;
-    const select = el(
-      "select",
-      { id },
-      el("option", { value: "" }, "what is needed"),
-      choices.map((m) =>
-        el(
-          "option",
-          {
-            value: m.sha256,
-            selected: target && (target.sha256 ? target.sha256 === m.sha256 : target.version === m.version),
-          },
-          `version ${versionOf(m)} (${m.file})`,
-        ),
-      ),
-    );
-    return [el("label", { for: id }, choices[0].module), select];
-  });
-  const chosen = () => selects.map(([, select]) => select.value).filter(Boolean);
-  return el(
-    "div",
-    { class: "targets" },
-    selects,
-    action("Save target versions", () => save(chosen()), { class: "primary" }),
-  );
-}
-
 export function showDevice(main, id) {
   const heading = el("h1");
   const words = el("p", { class: "state-line", role: "status" });
@@ -137,7 +104,8 @@ export function showDevice(main, id) {
   const modules = el("div");
   const plan = el("div");
   const history = el("div");
-  const target = el("div");
+  const target = targetFirmware(id);
+  const key = el("div");
   const buttons = el("div", { class: "bar" });
   const application = el("div");
   const events = el("section");
@@ -156,30 +124,18 @@ export function showDevice(main, id) {
     notify(done);
   };
   const showButtons = (device) => {
-    const state = stateOf(device);
+    const state = device.shown_state;
     const flashes = fleet.may("flash");
     const administers = fleet.may("administer");
     buttons.replaceChildren(
       ...[
         administers &&
-          device.changed_key &&
-          action(
-            "Trust its new key…",
-            async () => {
-              const question =
-                `Somebody who says to be this device came with another key, ${time(device.changed_key_seen)}.\n\nOn file: ${device.fingerprint}\nNew: ${device.changed_key}\n\n` +
-                "Trust the new key only if the keys of this device were renewed on purpose.";
-              if (!confirm(question)) return;
-              await post(`devices/${id}/approve`, { new_key: device.changed_key });
-              notify("Its new key is trusted from now on.");
-            },
-            { class: "primary" },
-          ),
-        administers &&
           device.approval !== "approved" &&
+          !device.changed_key &&
           action("Approve", tell("approve", "Approved."), { class: "primary" }),
         administers && device.approval !== "refused" && action("Refuse", tell("refuse", "Refused.")),
         flashes &&
+          state !== "held" &&
           (state === "parked" || state === "waiting") &&
           action("Retry now", tell("retry", "It is tried again."), { class: "primary" }),
         flashes &&
@@ -226,7 +182,7 @@ export function showDevice(main, id) {
                 return;
               forgotten = true; // what comes now is of a device that is not there
               await post(`devices/${id}/forget`);
-              location.hash = "#/fleet";
+              location.hash = fleet.listAddress;
             },
             { class: "danger" },
           ),
@@ -272,6 +228,7 @@ export function showDevice(main, id) {
     const device = await get(`devices/${id}`);
     setText(labels, device.labels.length ? `Labels: ${device.labels.join(", ")}` : "");
     showApplication(device);
+    key.replaceChildren(device.changed_key ? changedKey(device) : "");
     history.replaceChildren(
       el("h2", {}, "Steps"),
       device.steps.length
@@ -296,7 +253,7 @@ export function showDevice(main, id) {
   const show = (device) => {
     setText(heading, nameOf(device));
     setText(words, stateWords(device));
-    words.dataset.state = stateOf(device);
+    words.dataset.state = device.shown_state;
     bar.hidden = !device.progress;
     if (device.progress) bar.value = (100 * device.progress.bytes) / device.progress.bytes_total;
     setText(
@@ -305,7 +262,7 @@ export function showDevice(main, id) {
     );
     setText(remarks, device.remarks);
     // Everything below changes rarely: it is built again only when it does.
-    const key = JSON.stringify([
+    const shown = JSON.stringify([
       device.name,
       device.remarks,
       device.connected,
@@ -323,20 +280,13 @@ export function showDevice(main, id) {
       device.group,
       library.length,
     ]);
-    if (key === shownKey) return;
-    shownKey = key;
+    if (shown === shownKey) return;
+    shownKey = shown;
     modules.replaceChildren(modulesOf(device));
     plan.replaceChildren(planOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, note)));
     rules.replaceChildren(rulesOf(device.policy));
     showButtons(device);
-    if (fleet.may("flash")) {
-      target.replaceChildren(
-        targetVersions(device, library, async (chosen) => {
-          await put(`devices/${id}/targets`, { modules: chosen });
-          notify("Saved.");
-        }),
-      );
-    }
+    target.update(device, library);
     showDetails().catch((error) => notify(error.message, "error"));
   };
   const onChange = (event) => {
@@ -346,6 +296,7 @@ export function showDevice(main, id) {
     if (device) return show(device);
     setText(heading, "No such device");
     setText(words, "It was forgotten, or never was here.");
+    for (const each of [buttons, facts, modules, plan, rules, history, application]) each.replaceChildren();
   };
   // Of a device that is away the stream says nothing.
   const load = async () => {
@@ -360,10 +311,11 @@ export function showDevice(main, id) {
   };
 
   main.replaceChildren(
-    el("p", {}, el("a", { href: "#/fleet" }, "← Fleet")),
+    el("p", {}, el("a", { href: fleet.listAddress }, "← Fleet")),
     heading,
     words,
     bar,
+    key,
     facts,
     labels,
     remarks,
@@ -372,7 +324,7 @@ export function showDevice(main, id) {
     el("section", {}, application),
     el("section", {}, el("h2", {}, "Modules"), modules),
     el("section", {}, el("h2", {}, "What happens next"), plan),
-    fleet.may("flash") ? el("section", {}, el("h2", {}, "Target firmware"), target) : "",
+    fleet.may("flash") ? el("section", {}, el("h2", {}, "Target firmware"), target.element) : "",
     events,
     el("section", {}, history),
   );

@@ -36,7 +36,7 @@ export function notify(text, kind = "done") {
   const close = () => notice.remove();
   const notice = el(
     "p",
-    { class: `notice ${kind}` },
+    { class: `notice ${kind}${text.includes("cannot be reached") ? " unreachable" : ""}` },
     text,
     el("button", { type: "button", "aria-label": "Close", onclick: close }, "×"),
   );

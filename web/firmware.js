@@ -1,8 +1,9 @@
 // The library: what there is to send, what is missing, and a place to drop files on.
-import { get, remove, upload } from "./api.js";
+import { get, remove } from "./api.js";
 import { action, el, notify, tableHead } from "./dom.js";
 import { kilobytes, nameOf, titled, versionOf } from "./words.js";
 import { fleet } from "./state.js";
+import { uploadBox } from "./upload_box.js";
 
 function needsOf(module) {
   return module.dependencies.map((need) => `${need.module} ${need.version}`).join(", ") || "–";
@@ -11,9 +12,7 @@ function needsOf(module) {
 export function showFirmware(main) {
   const list = el("div");
   const missing = el("div");
-  const verdicts = el("ul", { class: "plain verdicts", "aria-live": "polite" });
-  const input = el("input", { type: "file", multiple: true, id: "files", class: "visually-hidden", accept: ".bin" });
-  const drop = el("label", { for: "files", class: "drop" }, "Drop module files (.bin) here, or click to choose", input);
+  const box = fleet.may("flash") ? uploadBox(document.body, () => load()) : null;
 
   const load = async () => {
     const { modules } = await get("firmware");
@@ -49,6 +48,12 @@ export function showFirmware(main) {
                       action(
                         "Remove",
                         async () => {
+                          if (
+                            !confirm(
+                              `Remove ${m.file} (${platform} ${titled(m)}) from the library? Devices that run it keep it.`,
+                            )
+                          )
+                            return;
                           await remove(`firmware/${m.sha256}`);
                           await load();
                         },
@@ -62,7 +67,14 @@ export function showFirmware(main) {
         ),
       ),
     );
-    if (modules.length === 0) list.append(el("p", { class: "quiet" }, "The library is empty."));
+    if (modules.length === 0)
+      list.append(
+        el(
+          "p",
+          { class: "quiet" },
+          "The library is empty. Files come from the releases page of Device OS (particle-iot/device-os on GitHub): the zip of your platform has all modules of a release. Your application is the .bin that your tools build.",
+        ),
+      );
   };
   const showMissing = async () => {
     const needs = new Map();
@@ -99,44 +111,7 @@ export function showFirmware(main) {
           ]),
     );
   };
-  const take = async (files) => {
-    for (const file of files) {
-      const bar = el("progress", { max: "1", value: "0", "aria-label": `Uploading ${file.name}` });
-      const verdict = el("span", {}, " is being uploaded ");
-      const line = el("li", {}, el("strong", {}, file.name), verdict, bar);
-      verdicts.prepend(line);
-      try {
-        const module = await upload(file, (part) => {
-          bar.value = part;
-        });
-        verdict.textContent = ` is ${module.platform_name} ${titled(module)}${module.known_already ? ", and was there already" : ""}`;
-        line.className = "good";
-      } catch (error) {
-        verdict.textContent = ` was refused: ${error.message}`;
-        line.className = "bad";
-      }
-      bar.remove();
-    }
-    await load();
-  };
-
-  input.addEventListener("change", () =>
-    take([...input.files]).finally(() => {
-      input.value = "";
-    }),
-  );
-  for (const kind of ["dragenter", "dragover"])
-    drop.addEventListener(kind, (event) => {
-      event.preventDefault();
-      drop.classList.add("over");
-    });
-  for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    take([...event.dataTransfer.files]);
-  });
-
-  main.replaceChildren(el("h1", {}, "Firmware"), fleet.may("flash") ? drop : "", verdicts, missing, list);
+  main.replaceChildren(el("h1", {}, "Firmware"), ...(box?.elements ?? []), missing, list);
   const onChange = (event) => {
     if (event.detail) return;
     showMissing().catch((error) => notify(error.message, "error"));
@@ -145,5 +120,8 @@ export function showFirmware(main) {
   fleet.addEventListener("change", onChange);
   fleet.follow([]);
   onChange({ detail: null });
-  return () => fleet.removeEventListener("change", onChange);
+  return () => {
+    fleet.removeEventListener("change", onChange);
+    box?.end();
+  };
 }

@@ -43,8 +43,8 @@ export function form(title, words, fields, button, submit) {
   const element = el(
     "form",
     { class: "card narrow" },
-    el("h1", {}, title),
-    el("p", {}, words),
+    title && el("h1", {}, title),
+    words && el("p", {}, words),
     fields,
     problem,
     el("button", { class: "primary" }, button),

@@ -7,6 +7,8 @@ export const fleet = new (class extends EventTarget {
   devices = new Map();
   summary = { devices: 0, connected: 0, states: {} };
   paused = false;
+  /** Where the list of the fleet is, as it was filtered last. */
+  listAddress = "#/fleet";
   /** Who is logged in: a name; empty: a guest. */
   user = "";
   scopes = [];

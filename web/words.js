@@ -1,27 +1,26 @@
 // States, times and sizes in words.
 
-const states = {
-  unknown: "connecting",
+/** What a device's state is called, and what lists are filtered by. */
+export const stateNames = {
+  unknown_key: "came with another key",
   awaiting_approval: "waits for approval",
-  refused: "refused",
-  current: "current",
+  parked: "failed, needs a retry",
+  blocked: "misses a file",
+  away: "not seen for days",
+  updates_disabled: "updates disabled",
   updating: "updating",
   waiting: "waiting",
-  blocked: "blocked",
-  parked: "failed, needs attention",
-  updates_disabled: "updates disabled",
+  unknown: "not heard of yet",
+  held: "paused by you",
+  refused: "refused",
+  current: "up to date",
 };
 
-/** One word for where a device stands: what the filter and the coloured mark go by. */
-export function stateOf(device) {
-  if (device.changed_key) return "unknown_key";
-  if (device.approval === "pending") return "awaiting_approval";
-  if (device.approval === "refused") return "refused";
-  if (device.held) return "held";
-  return device.state;
-}
+/** States that a person has to do something about. */
+export const needsPerson = ["unknown_key", "awaiting_approval", "parked", "blocked", "away"];
 
-export const stateNames = { ...states, unknown_key: "unknown key", held: "held" };
+/** Ends of an id are what tells two apart. */
+export const shortId = (id) => `${id.slice(0, 8)}…${id.slice(-4)}`;
 
 export function clock(seconds) {
   const s = Math.max(0, Math.round(seconds));
@@ -36,9 +35,12 @@ export function stateWords(device) {
     const eta = progress.eta_seconds == null ? "" : ` · ETA ${clock(progress.eta_seconds)}`;
     return `updating ${percent} %${eta} · step ${progress.step} of ${progress.steps}`;
   }
-  const state = stateOf(device);
+  const state = device.shown_state;
   if (state === "unknown_key") return "came with another key than the one on file, and was refused";
+  if (state === "away")
+    return `not seen for ${ago(device.last_seen).replace(" ago", "")}; before: ${device.state_words || stateNames[device.state]}`;
   if (state === "awaiting_approval" || state === "refused") return stateNames[state];
+  if (state === "held" && device.state === "current") return `${stateNames.held}; ${device.state_words}`;
   return device.state_words || stateNames[state] || state;
 }
 
@@ -64,11 +66,17 @@ export const titled = (m) =>
   m.function === asset
     ? m.module
     : `${m.module} version ${versionOf(m)}${m.companion ? ` with ${titled(m.companion)}` : ""}`;
-export const versionsOf = (device) =>
-  device.modules
-    .filter((m) => m.main && m.module !== "bootloader")
-    .map(
-      (m) =>
-        `${m.module.replace("system part", "system").replace("user part", "app")} ${m.device_os || `v${m.version}`}`,
-    )
-    .join(" · ");
+
+/** "Device OS 3.3.1 · app 7": a release where its system parts have one, else their versions. */
+export function versionsOf(device) {
+  const modules = device.modules.filter((m) => m.main);
+  const system = modules.filter((m) => m.module.startsWith("system part") || m.module === "monolithic");
+  const releases = new Set(system.map((m) => m.device_os).filter(Boolean));
+  const words =
+    releases.size === 1 && system.every((m) => m.device_os)
+      ? [`Device OS ${[...releases][0]}`]
+      : system.map((m) => `${m.module.replace("system part", "system")} ${m.device_os || `v${m.version}`}`);
+  const application = modules.find((m) => m.module.startsWith("user part"));
+  if (application) words.push(`app v${application.version}`);
+  return words.join(" · ");
+}

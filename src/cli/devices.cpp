@@ -83,9 +83,13 @@ int devices_list(const Context& context, const DeviceFilter& which) {
   query.search = which.search;
   query.group = which.group;
   query.label = which.label;
-  if (!query.search.empty()) query.platforms_of_search = firmware::platforms_like(query.search);
+  if (!query.search.empty()) {
+    query.platforms_of_search = firmware::platforms_like(query.search);
+    query.versions_of_search = firmware::versions_like(query.search);
+  }
   query.limit = devices_at_once;
   const auto now = utc_milliseconds();
+  query.away_before = store::away_before(context.configuration.away_days, now);
   const bool running = state::ServiceLock::is_taken(folder_of(context));
   std::vector<store::DeviceRow> rows;
   std::vector<std::vector<std::string>> lines{{"DEVICE", "NAME", "GROUP", "PLATFORM", "SEEN", "STATE"}};
@@ -97,14 +101,15 @@ int devices_list(const Context& context, const DeviceFilter& which) {
       row.connected = row.connected && running;
       if (!context.json)
         lines.push_back({row.id, row.name.empty() ? "–" : row.name, row.group.empty() ? "–" : row.group,
-            firmware::platform_name(row.platform), seen(row, device.session_known, now), state_in_words(row)});
+            firmware::platform_name(row.platform), seen(row, device.session_known, now),
+            state_in_words(row, query.away_before)});
       else
         rows.push_back(std::move(row));
     }
     query.after = page->next;
   } while (!query.after.empty());
   if (context.json) {
-    fmt::print("{}\n", server::devices_as_json(rows));
+    fmt::print("{}\n", server::devices_as_json(rows, query.away_before));
     return 0;
   }
   if (lines.size() == 1) {
@@ -123,16 +128,17 @@ int devices_show(const Context& context, const std::string& name) {
   auto row = commands::find_device(db, name);
   if (!row) return print_error(row.error().message);
   constexpr int recent = 20;
+  const auto away_before = store::away_before(context.configuration.away_days, utc_milliseconds());
   row->connected = row->connected && state::ServiceLock::is_taken(folder_of(context));
   const server::DeviceDetails d{*row, store::load_modules(db, row->id), store::load_update_policy(db, row->id),
       store::load_labels(db, row->id), store::recent_steps(db, row->id, recent),
       store::recent_history(db, row->id, recent)};
   if (context.json) {
-    fmt::print("{}\n", server::device_as_json(d));
+    fmt::print("{}\n", server::device_as_json(d, away_before));
     return 0;
   }
   fmt::print("{}\n", log::printable(fmt::format("{}, {}", title_of(*row), firmware::platform_name(row->platform))));
-  fmt::print("  {}{}\n", log::printable(state_in_words(*row)), row->safe_mode ? "; in safe mode" : "");
+  fmt::print("  {}{}\n", log::printable(state_in_words(*row, away_before)), row->safe_mode ? "; in safe mode" : "");
   fmt::print("  {} from {}; first seen {}\n", seen_at_length(db, *row, utc_milliseconds()), row->address,
       local_time(row->first_seen));
   if (!row->group.empty()) fmt::print("  in group '{}'\n", log::printable(row->group));

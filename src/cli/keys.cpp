@@ -1,41 +1,21 @@
+#include "state/listening.hpp"
 #include "state/server_keys.hpp"
 #include "server/as_json.hpp"
 #include "cli/identity.hpp"
 #include "cli/open_store.hpp"
 #include "firmware/files.hpp"
 
-#include <arpa/inet.h>
 #include <fmt/core.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
 
 namespace drydock::cli {
 namespace {
-
-// This machine's IPv4 addresses that a device could reach.
-std::vector<std::string> own_addresses() {
-  std::vector<std::string> found;
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return found;
-  for (const auto* i = list; i != nullptr; i = i->ifa_next) {
-    if (i->ifa_addr == nullptr || i->ifa_addr->sa_family != AF_INET || (i->ifa_flags & IFF_LOOPBACK) ||
-        !(i->ifa_flags & IFF_UP))
-      continue;
-    char text[INET_ADDRSTRLEN];
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(i->ifa_addr)->sin_addr, text, sizeof text);
-    found.emplace_back(text);
-  }
-  ::freeifaddrs(list);
-  return found;
-}
 
 // What devices should dial: what was asked for, else the one address that Drydock listens on, else this machine's only
 // one.
 Result<std::string> host_for_devices(const std::string& asked, const std::string& listens_on) {
   if (!asked.empty()) return asked;
   if (listens_on != "0.0.0.0" && listens_on != "::" && !listens_on.empty()) return listens_on;
-  const auto own = own_addresses();
+  const auto own = state::own_addresses();
   if (own.size() == 1) return own.front();
   std::string all;
   for (const auto& address : own) all += " " + address;
@@ -134,7 +114,11 @@ int keys_export(const Context& context, const KeyExport& what) {
   if (!keys) return print_error(keys.error().message);
   const auto host = host_for_devices(what.host, context.configuration.address);
   if (!host) return print_error(host.error().message);
-  const auto port = what.udp ? context.configuration.udp_port : context.configuration.tcp_port;
+  state::Listening listening{context.configuration.tcp_port, context.configuration.udp_port};
+  // Flags of the service's command line are in no file: where it runs, it knows best.
+  if (const auto running = state::load_listening(folder); running && state::ServiceLock::is_taken(folder))
+    listening = *running;
+  const auto port = what.udp ? listening.udp_port : listening.tcp_port;
   const auto spki = what.udp ? keys->udp.public_key_spki() : keys->tcp.public_key_spki();
   const auto& layout = what.udp ? state::udp_key_file : state::tcp_key_file;
   const auto content = what.whole_file ? state::server_key_file(layout, spki, *host, port) : Result<Bytes>(spki);

@@ -7,7 +7,7 @@
 namespace drydock::cli {
 
 std::string state_name(const std::string& shown_state) {
-  static const std::map<std::string, std::string> names{{"unknown", "connecting"},
+  static const std::map<std::string, std::string> names{{"unknown", "not heard of yet"},
       {"awaiting_approval", "waits for approval"}, {"parked", "failed, needs attention"},
       {"updates_disabled", "updates disabled"}, {"unknown_key", "unknown key"}};
   const auto found = names.find(shown_state);
@@ -15,12 +15,14 @@ std::string state_name(const std::string& shown_state) {
 }
 
 std::vector<std::string> device_states() {
-  return {"unknown", "awaiting_approval", "refused", "unknown_key", "held", "current", "updating", "waiting", "blocked",
-      "parked", "updates_disabled"};
+  return {"unknown", "away", "awaiting_approval", "refused", "unknown_key", "held", "current", "updating", "waiting",
+      "blocked", "parked", "updates_disabled"};
 }
 
-std::string state_in_words(const store::DeviceRow& row) {
-  const auto state = store::shown_state(row);
+std::string state_in_words(const store::DeviceRow& row, std::int64_t away_before) {
+  const auto state = store::shown_state(row, away_before);
+  if (state == "away")
+    return "not seen for a long time; before: " + (row.state_words.empty() ? state_name(row.state) : row.state_words);
   if (state == "unknown_key") return "came with another key than the one on file, and was refused";
   if (state == "awaiting_approval" || state == "refused" || row.state_words.empty()) return state_name(state);
   return row.state_words;

@@ -10,6 +10,7 @@ std::string state_name(const std::string& shown_state);
 /// All that store::shown_state() gives.
 std::vector<std::string> device_states();
 /// The sentence, where there is one.
-std::string state_in_words(const store::DeviceRow& row);
+/// `away_before`: see store::shown_state().
+std::string state_in_words(const store::DeviceRow& row, std::int64_t away_before);
 
 }  // namespace drydock::cli

@@ -32,7 +32,8 @@ std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t
 }
 
 // Devices that are not current, the state with the fewest devices first: it is what a person should see.
-std::vector<store::DeviceRow> not_current(store::Database& db, const std::map<std::string, std::int64_t>& counts) {
+std::vector<store::DeviceRow> not_current(
+    store::Database& db, const std::map<std::string, std::int64_t>& counts, std::int64_t away_before) {
   std::vector<std::pair<std::int64_t, std::string>> states;
   for (const auto& [state, count] : counts)
     if (state != "current") states.emplace_back(count, state);
@@ -41,6 +42,7 @@ std::vector<store::DeviceRow> not_current(store::Database& db, const std::map<st
   for (const auto& [count, state] : states) {
     store::DeviceQuery query;
     query.state = state;
+    query.away_before = away_before;
     query.limit = devices_shown - static_cast<int>(rows.size());
     if (query.limit <= 0) break;
     if (auto page = store::list_devices(db, query))
@@ -54,6 +56,7 @@ std::vector<store::DeviceRow> not_current(store::Database& db, const std::map<st
 int status(const Context& context) {
   auto db = open_to_read(context);
   const auto now = utc_milliseconds();
+  const auto away_before = store::away_before(context.configuration.away_days, now);
   const auto nodes = store::load_nodes(db);
   const bool running = state::ServiceLock::is_taken(folder_of(context)) ||
       std::any_of(nodes.begin(), nodes.end(), [now](const auto& node) { return now - node.seen < node_is_there; });
@@ -62,7 +65,7 @@ int status(const Context& context) {
   if (context.json) {
     auto rows = store::load_devices(db);
     for (auto& row : rows) row.connected = row.connected && running;
-    auto told = nlohmann::json::parse(server::status_as_json(running, rows, refusals));
+    auto told = nlohmann::json::parse(server::status_as_json(running, rows, refusals, away_before));
     told["stopped_rollouts"] = nlohmann::json::array();
     for (const auto& row : stopped)
       told["stopped_rollouts"].push_back({{"id", row.id}, {"release", row.release}, {"words", row.rollout.words}});
@@ -78,19 +81,19 @@ int status(const Context& context) {
   for (const auto& row : stopped)
     fmt::print("Rollout {} of '{}' has stopped by itself: {}. 'drydock rollouts show {}' says more.\n", row.id,
         log::printable(row.release), log::printable(row.rollout.words), row.id);
-  const auto states = store::count_devices(db);
+  const auto states = store::count_devices(db, away_before);
   std::int64_t devices = 0;
   for (const auto& [state, count] : states) devices += count;
   fmt::print("{} device{}", devices, devices == 1 ? "" : "s");
   for (const auto& [state, count] : states) fmt::print(", {} {}", count, state_name(state));
   fmt::print(".\n");
-  for (const auto& row : not_current(db, states)) {
+  for (const auto& row : not_current(db, states, away_before)) {
     std::string progress;
     if (const auto step = store::step_in_flight(db, row.id);
         running && row.connected && row.state == "updating" && step && step->state == "sending" && step->bytes_total)
       progress = fmt::format(" ({} %)", step->bytes_acknowledged * std::uint64_t{100} / step->bytes_total);
     fmt::print("  {}  {}{}\n", row.name.empty() ? row.id : log::printable(row.name),
-        log::printable(state_in_words(row)), progress);
+        log::printable(state_in_words(row, away_before)), progress);
   }
   const auto current = states.find("current");
   if (const auto left = devices - (current == states.end() ? 0 : current->second) - devices_shown; left > 0)

@@ -119,6 +119,23 @@ std::string release_words(std::uint16_t platform, ModuleKey key, std::uint16_t v
   return number ? number->text() : std::string();
 }
 
+std::vector<std::uint16_t> versions_like(std::string_view text) {
+  std::vector<std::uint16_t> found;
+  std::uint16_t version = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
+  if (error == std::errc{} && end == text.data() + text.size() && text.size() > 1) return {version};
+  const bool begins_one = text.size() > 2 && text.find('.') != std::string_view::npos;
+  if (!begins_one || text.find_first_not_of("0123456789.") != std::string_view::npos) return found;
+  for (const auto& row : rows) {
+    const auto number = row.number.text();
+    if (number == text || number.starts_with(std::string(text) + ".")) found.push_back(row.system_version);
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  std::erase(found, 0);
+  return found;
+}
+
 std::string version_text(std::uint16_t platform, ModuleKey key, std::uint16_t version) {
   const auto release = release_words(platform, key, version);
   return release.empty() ? fmt::format("{}", version) : fmt::format("{} ({})", version, release);

@@ -67,6 +67,10 @@ std::optional<ReleaseNumber> release_of_system_version(std::uint16_t platform, s
 /// "3.3.1" of a system part or a Core's monolithic image; empty for other modules, and where it is not known.
 std::string release_words(std::uint16_t platform, ModuleKey key, std::uint16_t version);
 
+/// The versions of system parts, on any platform, that a person means by "3302", "3.3.1" or "3.3"; empty for other
+/// words.
+std::vector<std::uint16_t> versions_like(std::string_view text);
+
 /// "3302 (3.3.1)", "1100".
 std::string version_text(std::uint16_t platform, ModuleKey key, std::uint16_t version);
 

@@ -43,15 +43,15 @@ json library_entry(const firmware::LibraryModule& m) {
       {"companion", m.second_module ? second_module(*m.second_module) : json(nullptr)}};
 }
 
-json device(const store::DeviceRow& row) {
+json device(const store::DeviceRow& row, std::int64_t away_before) {
   return {{"id", row.id}, {"name", row.name}, {"remarks", row.notes}, {"group", row.group}, {"approval", row.approval},
       {"platform", row.platform}, {"platform_name", firmware::platform_name(row.platform)},
       {"connected", row.connected}, {"address", row.address}, {"first_seen", row.first_seen},
       {"last_seen", row.last_seen}, {"safe_mode", row.safe_mode},
       {"updates_enabled", row.updates_enabled ? json(*row.updates_enabled) : json(nullptr)}, {"state", row.state},
       {"state_words", row.state_words}, {"system_version", row.system_version},
-      {"shown_state", store::shown_state(row)}, {"changed_key_seen", row.changed_key_seen}, {"held", row.held},
-      {"forced", row.forced}, {"fingerprint", state::fingerprint(row.public_key)},
+      {"shown_state", store::shown_state(row, away_before)}, {"changed_key_seen", row.changed_key_seen},
+      {"held", row.held}, {"forced", row.forced}, {"fingerprint", state::fingerprint(row.public_key)},
       {"changed_key", row.changed_key.empty() ? json(nullptr) : json(state::fingerprint(row.changed_key))}};
 }
 
@@ -182,8 +182,8 @@ std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan) {
   return print(result);
 }
 
-std::string device_as_json(const DeviceView& entry) {
-  auto result = device(entry.row);
+std::string device_as_json(const DeviceView& entry, std::int64_t away_before) {
+  auto result = device(entry.row, away_before);
   result["progress"] = progress_of(entry);
   result["modules"] = installed_list(entry.row.platform, entry.modules_stored);
   result["targets"] = list_of(entry.policy.targets.targets, target);
@@ -214,14 +214,14 @@ std::string nodes_as_json(const std::vector<store::NodeRow>& nodes) {
   return print(json{{"nodes", list}});
 }
 
-std::string devices_as_json(const std::vector<store::DeviceRow>& rows) {
+std::string devices_as_json(const std::vector<store::DeviceRow>& rows, std::int64_t away_before) {
   auto list = json::array();
-  for (const auto& row : rows) list.push_back(device(row));
+  for (const auto& row : rows) list.push_back(device(row, away_before));
   return print(list);
 }
 
-std::string device_as_json(const DeviceDetails& d) {
-  auto result = device(d.row);
+std::string device_as_json(const DeviceDetails& d, std::int64_t away_before) {
+  auto result = device(d.row, away_before);
   result["application"] = json::parse(d.row.application, nullptr, false);
   if (result["application"].is_discarded()) result["application"] = nullptr;
   result["modules"] = installed_list(d.row.platform, d.modules);
@@ -233,10 +233,10 @@ std::string device_as_json(const DeviceDetails& d) {
   return print(result);
 }
 
-std::string status_as_json(
-    bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals) {
+std::string status_as_json(bool running, const std::vector<store::DeviceRow>& rows,
+    const std::vector<store::HistoryRow>& refusals, std::int64_t away_before) {
   json result{{"running", running}, {"devices", json::array()}, {"refusals", history(refusals)}};
-  for (const auto& row : rows) result["devices"].push_back(device(row));
+  for (const auto& row : rows) result["devices"].push_back(device(row, away_before));
   return print(result);
 }
 

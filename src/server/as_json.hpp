@@ -39,9 +39,10 @@ struct DeviceDetails {
   std::vector<store::StepRow> steps;
   std::vector<store::HistoryRow> history;
 };
+/// `away_before`: see store::shown_state().
 /// One device as the page lists it, with what is going on right now: devices_as_json's object and `progress`,
 /// `modules`, `plan`, `missing`.
-std::string device_as_json(const DeviceView& view);
+std::string device_as_json(const DeviceView& view, std::int64_t away_before = 0);
 std::string history_as_json(const std::vector<store::HistoryRow>& rows);
 std::string steps_as_json(const std::vector<store::StepRow>& rows);
 std::string module_as_json(const firmware::LibraryModule& module);
@@ -49,9 +50,9 @@ std::string module_as_json(const firmware::LibraryModule& module);
 /// {"nodes": […]}: the machines that share the database.
 std::string nodes_as_json(const std::vector<store::NodeRow>& nodes);
 
-std::string devices_as_json(const std::vector<store::DeviceRow>& rows);
-std::string device_as_json(const DeviceDetails& device);
-std::string status_as_json(
-    bool running, const std::vector<store::DeviceRow>& rows, const std::vector<store::HistoryRow>& refusals);
+std::string devices_as_json(const std::vector<store::DeviceRow>& rows, std::int64_t away_before = 0);
+std::string device_as_json(const DeviceDetails& device, std::int64_t away_before = 0);
+std::string status_as_json(bool running, const std::vector<store::DeviceRow>& rows,
+    const std::vector<store::HistoryRow>& refusals, std::int64_t away_before = 0);
 
 }  // namespace drydock::server

@@ -8,9 +8,12 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "server/policies.hpp"
+#include "server/absent_state.hpp"
+#include "base/clock.hpp"
 #include "store/access.hpp"
 #include "store/changes.hpp"
 #include "store/device_list.hpp"
+#include "store/history.hpp"
 #include "store/updates.hpp"
 
 #include <fmt/core.h>
@@ -25,6 +28,13 @@ constexpr std::size_t shortest_fingerprint = 8;
 std::string without_blanks(std::string text) {
   std::erase(text, ' ');
   return text;
+}
+
+// What a person decided about a device: it stands in its history, and where it stands is another now.
+void decided(store::Database& db, const std::string& device_id, const std::string& words) {
+  if (!store::load_device(db, device_id)) return;
+  store::append_history(db, {utc_milliseconds(), device_id, "decided", words});
+  restate_absent(db, device_id);
 }
 
 }  // namespace
@@ -60,17 +70,26 @@ Result<void> approve(store::Database& db, const std::string& device_id, const st
   }
   store::set_approval(db, device_id, "approved");
   store::apply_group_rules(db, device_id);
+  decided(db, device_id, new_key.empty() ? "approved" : "approved with its new key, which is trusted from now on");
   return {};
+}
+
+void keep_key(store::Database& db, const std::string& device_id) {
+  store::dismiss_changed_key(db, device_id);
+  decided(db, device_id, "the key on file stays; the other one is not trusted");
 }
 
 void refuse(store::Database& db, const std::string& device_id) {
   store::set_approval(db, device_id, "refused");
+  decided(db, device_id, "refused");
 }
 void retry(store::Database& db, const std::string& device_id) {
   store::allow_again(db, device_id);
+  decided(db, device_id, "told to try again");
 }
 void hold(store::Database& db, const std::string& device_id, bool held) {
   store::set_held(db, device_id, held);
+  decided(db, device_id, held ? "held back from updates" : "updated again");
 }
 void forget(store::Database& db, const std::string& device_id) {
   store::forget_device(db, device_id);
@@ -85,6 +104,7 @@ Result<void> rename(store::Database& db, const std::string& device_id, const std
     return failure(ErrorKind::conflict, fmt::format("device {} is called '{}'", *other, name));
   store::set_name(db, device_id, name);
   store::apply_group_rules(db, device_id);
+  decided(db, device_id, name.empty() ? "has no name any more" : fmt::format("named '{}'", name));
   return {};
 }
 
@@ -92,6 +112,7 @@ Result<void> set_group(store::Database& db, const std::string& device_id, const 
   if (!group.empty())
     if (const auto right = check_group_name(group); !right) return right;
   store::set_group(db, device_id, group);
+  decided(db, device_id, group.empty() ? "in no group any more" : fmt::format("put into group '{}'", group));
   return {};
 }
 
@@ -131,6 +152,7 @@ int forget_pending(store::Database& db) {
 }
 void force(store::Database& db, const std::string& device_id, bool forced) {
   store::set_forced(db, device_id, forced);
+  if (forced) decided(db, device_id, "to take its next update though its application disabled updates");
 }
 
 Result<firmware::LibraryModule> add_target(
@@ -142,11 +164,22 @@ Result<firmware::LibraryModule> add_target(
         fmt::format("{} is for a {}, this device is a {}", module->file_name, firmware::platform_name(module->platform),
             firmware::platform_name(device.platform)));
   for (const auto& target : planning::targets_of(*module)) store::save_target(db, device.id, target);
+  decided(db, device.id, fmt::format("target firmware: {}", module->title()));
   return module;
 }
 
 void clear_targets(store::Database& db, const std::string& device_id) {
+  if (store::load_own_targets(db, device_id).empty()) return;
   store::clear_targets(db, device_id);
+  decided(db, device_id, "no target firmware of its own any more");
+}
+
+Result<void> set_targets(store::Database& db, const store::DeviceRow& device, const std::vector<std::string>& modules) {
+  if (modules.empty()) commands::clear_targets(db, device.id);
+  store::clear_targets(db, device.id);
+  for (const auto& module : modules)
+    if (const auto added = add_target(db, device, module); !added) return tl::unexpected(added.error());
+  return {};
 }
 
 void pause(store::Database& db, bool paused) {

@@ -18,6 +18,8 @@ Result<store::DeviceRow> find_device(store::Database& db, const std::string& nam
 /// `new_key` (8 digits or more, blanks count for nothing): ErrorKind::conflict when it does not, ErrorKind::not_found
 /// when there is none.
 Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key);
+/// Another key that the device came with is not trusted. Who comes with it again is turned away, and told of, again.
+void keep_key(store::Database& db, const std::string& device_id);
 void refuse(store::Database& db, const std::string& device_id);
 /// Forgets failed attempts, so that a device that was given up tries again.
 void retry(store::Database& db, const std::string& device_id);
@@ -46,6 +48,8 @@ Result<void> register_key(store::Database& db, const std::string& device_id, con
 Result<firmware::LibraryModule> add_target(
     store::Database& db, const store::DeviceRow& device, const std::string& module);
 void clear_targets(store::Database& db, const std::string& device_id);
+/// These modules of the library, by SHA-256, in place of what there was; none: as clear_targets(). As add_target().
+Result<void> set_targets(store::Database& db, const store::DeviceRow& device, const std::vector<std::string>& modules);
 
 /// All devices: no update begins while paused.
 void pause(store::Database& db, bool paused);

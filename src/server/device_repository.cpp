@@ -67,7 +67,7 @@ asio::awaitable<Result<std::optional<DeviceRepository::StoredDevice>>> DeviceRep
     auto row = store::load_device(db, id);
     if (!row) return std::nullopt;
     return StoredDevice{std::move(*row), store::load_update_policy(db, id), store::load_modules(db, id),
-        store::step_in_flight(db, id).has_value()};
+        store::step_to_judge(db, id).has_value(), store::verified_steps(db, id)};
   };
   co_return co_await writer_.read<std::optional<StoredDevice>>(std::move(work));
 }
@@ -134,8 +134,9 @@ asio::awaitable<Result<DeviceRepository::Claimed>> DeviceRepository::claim(
       if (claimed.held_elsewhere) return claimed;
       row = store::load_device(db, device_id);  // as whoever had it before left it
     }
-    claimed.device = StoredDevice{std::move(*row), store::load_update_policy(db, device_id),
-        store::load_modules(db, device_id), store::step_in_flight(db, device_id).has_value()};
+    claimed.device =
+        StoredDevice{std::move(*row), store::load_update_policy(db, device_id), store::load_modules(db, device_id),
+            store::step_to_judge(db, device_id).has_value(), store::verified_steps(db, device_id)};
     return claimed;
   };
   co_return co_await writer_.perform<Claimed>(std::move(work));
@@ -168,12 +169,16 @@ asio::awaitable<Result<DeviceRepository::Reconciliation>> DeviceRepository::reco
     store::require_ownership(db, device_id, ownership);
     store::save_modules(db, device_id, reported.modules);
     Reconciliation judged;
-    judged.step = store::step_in_flight(db, device_id);
+    judged.step = store::step_to_judge(db, device_id);
     if (!judged.step) return judged;
     const auto& step = *judged.step;
     const planning::InFlight in_flight{
-        step.key, step.version, step.suffix_sha256, step.from_version, step.state == "sent", step.confirmed};
+        step.key, step.version, step.suffix_sha256, step.from_version, step.state != "sending", step.confirmed};
     judged.outcome = planning::reconcile(in_flight, reported);
+    if (step.state == "failed" && !judged.outcome.verified) {
+      judged.step.reset();
+      return judged;
+    }
     if (judged.outcome.verified)
       store::mark_verified(db, step, now);
     else

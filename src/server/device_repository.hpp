@@ -35,7 +35,8 @@ public:
     store::DeviceRow row;
     planning::UpdatePolicy policy;
     std::vector<firmware::InstalledModule> modules;
-    bool step_in_flight = false;
+    bool step_to_judge = false;
+    std::size_t steps_done = 0;
   };
   asio::awaitable<Result<std::optional<StoredDevice>>> load(std::string device_id);
 

@@ -102,6 +102,7 @@ asio::awaitable<Result<void>> DeviceServer::start() {
   mark_membership_changed();
   expire_pending_devices();
   rollouts_.wake();
+  restate_absent();
   co_return Result<void>{};
 }
 

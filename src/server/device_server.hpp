@@ -154,6 +154,9 @@ private:
   void drop_absent_devices();
   asio::awaitable<Result<void>> apply_changes_behind_last();
   asio::awaitable<Result<void>> reload_library();
+  /// Looks again where devices stand that are not connected, some at a time.
+  void restate_absent();
+  asio::awaitable<void> restate_absent_devices();
   void remove_copies(const firmware::Library& before, const firmware::Library& now);
   asio::awaitable<Result<void>> reload_settings();
   asio::awaitable<Result<void>> reload_devices(std::vector<transport::DeviceId> ids);
@@ -222,6 +225,8 @@ private:
   std::uint64_t told_by_others_ = 0;  ///< of the revisions
   std::unique_ptr<OtherNodes> others_;
   bool paused_ = false;
+  bool restating_ = false;
+  bool restate_again_ = false;
   bool stopping_ = false;
 };
 

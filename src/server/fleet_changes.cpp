@@ -30,7 +30,8 @@ std::set<std::uint16_t> changed_platforms(const firmware::Library& before, const
 DeviceEntry& DeviceServer::insert(const transport::DeviceId& id, DeviceRepository::StoredDevice stored) {
   auto& entry = fleet_[id];
   entry.stored = true;
-  entry.step_in_flight = stored.step_in_flight;
+  entry.step_to_judge = stored.step_to_judge;
+  entry.steps_done = stored.steps_done;
   entry.policy = std::move(stored.policy);
   entry.modules_stored = std::move(stored.modules);
   entry.row = std::move(stored.row);
@@ -139,6 +140,7 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes_behind_last() {
         ids.begin() + static_cast<std::ptrdiff_t>(at), ids.begin() + static_cast<std::ptrdiff_t>(end));
     if (const auto loaded = co_await reload_devices(std::move(some)); !loaded) co_return loaded;
   }
+  if (library || every_device) restate_absent();
   if (lists || !ids.empty()) mark_membership_changed();
   co_return Result<void>{};
 }
@@ -206,6 +208,10 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   entry->row.group = std::move(row.group);
   entry->row.held = row.held;
   entry->row.forced = row.forced;
+  if (entry->channel == nullptr) {
+    entry->row.state = std::move(row.state);
+    entry->row.state_words = std::move(row.state_words);
+  }
   const bool other_key = entry->row.public_key != row.public_key && !same_key(entry->row.public_key, row.public_key);
   entry->row.public_key = std::move(row.public_key);
   entry->row.changed_key = std::move(row.changed_key);

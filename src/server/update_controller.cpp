@@ -195,7 +195,7 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
     server_.publish(application_event(id_, application));
   m->modules_stored = inventory.modules;
   server_.mark_changed(*m);
-  if (!m->step_in_flight) {
+  if (!m->step_to_judge) {
     if (changed) server_.save_modules(*m);
     co_return Result<void>{};
   }
@@ -203,7 +203,7 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
   const auto judged = co_await server_.repository_.reconcile(m->row.id, std::move(inventory), ownership_);
   if (!judged) co_return tl::unexpected(judged.error());
   m = entry();
-  if (m != nullptr) m->step_in_flight = false;
+  if (m != nullptr) m->step_to_judge = false;
   if (!judged->step) co_return Result<void>{};
   const auto& step = *judged->step;
   const auto title = firmware::module_title(platform, step.key, step.version);
@@ -284,7 +284,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   }
   // The slot is taken before the first await, so that no other session can take it too.
   const bool slot = holds_slot_ = holds_slot_ || server_.update_slots_.try_acquire(id_);
-  m->step_in_flight |= slot;
+  m->step_to_judge |= slot;
   DeviceRepository::MayBegin may_begin;
   if (slot) may_begin = [asked = Clock::now()] { return Clock::now() - asked < longest_wait_to_begin; };
   const auto begun = co_await server_.repository_.begin(
@@ -334,7 +334,8 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   stall_timer_.emplace(server_.services_.loop.get_executor(), [this] { give_up_slot(); });
   stall_timer_->set(Clock::now() + limits::transfer_stall_timeout);
   server_.publish(flash_event(id_, "started"));
-  set_state(*m, "updating", fmt::format("step 1 of {}: {}", steps.size(), steps.front().module.title()));
+  set_state(*m, "updating",
+      fmt::format("step {} of {}: {}", m->steps_done + 1, m->steps_done + steps.size(), steps.front().module.title()));
   co_return co_await load_image(steps.front(), *rate);
 }
 

@@ -1,5 +1,6 @@
 #include "service/service.hpp"
 
+#include "state/listening.hpp"
 #include "state/state_replacement.hpp"
 #include "state/store_move.hpp"
 
@@ -166,6 +167,8 @@ asio::awaitable<Result<void>> Service::start() {
   if (const auto taken_up = co_await udp_->start(); !taken_up) co_return taken_up;
   if (stopping_) co_return Result<void>{};
   listener_->start();
+  if (const auto saved = state::save_listening(folder_, {tcp_port(), udp_port()}); !saved)
+    log::warning("'drydock keys export' may print other ports than these: {}", saved.error().message);
   if (database_watcher_) asio::co_spawn(loop_, watch_changes(), rethrow);
   systemd_.ready();
   co_return Result<void>{};

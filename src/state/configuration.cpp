@@ -127,6 +127,9 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"devices.new_per_minute",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.new_devices_per_minute, 1, 1'000'000); },
               "a number, 1 to 1000000"}},
+      {"devices.away_days",
+          {[](const toml::node& n, Configuration& c) { return take_number(n, c.away_days, 0, 3650); },
+              "a number of days, 0 to 3650; 0: none is ever away"}},
       {"updates.concurrent",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); },
               "a number, 1 to 10000"}},
@@ -266,6 +269,8 @@ std::string default_configuration_text() {
 # How many devices that were never seen before may come from one address in a minute, after the first 256. Raise it for a
 # large site behind one address (NAT, a load balancer) while its devices come for the first time.
 #new_per_minute = 30
+# After how many days without a sign of life a device counts as away, and as something to look after. 0: never.
+#away_days = 7
 
 [updates]
 # How many devices are sent a module at the same time.

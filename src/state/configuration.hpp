@@ -32,6 +32,7 @@ struct Configuration {
   std::size_t connections_per_address = 4'000;  ///< over TCP; a whole site may stand behind one address
   Policy policy = Policy::approve;
   int new_devices_per_minute = 30;  ///< never seen before, from one address, after the first 256
+  int away_days = 7;                ///< who was not seen for so long is away, which people are told; 0: nobody is
   int concurrent_updates = 8;       ///< devices that are sent a module at the same time
   bool fast_ota = true;
   std::chrono::seconds stop_time{30};  ///< for running transfers to finish when the service is stopped

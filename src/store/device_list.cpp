@@ -11,15 +11,41 @@
 namespace drydock::store {
 namespace {
 
+// UTC milliseconds of a day.
+constexpr std::int64_t day = 24 * 3600 * 1000;
+
+// What "away" takes the place of: the others wait for a person, whether the device is there or not.
+constexpr const char* becomes_away =
+    "connected = 0 AND last_seen < {0} AND shown_state NOT IN ('unknown_key', 'awaiting_approval', 'refused', 'held')";
+bool may_become_away(const std::string& state) {
+  return state != "unknown_key" && state != "awaiting_approval" && state != "refused" && state != "held";
+}
+
+std::string state_expression(std::int64_t away_before) {
+  if (away_before == 0) return "shown_state";
+  return "CASE WHEN " + fmt::format(fmt::runtime(becomes_away), away_before) + " THEN 'away' ELSE shown_state END";
+}
+
 struct Order {
-  const char* column;
+  std::string column;
   bool is_text;
 };
 
-Order order_of(DeviceOrder order) {
+// What a person has to do something about comes first, then what is under way.
+std::string urgency(const std::string& state) {
+  std::string sql = "CASE " + state;
+  int rank = 0;
+  for (const auto* each : {"unknown_key", "awaiting_approval", "parked", "blocked", "away", "updates_disabled",
+           "updating", "waiting", "unknown", "held", "refused", "current"})
+    sql += fmt::format(" WHEN '{}' THEN {}", each, rank++);
+  return sql + fmt::format(" ELSE {} END", rank);
+}
+
+Order order_of(DeviceOrder order, const std::string& state) {
   switch (order) {
     case DeviceOrder::label: return {"label", true};
-    case DeviceOrder::state: return {"shown_state", true};
+    case DeviceOrder::urgency: return {urgency("(" + state + ")"), false};
+    case DeviceOrder::state: return {state, true};
     case DeviceOrder::platform: return {"platform", false};
     case DeviceOrder::last_seen: return {"last_seen", false};
     case DeviceOrder::first_seen: return {"first_seen", false};
@@ -65,21 +91,27 @@ std::string like_pattern(const std::string& part) {
 }  // namespace
 
 Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
-  const auto order = order_of(query.order);
+  const auto state = state_expression(query.away_before);
+  const auto order = order_of(query.order, state);
   const auto after = query.after.empty() ? std::nullopt : parse_position(query.after, order.is_text);
   if (!query.after.empty() && !after)
     return failure(ErrorKind::malformed, "'after' is not what 'next' of a page before was");
 
   std::string sql = fmt::format(
-      "SELECT {}, shown_state, {}, EXISTS (SELECT 1 FROM dtls_sessions WHERE device_id = devices.id) FROM devices "
-      "WHERE true",
-      device_columns, order.column);
+      "SELECT {}, {}, {}, EXISTS (SELECT 1 FROM dtls_sessions WHERE device_id = devices.id) FROM devices WHERE true",
+      device_columns, state, order.column);
   std::vector<std::variant<std::int64_t, std::string>> parameters;
   const auto parameter = [&](auto value) {
     parameters.emplace_back(std::move(value));
     return fmt::format("?{}", parameters.size());
   };
-  if (!query.state.empty()) sql += " AND shown_state = " + parameter(query.state);
+  if (query.state == "away")
+    sql += query.away_before == 0 ? " AND false" : " AND " + fmt::format(fmt::runtime(becomes_away), query.away_before);
+  else if (!query.state.empty()) {
+    sql += " AND shown_state = " + parameter(query.state);
+    if (query.away_before != 0 && may_become_away(query.state))
+      sql += fmt::format(" AND NOT (connected = 0 AND last_seen < {})", query.away_before);
+  }
   if (!query.group.empty()) sql += " AND group_name = " + parameter(query.group);
   if (!query.label.empty())
     sql += " AND id IN (SELECT device_id FROM device_labels WHERE label = " + parameter(query.label) + ")";
@@ -92,6 +124,13 @@ Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
         parameter(like_pattern(query.search)));
     if (!query.platforms_of_search.empty())
       sql += fmt::format(" OR platform IN ({})", fmt::join(query.platforms_of_search, ","));
+    if (std::string("safe mode").starts_with(lower_ascii(query.search)) && query.search.size() > 3)
+      sql += " OR safe_mode = 1";
+    if (!query.versions_of_search.empty())
+      sql += fmt::format(
+          " OR system_version IN ({0}) OR EXISTS (SELECT 1 FROM device_modules m WHERE m.device_id = "
+          "devices.id AND m.version IN ({0}))",
+          fmt::join(query.versions_of_search, ","));
     sql += ")";
   }
   const auto* direction = query.descending ? "DESC" : "ASC";
@@ -121,10 +160,18 @@ Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
   return page;
 }
 
-std::map<std::string, std::int64_t> count_devices(Database& db) {
+std::map<std::string, std::int64_t> count_devices(Database& db, std::int64_t away_before) {
   Statement s(db, "SELECT shown_state, count(*) FROM devices GROUP BY shown_state");
   std::map<std::string, std::int64_t> counts;
   while (s.step()) counts[s.text(0)] = s.integer(1);
+  if (away_before == 0) return counts;
+  Statement away(db,
+      "SELECT shown_state, count(*) FROM devices WHERE " + fmt::format(fmt::runtime(becomes_away), away_before) +
+          " GROUP BY shown_state");
+  while (away.step()) {
+    counts["away"] += away.integer(1);
+    if ((counts[away.text(0)] -= away.integer(1)) == 0) counts.erase(away.text(0));
+  }
   return counts;
 }
 
@@ -146,11 +193,16 @@ std::vector<DeviceRow> find_devices(Database& db, const std::string& id_or_name,
   return rows;
 }
 
-std::string shown_state(const DeviceRow& row) {
+std::int64_t away_before(int days, std::int64_t utc_now) {
+  return days == 0 ? 0 : utc_now - days * day;
+}
+
+std::string shown_state(const DeviceRow& row, std::int64_t away_before) {
   if (!row.changed_key.empty()) return "unknown_key";
   if (row.approval == "pending") return "awaiting_approval";
   if (row.approval == "refused") return "refused";
-  return row.held ? "held" : row.state;
+  if (row.held) return "held";
+  return !row.connected && row.last_seen < away_before ? "away" : row.state;
 }
 
 }  // namespace drydock::store

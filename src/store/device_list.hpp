@@ -7,14 +7,16 @@
 
 namespace drydock::store {
 
-enum class DeviceOrder { label, state, platform, last_seen, first_seen };
+enum class DeviceOrder { label, urgency, state, platform, last_seen, first_seen };
 
 /// Which devices, in which order. Empty fields filter nothing.
 struct DeviceQuery {
-  std::string
-      state;  ///< as `shown_state` has it: a device's state, or 'held', 'refused', 'awaiting_approval', 'unknown_key'
-  std::string search;                              ///< a part of name, id or address
+  std::string state;             ///< as `shown_state` has it: a device's state, 'held', 'refused', 'awaiting_approval',
+                                 ///< 'unknown_key', 'away'
+  std::string search;            ///< a part of name, id or address; a version; "safe mode"
+  std::int64_t away_before = 0;  ///< who was not seen since then is away; 0: nobody
   std::vector<std::uint16_t> platforms_of_search;  ///< devices of these platforms are found by `search` too
+  std::vector<std::uint16_t> versions_of_search;   ///< likewise devices with a module of one of these versions
   std::string group;
   std::string label;
   std::optional<bool> connected;
@@ -39,13 +41,17 @@ struct DevicePage {
 Result<DevicePage> list_devices(Database& db, const DeviceQuery& query);
 
 /// How many devices there are of each shown state.
-std::map<std::string, std::int64_t> count_devices(Database& db);
+std::map<std::string, std::int64_t> count_devices(Database& db, std::int64_t away_before);
 
 /// Devices with this id or name, or an id that begins with it (4 digits or more): not more than `limit`. One whose
 /// whole id it is comes alone.
 std::vector<DeviceRow> find_devices(Database& db, const std::string& id_or_name, int limit);
 
-/// The one word for where a device stands: shown_state as the database has it.
-std::string shown_state(const DeviceRow& row);
+/// The one word for where a device stands. "away" of one that was let in, is not connected and was not seen since
+/// `away_before`, unless a person holds it back or has to decide about it.
+std::string shown_state(const DeviceRow& row, std::int64_t away_before);
+
+/// When one has to have been seen not to be away; `days` 0: nobody is.
+std::int64_t away_before(int days, std::int64_t utc_now);
 
 }  // namespace drydock::store

@@ -81,6 +81,25 @@ std::vector<DeviceRow> load_pending_devices(Database& db) {
   return rows;
 }
 
+std::vector<DeviceRow> load_absent_devices(Database& db, const std::string& after, int limit) {
+  Statement s(db,
+      std::string("SELECT ") + device_columns +
+          " FROM devices WHERE id > ? AND approval = 'approved' AND connected = 0 ORDER BY id LIMIT ?");
+  s.bind(1, after);
+  s.bind(2, limit);
+  std::vector<DeviceRow> rows;
+  while (s.step()) rows.push_back(read_device(s));
+  return rows;
+}
+
+void set_absent_state(Database& db, const std::string& id, const std::string& state, const std::string& words) {
+  Statement s(db, "UPDATE devices SET state = ?, state_words = ? WHERE id = ? AND connected = 0");
+  s.bind(1, state);
+  s.bind(2, words);
+  s.bind(3, id);
+  s.execute();
+}
+
 std::vector<std::string> approved_addresses(Database& db) {
   Statement s(db, "SELECT DISTINCT address FROM devices WHERE approval = 'approved' AND address != ''");
   std::vector<std::string> addresses;
@@ -219,6 +238,13 @@ void note_changed_key(Database& db, const std::string& id, const Bytes& key, std
   s.bind(2, at);
   s.bind(3, id);
   s.execute();
+}
+
+void dismiss_changed_key(Database& db, const std::string& id) {
+  Statement s(db, "UPDATE devices SET changed_key = NULL, changed_key_seen = 0 WHERE id = ?");
+  s.bind(1, id);
+  s.execute();
+  note_change(db, id);
 }
 
 bool accept_changed_key(Database& db, const std::string& id) {

@@ -45,6 +45,8 @@ std::vector<DeviceRow> load_devices(Database& db);
 std::vector<DeviceRow> load_pending_devices(Database& db);
 /// Where approved devices were last, each address once.
 std::vector<std::string> approved_addresses(Database& db);
+/// Approved ones that are not connected to any machine, by id, behind `after`.
+std::vector<DeviceRow> load_absent_devices(Database& db, const std::string& after, int limit);
 std::int64_t count_all_devices(Database& db);
 std::optional<DeviceRow> load_device(Database& db, const std::string& id);
 
@@ -56,6 +58,8 @@ void update_device(Database& db, const DeviceRow& row);
 /// The id of one that people call so.
 std::optional<std::string> find_device_named(Database& db, const std::string& name);
 
+/// What the server finds out about one that is not connected; of one that is, nothing is written.
+void set_absent_state(Database& db, const std::string& id, const std::string& state, const std::string& words);
 void set_approval(Database& db, const std::string& id, const std::string& approval);
 void set_held(Database& db, const std::string& id, bool held);
 void set_forced(Database& db, const std::string& id, bool forced);
@@ -69,6 +73,8 @@ void set_public_key(Database& db, const std::string& id, const Bytes& key);
 void note_changed_key(Database& db, const std::string& id, const Bytes& key, std::int64_t at);
 /// Trusts the refused key from now on. False when there is none.
 bool accept_changed_key(Database& db, const std::string& id);
+/// The refused key is nothing to look at any more; the one on file stays.
+void dismiss_changed_key(Database& db, const std::string& id);
 /// With its modules, updates, attempts and history.
 bool forget_device(Database& db, const std::string& id);
 /// All that wait for approval; how many there were.

@@ -97,6 +97,26 @@ std::optional<StepRow> step_in_flight(Database& db, const std::string& device_id
   return read_step(s);
 }
 
+std::optional<StepRow> step_to_judge(Database& db, const std::string& device_id) {
+  if (auto step = step_in_flight(db, device_id)) return step;
+  Statement s(db,
+      std::string("SELECT ") + step_columns +
+          " FROM update_steps WHERE device_id = ? AND state IN ('verified', 'failed') ORDER BY id DESC LIMIT 1");
+  s.bind(1, device_id);
+  if (!s.step()) return std::nullopt;
+  auto step = read_step(s);
+  if (step.state != "failed") return std::nullopt;
+  return step;
+}
+
+std::size_t verified_steps(Database& db, const std::string& device_id) {
+  Statement s(db,
+      "SELECT count(*) FROM update_steps s JOIN updates u ON u.device_id = s.device_id AND u.update_number = "
+      "s.update_number WHERE s.device_id = ? AND u.state = 'running' AND s.state = 'verified'");
+  s.bind(1, device_id);
+  return s.step() ? static_cast<std::size_t>(s.integer(0)) : 0;
+}
+
 void mark_verified(Database& db, const StepRow& step, std::int64_t now) {
   finish_step(db, step.id, "verified", "", now);
   Statement bytes(db, "UPDATE update_steps SET bytes_acknowledged = bytes_total WHERE id = ?");

@@ -30,6 +30,11 @@ struct StepRow {
 /// The step of this device that is sending or sent and not yet judged. At most one.
 std::optional<StepRow> step_in_flight(Database& db, const std::string& device_id);
 
+/// Likewise, or the newest one if it failed: the device may have it all the same, and only its Describe says.
+std::optional<StepRow> step_to_judge(Database& db, const std::string& device_id);
+/// How many steps of the update that runs the device was seen to have.
+std::size_t verified_steps(Database& db, const std::string& device_id);
+
 void mark_verified(Database& db, const StepRow& step, std::int64_t now);
 /// Counts no attempt: that was done when the step began.
 void mark_failed(Database& db, const StepRow& step, const std::string& error, std::int64_t now);

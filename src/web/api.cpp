@@ -49,7 +49,8 @@ bool is_own_access(const std::vector<std::string>& path) {
 Scope needed_scope(const Request& request, const std::vector<std::string>& path) {
   if (path[0] == "users" || path[0] == "audit") return Scope::administer;
   if (!changes_something(request)) return Scope::read;
-  if (path[0] == "devices" && path.size() == 3 && (path[2] == "approve" || path[2] == "refuse" || path[2] == "forget"))
+  if (path[0] == "devices" && path.size() == 3 &&
+      (path[2] == "approve" || path[2] == "keep_key" || path[2] == "refuse" || path[2] == "forget"))
     return Scope::administer;
   if (path[0] == "fleet" && path.size() == 2 && path[1] == "forget_pending") return Scope::administer;
   return Scope::flash;
@@ -158,7 +159,10 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("GET", {"status"})) return status();
   if (is("GET", {"devices"})) return devices(request);
   if (is("GET", {"devices", "*"})) return device(parts[1]);
+  if (is("GET", {"devices", "*", "plan"})) return plan(request, parts[1]);
   if (is("GET", {"firmware"})) return firmware();
+  if (is("GET", {"keys"})) return keys();
+  if (is("GET", {"keys", "*"})) return key_file(request, parts[1]);
 
   if (is("POST", {"logout"})) return log_out(request);
   if (is("POST", {"password"})) return password(request);
@@ -196,7 +200,7 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("DELETE", {"firmware", "*"})) return remove(parts[1]);
 
   static constexpr std::string_view known[] = {"session", "setup", "login", "logout", "password", "tokens", "users",
-      "status", "devices", "fleet", "firmware", "releases", "rollouts", "targets", "groups", "audit", "events",
+      "status", "devices", "fleet", "firmware", "releases", "rollouts", "targets", "groups", "audit", "keys", "events",
       "openapi.json"};
   const bool path_known = !parts.empty() && std::find(std::begin(known), std::end(known), parts[0]) != std::end(known);
   if (path_known && parts.size() <= 1) return problem(405, "Wrong method", request.method + " means nothing here");

@@ -17,6 +17,7 @@ struct ApiOptions {
   bool guest_read_access = false;  ///< the fleet, without logging in
   bool secure_cookie = false;      ///< the page is served over TLS
   std::string server_key;          ///< fingerprint, for people
+  int away_days = 0;               ///< see store::away_before()
   std::function<std::int64_t()> running = [] {
     return std::int64_t{0};
   };  ///< milliseconds of running time, from any thread
@@ -30,7 +31,7 @@ public:
         folder_(std::move(folder)),
         readers_(folder_.location()),
         options_(std::move(options)),
-        view_(bridge_, readers_) {}
+        view_(bridge_, readers_, options_.away_days) {}
 
   Response handle(const Request& request);
 
@@ -69,10 +70,14 @@ private:
   Response status() const;
   Response devices(const Request& request) const;
   Response device(const std::string& id) const;
+  Response plan(const Request& request, const std::string& id) const;
   Response rename(const Request& request, const std::string& id);
   Response targets(const Request& request, const std::string& id);
   Response act(const Request& request, const std::string& id, const std::string& action);
   Response act_on_all(const std::string& action);
+  // api_keys.cpp
+  Response keys() const;
+  Response key_file(const Request& request, const std::string& kind) const;
   // api_firmware.cpp
   Response firmware() const;
   Response upload(const Request& request);

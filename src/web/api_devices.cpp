@@ -7,9 +7,11 @@
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "firmware/platforms.hpp"
+#include "firmware/releases.hpp"
 #include "version.hpp"
 
 #include <charconv>
+#include <sstream>
 #include <fmt/core.h>
 
 namespace drydock::web {
@@ -23,9 +25,9 @@ constexpr int refusals_shown = 20;
 
 Result<store::DeviceQuery> device_query_of(const Request& request) {
   static const std::map<std::string, store::DeviceOrder> orders{{"", store::DeviceOrder::label},
-      {"name", store::DeviceOrder::label}, {"state", store::DeviceOrder::state},
-      {"platform", store::DeviceOrder::platform}, {"last_seen", store::DeviceOrder::last_seen},
-      {"first_seen", store::DeviceOrder::first_seen}};
+      {"urgency", store::DeviceOrder::urgency}, {"name", store::DeviceOrder::label},
+      {"state", store::DeviceOrder::state}, {"platform", store::DeviceOrder::platform},
+      {"last_seen", store::DeviceOrder::last_seen}, {"first_seen", store::DeviceOrder::first_seen}};
   store::DeviceQuery query;
   auto order = request.parameter("sort");
   query.descending = order.starts_with('-');
@@ -33,13 +35,16 @@ Result<store::DeviceQuery> device_query_of(const Request& request) {
   const auto found = orders.find(order);
   if (found == orders.end())
     return failure(ErrorKind::malformed,
-        "'sort' is name, state, platform, last_seen or first_seen, with '-' before it for the reverse");
+        "'sort' is urgency, name, state, platform, last_seen or first_seen, with '-' before it for the reverse");
   query.order = found->second;
   query.state = request.parameter("state");
   query.group = request.parameter("group");
   query.label = request.parameter("label");
   query.search = request.parameter("search");
-  if (!query.search.empty()) query.platforms_of_search = firmware::platforms_like(query.search);
+  if (!query.search.empty()) {
+    query.platforms_of_search = firmware::platforms_like(query.search);
+    query.versions_of_search = firmware::versions_like(query.search);
+  }
   query.after = request.parameter("after");
   if (const auto connected = request.parameter("connected"); !connected.empty()) {
     if (connected != "true" && connected != "false")
@@ -95,6 +100,14 @@ Response Api::device(const std::string& id) const {
   return body ? Response{200, "application/json", std::move(*body)} : problem(body.error());
 }
 
+Response Api::plan(const Request& request, const std::string& id) const {
+  std::vector<std::string> modules;
+  std::istringstream list(request.parameter("modules"));
+  for (std::string sha256; std::getline(list, sha256, ',');) modules.push_back(sha256);
+  auto body = view_.plan(id, modules);
+  return body ? Response{200, "application/json", std::move(*body)} : problem(body.error());
+}
+
 Response Api::rename(const Request& request, const std::string& id) {
   const auto body = json_body(request);
   if (!body) return problem(body.error());
@@ -125,10 +138,7 @@ Response Api::targets(const Request& request, const std::string& id) {
   }
   const auto changed =
       bridge_.change(on_device(id, [modules](store::Database& db, const store::DeviceRow& row) -> Result<void> {
-        commands::clear_targets(db, row.id);
-        for (const auto& module : modules)
-          if (const auto added = commands::add_target(db, row, module); !added) return tl::unexpected(added.error());
-        return {};
+        return commands::set_targets(db, row, modules);
       }));
   return changed ? done() : problem(changed.error());
 }
@@ -152,6 +162,7 @@ Response Api::act(const Request& request, const std::string& id, const std::stri
       {"approve",
           [new_key](
               store::Database& db, const store::DeviceRow& row) { return commands::approve(db, row.id, new_key); }},
+      {"keep_key", plainly(commands::keep_key)},
       {"refuse", plainly(commands::refuse)},
       {"retry", plainly(commands::retry)},
       {"hold", plainly([](store::Database& db, const std::string& device) { commands::hold(db, device, true); })},

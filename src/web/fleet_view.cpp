@@ -7,6 +7,7 @@
 #include "store/rollouts.hpp"
 #include "store/updates.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace drydock::web {
@@ -30,7 +31,8 @@ server::DeviceView view_in_store(store::Database& db, store::ListedDevice device
 
 }  // namespace
 
-Result<std::string> FleetView::list(const store::DeviceQuery& query) const {
+Result<std::string> FleetView::list(store::DeviceQuery query) const {
+  query.away_before = away_before();
   const auto snapshot = bridge_.snapshot();
   auto lease = readers_.lease();
   auto& db = *lease;
@@ -48,34 +50,65 @@ Result<std::string> FleetView::list(const store::DeviceQuery& query) const {
   for (auto& device : page->devices) {
     if (body.back() != '[') body += ',';
     const auto fresher = in_memory.find(device.row.id);
-    body += server::device_as_json(fresher != in_memory.end() ? fresher->second : view_in_store(db, std::move(device)));
+    body += server::device_as_json(
+        fresher != in_memory.end() ? fresher->second : view_in_store(db, std::move(device)), query.away_before);
   }
   body += "]}";
   return body;
 }
 
+std::int64_t FleetView::away_before() const {
+  return store::away_before(away_days_, utc_milliseconds());
+}
+
+Result<server::DeviceView> FleetView::load(store::Database& db, const std::string& id) const {
+  const auto in_memory = bridge_.devices_in_memory({id});
+  if (const auto fresher = in_memory.find(id); fresher != in_memory.end()) return fresher->second;
+  auto row = store::load_device(db, id);
+  if (!row) return failure(ErrorKind::not_found, "there is no device " + id);
+  store::ListedDevice device;
+  device.row = std::move(*row);
+  device.session_known = store::has_dtls_session(db, id);
+  return view_in_store(db, std::move(device));
+}
+
+Result<std::string> FleetView::plan(const std::string& id, const std::vector<std::string>& modules) const {
+  auto lease = readers_.lease();
+  const auto view = load(*lease, id);
+  if (!view) return tl::unexpected(view.error());
+  const auto library = bridge_.snapshot()->library;
+  auto targets = view->policy.targets;
+  targets.targets.clear();
+  for (const auto& sha256 : modules) {
+    const auto* module = library->find(sha256);
+    if (module == nullptr || module->platform != view->row.platform)
+      return failure(ErrorKind::not_found, "there is no such file for this device in the library");
+    for (auto& target : planning::targets_of(*module)) targets.targets.push_back(std::move(target));
+  }
+  firmware::Inventory reported;
+  reported.platform = view->row.platform;
+  reported.modules = view->modules_stored;
+  const auto plan = planning::plan(reported, *library, targets);
+  auto body = json::parse(server::plan_as_json(view->row.platform, plan));
+  body["downgrades"] = std::count_if(plan.steps.begin(), plan.steps.end(),
+      [](const auto& step) { return step.from_version && *step.from_version > step.module.version; });
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 Result<std::string> FleetView::device(const std::string& id) const {
   auto lease = readers_.lease();
   auto& db = *lease;
-  const auto in_memory = bridge_.devices_in_memory({id});
-  server::DeviceView view;
-  if (const auto fresher = in_memory.find(id); fresher != in_memory.end()) {
-    view = fresher->second;
-  } else {
-    auto row = store::load_device(db, id);
-    if (!row) return failure(ErrorKind::not_found, "there is no device " + id);
-    store::ListedDevice device;
-    device.row = std::move(*row);
-    device.session_known = store::has_dtls_session(db, id);
-    view = view_in_store(db, std::move(device));
-    // As it would be planned if it came now and still had what it said last.
+  auto loaded = load(db, id);
+  if (!loaded) return tl::unexpected(loaded.error());
+  auto& view = *loaded;
+  // As it would be planned if it came now and still had what it said last.
+  if (!view.row.connected && view.row.approval == "approved" && !view.modules_stored.empty()) {
     firmware::Inventory reported;
     reported.platform = view.row.platform;
     reported.modules = view.modules_stored;
-    if (view.row.approval == "approved" && !reported.modules.empty())
-      view.plan = planning::plan(reported, *bridge_.snapshot()->library, view.policy.targets);
+    view.plan = planning::plan(reported, *bridge_.snapshot()->library, view.policy.targets);
   }
-  auto body = json::parse(server::device_as_json(view));
+  auto body = json::parse(server::device_as_json(view, away_before()));
   const auto application = json::parse(view.row.application, nullptr, false);
   body["application"] = application.is_object() ? application : json();
   body["history"] = json::parse(server::history_as_json(store::recent_history(db, id, history_shown)));
@@ -92,7 +125,7 @@ std::string FleetView::summary(const Snapshot& snapshot) const {
     if (const auto now = Clock::now(); counted_ == Clock::time_point{} || now - counted_ >= counted_every) {
       auto lease = readers_.lease();
       auto& db = *lease;
-      counts_ = store::count_devices(db);
+      counts_ = store::count_devices(db, away_before());
       stopped_rollouts_ = json::array();
       for (const auto& row : store::load_stopped_rollouts(db))
         stopped_rollouts_.push_back({{"id", row.id}, {"release", row.release}, {"words", row.rollout.words}});
@@ -121,7 +154,7 @@ std::string FleetView::changed_elsewhere(
     store::ListedDevice device;
     device.row = std::move(*row);
     device.session_known = store::has_dtls_session(db, id);
-    auto text = server::device_as_json(view_in_store(db, std::move(device)));
+    auto text = server::device_as_json(view_in_store(db, std::move(device)), away_before());
     auto& before = shown[id];
     if (before == text) continue;
     before = text;
@@ -133,7 +166,7 @@ std::string FleetView::changed_elsewhere(
 std::string FleetView::changed(const std::vector<std::string>& ids, std::uint64_t revision) const {
   std::string list;
   for (const auto& [id, view] : bridge_.devices_in_memory(ids, revision))
-    list += (list.empty() ? "[" : ",") + server::device_as_json(view);
+    list += (list.empty() ? "[" : ",") + server::device_as_json(view, away_before());
   return list.empty() ? list : list + "]";
 }
 

@@ -12,13 +12,19 @@ namespace drydock::web {
 
 class FleetView {
 public:
-  FleetView(LoopBridge& bridge, store::Readers& readers) : bridge_(bridge), readers_(readers) {}
+  /// `away_days`: see store::away_before().
+  FleetView(LoopBridge& bridge, store::Readers& readers, int away_days)
+      : bridge_(bridge), readers_(readers), away_days_(away_days) {}
 
   /// {"revision", "paused", "devices": […], "next": null or where the next page begins}.
-  Result<std::string> list(const store::DeviceQuery& query) const;
+  Result<std::string> list(store::DeviceQuery query) const;
 
   /// One device with its steps and history, as the database has them. ErrorKind::not_found.
   Result<std::string> device(const std::string& id) const;
+
+  /// What it would be sent if it had these files of the library for targets, by SHA-256: plan_as_json's object, with
+  /// `downgrades`. ErrorKind::not_found.
+  Result<std::string> plan(const std::string& id, const std::vector<std::string>& modules) const;
 
   /// {"membership", "paused", "connected", "devices", "states": {state: count}}. Counted once a second at
   /// the most, however many ask.
@@ -32,8 +38,12 @@ public:
   std::string changed_elsewhere(const std::vector<std::string>& ids, std::map<std::string, std::string>& shown) const;
 
 private:
+  std::int64_t away_before() const;
+  Result<server::DeviceView> load(store::Database& db, const std::string& id) const;
+
   LoopBridge& bridge_;
   store::Readers& readers_;
+  int away_days_;
   mutable std::mutex counting_;
   mutable std::map<std::string, std::int64_t> counts_;
   mutable nlohmann::json stopped_rollouts_;

@@ -50,7 +50,8 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
       authentication_(make_authentication(service.folder(), random_, bridge_, uptime_.now())),
       api_(bridge_, authentication_, service.folder(),
           ApiOptions{configuration.web.guests, !configuration.web.certificate.empty(),
-              state::fingerprint(service.server_key().public_key_spki()), [this] { return uptime_.now(); }}),
+              state::fingerprint(service.server_key().public_key_spki()), configuration.away_days,
+              [this] { return uptime_.now(); }}),
       cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),
       server_(server_options(service.folder(), configuration), api_, cloud_, bridge_, streams_, loop_) {
   device_server_.on_event([this](const server::PublishedEvent& event) { streams_.append(event); });

@@ -98,7 +98,7 @@ test("three devices come up to date before one's eyes, without a reload", async 
     );
     test_system.launch(3, "--chunk", "15");
     await page.locator("#summary.well").waitFor({ timeout: 60_000 });
-    assert.match(await page.locator("#summary").textContent(), /^3 devices, \d online: 3 current\.$/);
+    assert.match(await page.locator("#summary").textContent(), /^All 3 devices are well\.$/);
     assert.ok(
       [...seen].some((words) => /^updating \d+ % · ETA \d+:\d\d · step 1 of 2$/.test(words)),
       [...seen].join("\n"),
@@ -159,6 +159,162 @@ test("an unknown device waits for approval, is approved, renamed, held and forgo
     for (const child of test_system.children.slice(1)) await test_system.kill(child);
     await page.getByRole("button", { name: "Forget" }).click();
     await page.getByText("No device has connected yet").waitFor();
+  });
+});
+
+test("a device that is away stands where people and the library say, at once and after a restart", async () => {
+  await together("approve", {}, async (test_system, browser, page) => {
+    await browser.enter(test_system);
+    const fleet = test_system.launch(1, "--first", "1", "--peace", "600000");
+    await row(page, 1).getByText("waits for approval").waitFor();
+    await test_system.kill(fleet);
+    await row(page, 1).getByRole("button", { name: "Approve" }).click();
+    const words = row(page, 1).getByText("approved: what it runs is known when it is back");
+    await words.waitFor();
+    await page.getByRole("button", { name: /^1 not heard of yet/ }).waitFor();
+    assert.match(test_system.drydock("devices", "list"), /approved: what it runs/);
+    await row(page, 1).getByRole("checkbox").check();
+    await page.getByRole("button", { name: "Hold", exact: true }).click();
+    await page.getByText("Done for 1 device.").waitFor();
+    await page.getByRole("button", { name: /^1 paused by you/ }).click();
+    assert.match(page.url(), /#\/fleet\?state=held$/);
+    await row(page, 1).getByRole("link").click();
+    await page.getByRole("row", { name: /held back from updates/ }).waitFor();
+    await page.getByRole("row", { name: /approved/ }).waitFor();
+    await page.getByRole("link", { name: "← Fleet" }).click();
+    assert.equal(await page.getByLabel("Show").inputValue(), "held"); // as it was left
+    test_system.drydock("devices", "release", "0".repeat(23) + "1");
+    await page.getByText("No device is like that.").waitFor();
+    await page.getByLabel("Show").selectOption("");
+    await words.waitFor();
+  });
+});
+
+test("what was chosen and not saved stays, and nothing is sent before its plan was seen", async () => {
+  await together("open", {}, async (test_system, browser, page) => {
+    stock(test_system);
+    for (const file of ["application.bin", "next-application.bin"])
+      test_system.drydock("firmware", "add", join(test_system.modules, file));
+    await browser.enter(test_system);
+    test_system.launch(1, "--current", "--peace", "600000");
+    await row(page, 0).getByText("up to date").waitFor();
+    await row(page, 0).getByRole("link").click();
+    const application = page.getByLabel("user part", { exact: true });
+    await application.selectOption({ label: "version 7 (next-application.bin)" });
+    const chosen = await application.inputValue();
+    await page.getByRole("button", { name: "Hold" }).click();
+    await page.locator('.state-line[data-state="held"]').waitFor();
+    assert.equal(await application.inputValue(), chosen);
+    await page.getByRole("button", { name: "Release" }).click();
+    await page.locator('.state-line[data-state="current"]').waitFor();
+    await page.getByRole("button", { name: "Look at the plan…" }).click();
+    const plan = page.getByRole("region", { name: "What would be sent" });
+    await plan.getByText("user part version 7").waitFor();
+    await plan.getByRole("button", { name: "Cancel" }).click();
+    await plan.waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Look at the plan…" }).click();
+    await plan.getByRole("button", { name: "Save and send 1 file" }).click();
+    await page.getByText("user part version 7 is installed").first().waitFor({ timeout: 60_000 });
+    await page.getByText("target firmware: user part version 7").waitFor();
+    // Back to the older one: said before it is sent.
+    await application.selectOption({ label: "version 6 (application.bin)" });
+    await page.getByRole("button", { name: "Look at the plan…" }).click();
+    await plan.getByText("older than 7, which it has").waitFor();
+    await plan.getByRole("button", { name: "Save and send 1 file, 1 of them older" }).waitFor();
+  });
+});
+
+test("a device with another key is compared, and trusted or not", async () => {
+  await together("open", {}, async (test_system, browser, page) => {
+    await browser.enter(test_system);
+    const first = test_system.launch(1, "--first", "1", "--peace", "600000");
+    await row(page, 1).getByText("online").waitFor();
+    await test_system.kill(first);
+    test_system.launch(1, "--first", "1", "--one-key", "--peace", "600000");
+    await page.getByText("1 device needs you.").waitFor();
+    assert.equal(await row(page, 1).getByRole("button", { name: "Approve" }).count(), 0);
+    await row(page, 1).getByRole("link", { name: /^Compare the keys/ }).click();
+    const card = page.getByRole("region", { name: "It came with another key" });
+    const keys = await card.locator("code").allTextContents();
+    assert.equal(keys.length, 2);
+    assert.notEqual(keys[0], keys[1]);
+    await card.getByRole("button", { name: "Keep the old key" }).click();
+    await page.getByText("The key on file stays.").waitFor();
+    await page.getByText("the key on file stays; the other one is not trusted").waitFor();
+    // It comes again and again.
+    await card.getByRole("button", { name: "Trust the new key" }).click({ timeout: 60_000 });
+    await page.getByText(/ · online from 127/).waitFor({ timeout: 60_000 });
+    await card.waitFor({ state: "detached" });
+  });
+});
+
+test("from the set-up code to a device out of safe mode, by what the page says alone", async () => {
+  await together("approve", { acceptDownloads: true }, async (test_system, browser, page) => {
+    const counted = { clicks: 0 };
+    const click = async (target) => {
+      counted.clicks += 1;
+      await target.click();
+    };
+    const archive = join(test_system.folder, "release.zip");
+    const files = ["target-system-part1.bin", "target-system-part2.bin"].map((file) => join(test_system.modules, file));
+    spawnSync("python3", ["-m", "zipfile", "-c", archive, ...files]);
+    await page.goto(test_system.url);
+    await page.getByLabel("Set-up code").fill(test_system.code);
+    await page.getByLabel("New password").fill(password);
+    await click(page.getByRole("button", { name: "Set the password" }));
+    await page.getByRole("heading", { name: "Bring in a device" }).waitFor();
+    await page.locator("#files").setInputFiles(archive);
+    await page.getByText("2 new.").waitFor();
+    await page.getByText("The library has 2 files.").waitFor();
+    await page.getByLabel("The address at which it reaches this Drydock").fill("127.0.0.1");
+    await page.getByText(`particle keys server drydock.pub.der --host 127.0.0.1 --port ${test_system.port}`).waitFor();
+    const download = page.waitForEvent("download");
+    await click(page.getByRole("link", { name: "Download drydock.pub.der" }));
+    const key = join(test_system.folder, "from-page.der");
+    await (await download).saveAs(key);
+    assert.ok(readFileSync(key).equals(exported(test_system)));
+    await page.getByText("Waiting for your device…").waitFor();
+    test_system.launch(1, "--first", "1");
+    await click(page.getByRole("button", { name: /^Approve/ }));
+    await page.getByLabel("A name for it").fill("greenhouse");
+    await click(page.getByRole("button", { name: "Name it" }));
+    await page.getByRole("region", { name: /^Photon/ }).getByText("up to date").waitFor({ timeout: 60_000 });
+    await click(page.getByRole("link", { name: "Fleet", exact: true }));
+    await page.getByText("All is well.").waitFor();
+    await row(page, 1).getByRole("link", { name: "greenhouse" }).waitFor();
+    assert.ok(counted.clicks <= 10, `${counted.clicks} clicks`);
+  });
+});
+
+test("a folder, an archive and files of no use are taken apart, counted and named", async () => {
+  await together("open", {}, async (test_system, browser, page) => {
+    await browser.enter(test_system);
+    await page.getByRole("link", { name: "Firmware", exact: true }).click();
+    const broken = join(test_system.folder, "broken.zip");
+    writeFileSync(broken, "PK not at all");
+    const packed = join(test_system.folder, "release.tar.gz");
+    spawnSync("tar", ["-czf", packed, "-C", test_system.modules, "target-system-part1.bin"]);
+    const noise = join(test_system.folder, "noise.bin");
+    writeFileSync(noise, "no module");
+    const text = join(test_system.folder, "README.txt");
+    writeFileSync(text, "hello");
+    browser.expected.push(/422/);
+    await page.locator("#files").setInputFiles([broken, packed, noise, text]);
+    await page.getByText("1 new, 1 refused, 1 no module file, left out.").waitFor();
+    await page.getByText("broken.zip is no zip archive, or was cut off").waitFor();
+    await page.getByText(/^noise\.bin was refused: (?!noise)/).waitFor();
+    await page.locator("#files").setInputFiles([packed]);
+    await page.getByText("1 there already.").waitFor();
+    // Nothing is removed by one click.
+    let said = "";
+    page.removeAllListeners("dialog");
+    page.once("dialog", (dialog) => {
+      said = dialog.message();
+      dialog.dismiss();
+    });
+    await page.getByRole("button", { name: "Remove target-system-part1.bin" }).click();
+    assert.match(said, /Remove target-system-part1\.bin/);
+    await page.getByRole("button", { name: "Remove target-system-part1.bin" }).waitFor();
   });
 });
 

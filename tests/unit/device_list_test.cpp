@@ -3,6 +3,7 @@
 #include "store/changes.hpp"
 #include "store/device_list.hpp"
 #include "store/modules.hpp"
+#include "firmware/releases.hpp"
 #include "store/updates.hpp"
 
 #include <algorithm>
@@ -55,7 +56,7 @@ std::vector<std::string> subjects_since(Database& db, std::int64_t revision) {
 
 using Texts = std::vector<std::string>;
 
-const auto orders = boost::unit_test::data::make({0, 1, 2, 3, 4});
+const auto orders = boost::unit_test::data::make({0, 1, 2, 3, 4, 5});
 
 }  // namespace
 
@@ -169,14 +170,71 @@ BOOST_AUTO_TEST_CASE(filters_find_what_people_mean) {
   BOOST_TEST(found(query) == Texts{"4"});
   const std::map<std::string, std::int64_t> counts{
       {"awaiting_approval", 1}, {"current", 1}, {"held", 1}, {"unknown_key", 1}};
-  BOOST_TEST((store::count_devices(db) == counts));
-  // The database and the program say the same.
-  for (const auto& row : store::load_devices(db)) {
-    store::DeviceQuery same;
-    same.state = store::shown_state(row);
-    const auto ids = found(same);
-    BOOST_TEST((std::find(ids.begin(), ids.end(), row.id.substr(23)) != ids.end()));
-  }
+  BOOST_TEST((store::count_devices(db, 0) == counts));
+  // The database and the program say the same, whoever counts as away.
+  for (const std::int64_t away_before : {0, 1'000'000'000})
+    for (const auto& row : store::load_devices(db)) {
+      store::DeviceQuery same;
+      same.away_before = away_before;
+      same.state = store::shown_state(row, away_before);
+      BOOST_TEST(store::count_devices(db, away_before).contains(same.state));
+      const auto ids = found(same);
+      BOOST_TEST((std::find(ids.begin(), ids.end(), row.id.substr(23)) != ids.end()));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(who_was_not_seen_for_days_is_away_and_comes_before_those_that_are_well) {
+  auto db = fresh_database();
+  constexpr std::int64_t day = 24 * 3600 * 1000;
+  const std::int64_t now = 100 * day;
+  const auto seen = [&](int number, std::int64_t days_ago, bool connected) {
+    add(db, number, [&](store::DeviceRow& row) {
+      row.approval = "approved";
+      row.state = "current";
+      row.last_seen = now - days_ago * day;
+      row.connected = connected;
+    });
+  };
+  seen(1, 1, false);
+  seen(2, 40, false);
+  seen(3, 40, true);  // silent, and there
+  seen(4, 40, false);
+  store::set_held(db, id_of(4), true);
+  store::DeviceQuery query;
+  query.away_before = store::away_before(7, now);
+  query.order = DeviceOrder::urgency;
+  const auto page = store::list_devices(db, query);
+  BOOST_REQUIRE(page->devices.size() == 4u);
+  BOOST_TEST(page->devices[0].row.id == id_of(2));
+  BOOST_TEST(page->devices[0].shown_state == "away");
+  BOOST_TEST(page->devices[3].shown_state == "current");
+  query.state = "current";
+  BOOST_TEST(store::list_devices(db, query)->devices.size() == 2u);
+  query.state = "away";
+  BOOST_TEST(store::list_devices(db, query)->devices.size() == 1u);
+  const std::map<std::string, std::int64_t> counts{{"away", 1}, {"current", 2}, {"held", 1}};
+  BOOST_TEST((store::count_devices(db, query.away_before) == counts));
+  query.away_before = store::away_before(0, now);  // nobody ever is
+  BOOST_TEST(store::list_devices(db, query)->devices.empty());
+}
+
+BOOST_AUTO_TEST_CASE(versions_and_safe_mode_are_found) {
+  auto db = fresh_database();
+  add(db, 1, [](store::DeviceRow& row) { row.system_version = 3302; });
+  add(db, 2, [](store::DeviceRow& row) { row.safe_mode = true; });
+  store::DeviceQuery query;
+  query.search = "3.3.1";
+  query.versions_of_search = firmware::versions_like(query.search);
+  auto page = store::list_devices(db, query);
+  BOOST_REQUIRE(page->devices.size() == 1u);
+  BOOST_TEST(page->devices[0].row.id == id_of(1));
+  query = {};
+  query.search = "Safe";
+  page = store::list_devices(db, query);
+  BOOST_REQUIRE(page->devices.size() == 1u);
+  BOOST_TEST(page->devices[0].row.id == id_of(2));
+  BOOST_TEST(firmware::versions_like("pump 3").empty());
+  BOOST_TEST(firmware::versions_like("4711") == std::vector<std::uint16_t>{4711});
 }
 
 BOOST_AUTO_TEST_CASE(a_device_is_found_by_id_by_its_beginning_and_by_name) {

@@ -62,6 +62,41 @@ BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
   BOOST_TEST(store::step_in_flight(*db, row.id)->id == second);
 }
 
+// It was given up while the device wrote it down: what the device says behind that counts.
+BOOST_AUTO_TEST_CASE(a_step_that_failed_is_verified_by_a_describe_that_has_it) {
+  server::ServiceUptime running;
+  running.begin(0);
+  server::DeviceRepository repository(*writer, running);
+  planning::Step step;
+  step.module.key = {firmware::Function::system_part, 1};
+  step.module.version = 3;
+  step.module.sha256 = std::string(64, 'a');
+  store::record_plan(*db, row.id, {step}, 1);
+  (void)store::begin_step(*db, row.id, step, 1, 1);
+  store::mark_failed(*db, *store::step_in_flight(*db, row.id), "did not confirm in time", 2);
+  firmware::Inventory reported;
+  reported.modules.resize(1);
+  reported.modules[0].key = step.module.key;
+  reported.modules[0].version = 2;
+  const auto judge = [&] {
+    bool judged = false;
+    world.spawn([&]() -> asio::awaitable<void> {
+      const auto outcome = co_await repository.reconcile(row.id, reported, store::Ownership{});
+      judged = outcome && outcome->step;
+    });
+    world.run_until_idle();
+    return judged;
+  };
+  BOOST_TEST(!judge());
+  BOOST_TEST(store::recent_steps(*db, row.id, 1)[0].state == "failed");
+  reported.modules[0].version = 3;
+  BOOST_TEST(judge());
+  BOOST_TEST(store::recent_steps(*db, row.id, 1)[0].state == "verified");
+  BOOST_TEST(store::recent_steps(*db, row.id, 1)[0].error == "");
+  BOOST_TEST(store::verified_steps(*db, row.id) == 1u);
+  BOOST_TEST(!judge());  // once
+}
+
 // Sequence numbers are reserved from the store, and no further.
 BOOST_AUTO_TEST_CASE(a_session_taken_up_uses_no_more_numbers_than_were_written_down) {
   server::DatabaseSessionStore sessions(*writer, 0);

@@ -1,0 +1,64 @@
+// How the fleet is, in one sentence and a tile for each state that some devices are in.
+import { el, setText } from "./dom.js";
+import { fleet } from "./state.js";
+import { needsPerson, stateNames } from "./words.js";
+
+const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
+
+function sentence({ devices, states }) {
+  if (devices === 0) return "No device yet.";
+  const waiting = needsPerson.reduce((sum, state) => sum + (states[state] || 0), 0);
+  const updating = states.updating || 0;
+  const parts = [];
+  if (waiting) parts.push(plural(waiting, "device needs you", "devices need you"));
+  if (updating) parts.push(plural(updating, "is being updated", "are being updated"));
+  if (parts.length === 0) {
+    if ((states.current || 0) === devices) return devices === 1 ? "All is well." : `All ${devices} devices are well.`;
+    return `Nothing needs you. ${states.current || 0} of ${plural(devices, "device is", "devices are")} up to date.`;
+  }
+  return `${parts.join(", ")}.`;
+}
+
+/** `choose(state)`: a tile was pressed; an empty state: the pressed one again. */
+export function fleetSummary(choose) {
+  const words = el("p", { id: "summary", role: "status" });
+  const note = el("p", { class: "quiet" });
+  const tiles = el("div", { class: "tiles", role: "group", "aria-label": "Devices by state" });
+  let chosen = "";
+  const known = new Map();
+  const tile = (state) => {
+    if (known.has(state)) return known.get(state);
+    const count = el("strong");
+    const button = el(
+      "button",
+      { type: "button", class: "tile", "data-state": state, onclick: () => choose(chosen === state ? "" : state) },
+      el("span", { class: "mark" }),
+      count,
+      ` ${stateNames[state] || state}`,
+    );
+    known.set(state, { button, count });
+    return known.get(state);
+  };
+  const show = (state) => {
+    chosen = state;
+    const { devices, connected, states } = fleet.summary;
+    setText(words, sentence(fleet.summary));
+    const trouble = needsPerson.some((each) => states[each]);
+    words.className = trouble ? "trouble" : devices > 0 && states.current === devices ? "well" : "";
+    setText(note, devices ? `${connected} online${fleet.paused ? ". All updates are paused by you" : ""}.` : "");
+    const order = [...needsPerson, "updating"];
+    const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
+    const present = Object.keys(states)
+      .filter((name) => states[name] > 0)
+      .sort((a, b) => rank(a) - rank(b) || states[b] - states[a]);
+    if (chosen && !present.includes(chosen)) present.push(chosen);
+    const wanted = present.map((name) => tile(name).button);
+    for (const name of present) {
+      setText(tile(name).count, String(states[name] || 0));
+      tile(name).button.setAttribute("aria-pressed", String(name === chosen));
+    }
+    if (wanted.some((each, i) => tiles.children[i] !== each) || wanted.length !== tiles.children.length)
+      tiles.replaceChildren(...wanted);
+  };
+  return { elements: [words, note, tiles], show };
+}

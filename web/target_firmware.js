@@ -1,0 +1,135 @@
+// Which files of the library a device is to have: chosen here, looked at, and only then sent.
+import { get, put } from "./api.js";
+import { action, el, notify } from "./dom.js";
+import { kilobytes, titled, versionOf } from "./words.js";
+
+const slot = (module) => `${module.function}/${module.index}`;
+
+// What would happen, step by step, before it does.
+function preview(plan, connected) {
+  if (plan.missing.length)
+    return [
+      el("p", {}, "Nothing would be sent before these files are in the library:"),
+      el(
+        "ul",
+        {},
+        plan.missing.map((need) => el("li", {}, need.words)),
+      ),
+    ];
+  if (plan.steps.length === 0) return [el("p", {}, "It has all of that: nothing would be sent.")];
+  const bytes = plan.steps.reduce((sum, step) => sum + step.size, 0);
+  return [
+    el("p", {}, `${connected ? "It is" : "When it is back it is"} sent, ${kilobytes(bytes)} in all:`),
+    el(
+      "ol",
+      {},
+      plan.steps.map((step) => {
+        const older = step.from_version !== null && step.from_version > step.version;
+        return el(
+          "li",
+          {},
+          `${titled(step)} (${kilobytes(step.size)})`,
+          older && el("strong", { class: "older" }, ` older than ${step.from_version}, which it has`),
+        );
+      }),
+    ),
+  ];
+}
+
+/** `update(device, modules)` whenever one of them may be another: choices that were not saved stay. */
+export function targetFirmware(id) {
+  const element = el("div", { class: "targets" });
+  const shown = el("div", { class: "card", role: "region", "aria-label": "What would be sent", hidden: true });
+  let selects = new Map(); // by slot
+  let touched = new Map();
+  let key = "";
+  let connected = false;
+
+  const chosen = () => [...selects.values()].map((select) => select.value).filter(Boolean);
+  const hide = () => {
+    shown.hidden = true;
+    shown.replaceChildren();
+  };
+  const save = async () => {
+    const modules = chosen();
+    await put(`devices/${id}/targets`, { modules });
+    touched = new Map();
+    hide();
+    notify("Saved.");
+  };
+  const look = action(
+    "Look at the plan…",
+    async () => {
+      const plan = await get(`devices/${id}/plan?modules=${chosen().join(",")}`);
+      const sends = plan.steps.length > 0 && !plan.missing.length;
+      const older = plan.downgrades > 0 ? `, ${plan.downgrades} of them older` : "";
+      shown.hidden = false;
+      shown.replaceChildren(
+        ...preview(plan, connected),
+        el(
+          "div",
+          { class: "bar" },
+          action(
+            sends ? `Save and send ${plan.steps.length} file${plan.steps.length === 1 ? "" : "s"}${older}` : "Save",
+            save,
+            {
+              class: "primary",
+            },
+          ),
+          action("Cancel", async () => {
+            hide();
+            look.focus();
+          }),
+        ),
+      );
+      shown.querySelector("button").focus();
+    },
+    { class: "primary" },
+  );
+
+  const build = (device, modules) => {
+    const slots = new Map();
+    for (const module of modules.filter((m) => m.platform === device.platform))
+      slots.set(slot(module), [...(slots.get(slot(module)) || []), module]);
+    selects = new Map();
+    if (slots.size === 0) {
+      element.replaceChildren(
+        el(
+          "p",
+          { class: "quiet" },
+          "The library has no file for this platform. ",
+          el("a", { href: "#/firmware" }, "Add some"),
+        ),
+      );
+      return;
+    }
+    const fields = [...slots].map(([name, choices]) => {
+      const target = device.targets.find((each) => slot(each) === name);
+      const field = `target-${name.replace("/", "-")}`;
+      const is = (m) => target && (target.sha256 ? target.sha256 === m.sha256 : target.version === m.version);
+      const select = el(
+        "select",
+        { id: field },
+        el("option", { value: "" }, "what is needed"),
+        choices.map((m) => el("option", { value: m.sha256, selected: is(m) }, `version ${versionOf(m)} (${m.file})`)),
+      );
+      if (touched.has(name) && [...select.options].some((option) => option.value === touched.get(name)))
+        select.value = touched.get(name);
+      select.addEventListener("change", () => {
+        touched.set(name, select.value);
+        hide();
+      });
+      selects.set(name, select);
+      return [el("label", { for: field }, choices[0].module), select];
+    });
+    element.replaceChildren(...fields.flat(), el("p", {}, look), shown);
+  };
+  const update = (device, modules) => {
+    connected = device.connected;
+    const now = JSON.stringify([device.platform, device.targets, modules.map((m) => m.sha256)]);
+    if (now === key) return;
+    key = now;
+    build(device, modules);
+  };
+  return { element, update };
+}
