@@ -11,7 +11,10 @@ function sentence({ devices, states }) {
   const updating = states.updating || 0;
   const parts = [];
   if (waiting) parts.push(plural(waiting, "device needs you", "devices need you"));
-  if (updating) parts.push(plural(updating, "is being updated", "are being updated"));
+  const others = waiting
+    ? ["is being updated", "are being updated"]
+    : ["device is being updated", "devices are being updated"];
+  if (updating) parts.push(plural(updating, ...others));
   if (parts.length === 0) {
     if ((states.current || 0) === devices) return devices === 1 ? "All is well." : `All ${devices} devices are well.`;
     return `Nothing needs you. ${states.current || 0} of ${plural(devices, "device is", "devices are")} up to date.`;

@@ -124,7 +124,7 @@ export class Browser {
     await this.page.getByLabel("Set-up code").fill(test_system.code);
     await this.page.getByLabel("New password").fill(password);
     await this.page.getByRole("button", { name: "Set the password" }).click();
-    await this.page.getByRole("link", { name: "Skip" }).click();
+    await this.page.getByRole("link", { name: "Skip", exact: true }).click();
     await this.page.locator("#summary").waitFor();
   }
 }
