@@ -566,6 +566,7 @@ test("on a phone nothing is cut off, and the keyboard reaches everything", async
       await row(page, 0).getByText("waits for approval").waitFor();
       const views = [
         "#/fleet",
+        "#/start",
         "#/device/000000000000000000000000",
         "#/firmware",
         "#/rollouts",

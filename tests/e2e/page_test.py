@@ -308,7 +308,7 @@ class Description(Page):
                 if path == "/logout":
                     changes = self.ask("GET", "audit")[1]["changes"]
                 places = {"id": device, "sha256": sha256, "name": "vera", "action": "pause"}
-                places |= {"scope": "platform", "subject": "photon", "label": "pump"}
+                places |= {"scope": "platform", "subject": "photon", "label": "pump", "kind": "tcp"}
                 if "tokens" in path or "rollouts" in path or "rules" in path:
                     places["id"] = "1"
                 where = path.format(**places).lstrip("/")
