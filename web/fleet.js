@@ -154,7 +154,7 @@ export function showFleet(main) {
   search.addEventListener("input", choose);
   filter.addEventListener("change", choose);
   order.addEventListener("change", choose);
-  const head = (name) => el("th", { scope: "col" }, name);
+  const head = (name) => el("th", { scope: "col", class: name.toLowerCase() }, name);
   main.replaceChildren(
     el("h1", { class: "visually-hidden" }, "Fleet"),
     ...summary.elements,

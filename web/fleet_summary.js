@@ -3,6 +3,15 @@ import { el, setText } from "./dom.js";
 import { fleet } from "./state.js";
 import { needsPerson, stateNames } from "./words.js";
 
+// Behind a number, of one device or many.
+const tileNames = {
+  ...stateNames,
+  unknown_key: "with another key",
+  awaiting_approval: "waiting for approval",
+  parked: "failed, to be retried",
+  blocked: "missing a file",
+};
+
 const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 
 function sentence({ devices, states }) {
@@ -37,7 +46,7 @@ export function fleetSummary(choose) {
       { type: "button", class: "tile", "data-state": state, onclick: () => choose(chosen === state ? "" : state) },
       el("span", { class: "mark" }),
       count,
-      ` ${stateNames[state] || state}`,
+      ` ${tileNames[state] || state}`,
     );
     known.set(state, { button, count });
     return known.get(state);
@@ -46,7 +55,7 @@ export function fleetSummary(choose) {
     chosen = state;
     const { devices, connected, states } = fleet.summary;
     setText(words, sentence(fleet.summary));
-    const trouble = needsPerson.some((each) => states[each]);
+    const trouble = needsPerson.some((each) => states[each] && each !== "awaiting_approval");
     words.className = trouble ? "trouble" : devices > 0 && states.current === devices ? "well" : "";
     setText(note, devices ? `${connected} online${fleet.paused ? ". All updates are paused by you" : ""}.` : "");
     const order = [...needsPerson, "updating"];

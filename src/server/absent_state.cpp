@@ -32,7 +32,10 @@ Restated state_of_planned(store::Database& db, const store::DeviceRow& row, cons
   const auto permission = planning::check_attempt(step, store::load_attempts(db, row.id, step, running), running);
   if (permission.answer == planning::Permission::Answer::give_up)
     return {row.id, "parked", fmt::format("failed, needs attention: {}", permission.words)};
-  if (!row.updates_enabled.value_or(true) && !row.forced) return {row.id, "updates_disabled", row.state_words};
+  if (!row.updates_enabled.value_or(true) && !row.forced)
+    return {row.id, "updates_disabled",
+        fmt::format(
+            "its application disabled updates: 'drydock devices force {}' sends this one all the same", row.id)};
   if (policy.held) return {row.id, "waiting", fmt::format("held: by the rule for {}", policy.held_by)};
   if (row.state == "waiting" && row.state_words.starts_with("went away")) return {row.id, row.state, row.state_words};
   return {row.id, "waiting",

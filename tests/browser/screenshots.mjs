@@ -28,7 +28,7 @@ try {
   test_system.drydock("devices", "hold", ids[3]);
   await page.locator("tr", { hasText: "step 2 of 2" }).first().waitFor({ timeout: 60_000 });
   await page.waitForTimeout(2500);
-  const views = { fleet: "#/fleet", device: `#/device/${ids[0]}`, firmware: "#/firmware" };
+  const views = { fleet: "#/fleet", device: `#/device/${ids[0]}`, firmware: "#/firmware", guide: "#/start" };
   for (const [look, width, height, colorScheme] of [
     ["light", 1100, 620, "light"],
     ["dark", 1100, 620, "dark"],
