@@ -78,6 +78,7 @@ bool restate(store::Database& db, const store::DeviceRow& row, const firmware::L
 void restate_absent(store::Database& db, const std::string& device_id) {
   const auto row = store::load_device(db, device_id);
   if (!row || row->connected || row->node != 0) return;
+  if (row->approval == "approved" && row->held) return;  // shown as held, until a person releases it
   Restated now;
   restate(db, *row, store::load_library(db), now);
 }
