@@ -38,7 +38,7 @@ async function zipEntries(bytes) {
     const name_length = view.getUint16(at + 28, true);
     const name = text(bytes.subarray(at + 46, at + 46 + name_length));
     const local = view.getUint32(at + 42, true);
-    if (module_file.test(name)) {
+    if (module_file.test(name) && !base(name).startsWith("._")) {
       const data = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
       const content = bytes.subarray(data, data + packed);
       if (method !== 0 && method !== 8) throw new Error(`packs ${base(name)} in a way that browsers cannot unpack`);
@@ -58,9 +58,9 @@ function tarEntries(bytes) {
   for (let at = 0; at + 512 <= bytes.length;) {
     const name = text(bytes.subarray(at, at + 100));
     if (!name) break;
-    const size = parseInt(text(bytes.subarray(at + 124, at + 136)).trim() || "0", 8);
-    if (!Number.isSafeInteger(size) || at + 512 + size > bytes.length)
-      throw new Error("is no tar archive, or was cut off");
+    const digits = text(bytes.subarray(at + 124, at + 136)).trim();
+    const size = /^[0-7]+$/.test(digits) ? parseInt(digits, 8) : NaN;
+    if (Number.isNaN(size) || at + 512 + size > bytes.length) throw new Error("is no tar archive, or was cut off");
     const is_file = bytes[at + 156] === 0x30 || bytes[at + 156] === 0;
     if (is_file && module_file.test(name) && !base(name).startsWith("._"))
       entries.push(new File([bytes.subarray(at + 512, at + 512 + size)], base(name)));

@@ -296,7 +296,9 @@ export function showDevice(main, id) {
     if (device) return show(device);
     setText(heading, "No such device");
     setText(words, "It was forgotten, or never was here.");
-    for (const each of [buttons, facts, modules, plan, rules, history, application]) each.replaceChildren();
+    shownKey = "";
+    for (const each of [key, target.element, buttons, facts, modules, plan, rules, history, application])
+      each.replaceChildren();
   };
   // Of a device that is away the stream says nothing.
   const load = async () => {

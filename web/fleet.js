@@ -46,7 +46,7 @@ export function showFleet(main) {
   const filter = el("select", { "aria-label": "Show" }, el("option", { value: "" }, "all states"), options(stateNames));
   const order = el("select", { "aria-label": "Sort" }, options(orders));
   filter.value = asks.get("state") || "";
-  order.value = asks.get("sort") in orders ? asks.get("sort") : "urgency";
+  order.value = Object.hasOwn(orders, asks.get("sort") ?? "") ? asks.get("sort") : "urgency";
   const empty = el("p", { class: "quiet", hidden: true });
   const lead = el(
     "p",

@@ -151,7 +151,7 @@ function waitStep() {
     );
     const update = (now) => {
       setText(state, stateWords(now));
-      approve.hidden = now.approval !== "pending" || !fleet.may("administer");
+      approve.hidden = now.approval !== "pending" || Boolean(now.changed_key) || !fleet.may("administer");
       name.hidden = now.approval !== "approved";
     };
     update(device);

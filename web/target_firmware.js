@@ -50,8 +50,7 @@ export function targetFirmware(id) {
     shown.hidden = true;
     shown.replaceChildren();
   };
-  const save = async () => {
-    const modules = chosen();
+  const save = async (modules) => {
     await put(`devices/${id}/targets`, { modules });
     touched = new Map();
     hide();
@@ -60,7 +59,9 @@ export function targetFirmware(id) {
   const look = action(
     "Look at the plan…",
     async () => {
-      const plan = await get(`devices/${id}/plan?modules=${chosen().join(",")}`);
+      const modules = chosen();
+      const plan = await get(`devices/${id}/plan?modules=${modules.join(",")}`);
+      if (modules.join() !== chosen().join()) return; // chosen otherwise meanwhile
       const sends = plan.steps.length > 0 && !plan.missing.length;
       const older = plan.downgrades > 0 ? `, ${plan.downgrades} of them older` : "";
       shown.hidden = false;
@@ -71,7 +72,7 @@ export function targetFirmware(id) {
           { class: "bar" },
           action(
             sends ? `Save and send ${plan.steps.length} file${plan.steps.length === 1 ? "" : "s"}${older}` : "Save",
-            save,
+            () => save(modules),
             {
               class: "primary",
             },
@@ -88,6 +89,7 @@ export function targetFirmware(id) {
   );
 
   const build = (device, modules) => {
+    hide(); // it was of other choices
     const slots = new Map();
     for (const module of modules.filter((m) => m.platform === device.platform))
       slots.set(slot(module), [...(slots.get(slot(module)) || []), module]);

@@ -65,7 +65,7 @@ Restated state_of(store::Database& db, const store::DeviceRow& row, const firmwa
 }
 
 bool restate(store::Database& db, const store::DeviceRow& row, const firmware::Library& library, Restated& now) {
-  if (row.connected || row.node != 0) return false;
+  if (row.connected || row.node != 0 || row.approval == "pending") return false;
   now = state_of(db, row, library);
   now.words = shorten(now.words, limits::message_length);
   if (now.state == row.state && now.words == row.state_words) return false;

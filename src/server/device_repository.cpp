@@ -172,8 +172,9 @@ asio::awaitable<Result<DeviceRepository::Reconciliation>> DeviceRepository::reco
     judged.step = store::step_to_judge(db, device_id);
     if (!judged.step) return judged;
     const auto& step = *judged.step;
-    const planning::InFlight in_flight{
-        step.key, step.version, step.suffix_sha256, step.from_version, step.state != "sending", step.confirmed};
+    const planning::InFlight in_flight{step.key, step.version, step.suffix_sha256, step.from_version,
+        step.state == "sent" || (step.state == "failed" && step.bytes_acknowledged == step.bytes_total),
+        step.confirmed};
     judged.outcome = planning::reconcile(in_flight, reported);
     if (step.state == "failed" && !judged.outcome.verified) {
       judged.step.reset();

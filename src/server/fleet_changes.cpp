@@ -208,7 +208,8 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   entry->row.group = std::move(row.group);
   entry->row.held = row.held;
   entry->row.forced = row.forced;
-  if (entry->channel == nullptr) {
+  // What was not written yet is fresher here.
+  if (entry->channel == nullptr && !row.connected && !unsaved_.contains(id)) {
     entry->row.state = std::move(row.state);
     entry->row.state_words = std::move(row.state_words);
   }

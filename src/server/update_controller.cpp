@@ -367,7 +367,8 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::finish_update(
   m->steps_done = 0;
   const bool changed = m->row.state != state || m->row.state_words != words;
   set_state(*m, state, words);
-  if (changed)
+  // Where it stands may have been written while it was away, in the same words: an update that runs ends all the same.
+  if (changed || !std::exchange(update_ended_, true))
     if (const auto ended = co_await server_.repository_.end_update(m->row.id, update_state, words, ownership_); !ended)
       co_return tl::unexpected(ended.error());
   co_return Decision{};

@@ -50,6 +50,7 @@ private:
   std::uint64_t connection_;
   store::Ownership ownership_;
   std::optional<bool> told_pending_;  ///< whether there is an update, which its application holds off
+  bool update_ended_ = false;         ///< the store was told so on this connection
   bool reconciled_ = false;           ///< the Describe at hand has been held against what was tried
   bool holds_slot_ = false;
   bool holds_turn_ = false;  ///< among all machines

@@ -16,7 +16,8 @@ constexpr std::int64_t day = 24 * 3600 * 1000;
 
 // What "away" takes the place of: the others wait for a person, whether the device is there or not.
 constexpr const char* becomes_away =
-    "connected = 0 AND last_seen < {0} AND shown_state NOT IN ('unknown_key', 'awaiting_approval', 'refused', 'held')";
+    "connected = 0 AND last_seen > 0 AND last_seen < {0} AND shown_state NOT IN ('unknown_key', 'awaiting_approval', "
+    "'refused', 'held')";
 bool may_become_away(const std::string& state) {
   return state != "unknown_key" && state != "awaiting_approval" && state != "refused" && state != "held";
 }
@@ -110,7 +111,7 @@ Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
   else if (!query.state.empty()) {
     sql += " AND shown_state = " + parameter(query.state);
     if (query.away_before != 0 && may_become_away(query.state))
-      sql += fmt::format(" AND NOT (connected = 0 AND last_seen < {})", query.away_before);
+      sql += fmt::format(" AND NOT (connected = 0 AND last_seen > 0 AND last_seen < {})", query.away_before);
   }
   if (!query.group.empty()) sql += " AND group_name = " + parameter(query.group);
   if (!query.label.empty())
@@ -202,7 +203,7 @@ std::string shown_state(const DeviceRow& row, std::int64_t away_before) {
   if (row.approval == "pending") return "awaiting_approval";
   if (row.approval == "refused") return "refused";
   if (row.held) return "held";
-  return !row.connected && row.last_seen < away_before ? "away" : row.state;
+  return !row.connected && row.last_seen > 0 && row.last_seen < away_before ? "away" : row.state;
 }
 
 }  // namespace drydock::store

@@ -47,7 +47,7 @@ bool is_own_access(const std::vector<std::string>& path) {
 
 // What is not listed needs somebody who may look, or who may say what devices run.
 Scope needed_scope(const Request& request, const std::vector<std::string>& path) {
-  if (path[0] == "users" || path[0] == "audit") return Scope::administer;
+  if (path[0] == "users" || path[0] == "audit" || path[0] == "keys") return Scope::administer;
   if (!changes_something(request)) return Scope::read;
   if (path[0] == "devices" && path.size() == 3 &&
       (path[2] == "approve" || path[2] == "keep_key" || path[2] == "refuse" || path[2] == "forget"))

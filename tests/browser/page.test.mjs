@@ -314,6 +314,14 @@ test("a folder, an archive and files of no use are taken apart, counted and name
     await page.getByText("1 new, 1 refused, 1 no module file, left out.").waitFor();
     await page.getByText("broken.zip is no zip archive, or was cut off").waitFor();
     await page.getByText(/^noise\.bin was refused: (?!noise)/).waitFor();
+    // A size below nothing, at which one could stand still for ever.
+    const hostile = Buffer.alloc(1024);
+    hostile.write("part1.bin");
+    hostile.write("-1000", 124);
+    const endless = join(test_system.folder, "endless.tar");
+    writeFileSync(endless, hostile);
+    await page.locator("#files").setInputFiles([endless]);
+    await page.getByText("endless.tar is no tar archive, or was cut off").waitFor();
     await page.locator("#files").setInputFiles([packed]);
     await page.getByText("1 there already.").waitFor();
     // Nothing is removed by one click.

@@ -200,19 +200,20 @@ BOOST_AUTO_TEST_CASE(who_was_not_seen_for_days_is_away_and_comes_before_those_th
   seen(3, 40, true);  // silent, and there
   seen(4, 40, false);
   store::set_held(db, id_of(4), true);
+  add(db, 5, [](store::DeviceRow& row) { row.state = "refused"; });  // never came: nobody waits for it
   store::DeviceQuery query;
   query.away_before = store::away_before(7, now);
   query.order = DeviceOrder::urgency;
   const auto page = store::list_devices(db, query);
-  BOOST_REQUIRE(page->devices.size() == 4u);
+  BOOST_REQUIRE(page->devices.size() == 5u);
   BOOST_TEST(page->devices[0].row.id == id_of(2));
   BOOST_TEST(page->devices[0].shown_state == "away");
-  BOOST_TEST(page->devices[3].shown_state == "current");
+  BOOST_TEST(page->devices[4].shown_state == "current");
   query.state = "current";
   BOOST_TEST(store::list_devices(db, query)->devices.size() == 2u);
   query.state = "away";
   BOOST_TEST(store::list_devices(db, query)->devices.size() == 1u);
-  const std::map<std::string, std::int64_t> counts{{"away", 1}, {"current", 2}, {"held", 1}};
+  const std::map<std::string, std::int64_t> counts{{"away", 1}, {"current", 2}, {"held", 1}, {"refused", 1}};
   BOOST_TEST((store::count_devices(db, query.away_before) == counts));
   query.away_before = store::away_before(0, now);  // nobody ever is
   BOOST_TEST(store::list_devices(db, query)->devices.empty());
