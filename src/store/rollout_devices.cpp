@@ -132,7 +132,9 @@ std::vector<Known> load_known(Database& db, const RolloutRow& row) {
     one.standing.reconnections = d.integer(2);
     one.standing.safe_mode = d.boolean(3);
     one.standing.settled = d.text(4) != "waiting" && d.text(4) != "updating";
-    if (const auto state = d.text(4); state == "parked" || state == "blocked") one.standing.given_up = d.text(5);
+    // Of one that is away "blocked" only says that a file has gone meanwhile: it may be there again when the device is.
+    if (const auto state = d.text(4); state == "parked" || (state == "blocked" && one.standing.connected))
+      one.standing.given_up = d.text(5);
     one.subject = {d.text(0), d.text(7), d.integer<std::uint16_t>(6)};
     one.standing.was_sent = d.boolean(8);
     one.standing.heard_in = d.integer(9);
