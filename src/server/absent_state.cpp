@@ -10,7 +10,6 @@
 #include "store/policies.hpp"
 #include "store/updates.hpp"
 
-#include <charconv>
 #include <fmt/core.h>
 
 namespace drydock::server {
@@ -18,17 +17,10 @@ namespace {
 
 constexpr int devices_in_a_page = 200;
 
-std::int64_t running_time(store::Database& db) {
-  const auto text = store::load_setting(db, ServiceUptime::setting).value_or("");
-  std::int64_t running = 0;
-  std::from_chars(text.data(), text.data() + text.size(), running);
-  return running;
-}
-
 Restated state_of_planned(store::Database& db, const store::DeviceRow& row, const planning::UpdatePolicy& policy,
     const planning::Plan& plan) {
   const auto& step = plan.steps.front();
-  const auto running = running_time(db);
+  const auto running = ServiceUptime::parse(store::load_setting(db, ServiceUptime::setting).value_or(""));
   const auto permission = planning::check_attempt(step, store::load_attempts(db, row.id, step, running), running);
   if (permission.answer == planning::Permission::Answer::give_up)
     return {row.id, "parked", fmt::format("failed, needs attention: {}", permission.words)};

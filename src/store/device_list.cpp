@@ -18,13 +18,13 @@ constexpr std::int64_t day = 24 * 3600 * 1000;
 constexpr const char* becomes_away =
     "connected = 0 AND last_seen > 0 AND last_seen < {0} AND shown_state NOT IN ('unknown_key', 'awaiting_approval', "
     "'refused', 'held')";
-bool may_become_away(const std::string& state) {
-  return state != "unknown_key" && state != "awaiting_approval" && state != "refused" && state != "held";
+std::string is_away(std::int64_t away_before) {
+  return fmt::format(fmt::runtime(becomes_away), away_before);
 }
 
 std::string state_expression(std::int64_t away_before) {
   if (away_before == 0) return "shown_state";
-  return "CASE WHEN " + fmt::format(fmt::runtime(becomes_away), away_before) + " THEN 'away' ELSE shown_state END";
+  return "CASE WHEN " + is_away(away_before) + " THEN 'away' ELSE shown_state END";
 }
 
 struct Order {
@@ -107,11 +107,10 @@ Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
     return fmt::format("?{}", parameters.size());
   };
   if (query.state == "away")
-    sql += query.away_before == 0 ? " AND false" : " AND " + fmt::format(fmt::runtime(becomes_away), query.away_before);
+    sql += query.away_before == 0 ? " AND false" : " AND " + is_away(query.away_before);
   else if (!query.state.empty()) {
     sql += " AND shown_state = " + parameter(query.state);
-    if (query.away_before != 0 && may_become_away(query.state))
-      sql += fmt::format(" AND NOT (connected = 0 AND last_seen > 0 AND last_seen < {})", query.away_before);
+    if (query.away_before != 0) sql += " AND NOT (" + is_away(query.away_before) + ")";
   }
   if (!query.group.empty()) sql += " AND group_name = " + parameter(query.group);
   if (!query.label.empty())
@@ -166,9 +165,8 @@ std::map<std::string, std::int64_t> count_devices(Database& db, std::int64_t awa
   std::map<std::string, std::int64_t> counts;
   while (s.step()) counts[s.text(0)] = s.integer(1);
   if (away_before == 0) return counts;
-  Statement away(db,
-      "SELECT shown_state, count(*) FROM devices WHERE " + fmt::format(fmt::runtime(becomes_away), away_before) +
-          " GROUP BY shown_state");
+  Statement away(
+      db, "SELECT shown_state, count(*) FROM devices WHERE " + is_away(away_before) + " GROUP BY shown_state");
   while (away.step()) {
     counts["away"] += away.integer(1);
     if ((counts[away.text(0)] -= away.integer(1)) == 0) counts.erase(away.text(0));

@@ -29,6 +29,13 @@ server::DeviceView view_in_store(store::Database& db, store::ListedDevice device
   return view;
 }
 
+firmware::Inventory last_report(const server::DeviceView& view) {
+  firmware::Inventory reported;
+  reported.platform = view.row.platform;
+  reported.modules = view.modules_stored;
+  return reported;
+}
+
 }  // namespace
 
 Result<std::string> FleetView::list(store::DeviceQuery query) const {
@@ -85,10 +92,7 @@ Result<std::string> FleetView::plan(const std::string& id, const std::vector<std
       return failure(ErrorKind::not_found, "there is no such file for this device in the library");
     for (auto& target : planning::targets_of(*module)) targets.targets.push_back(std::move(target));
   }
-  firmware::Inventory reported;
-  reported.platform = view->row.platform;
-  reported.modules = view->modules_stored;
-  const auto plan = planning::plan(reported, *library, targets);
+  const auto plan = planning::plan(last_report(*view), *library, targets);
   auto body = json::parse(server::plan_as_json(view->row.platform, plan));
   body["downgrades"] = std::count_if(plan.steps.begin(), plan.steps.end(),
       [](const auto& step) { return step.from_version && *step.from_version > step.module.version; });
@@ -102,12 +106,8 @@ Result<std::string> FleetView::device(const std::string& id) const {
   if (!loaded) return tl::unexpected(loaded.error());
   auto& view = *loaded;
   // As it would be planned if it came now and still had what it said last.
-  if (!view.row.connected && view.row.approval == "approved" && !view.modules_stored.empty()) {
-    firmware::Inventory reported;
-    reported.platform = view.row.platform;
-    reported.modules = view.modules_stored;
-    view.plan = planning::plan(reported, *bridge_.snapshot()->library, view.policy.targets);
-  }
+  if (!view.row.connected && view.row.approval == "approved" && !view.modules_stored.empty())
+    view.plan = planning::plan(last_report(view), *bridge_.snapshot()->library, view.policy.targets);
   auto body = json::parse(server::device_as_json(view, away_before()));
   const auto application = json::parse(view.row.application, nullptr, false);
   body["application"] = application.is_object() ? application : json();

@@ -35,6 +35,14 @@ struct StoreWithOneDevice {
   }
 };
 
+planning::Step step_of_system_part() {
+  planning::Step step;
+  step.module.key = {firmware::Function::system_part, 1};
+  step.module.version = 3;
+  step.module.sha256 = std::string(64, 'a');
+  return step;
+}
+
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(device_repository, StoreWithOneDevice)
@@ -44,10 +52,7 @@ BOOST_AUTO_TEST_CASE(a_failure_of_an_old_connection_fails_no_newer_step) {
   server::ServiceUptime running;
   running.begin(0);
   server::DeviceRepository repository(*writer, running);
-  planning::Step step;
-  step.module.key = {firmware::Function::system_part, 1};
-  step.module.version = 3;
-  step.module.sha256 = std::string(64, 'a');
+  const auto step = step_of_system_part();
   store::record_plan(*db, row.id, {step}, 1);
   const auto first = store::begin_step(*db, row.id, step, 1, 1);
   store::mark_failed(*db, *store::step_in_flight(*db, row.id), "judged", 2);  // by another connection
@@ -67,10 +72,7 @@ BOOST_AUTO_TEST_CASE(a_step_that_failed_is_verified_by_a_describe_that_has_it) {
   server::ServiceUptime running;
   running.begin(0);
   server::DeviceRepository repository(*writer, running);
-  planning::Step step;
-  step.module.key = {firmware::Function::system_part, 1};
-  step.module.version = 3;
-  step.module.sha256 = std::string(64, 'a');
+  const auto step = step_of_system_part();
   store::record_plan(*db, row.id, {step}, 1);
   (void)store::begin_step(*db, row.id, step, 1, 1);
   store::mark_failed(*db, *store::step_in_flight(*db, row.id), "did not confirm in time", 2);
