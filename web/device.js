@@ -83,7 +83,7 @@ function planOf(device) {
 function rulesOf(policy) {
   const says = [
     policy.target && `It shall have ${policy.target.words}: so says the rule for ${policy.target.rule}.`,
-    policy.held_by && `It is held back from updates: so says the rule for ${policy.held_by}.`,
+    policy.held_by && `Its updates are paused: so says the rule for ${policy.held_by}.`,
     ...policy.windows.map((window) => `It is updated ${window.words}: so says the rule for ${window.rule}.`),
     policy.rollout && `Rollout ${policy.rollout} says what it has in the slots of its release.`,
   ].filter(Boolean);
@@ -148,8 +148,8 @@ export function showDevice(main, id) {
           ),
         flashes &&
           (device.held
-            ? action("Release", tell("release", "It is updated again."), { class: "primary" })
-            : action("Hold", tell("hold", "It is held back from updates."))),
+            ? action("Resume updates", tell("release", "It is updated again."), { class: "primary" })
+            : action("Pause updates", tell("hold", "Its updates are paused."))),
         fleet.may("call") &&
           device.connected &&
           action(signaling ? "Stop signaling" : "Signal", async () => {
@@ -176,9 +176,9 @@ export function showDevice(main, id) {
           }),
         administers &&
           action(
-            "Forget",
+            "Delete",
             async () => {
-              if (!confirm(`Forget ${nameOf(device)}, with its history? It may come again as an unknown device.`))
+              if (!confirm(`Delete ${nameOf(device)}, with its history? It may come again as an unknown device.`))
                 return;
               forgotten = true; // what comes now is of a device that is not there
               await post(`devices/${id}/forget`);
@@ -295,7 +295,7 @@ export function showDevice(main, id) {
     const device = fleet.devices.get(id);
     if (device) return show(device);
     setText(heading, "No such device");
-    setText(words, "It was forgotten, or never was here.");
+    setText(words, "It was deleted, or never was here.");
     shownKey = "";
     for (const each of [key, target.element, buttons, facts, modules, plan, rules, history, application])
       each.replaceChildren();

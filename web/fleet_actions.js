@@ -32,8 +32,8 @@ async function each(ids, change, told) {
 const told = (name) => (id) => post(`devices/${id}/${name}`);
 const actions = [
   ["Approve", "administer", () => told("approve")],
-  ["Hold", "flash", () => told("hold")],
-  ["Release", "flash", () => told("release")],
+  ["Pause", "flash", () => told("hold")],
+  ["Resume", "flash", () => told("release")],
   ["Retry", "flash", () => told("retry")],
   [
     "Label…",
@@ -52,10 +52,10 @@ const actions = [
     },
   ],
   [
-    "Forget",
+    "Delete",
     "administer",
     (count) =>
-      confirm(`Forget ${plural(count)}, with their history? They may come again as unknown devices.`) && told("forget"),
+      confirm(`Delete ${plural(count)}, with their history? They may come again as unknown devices.`) && told("forget"),
   ],
 ];
 
@@ -93,7 +93,7 @@ export function selectionBar(selected, all, clear) {
           progress.hidden = true;
           clear();
         },
-        name === "Forget" ? { class: "danger" } : {},
+        name === "Delete" ? { class: "danger" } : {},
       ),
     );
   const bar = el(
@@ -118,12 +118,12 @@ export function fleetButtons() {
     await post(fleet.paused ? "fleet/resume" : "fleet/pause");
   });
   const forget = action(
-    "Forget all waiting",
+    "Delete all waiting",
     async () => {
       const waiting = fleet.summary.states.awaiting_approval || 0;
-      if (!confirm(`Forget ${plural(waiting)} waiting for approval? They may come again.`)) return;
+      if (!confirm(`Delete ${plural(waiting)} waiting for approval? They may come again.`)) return;
       await post("fleet/forget_pending");
-      notify("Forgotten.");
+      notify("Deleted.");
     },
     { class: "danger", hidden: true },
   );
@@ -132,7 +132,7 @@ export function fleetButtons() {
     const effects = [
       failed > 0 && `${failed} that failed ${failed === 1 ? "is" : "are"} tried again.`,
       fleet.paused && "The pause of all updates ends.",
-      "Devices that are held stay held.",
+      "Devices that are paused stay paused.",
     ].filter(Boolean);
     if (!confirm(`Look at every approved device again? ${effects.join(" ")}`)) return;
     await post("fleet/update");
@@ -140,7 +140,7 @@ export function fleetButtons() {
   });
   const show = () => {
     forget.hidden = !fleet.summary.states.awaiting_approval;
-    setText(pause, fleet.paused ? "Resume updates" : "Pause updates");
+    setText(pause, fleet.paused ? "Resume all updates" : "Pause all updates");
   };
   const elements = [fleet.may("administer") && forget, fleet.may("flash") && pause, fleet.may("flash") && update];
   return { elements, show };

@@ -62,7 +62,7 @@ export function releasesSection(releases, load) {
             action(
               "Remove",
               async () => {
-                if (!confirm(`Forget release ${release.name}? Its files stay.`)) return;
+                if (!confirm(`Delete release ${release.name}? Its files stay.`)) return;
                 await remove(`releases/${encodeURIComponent(release.name)}`);
                 await load();
               },

@@ -21,14 +21,14 @@ const titles = {
   resume: "Go on",
   abort: "Abort",
   revert: "Roll back",
-  remove: "Forget",
+  remove: "Delete",
   urge: "At any hour",
 };
 const questions = {
   abort: "End this rollout where it is? What has begun goes on; nothing else begins.",
   revert: "Bring every device of this rollout back to what it had in place of the files of the release?",
   urge: "Take all of them back at once, at any hour, and though their application disabled updates?",
-  remove: "Forget this rollout? Its devices follow what else is said of them from then on.",
+  remove: "Delete this rollout? Its devices follow what else is said of them from then on.",
 };
 
 const isOver = (rollout) => !["running", "paused", "stopped"].includes(rollout.stage);

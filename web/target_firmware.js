@@ -108,12 +108,21 @@ export function targetFirmware(id) {
     const fields = [...slots].map(([name, choices]) => {
       const target = device.targets.find((each) => slot(each) === name);
       const field = `target-${name.replace("/", "-")}`;
-      const is = (m) => target && (target.sha256 ? target.sha256 === m.sha256 : target.version === m.version);
+      const own = target?.own ? target.sha256 : "";
+      const gone = own && !choices.some((m) => m.sha256 === own);
       const select = el(
         "select",
         { id: field },
-        el("option", { value: "" }, "what is needed"),
-        choices.map((m) => el("option", { value: m.sha256, selected: is(m) }, `version ${versionOf(m)} (${m.file})`)),
+        el(
+          "option",
+          { value: "" },
+          target && !target.own ? `version ${target.version}, of its rollout` : "what is needed",
+        ),
+        gone &&
+          el("option", { value: own, selected: true }, `version ${target.version}, whose file is not in the library`),
+        choices.map((m) =>
+          el("option", { value: m.sha256, selected: m.sha256 === own }, `version ${versionOf(m)} (${m.file})`),
+        ),
       );
       if (touched.has(name) && [...select.options].some((option) => option.value === touched.get(name)))
         select.value = touched.get(name);

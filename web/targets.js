@@ -25,8 +25,8 @@ export function ruleWords(rule) {
   return [
     rule.target &&
       `shall have ${rule.target.words}${rule.target.downgrade ? ", also in place of something newer" : ""}`,
-    rule.held === true && "are held back from updates",
-    rule.held === false && "are not held back",
+    rule.held === true && "are paused",
+    rule.held === false && "are not paused",
     window &&
       `are updated ${rule.hours || "at any time"} (${rule.time_zone || "UTC"})${rule.blackout ? `, not on ${rule.blackout}` : ""}`,
   ]
@@ -98,8 +98,8 @@ function newRule(releases, groups, load) {
       check("also in place of something newer", "downgrade"),
       choice("Updates", "held", [
         ["", "Nothing: less particular rules count"],
-        ["true", "Hold them back"],
-        ["false", "Do not hold them back"],
+        ["true", "Pause their updates"],
+        ["false", "Do not pause them"],
       ]),
       field("Hours, mon-fri 22:00-05:00; sat,sun 00:00-24:00 say", {
         name: "hours",

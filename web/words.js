@@ -76,7 +76,7 @@ export function versionsOf(device) {
     releases.size === 1 && system.every((m) => m.device_os)
       ? [`Device OS ${[...releases][0]}`]
       : system.map((m) => `${m.module.replace("system part", "system")} ${m.device_os || `v${m.version}`}`);
-  const application = modules.find((m) => m.module.startsWith("user part"));
+  const application = modules.find((m) => m.module.startsWith("application"));
   if (application) words.push(`app v${application.version}`);
   return words.join(" · ");
 }

@@ -5,6 +5,7 @@
 #include "cli/open_store.hpp"
 #include "cli/state_words.hpp"
 #include "cli/identity.hpp"
+#include "cli/unknown_words.hpp"
 #include "cli/version_words.hpp"
 
 #include <csignal>
@@ -165,6 +166,12 @@ public:
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
+      if (e.get_exit_code() == 0) return app_.exit(e);
+      const std::vector<std::string> words(argv + 1, argv + argc);
+      if (const auto unknown = unknown_word(app_, words)) {
+        print_error(*unknown);
+        return 2;
+      }
       return app_.exit(e) == 0 ? 0 : 2;
     }
     auto context = make_context(flags_, registry_.json);
@@ -283,10 +290,11 @@ private:
     auto* forgotten = forget->add_option("devices", names_, "Ids or names");
     auto* pending = forget->add_flag("--pending", pending_, "All that wait for approval");
     forgotten->excludes(pending);
+    forget->add_flag("-y,--yes", yes_, "Do not ask");
     forget->callback([this, forgotten, pending] {
       if (forgotten->count() + pending->count() == 0) throw CLI::RequiredError("devices or --pending");
       registry_.chosen = [this](const Context& c) {
-        return pending_ ? devices_forget_pending(c) : devices_forget(c, names_);
+        return pending_ ? devices_forget_pending(c, yes_) : devices_forget(c, names_, yes_);
       };
     });
     auto* rename = registry_.command(*devices, "rename", "Give a device a name",
@@ -342,6 +350,7 @@ private:
   std::string text_;
   bool clear_ = false;
   bool pending_ = false;
+  bool yes_ = false;
 };
 
 }  // namespace
@@ -352,6 +361,10 @@ int run(int argc, char** argv) {
   try {
     CommandLine command_line;
     return command_line.run(argc, argv);
+  } catch (const std::system_error& e) {
+    // As of a program that the signal ended: who reads no further knows why.
+    constexpr int ended_by_sigpipe = 128 + SIGPIPE;
+    return e.code() == std::errc::broken_pipe ? ended_by_sigpipe : print_error(e.what());
   } catch (const std::exception& e) {
     return print_error(e.what());
   }

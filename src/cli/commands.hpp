@@ -75,8 +75,9 @@ struct DeviceSelection {
   bool all = false;
 };
 int devices_hold(const Context& context, const DeviceSelection& devices, bool release);
-int devices_forget(const Context& context, const std::vector<std::string>& devices);
-int devices_forget_pending(const Context& context);
+/// Asks first, unless `yes`.
+int devices_forget(const Context& context, const std::vector<std::string>& devices, bool yes);
+int devices_forget_pending(const Context& context, bool yes);
 int devices_force(const Context& context, const DeviceSelection& devices, bool take_back);
 int devices_rename(const Context& context, const std::string& device, const std::string& name);
 int devices_target(
@@ -177,6 +178,9 @@ struct PlanOptions {
 int plan(const Context& context, const PlanOptions& options);
 
 int status(const Context& context);
+int pause(const Context& context, bool paused);
+/// Names of one kind, a line each, for the shell's completion; nothing when they cannot be read.
+int names(const Context& context, const std::string& kind);
 int nodes_list(const Context& context);
 int password_reset(const Context& context);
 

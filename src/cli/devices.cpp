@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "server/as_json.hpp"
 #include "server/policies.hpp"
+#include "cli/confirm.hpp"
 #include "cli/open_store.hpp"
 #include "cli/state_words.hpp"
 #include "cli/table.hpp"
@@ -25,7 +26,7 @@ Result<std::vector<store::DeviceRow>> select(store::Database& db, const DeviceSe
     return failure(ErrorKind::malformed, "say which devices: by name, --group, --platform, or --all");
   std::vector<store::DeviceRow> rows;
   for (const auto& name : selection.names) {
-    auto row = commands::find_device(db, name);
+    auto row = commands::find_device(db, name, commands::ByBeginning::yes);
     if (!row) return tl::unexpected(row.error());
     rows.push_back(std::move(*row));
   }
@@ -125,7 +126,7 @@ int devices_list(const Context& context, const DeviceFilter& which) {
 
 int devices_show(const Context& context, const std::string& name) {
   auto db = open_to_read(context);
-  auto row = commands::find_device(db, name);
+  auto row = commands::find_device(db, name, commands::ByBeginning::yes);
   if (!row) return print_error(row.error().message);
   constexpr int recent = 20;
   const auto away_before = store::away_before(context.configuration.away_days, utc_milliseconds());
@@ -201,28 +202,41 @@ int devices_refuse(const Context& context, const std::vector<std::string>& devic
 int devices_hold(const Context& context, const DeviceSelection& devices, bool release) {
   return change_each(context, devices, [&](store::Database& db, const store::DeviceRow& row) {
     commands::hold(db, row.id, !release);
-    fmt::print("{} is {}\n", title_of(row), release ? "updated again" : "held back from updates");
+    fmt::print("{} is {}\n", title_of(row), release ? "updated again" : "paused: it is sent nothing");
     if (const auto policy = store::load_update_policy(db, row.id); release && policy.held)
-      fmt::print("Mind: the rule for {} holds it back all the same: see 'drydock targets show {}'\n",
+      fmt::print("Mind: the rule for {} pauses it all the same: see 'drydock targets show {}'\n",
           log::printable(policy.held_by), row.id);
     return 0;
   });
 }
 
-int devices_forget(const Context& context, const std::vector<std::string>& devices) {
-  return change_each(context, devices, [](store::Database& db, const store::DeviceRow& row) {
+int devices_forget(const Context& context, const std::vector<std::string>& devices, bool yes) {
+  auto db = open_to_write(context);
+  const auto rows = select(db, DeviceSelection{devices, "", "", false});
+  if (!rows) return print_error(rows.error().message);
+  std::string question = rows->size() == 1 ? "Delete " : fmt::format("Delete these {} devices:\n", rows->size());
+  for (const auto& row : *rows) question += rows->size() == 1 ? title_of(row) : "  " + title_of(row) + "\n";
+  if (const auto sure = confirmed(question + (rows->size() == 1 ? ", with " : "with ") +
+              "name, approval and history? Who comes again is a new device.",
+          yes);
+      !sure)
+    return print_error(sure.error().message);
+  for (const auto& row : *rows) {
     commands::forget(db, row.id);
-    fmt::print("{} is forgotten\n", title_of(row));
-    return 0;
-  });
+    fmt::print("{} is deleted\n", title_of(row));
+  }
+  folder_of(context).touch_changed();
+  return 0;
 }
 
-int devices_forget_pending(const Context& context) {
+int devices_forget_pending(const Context& context, bool yes) {
   auto db = open_to_write(context);
+  if (const auto sure = confirmed("Delete all devices that wait for approval?", yes); !sure)
+    return print_error(sure.error().message);
   const int count = commands::forget_pending(db);
   folder_of(context).touch_changed();
   fmt::print(
-      "{} device{} that waited for approval {} forgotten\n", count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
+      "{} device{} that waited for approval {} deleted\n", count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
   return 0;
 }
 

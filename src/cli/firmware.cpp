@@ -10,7 +10,7 @@
 #include "store/modules.hpp"
 
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace drydock::cli {
 namespace {
@@ -37,21 +37,36 @@ void tell_of_others(const firmware::Library& library, const firmware::LibraryMod
               other->file_name, other->sha256.substr(0, 12))));
 }
 
+void print_totals(
+    std::size_t added, std::size_t there_already, std::size_t refused, const std::vector<std::string>& passed_over) {
+  constexpr std::size_t most_named = 5;
+  std::string words = fmt::format("{} added", added);
+  if (there_already > 0) words += fmt::format(", {} there already", there_already);
+  if (refused > 0) words += fmt::format(", {} refused", refused);
+  if (!passed_over.empty()) {
+    const auto named = std::min(most_named, passed_over.size());
+    words += fmt::format(", {} passed over, since only .bin files are firmware: {}", passed_over.size(),
+        fmt::join(passed_over.begin(), passed_over.begin() + static_cast<std::ptrdiff_t>(named), ", "));
+    if (passed_over.size() > named) words += ", …";
+  }
+  fmt::print("{}.\n", log::printable(words));
+}
+
 }  // namespace
 
 Result<std::vector<firmware::LibraryModule>> add_files(
     const Context& context, store::Database& db, const std::vector<path>& given) {
-  const auto files = read_module_files(given);
+  const auto [files, passed_over] = read_module_files(given);
   if (files.empty()) return failure(ErrorKind::not_found, "there is no .bin file in there");
   const auto folder = folder_of(context);
   auto library = store::load_library(db);
   std::vector<firmware::LibraryModule> modules;
-  bool refused = false;
+  std::size_t refused = 0, there_already = 0;
   for (const auto& file : files) {
     const auto validated = file.content ? server::validate_module(*file.content, file.name)
                                         : Result<server::ValidatedModule>(tl::unexpected(file.content.error()));
     if (!validated) {
-      refused = true;
+      ++refused;
       print_error(validated.error().message);
       continue;
     }
@@ -67,11 +82,14 @@ Result<std::vector<firmware::LibraryModule>> add_files(
               fmt::format("{}: {} {}{}", m.file_name, firmware::platform_name(m.platform), m.title(), already)));
       tell_of_others(library, m);
     }
+    there_already += *added == server::Added::already_present;
     library.add(m);
     modules.push_back(m);
   }
   folder.touch_changed();
-  if (refused) return failure(ErrorKind::malformed, "not every file could be added");
+  if (!context.json && (files.size() > 1 || !passed_over.empty()))
+    print_totals(modules.size() - there_already, there_already, refused, passed_over);
+  if (refused > 0) return failure(ErrorKind::malformed, "not every file could be added");
   return modules;
 }
 
@@ -121,7 +139,7 @@ void print_member(const firmware::Member& entry) {
 
 int firmware_inspect(const Context& context, const std::vector<path>& files) {
   std::vector<server::Inspected> inspected;
-  for (const auto& file : expand(files)) {
+  for (const auto& file : expand(files).files) {
     server::Inspected found{file.string(), std::nullopt, ""};
     const auto content = read_named(file, limits::module_file);
     auto read =

@@ -170,6 +170,16 @@ void add_audit(CLI::App& app, CommandRegistry& registry, const Shared& given) {
   sub->add_flag("--json", registry.json, "As JSON")->excludes(csv);
 }
 
+void add_pause(CLI::App& app, CommandRegistry& registry, const Shared& given) {
+  registry.command(
+      app, "pause", "Begin no update of any device until 'resume'", [](const Context& c) { return pause(c, true); });
+  registry.command(app, "resume", "Go on with updates", [](const Context& c) { return pause(c, false); });
+  auto* listed = registry.command(app, "names", "Names of devices, files, groups, labels or releases, for completion",
+      [given](const Context& c) { return names(c, given->name); });
+  listed->add_option("kind", given->name)->required();
+  listed->group("");  // not for people
+}
+
 }  // namespace
 
 void add_fleet_commands(CLI::App& app, CommandRegistry& registry) {
@@ -179,6 +189,7 @@ void add_fleet_commands(CLI::App& app, CommandRegistry& registry) {
   add_releases(app, registry, given);
   add_rollouts(app, registry, given);
   add_audit(app, registry, given);
+  add_pause(app, registry, given);
 }
 
 }  // namespace drydock::cli

@@ -14,6 +14,7 @@ namespace {
 using std::filesystem::path;
 
 constexpr zip_int64_t most_entries = 10'000;
+constexpr std::size_t most_in_a_folder = 10'000;
 constexpr std::size_t largest_archive = 256 * 1024 * 1024;  // bytes, of what is unpacked too
 
 struct Close {
@@ -43,7 +44,8 @@ Result<Bytes> read_entry(zip_t* archive, zip_uint64_t index, const std::string& 
   return content;
 }
 
-void read_archive(const path& file, std::vector<NamedFile>& files) {
+void read_archive(const path& file, ModuleFiles& all) {
+  auto& files = all.files;
   const auto bytes = read_named(file, largest_archive);
   if (!bytes) return files.push_back({file.filename().string(), tl::unexpected(bytes.error())});
   zip_error_t error;
@@ -66,7 +68,10 @@ void read_archive(const path& file, std::vector<NamedFile>& files) {
   for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(entries); ++i) {
     const char* full_name = zip_get_name(archive.get(), i, 0);
     const path name(full_name == nullptr ? "" : full_name);
-    if (name.extension() != ".bin") continue;
+    if (name.extension() != ".bin") {
+      if (name.has_filename()) all.passed_over.push_back(name.filename().string());
+      continue;
+    }
     found.push_back({name.filename().string(), read_entry(archive.get(), i, name.string())});
     if (found.back().content) unpacked += found.back().content->size();
     if (unpacked > largest_archive) {
@@ -82,31 +87,44 @@ void read_archive(const path& file, std::vector<NamedFile>& files) {
 
 }  // namespace
 
-std::vector<path> expand(const std::vector<path>& files) {
+Expanded expand(const std::vector<path>& given) {
   const AsCaller caller;
-  std::vector<path> expanded;
-  for (const auto& file : files) {
+  Expanded expanded;
+  for (const auto& file : given) {
     if (!std::filesystem::is_directory(file)) {
-      expanded.push_back(file);
+      expanded.files.push_back(file);
       continue;
     }
-    const auto first = expanded.size();
-    for (const auto& entry : std::filesystem::directory_iterator(file))
-      if (entry.path().extension() == ".bin") expanded.push_back(entry.path());
-    std::sort(expanded.begin() + static_cast<std::ptrdiff_t>(first), expanded.end());
+    std::vector<path> found;
+    using Entries = std::filesystem::recursive_directory_iterator;
+    std::size_t seen = 0;
+    for (const auto& entry : Entries(file, std::filesystem::directory_options::skip_permission_denied)) {
+      if (++seen > most_in_a_folder) break;
+      std::error_code error;
+      if (entry.is_directory(error)) continue;
+      if (entry.path().extension() == ".bin")
+        found.push_back(entry.path());
+      else
+        expanded.passed_over.push_back(entry.path().lexically_relative(file).string());
+    }
+    if (seen > most_in_a_folder) expanded.passed_over.push_back("what comes after the first 10,000 files");
+    std::sort(found.begin(), found.end());
+    std::move(found.begin(), found.end(), std::back_inserter(expanded.files));
   }
+  std::sort(expanded.passed_over.begin(), expanded.passed_over.end());
   return expanded;
 }
 
-std::vector<NamedFile> read_module_files(const std::vector<path>& given) {
-  std::vector<NamedFile> files;
-  for (const auto& file : expand(given)) {
+ModuleFiles read_module_files(const std::vector<path>& given) {
+  auto expanded = expand(given);
+  ModuleFiles all{{}, std::move(expanded.passed_over)};
+  for (const auto& file : expanded.files) {
     if (file.extension() == ".zip")
-      read_archive(file, files);
+      read_archive(file, all);
     else
-      files.push_back({file.filename().string(), read_named(file, limits::module_file)});
+      all.files.push_back({file.filename().string(), read_named(file, limits::module_file)});
   }
-  return files;
+  return all;
 }
 
 }  // namespace drydock::cli

@@ -18,12 +18,21 @@ struct NamedFile {
   Result<Bytes> content;
 };
 
-/// Folders stand for the .bin files in them; archives for those at any depth. Read as the person who runs the command.
-/// Files that cannot be read, or are larger than any module, carry why.
-std::vector<NamedFile> read_module_files(const std::vector<std::filesystem::path>& files);
+struct ModuleFiles {
+  std::vector<NamedFile> files;
+  std::vector<std::string> passed_over;  ///< in folders and archives, since they are no .bin files
+};
 
-/// Folders stand for the .bin files in them; all others for themselves.
-std::vector<std::filesystem::path> expand(const std::vector<std::filesystem::path>& files);
+/// Folders and archives stand for the .bin files in them, at any depth. Read as the person who runs the command. Files
+/// that cannot be read, or are larger than any module, carry why.
+ModuleFiles read_module_files(const std::vector<std::filesystem::path>& files);
+
+struct Expanded {
+  std::vector<std::filesystem::path> files;
+  std::vector<std::string> passed_over;
+};
+/// Folders stand for the .bin files in them, at any depth; all others for themselves.
+Expanded expand(const std::vector<std::filesystem::path>& files);
 
 /// Into the library, with a line for each. ErrorKind::malformed when one could not be added, which has had its line.
 Result<std::vector<firmware::LibraryModule>> add_files(

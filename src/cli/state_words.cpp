@@ -2,6 +2,7 @@
 
 #include "store/device_list.hpp"
 
+#include <fmt/format.h>
 #include <map>
 
 namespace drydock::cli {
@@ -9,9 +10,19 @@ namespace drydock::cli {
 std::string state_name(const std::string& shown_state) {
   static const std::map<std::string, std::string> names{{"unknown", "not heard of yet"},
       {"awaiting_approval", "waits for approval"}, {"parked", "failed, needs attention"},
-      {"updates_disabled", "updates disabled"}, {"unknown_key", "unknown key"}};
+      {"updates_disabled", "updates disabled"}, {"unknown_key", "came with another key"}, {"current", "up to date"},
+      {"held", "paused"}, {"blocked", "misses a file"}, {"away", "not seen for a long time"}};
   const auto found = names.find(shown_state);
   return found == names.end() ? shown_state : found->second;
+}
+
+std::string counted_state(const std::string& shown_state, std::int64_t count) {
+  static const std::map<std::string, std::string> several{{"awaiting_approval", "wait for approval"},
+      {"parked", "failed"}, {"blocked", "miss a file"}, {"updating", "being updated"}};
+  static const std::map<std::string, std::string> one{{"parked", "failed"}, {"updating", "being updated"}};
+  const auto& names = count == 1 ? one : several;
+  const auto found = names.find(shown_state);
+  return fmt::format("{} {}", count, found == names.end() ? state_name(shown_state) : found->second);
 }
 
 std::vector<std::string> device_states() {

@@ -7,6 +7,8 @@ namespace drydock::cli {
 
 /// "waits for approval": of what store::shown_state() gives.
 std::string state_name(const std::string& shown_state);
+/// "3 wait for approval"
+std::string counted_state(const std::string& shown_state, std::int64_t count);
 /// All that store::shown_state() gives.
 std::vector<std::string> device_states();
 /// The sentence, where there is one.

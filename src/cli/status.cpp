@@ -1,6 +1,7 @@
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "server/as_json.hpp"
+#include "server/commands.hpp"
 #include "cli/open_store.hpp"
 #include "cli/state_words.hpp"
 #include "cli/table.hpp"
@@ -10,16 +11,19 @@
 #include "store/rollouts.hpp"
 
 #include <algorithm>
-#include <fmt/core.h>
+#include <array>
+#include <fmt/format.h>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
 
 namespace drydock::cli {
 namespace {
 
 // Somebody whose device was rejected looks here first, and for a day.
 constexpr std::int64_t recent = 24 * 3600 * 1000;
-constexpr int devices_shown = 100;
+constexpr int devices_shown = 5;  // of a state
 constexpr std::int64_t node_is_there = std::chrono::milliseconds(limits::node_gone).count();
 
 std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t now) {
@@ -31,24 +35,41 @@ std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t
   return rows;
 }
 
-// Devices that are not current, the state with the fewest devices first: it is what a person should see.
-std::vector<store::DeviceRow> not_current(
-    store::Database& db, const std::map<std::string, std::int64_t>& counts, std::int64_t away_before) {
-  std::vector<std::pair<std::int64_t, std::string>> states;
-  for (const auto& [state, count] : counts)
-    if (state != "current") states.emplace_back(count, state);
-  std::sort(states.begin(), states.end());
-  std::vector<store::DeviceRow> rows;
-  for (const auto& [count, state] : states) {
+// What a person has to do something about, and what is under way, as the page has it.
+constexpr std::array needs_person{"unknown_key", "awaiting_approval", "parked", "blocked", "away"};
+constexpr std::array under_way{"updating"};
+
+struct Shown {
+  store::Database& db;
+  const std::map<std::string, std::int64_t>& counts;
+  std::int64_t away_before;
+  bool running;
+};
+
+std::string progress_of(const Shown& shown, const store::DeviceRow& row) {
+  const auto step = store::step_in_flight(shown.db, row.id);
+  if (!shown.running || !row.connected || !step || step->state != "sending" || step->bytes_total == 0) return "";
+  return fmt::format(" ({} %)", step->bytes_acknowledged * std::uint64_t{100} / step->bytes_total);
+}
+
+// The first of each state; of more there is the command that lists them.
+void print_some(const Shown& shown, const char* title, std::span<const char* const> states) {
+  for (const auto* state : states) {
+    const auto counted = shown.counts.find(state);
+    if (counted == shown.counts.end()) continue;
+    if (title != nullptr) fmt::print("\n{}:\n", std::exchange(title, nullptr));
     store::DeviceQuery query;
     query.state = state;
-    query.away_before = away_before;
-    query.limit = devices_shown - static_cast<int>(rows.size());
-    if (query.limit <= 0) break;
-    if (auto page = store::list_devices(db, query))
-      for (auto& device : page->devices) rows.push_back(std::move(device.row));
+    query.away_before = shown.away_before;
+    query.limit = devices_shown;
+    const auto page = store::list_devices(shown.db, query);
+    if (!page) continue;
+    for (const auto& device : page->devices)
+      fmt::print("  {}  {}{}\n", device.row.name.empty() ? device.row.id : log::printable(device.row.name),
+          log::printable(state_in_words(device.row, shown.away_before)), progress_of(shown, device.row));
+    if (const auto left = counted->second - static_cast<std::int64_t>(page->devices.size()); left > 0)
+      fmt::print("  and {} more: 'drydock devices list --state {}'\n", left, state);
   }
-  return rows;
 }
 
 }  // namespace
@@ -75,6 +96,7 @@ int status(const Context& context) {
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");
   if (const auto code = store::load_setting(db, "setup_code"))
     fmt::print("The page has no password yet. Open it and set one with the set-up code {}.\n", *code);
+  if (server::commands::is_paused(db)) fmt::print("All updates are paused: 'drydock resume' goes on.\n");
   for (const auto& node : nodes)
     fmt::print("Machine {}: {} device{} connected, {} being sent a module, seen {}.\n", log::printable(node.name),
         node.connected, node.connected == 1 ? "" : "s", node.updating, ago(node.seen, now));
@@ -84,22 +106,27 @@ int status(const Context& context) {
   const auto states = store::count_devices(db, away_before);
   std::int64_t devices = 0;
   for (const auto& [state, count] : states) devices += count;
-  fmt::print("{} device{}", devices, devices == 1 ? "" : "s");
-  for (const auto& [state, count] : states) fmt::print(", {} {}", count, state_name(state));
-  fmt::print(".\n");
-  for (const auto& row : not_current(db, states, away_before)) {
-    std::string progress;
-    if (const auto step = store::step_in_flight(db, row.id);
-        running && row.connected && row.state == "updating" && step && step->state == "sending" && step->bytes_total)
-      progress = fmt::format(" ({} %)", step->bytes_acknowledged * std::uint64_t{100} / step->bytes_total);
-    fmt::print("  {}  {}{}\n", row.name.empty() ? row.id : log::printable(row.name),
-        log::printable(state_in_words(row, away_before)), progress);
-  }
-  const auto current = states.find("current");
-  if (const auto left = devices - (current == states.end() ? 0 : current->second) - devices_shown; left > 0)
-    fmt::print("  and {} more: 'drydock devices list --state STATE' shows them\n", left);
+  fmt::print("{} device{}{}", devices, devices == 1 ? "" : "s", states.empty() ? "" : ": ");
+  std::vector<std::string> words;
+  for (const auto& [state, count] : states) words.push_back(counted_state(state, count));
+  fmt::print("{}.\n", fmt::join(words, ", "));
+  if (devices == 0) fmt::print("'drydock keys export' says how to point one here.\n");
+  const Shown shown{db, states, away_before, running};
+  print_some(shown, "Somebody has to look at", needs_person);
+  print_some(shown, "Under way", under_way);
   if (!refusals.empty()) fmt::print("\nTurned away in the last day:\n");
   for (const auto& refusal : refusals) fmt::print("  {}  {}\n", ago(refusal.at, now), log::printable(refusal.words));
+  return 0;
+}
+
+int pause(const Context& context, bool paused) {
+  auto db = open_to_write(context);
+  server::commands::pause(db, paused);
+  folder_of(context).touch_changed();
+  fmt::print("{}\n",
+      paused ? "All updates are paused: what is being sent goes on to its end, nothing else begins. 'drydock resume' "
+               "takes it back."
+             : "Updates go on. What is paused by itself, or by a rule, stays so.");
   return 0;
 }
 

@@ -19,7 +19,7 @@ std::string words_of(const store::PolicyRow& row) {
   const auto add = [&](const std::string& what) { words += (words.empty() ? "" : "; ") + what; };
   if (row.target)
     add(planning::target_words(store::target_of(row)) + (row.downgrade ? ", also in place of something newer" : ""));
-  if (row.held) add(*row.held ? "held back from updates" : "not held back");
+  if (row.held) add(*row.held ? "paused" : "not paused");
   if (!row.window.empty()) add("updated " + planning::window_words(row.window));
   return words.empty() ? "nothing" : words;
 }
@@ -69,7 +69,7 @@ Result<store::PolicyRow> changed(store::PolicyRow row, const TargetChange& chang
 
 void print_policy(store::Database& db, const store::DeviceRow& device, const planning::UpdatePolicy& policy) {
   const auto& standing = policy.targets.standing;
-  if (device.held) fmt::print("  is held back from updates: so says 'devices hold'\n");
+  if (device.held) fmt::print("  is paused: so says 'devices hold'\n");
   const auto own = store::load_own_targets(db, device.id);
   for (const auto& target : policy.targets.targets) {
     const bool is_own = std::any_of(own.begin(), own.end(), [&](const auto& one) { return one.key == target.key; });
@@ -82,7 +82,7 @@ void print_policy(store::Database& db, const store::DeviceRow& device, const pla
   else
     fmt::print("  {}shall have what its application needs: no rule says anything else\n",
         policy.targets.targets.empty() ? "" : "for the rest it ");
-  if (policy.held) fmt::print("  is held back from updates: so says the rule for {}\n", log::printable(policy.held_by));
+  if (policy.held) fmt::print("  is paused: so says the rule for {}\n", log::printable(policy.held_by));
   for (const auto& window : policy.windows)
     fmt::print("  is updated {}: so says {}\n", log::printable(planning::window_words(window.words)),
         log::printable(window.rule));

@@ -42,7 +42,7 @@ struct LibraryModule {
   /// The version it brings to this slot, if it brings any.
   std::optional<std::uint16_t> version_of(ModuleKey key) const;
   bool needs_later_self() const;  ///< which is never met, once it is installed
-  std::string title() const;      ///< "system part 1 version 3", "… with user part version 6"
+  std::string title() const;      ///< "system part 1 version 3", "… with application version 6"
 };
 
 /// `file_sha256`: of the bytes as sent.

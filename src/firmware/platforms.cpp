@@ -128,7 +128,7 @@ std::string module_name(Function function, std::uint8_t index) {
   switch (function) {
     case Function::bootloader: return index == 0 ? "bootloader" : fmt::format("bootloader part {}", index);
     case Function::system_part: return fmt::format("system part {}", index);
-    case Function::user_part: return index <= 1 ? "user part" : fmt::format("user part {}", index);
+    case Function::user_part: return index <= 1 ? "application" : fmt::format("application {}", index);
     case Function::monolithic: return "monolithic firmware";
     case Function::ncp: return "network co-processor firmware";
     case Function::radio_stack: return "radio stack";

@@ -20,14 +20,14 @@ struct Targets {
 struct Step {
   firmware::LibraryModule module;
   std::optional<std::uint16_t> from_version;  ///< installed before this step; nothing when the slot is empty
-  std::string reason;                         ///< "user part version 6 needs system part 2 version 8"
+  std::string reason;                         ///< "application version 6 needs system part 2 version 8"
   bool operator==(const Step&) const = default;
 };
 
 /// A module file that somebody would have to add.
 struct Missing {
   firmware::Dependency need;  ///< version 0: none in particular
-  std::string words;          ///< "Photon system part 1 version 3302 (Device OS 3.3.1): user part version 6 needs …"
+  std::string words;  ///< "Photon system part 1 version 3302 (Device OS 3.3.1): application version 6 needs …"
   bool operator==(const Missing&) const = default;
 };
 

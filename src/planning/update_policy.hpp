@@ -5,6 +5,7 @@
 #include "planning/maintenance_window.hpp"
 #include "planning/plan.hpp"
 
+#include <fmt/format.h>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,9 @@ namespace drydock::planning {
 
 struct UpdatePolicy {
   Targets targets;
-  bool held = false;    ///< by a rule: is sent nothing
-  std::string held_by;  ///< which: "group 'greenhouse'"
+  std::size_t own_targets = 0;  ///< as many of `targets`, the first, were said of the device itself; then a rollout's
+  bool held = false;            ///< by a rule: is sent nothing
+  std::string held_by;          ///< which: "group 'greenhouse'"
   /// All must be open for something to begin: of a rule, and of the rollout that the device is in.
   struct Window {
     WindowWords words;
@@ -25,6 +27,15 @@ struct UpdatePolicy {
   std::string health_event;            ///< that the rollout waits for; empty: none
   std::uint64_t bytes_per_second = 0;  ///< of all devices of that rollout together; 0: any
 };
+
+/// Why a device is sent nothing, whatever it needs: empty when nobody said so. `by_person`: of this device;
+/// `all_paused`: of all.
+inline std::string why_paused(bool by_person, bool all_paused, const UpdatePolicy& policy) {
+  if (by_person) return "paused: updates of this device wait until a person resumes them";
+  if (all_paused) return "paused: a person has paused all updates";
+  if (policy.held) return fmt::format("paused: by the rule for {}", policy.held_by);
+  return "";
+}
 
 /// The first of the windows that is not open, by the clock; nothing: something may begin.
 inline const UpdatePolicy::Window* closed_window(const UpdatePolicy& policy, std::int64_t utc) {

@@ -1,5 +1,7 @@
 #include "server/absent_state.hpp"
 
+#include "server/commands.hpp"
+
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "firmware/platforms.hpp"
@@ -28,7 +30,8 @@ Restated state_of_planned(store::Database& db, const store::DeviceRow& row, cons
     return {row.id, "updates_disabled",
         fmt::format(
             "its application disabled updates: 'drydock devices force {}' sends this one all the same", row.id)};
-  if (policy.held) return {row.id, "waiting", fmt::format("held: by the rule for {}", policy.held_by)};
+  if (auto why = planning::why_paused(row.held, commands::is_paused(db), policy); !why.empty())
+    return {row.id, "waiting", std::move(why)};
   if (row.state == "waiting" && row.state_words.starts_with("went away")) return {row.id, row.state, row.state_words};
   return {row.id, "waiting",
       fmt::format("is sent {} when it is back{}", step.module.title(),
@@ -70,7 +73,6 @@ bool restate(store::Database& db, const store::DeviceRow& row, const firmware::L
 void restate_absent(store::Database& db, const std::string& device_id) {
   const auto row = store::load_device(db, device_id);
   if (!row || row->connected || row->node != 0) return;
-  if (row->approval == "approved" && row->held) return;  // shown as held, until a person releases it
   Restated now;
   restate(db, *row, store::load_library(db), now);
 }

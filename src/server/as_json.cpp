@@ -111,14 +111,26 @@ json list_of(const Range& range, Function one) {
   return list;
 }
 
+json targets_of(const planning::UpdatePolicy& policy) {
+  auto list = list_of(policy.targets.targets, target);
+  for (std::size_t i = 0; i < list.size(); ++i) list[i]["own"] = i < policy.own_targets;
+  return list;
+}
+
 // A second is too short to tell how long the rest takes.
 json progress_of(const DeviceView& entry) {
   if (!entry.transfer) return nullptr;
   const auto& t = *entry.transfer;
-  const double seconds = std::chrono::duration<double>(Clock::now() - t.began).count();
+  using Seconds = std::chrono::duration<double>;
+  constexpr double stands_still = 15;
+  // By the time that the bytes took which have arrived: one that stands still would seem to take ever longer.
+  const double took = Seconds(t.moved - t.began).count();
+  const double since = Seconds(Clock::now() - t.moved).count();
   json eta = nullptr;
-  if (seconds > 1 && t.bytes > 0)
-    eta = std::lround(seconds * (t.step.module.size - static_cast<double>(t.bytes)) / static_cast<double>(t.bytes));
+  if (took > 1 && t.bytes > 0 && since < stands_still) {
+    const double rest = took * (t.step.module.size - static_cast<double>(t.bytes)) / static_cast<double>(t.bytes);
+    eta = std::lround(std::max(0.0, rest - since));
+  }
   return {{"module", t.step.module.title()}, {"bytes", t.bytes}, {"bytes_total", t.step.module.size},
       {"eta_seconds", eta}, {"step", entry.steps_done + 1}, {"steps", entry.steps_done + entry.plan.steps.size()}};
 }
@@ -186,7 +198,7 @@ std::string device_as_json(const DeviceView& entry, std::int64_t away_before) {
   auto result = device(entry.row, away_before);
   result["progress"] = progress_of(entry);
   result["modules"] = installed_list(entry.row.platform, entry.modules_stored);
-  result["targets"] = list_of(entry.policy.targets.targets, target);
+  result["targets"] = targets_of(entry.policy);
   result["policy"] = policy_of(entry.policy);
   result["plan"] = list_of(entry.plan.steps, planned);
   result["missing"] = list_of(entry.plan.missing, missing);
@@ -225,7 +237,7 @@ std::string device_as_json(const DeviceDetails& d, std::int64_t away_before) {
   result["application"] = json::parse(d.row.application, nullptr, false);
   if (result["application"].is_discarded()) result["application"] = nullptr;
   result["modules"] = installed_list(d.row.platform, d.modules);
-  result["targets"] = list_of(d.policy.targets.targets, target);
+  result["targets"] = targets_of(d.policy);
   result["policy"] = policy_of(d.policy);
   result["labels"] = d.labels;
   result["steps"] = list_of(d.steps, step);

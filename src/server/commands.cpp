@@ -30,6 +30,15 @@ std::string without_blanks(std::string text) {
   return text;
 }
 
+// Enough to see which were meant.
+std::string first_names(const std::vector<store::DeviceRow>& rows) {
+  constexpr std::size_t shown = 5;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(rows.size(), shown); ++i)
+    names += (i == 0 ? "" : ", ") + (rows[i].name.empty() ? rows[i].id : rows[i].name);
+  return rows.size() > shown ? names + ", …" : names;
+}
+
 // What a person decided about a device: it stands in its history, and where it stands is another now.
 void decided(store::Database& db, const std::string& device_id, const std::string& words) {
   if (!store::load_device(db, device_id)) return;
@@ -39,15 +48,16 @@ void decided(store::Database& db, const std::string& device_id, const std::strin
 
 }  // namespace
 
-Result<store::DeviceRow> find_device(store::Database& db, const std::string& name) {
+Result<store::DeviceRow> find_device(store::Database& db, const std::string& name, ByBeginning names) {
   constexpr int most = 100;
   auto found = store::find_devices(db, name, most);
+  if (found.empty() && names == ByBeginning::yes) found = store::find_devices_by_beginning(db, name, most);
   if (found.empty())
     return failure(ErrorKind::not_found, fmt::format("no device '{}': see 'drydock devices list'", name));
   if (found.size() > 1)
     return failure(ErrorKind::conflict,
-        fmt::format("'{}' stands for {}{} devices: give more of the id", name, found.size(),
-            found.size() == static_cast<std::size_t>(most) ? " or more" : ""));
+        fmt::format("'{}' stands for {}{} devices ({}): give more of the name or the id", name, found.size(),
+            found.size() == static_cast<std::size_t>(most) ? " or more" : "", first_names(found)));
   return std::move(found.front());
 }
 
@@ -89,7 +99,7 @@ void retry(store::Database& db, const std::string& device_id) {
 }
 void hold(store::Database& db, const std::string& device_id, bool held) {
   store::set_held(db, device_id, held);
-  decided(db, device_id, held ? "held back from updates" : "updated again");
+  decided(db, device_id, held ? "updates paused" : "updated again");
 }
 void forget(store::Database& db, const std::string& device_id) {
   store::forget_device(db, device_id);
@@ -132,6 +142,7 @@ Result<void> register_key(store::Database& db, const std::string& device_id, con
     store::set_public_key(db, device_id, key);
     store::set_approval(db, device_id, "approved");
     store::apply_group_rules(db, device_id);
+    decided(db, device_id, "approved: its key was put on file");
     return {};
   }
   store::DeviceRow row;
@@ -152,7 +163,8 @@ int forget_pending(store::Database& db) {
 }
 void force(store::Database& db, const std::string& device_id, bool forced) {
   store::set_forced(db, device_id, forced);
-  if (forced) decided(db, device_id, "to take its next update though its application disabled updates");
+  decided(db, device_id,
+      forced ? "to take its next update though its application disabled updates" : "its application is asked again");
 }
 
 Result<firmware::LibraryModule> add_target(
@@ -176,9 +188,22 @@ void clear_targets(store::Database& db, const std::string& device_id) {
 
 Result<void> set_targets(store::Database& db, const store::DeviceRow& device, const std::vector<std::string>& modules) {
   if (modules.empty()) commands::clear_targets(db, device.id);
+  const auto before = store::load_own_targets(db, device.id);
   store::clear_targets(db, device.id);
-  for (const auto& module : modules)
+  std::size_t kept = 0;
+  bool is_changed = false;
+  for (const auto& module : modules) {
+    // Also when its file has gone from the library meanwhile.
+    const auto had = [&](const auto& target) { return target.sha256 == module; };
+    if (std::any_of(before.begin(), before.end(), had)) {
+      for (const auto& target : before)
+        if (had(target)) store::save_target(db, device.id, target), ++kept;
+      continue;
+    }
     if (const auto added = add_target(db, device, module); !added) return tl::unexpected(added.error());
+    is_changed = true;
+  }
+  if (!is_changed && kept < before.size()) decided(db, device.id, "less target firmware of its own than before");
   return {};
 }
 

@@ -21,6 +21,7 @@ struct Transfer {
   std::int64_t step_id = 0;  ///< row in the store
   std::size_t bytes = 0;     ///< arrived at the device
   Clock::time_point began{};
+  Clock::time_point moved{};     ///< when `bytes` grew last
   std::size_t bytes_stored = 0;  ///< at the last write of progress
   Clock::time_point stored_at{};
 };

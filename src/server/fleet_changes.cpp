@@ -132,6 +132,7 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes_behind_last() {
   if (rollouts) rollouts_.wake();
   if (library)
     if (const auto loaded = co_await reload_library(); !loaded) co_return loaded;
+  const bool was_paused = paused_;
   if (settings)
     if (const auto loaded = co_await reload_settings(); !loaded) co_return loaded;
   for (std::size_t at = 0; at < ids.size(); at += devices_at_once) {
@@ -140,7 +141,7 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes_behind_last() {
         ids.begin() + static_cast<std::ptrdiff_t>(at), ids.begin() + static_cast<std::ptrdiff_t>(end));
     if (const auto loaded = co_await reload_devices(std::move(some)); !loaded) co_return loaded;
   }
-  if (library || every_device) restate_absent();
+  if (library || every_device || paused_ != was_paused) restate_absent();
   if (lists || !ids.empty()) mark_membership_changed();
   co_return Result<void>{};
 }

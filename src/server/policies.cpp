@@ -1,5 +1,8 @@
 #include "server/policies.hpp"
 
+#include "server/absent_state.hpp"
+#include "store/changes.hpp"
+
 #include "base/log.hpp"
 #include "firmware/platforms.hpp"
 #include "firmware/releases.hpp"
@@ -96,6 +99,7 @@ Result<void> save_policy(store::Database& db, const store::PolicyRow& row) {
       store::load_policies(db).size() >= most_rules)
     return failure(ErrorKind::conflict, fmt::format("there are {} rules already: groups take fewer", most_rules));
   store::save_policy(db, row);
+  if (row.scope == store::PolicyScope::device) restate_absent(db, row.subject);
   return {};
 }
 
@@ -125,6 +129,7 @@ std::size_t apply_group_rules(store::Database& db) {
   for (const auto& device : store::load_devices(db))
     if (device.approval == "approved" && device.group.empty())
       moved += !store::apply_group_rules(db, device.id).empty();
+  if (moved > 0) store::note_change(db, store::subject::every_device);  // the rules of their new groups count for them
   return moved;
 }
 

@@ -72,11 +72,11 @@ std::string newer_than_release(const firmware::Inventory& inventory, const std::
 
 // What people want of the device itself goes before, and a rollout would wait for ever.
 std::string own_wish(store::Database& db, const store::DeviceRow& row, const std::vector<planning::Target>& targets) {
-  if (row.held) return "is held back from updates by a person";
+  if (row.held) return "is paused by a person";
   const store::PolicySubject subject{row.id, row.group, row.platform};
   const store::Policies policies(db, subject);
   if (const auto* rule = policies.held(subject); rule != nullptr && *rule->held)
-    return fmt::format("is held back from updates, as {} is", store::rule_words(*rule));
+    return fmt::format("is paused, as {} is", store::rule_words(*rule));
   for (const auto& own : store::load_own_targets(db, row.id))
     for (const auto& target : targets)
       if (own.key == target.key)

@@ -20,6 +20,7 @@ void DeviceUpdateController::progress(std::size_t bytes) {
   auto& transfer = *m->transfer;
   const auto now = Clock::now();
   if (bytes > transfer.bytes) {
+    transfer.moved = now;
     stall_timer_->set(now + limits::transfer_stall_timeout);
     if (!holds_slot_) holds_slot_ = server_.update_slots_.try_acquire(id_);  // given up while it stood still
   }

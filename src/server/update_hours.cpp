@@ -14,10 +14,7 @@ constexpr auto longest_look_at_hours = 1min;
 }  // namespace
 
 std::string DeviceUpdateController::held_back(const DeviceEntry& m) const {
-  if (m.row.held) return "held: updates of this device are paused by a person";
-  if (server_.paused_) return "paused: a person has paused all updates";
-  if (m.policy.held) return fmt::format("held: by the rule for {}", m.policy.held_by);
-  return "";
+  return planning::why_paused(m.row.held, server_.paused_, m.policy);
 }
 
 // It begins only what should be over before its hours are, with all that follows: a device in the middle of it may sit

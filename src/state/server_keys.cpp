@@ -213,6 +213,13 @@ Result<Bytes> server_key_file(
   } else {
     if (host.empty() || host.size() > longest_name)
       return failure(ErrorKind::malformed, fmt::format("a host name must have 1 to {} characters", longest_name));
+    const auto in_a_name = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+          c == '_';
+    };
+    if (!std::all_of(host.begin(), host.end(), in_a_name) || host.front() == '-' || host.front() == '.')
+      return failure(
+          ErrorKind::malformed, "devices are told an IPv4 address, or a host name of letters, digits, '-' and '.'");
     address = {type_name, static_cast<std::uint8_t>(host.size())};
     append(address, view_of(host));
   }

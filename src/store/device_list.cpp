@@ -5,6 +5,8 @@
 #include "base/text.hpp"
 #include "store/device_columns.hpp"
 
+#include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <variant>
 
@@ -18,13 +20,14 @@ constexpr std::int64_t day = 24 * 3600 * 1000;
 constexpr const char* becomes_away =
     "connected = 0 AND last_seen > 0 AND last_seen < {0} AND shown_state NOT IN ('unknown_key', 'awaiting_approval', "
     "'refused', 'held')";
-std::string is_away(std::int64_t away_before) {
-  return fmt::format(fmt::runtime(becomes_away), away_before);
+// `moment`: the parameter that `away_before` is bound to.
+std::string is_away(const std::string& moment) {
+  return fmt::format(fmt::runtime(becomes_away), moment);
 }
 
-std::string state_expression(std::int64_t away_before) {
-  if (away_before == 0) return "shown_state";
-  return "CASE WHEN " + is_away(away_before) + " THEN 'away' ELSE shown_state END";
+std::string state_expression(const std::string& moment) {
+  if (moment.empty()) return "shown_state";
+  return "CASE WHEN " + is_away(moment) + " THEN 'away' ELSE shown_state END";
 }
 
 struct Order {
@@ -33,13 +36,14 @@ struct Order {
 };
 
 // What a person has to do something about comes first, then what is under way.
+constexpr std::array states_by_urgency{"unknown_key", "awaiting_approval", "parked", "blocked", "away",
+    "updates_disabled", "updating", "waiting", "unknown", "held", "refused", "current"};
+
 std::string urgency(const std::string& state) {
-  std::string sql = "CASE " + state;
+  std::string sql = "CAST(CASE " + state;
   int rank = 0;
-  for (const auto* each : {"unknown_key", "awaiting_approval", "parked", "blocked", "away", "updates_disabled",
-           "updating", "waiting", "unknown", "held", "refused", "current"})
-    sql += fmt::format(" WHEN '{}' THEN {}", each, rank++);
-  return sql + fmt::format(" ELSE {} END", rank);
+  for (const auto* each : states_by_urgency) sql += fmt::format(" WHEN '{}' THEN {}", each, rank++);
+  return sql + fmt::format(" ELSE {} END AS BIGINT)", rank);
 }
 
 Order order_of(DeviceOrder order, const std::string& state) {
@@ -92,7 +96,13 @@ std::string like_pattern(const std::string& part) {
 }  // namespace
 
 Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
-  const auto state = state_expression(query.away_before);
+  std::vector<std::variant<std::int64_t, std::string>> parameters;
+  const auto parameter = [&](auto value) {
+    parameters.emplace_back(std::move(value));
+    return fmt::format("?{}", parameters.size());
+  };
+  const auto moment = query.away_before == 0 ? std::string() : parameter(query.away_before);
+  const auto state = state_expression(moment);
   const auto order = order_of(query.order, state);
   const auto after = query.after.empty() ? std::nullopt : parse_position(query.after, order.is_text);
   if (!query.after.empty() && !after)
@@ -101,16 +111,11 @@ Result<DevicePage> list_devices(Database& db, const DeviceQuery& query) {
   std::string sql = fmt::format(
       "SELECT {}, {}, {}, EXISTS (SELECT 1 FROM dtls_sessions WHERE device_id = devices.id) FROM devices WHERE true",
       device_columns, state, order.column);
-  std::vector<std::variant<std::int64_t, std::string>> parameters;
-  const auto parameter = [&](auto value) {
-    parameters.emplace_back(std::move(value));
-    return fmt::format("?{}", parameters.size());
-  };
   if (query.state == "away")
-    sql += query.away_before == 0 ? " AND false" : " AND " + is_away(query.away_before);
+    sql += moment.empty() ? " AND false" : " AND " + is_away(moment);
   else if (!query.state.empty()) {
     sql += " AND shown_state = " + parameter(query.state);
-    if (query.away_before != 0) sql += " AND NOT (" + is_away(query.away_before) + ")";
+    if (!moment.empty()) sql += " AND NOT (" + is_away(moment) + ")";
   }
   if (!query.group.empty()) sql += " AND group_name = " + parameter(query.group);
   if (!query.label.empty())
@@ -165,8 +170,8 @@ std::map<std::string, std::int64_t> count_devices(Database& db, std::int64_t awa
   std::map<std::string, std::int64_t> counts;
   while (s.step()) counts[s.text(0)] = s.integer(1);
   if (away_before == 0) return counts;
-  Statement away(
-      db, "SELECT shown_state, count(*) FROM devices WHERE " + is_away(away_before) + " GROUP BY shown_state");
+  Statement away(db, "SELECT shown_state, count(*) FROM devices WHERE " + is_away("?1") + " GROUP BY shown_state");
+  away.bind(1, away_before);
   while (away.step()) {
     counts["away"] += away.integer(1);
     if ((counts[away.text(0)] -= away.integer(1)) == 0) counts.erase(away.text(0));
@@ -192,8 +197,29 @@ std::vector<DeviceRow> find_devices(Database& db, const std::string& id_or_name,
   return rows;
 }
 
+std::vector<DeviceRow> find_devices_by_beginning(Database& db, const std::string& name, int limit) {
+  std::vector<DeviceRow> rows;
+  if (name.empty()) return rows;
+  const auto pattern = like_pattern(name).substr(1);  // without the '%' before it
+  // A name that is all of it is meant, though another one goes on.
+  for (const auto* condition : {"label = ?1", "label LIKE ?1 ESCAPE '\\'"}) {
+    Statement s(db,
+        std::string("SELECT ") + device_columns + " FROM devices WHERE name != '' AND " + condition +
+            " ORDER BY id LIMIT ?2");
+    s.bind(1, condition == std::string_view("label = ?1") ? lower_ascii(name) : pattern);
+    s.bind(2, limit);
+    while (s.step()) rows.push_back(read_device(s));
+    if (!rows.empty()) break;
+  }
+  return rows;
+}
+
 std::int64_t away_before(int days, std::int64_t utc_now) {
   return days == 0 ? 0 : utc_now - days * day;
+}
+
+bool is_shown_state(std::string_view state) {
+  return std::find(states_by_urgency.begin(), states_by_urgency.end(), state) != states_by_urgency.end();
 }
 
 std::string shown_state(const DeviceRow& row, std::int64_t away_before) {

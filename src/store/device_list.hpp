@@ -46,10 +46,14 @@ std::map<std::string, std::int64_t> count_devices(Database& db, std::int64_t awa
 /// Devices with this id or name, or an id that begins with it (4 digits or more): not more than `limit`. One whose
 /// whole id it is comes alone.
 std::vector<DeviceRow> find_devices(Database& db, const std::string& id_or_name, int limit);
+/// By name in other letters, or its beginning.
+std::vector<DeviceRow> find_devices_by_beginning(Database& db, const std::string& name, int limit);
 
 /// The one word for where a device stands. "away" of one that was let in, is not connected and was not seen since
 /// `away_before`, unless a person holds it back or has to decide about it.
 std::string shown_state(const DeviceRow& row, std::int64_t away_before);
+/// Whether shown_state() can be this.
+bool is_shown_state(std::string_view state);
 
 /// When one has to have been seen not to be away; `days` 0: nobody is.
 std::int64_t away_before(int days, std::int64_t utc_now);

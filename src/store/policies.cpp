@@ -118,7 +118,8 @@ void save_policy(Database& db, const PolicyRow& row) {
   // Of those that are away nobody decides anew what they wait for.
   Statement away(db,
       "UPDATE devices SET state_words = 'is decided when it comes' WHERE connected = 0 AND state = 'waiting' AND "
-      "(state_words LIKE 'held: by the rule for %' OR state_words LIKE 'waits for the hours of %')");
+      "(state_words LIKE 'held: by the rule for %' OR state_words LIKE 'paused: by the rule for %' OR state_words LIKE "
+      "'waits for the hours of %')");
   away.execute();
   if (!row.says_something()) return;
   Statement s(db, std::string("INSERT INTO update_policies (") + columns + ") VALUES (?,?,?,?,?,?,?,?,?,?)");
@@ -183,6 +184,7 @@ planning::UpdatePolicy load_update_policy(Database& db, const std::string& devic
     product = s.integer<std::uint16_t>(2);
   }
   policy.targets.targets = load_own_targets(db, device_id);
+  policy.own_targets = policy.targets.targets.size();
   auto rollout = load_rollout_orders(db, device_id);
   for (auto& target : rollout.targets)
     if (!policy.targets.names(target.key)) policy.targets.targets.push_back(std::move(target));

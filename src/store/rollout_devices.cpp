@@ -90,9 +90,9 @@ public:
         rollout_open_(planning::is_open(row.rollout.rules.window, utc_now)) {}
 
   std::string refusal(const Known& one) {
-    if (one.held) return "is held back from updates by a person";
+    if (one.held) return "is paused by a person";
     if (const auto* held = policies_.held(one.subject); held != nullptr && *held->held)
-      return fmt::format("is held back by the rule for {}", rule_words(*held));
+      return fmt::format("is paused by the rule for {}", rule_words(*held));
     if (one.forced || row_.rollout.rules.forced) return "";
     if (!rollout_open_)
       return fmt::format("waits for the hours of the rollout: {}", planning::window_words(row_.rollout.rules.window));

@@ -59,7 +59,7 @@ Response Api::login_response(
 }
 
 Response Api::set_up(const Request& request) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"code", "password"});
   if (!body) return problem(body.error());
   const auto code = text_in(*body, "code");
   const auto password = text_in(*body, "password");
@@ -68,7 +68,7 @@ Response Api::set_up(const Request& request) {
 }
 
 Response Api::log_in(const Request& request) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"user", "password"});
   if (!body) return problem(body.error());
   const auto password = text_in(*body, "password");
   const auto user = body->contains("user") ? text_in(*body, "user") : Result<std::string>{""};
@@ -88,7 +88,7 @@ Response Api::log_out(const Request& request) {
 }
 
 Response Api::password(const Request& request) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"old", "new"});
   if (!body) return problem(body.error());
   const auto old_one = text_in(*body, "old");
   const auto new_one = text_in(*body, "new");
@@ -115,7 +115,7 @@ Response Api::tokens(const Identity& identity) const {
 }
 
 Response Api::make_token(const Request& request, const Identity& identity) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"name", "scopes"});
   if (!body) return problem(body.error());
   const auto name = text_in(*body, "name");
   if (!name) return problem(name.error());

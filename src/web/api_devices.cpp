@@ -38,6 +38,8 @@ Result<store::DeviceQuery> device_query_of(const Request& request) {
         "'sort' is urgency, name, state, platform, last_seen or first_seen, with '-' before it for the reverse");
   query.order = found->second;
   query.state = request.parameter("state");
+  if (!query.state.empty() && !store::is_shown_state(query.state))
+    return failure(ErrorKind::malformed, "there is no such 'state'");
   query.group = request.parameter("group");
   query.label = request.parameter("label");
   query.search = request.parameter("search");
@@ -109,24 +111,34 @@ Response Api::plan(const Request& request, const std::string& id) const {
 }
 
 Response Api::rename(const Request& request, const std::string& id) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"name", "group", "remarks"});
   if (!body) return problem(body.error());
-  const auto* field = body->contains("remarks") ? "remarks" : body->contains("group") ? "group" : "name";
-  const auto text = text_in(*body, field);
-  if (!text) return problem(text.error());
-  const auto changed = bridge_.change(on_device(id,
-      [field = std::string_view(field), text = *text](
-          store::Database& db, const store::DeviceRow& row) -> Result<void> {
-        if (field == "name") return commands::rename(db, row.id, text);
-        if (field == "group") return commands::set_group(db, row.id, text);
-        commands::annotate(db, row.id, text);
+  if (body->empty()) return problem(422, "This cannot be used", "say 'name', 'group' or 'remarks'");
+  std::map<std::string, std::string> texts;
+  for (const auto& [field, value] : body->items()) {
+    auto text = text_in(*body, field.c_str());
+    if (!text) return problem(text.error());
+    texts[field] = std::move(*text);
+  }
+  const auto changed =
+      bridge_.change(on_device(id, [texts](store::Database& db, const store::DeviceRow& row) -> Result<void> {
+        for (const auto& [field, text] : texts) {
+          auto done = Result<void>();
+          if (field == "name")
+            done = commands::rename(db, row.id, text);
+          else if (field == "group")
+            done = commands::set_group(db, row.id, text);
+          else
+            commands::annotate(db, row.id, text);
+          if (!done) return done;
+        }
         return {};
       }));
   return changed ? done() : problem(changed.error());
 }
 
 Response Api::targets(const Request& request, const std::string& id) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"modules"});
   if (!body) return problem(body.error());
   const auto given = body->find("modules");
   if (given == body->end() || !given->is_array())
@@ -145,12 +157,14 @@ Response Api::targets(const Request& request, const std::string& id) {
 
 Response Api::act(const Request& request, const std::string& id, const std::string& action) {
   using Act = std::function<Result<void>(store::Database&, const store::DeviceRow&)>;
-  const auto body = json::parse(request.body, nullptr, false);
   std::string new_key;
-  if (body.is_object() && body.contains("new_key")) {
-    if (!body["new_key"].is_string())
+  if (!request.body.empty()) {
+    const auto body = json_body(request, {"new_key"});
+    if (!body) return problem(body.error());
+    auto text = optional_text(*body, "new_key");
+    if (!text)
       return problem(422, "This cannot be used", "'new_key' must be the fingerprint of the key to trust from now on");
-    new_key = body["new_key"].get<std::string>();
+    new_key = std::move(*text);
   }
   const auto plainly = [](auto command) -> Act {
     return [command](store::Database& db, const store::DeviceRow& row) -> Result<void> {

@@ -29,6 +29,8 @@ Response Api::key_file(const Request& request, const std::string& kind) const {
   const auto spki = udp ? keys->udp.public_key_spki() : keys->tcp.public_key_spki();
   const auto host = request.parameter("host");
   const auto listening = state::load_listening(folder_).value_or(state::Listening{});
+  if (!host.empty() && (udp ? listening.udp_port : listening.tcp_port) == 0)
+    return problem(503, "The port is not known", "this service does not listen for such devices, or not yet");
   // With an address: all that dfu-util writes. Without: the key, as particle-cli takes it.
   const auto content = host.empty() ? Result<Bytes>(spki)
                                     : state::server_key_file(udp ? state::udp_key_file : state::tcp_key_file, spki,

@@ -37,8 +37,6 @@ Result<void> read_target(const json& body, store::PolicyRow& row) {
 
 Result<store::PolicyRow> policy_in(const json& body) {
   store::PolicyRow row;
-  const auto known = nothing_else_in(body, {"target", "held", "hours", "time_zone", "blackout"});
-  if (!known) return tl::unexpected(known.error());
   if (const auto read = read_target(body, row); !read) return tl::unexpected(read.error());
   if (const auto held = body.find("held"); held != body.end() && !held->is_null()) {
     if (!held->is_boolean()) return failure(ErrorKind::malformed, "'held' must be true, false or null");
@@ -82,7 +80,7 @@ Response Api::policies() const {
 }
 
 Response Api::set_policy(const Request& request, const std::string& scope, const std::string& subject) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"target", "held", "hours", "time_zone", "blackout"});
   if (!body) return problem(body.error());
   const auto row = policy_in(*body);
   if (!row) return problem(row.error());
@@ -92,7 +90,7 @@ Response Api::set_policy(const Request& request, const std::string& scope, const
     row.scope = found->first;
     row.subject = std::move(found->second);
     if (!row.says_something())
-      return failure(ErrorKind::malformed, "say what: a target, whether they are held, hours, or days without");
+      return failure(ErrorKind::malformed, "say what: a target, whether they are paused, hours, or days without");
     return server::save_policy(db, row);
   });
   return changed ? done() : problem(changed.error());
@@ -120,10 +118,8 @@ Response Api::groups() const {
 }
 
 Response Api::add_group_rule(const Request& request) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"group", "platform", "product_id", "name", "addresses"});
   if (!body) return problem(body.error());
-  const auto known = nothing_else_in(*body, {"group", "platform", "product_id", "name", "addresses"});
-  if (!known) return problem(known.error());
   const auto group = text_in(*body, "group");
   const auto name = optional_text(*body, "name");
   const auto addresses = optional_text(*body, "addresses");

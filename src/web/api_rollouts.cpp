@@ -71,7 +71,7 @@ Response Api::release(const std::string& name) const {
 }
 
 Response Api::make_release(const Request& request) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"name", "files", "notes"});
   if (!body) return problem(body.error());
   const auto name = text_in(*body, "name");
   const auto files = texts_in(*body, "files");
@@ -117,13 +117,11 @@ Response Api::rollout(const std::string& id) const {
 }
 
 Response Api::start_rollout(const Request& request) {
-  const auto body = json_body(request);
-  if (!body) return problem(body.error());
-  const auto known = nothing_else_in(*body,
+  const auto body = json_body(request,
       {"release", "devices", "canaries", "group", "all", "waves", "soak_minutes", "lost_after_minutes", "failures",
           "failure_percent", "at_once", "per_minute", "bytes_per_second", "hours", "time_zone", "blackout",
           "health_event", "downgrade", "forced", "label", "dry_run"});
-  if (!known) return problem(known.error());
+  if (!body) return problem(body.error());
   const auto all = flag_in(*body, "all");
   const auto dry_run = flag_in(*body, "dry_run");
   for (const auto* flag : {&all, &dry_run})

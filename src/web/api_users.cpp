@@ -16,7 +16,7 @@ Response Api::users() const {
 }
 
 Response Api::save_user(const Request& request, const std::string& name, const Identity& identity) {
-  const auto body = json_body(request);
+  const auto body = json_body(request, {"password", "role"});
   if (!body) return problem(body.error());
   Authentication::UserChange change;
   for (const auto& [field, to] : {std::pair{"password", &change.password}, std::pair{"role", &change.role}}) {

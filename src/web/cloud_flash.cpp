@@ -67,7 +67,7 @@ Response CloudApi::flash(const Request& request, const store::DeviceRow& device)
         const auto plan = planning::plan(reported, store::load_library(db), policy.targets);
         if (plan.blocked()) return failure(ErrorKind::malformed, planning::missing_words(plan));
         *status = plan.current()       ? "The device runs this already"
-            : row->held || policy.held ? "The update waits: the device is held"
+            : row->held || policy.held ? "The update waits: updates of the device are paused"
             : commands::is_paused(db)  ? "The update waits: all updates are paused"
             : !row->connected          ? "The update waits: the device is not connected"
             : !row->forced && planning::closed_window(policy, utc_milliseconds()) != nullptr

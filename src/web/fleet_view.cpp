@@ -85,13 +85,23 @@ Result<std::string> FleetView::plan(const std::string& id, const std::vector<std
   if (!view) return tl::unexpected(view.error());
   const auto library = bridge_.snapshot()->library;
   auto targets = view->policy.targets;
+  const auto own_end = targets.targets.begin() + static_cast<std::ptrdiff_t>(view->policy.own_targets);
+  const std::vector own(targets.targets.begin(), own_end);
+  const std::vector of_rollout(own_end, targets.targets.end());
   targets.targets.clear();
   for (const auto& sha256 : modules) {
+    const auto is_kept = [&](const auto& target) { return target.sha256 == sha256; };
+    if (std::any_of(own.begin(), own.end(), is_kept)) {
+      std::copy_if(own.begin(), own.end(), std::back_inserter(targets.targets), is_kept);
+      continue;
+    }
     const auto* module = library->find(sha256);
     if (module == nullptr || module->platform != view->row.platform)
       return failure(ErrorKind::not_found, "there is no such file for this device in the library");
     for (auto& target : planning::targets_of(*module)) targets.targets.push_back(std::move(target));
   }
+  for (const auto& target : of_rollout)
+    if (!targets.names(target.key)) targets.targets.push_back(target);
   const auto plan = planning::plan(last_report(*view), *library, targets);
   auto body = json::parse(server::plan_as_json(view->row.platform, plan));
   body["downgrades"] = std::count_if(plan.steps.begin(), plan.steps.end(),

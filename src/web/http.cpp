@@ -21,9 +21,10 @@ std::string Request::cookie(const std::string& name) const {
 }
 
 std::string Request::parameter(const std::string& name) const {
-  char value[1024];
-  const int length = mg_get_var(query.data(), query.size(), name.c_str(), value, sizeof value);
-  return length < 0 ? std::string() : std::string(value, static_cast<std::size_t>(length));
+  std::string value(query.size() + 1, '\0');
+  const int length = mg_get_var(query.data(), query.size(), name.c_str(), value.data(), value.size());
+  value.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
+  return value;
 }
 
 std::optional<std::string> decode_path(std::string_view encoded) {

@@ -13,13 +13,6 @@
 
 namespace drydock::web {
 
-/// ErrorKind::malformed when there is none.
-inline Result<nlohmann::json> json_body(const Request& request) {
-  auto body = nlohmann::json::parse(request.body, nullptr, false);
-  if (!body.is_object()) return failure(ErrorKind::malformed, "the request's body must be a JSON object");
-  return body;
-}
-
 /// A text member; ErrorKind::malformed when it is not there.
 inline Result<std::string> text_in(const nlohmann::json& body, const char* name) {
   const auto found = body.find(name);
@@ -59,6 +52,14 @@ inline Result<void> nothing_else_in(const nlohmann::json& body, std::initializer
     if (std::find(known.begin(), known.end(), name) == known.end())
       return failure(ErrorKind::malformed, fmt::format("'{}' means nothing here", log::printable(shorten(name, 64))));
   return {};
+}
+
+/// ErrorKind::malformed when there is none, or when it has more than what is `known`.
+inline Result<nlohmann::json> json_body(const Request& request, std::initializer_list<std::string_view> known) {
+  auto body = nlohmann::json::parse(request.body, nullptr, false);
+  if (!body.is_object()) return failure(ErrorKind::malformed, "the request's body must be a JSON object");
+  if (const auto only = nothing_else_in(body, known); !only) return tl::unexpected(only.error());
+  return body;
 }
 
 /// Leaves `to` as it is where there is none of that name.

@@ -77,7 +77,7 @@ test("the owner lets a viewer in, who looks and finds nothing to change", async 
     await row(page, 1).getByRole("link").click();
     await page.getByRole("button", { name: "Read temperature" }).click();
     await page.getByText("21.5", { exact: true }).waitFor();
-    for (const name of ["Refuse", "Hold", "Signal", "Rename", "Notes", "Forget", "Call brew"])
+    for (const name of ["Refuse", "Pause updates", "Signal", "Rename", "Notes", "Delete", "Call brew"])
       assert.equal(await page.getByRole("button", { name, exact: true }).count(), 0, name);
     assert.equal(await page.getByLabel("Argument of brew").count(), 0);
     await page.getByRole("link", { name: "Fleet", exact: true }).click();
@@ -121,7 +121,7 @@ test("three devices come up to date before one's eyes, without a reload", async 
   });
 });
 
-test("an unknown device waits for approval, is approved, renamed, held and forgotten", async () => {
+test("an unknown device waits for approval, is approved, renamed, paused and deleted", async () => {
   await together("approve", {}, async (test_system, browser, page) => {
     stock(test_system);
     await browser.enter(test_system);
@@ -130,7 +130,7 @@ test("an unknown device waits for approval, is approved, renamed, held and forgo
     await row(page, 0).getByRole("button", { name: "Approve" }).click();
     await page.locator("#summary.well").waitFor({ timeout: 60_000 });
     await row(page, 0).getByRole("link").click();
-    await page.getByRole("button", { name: "Hold" }).click();
+    await page.getByRole("button", { name: "Pause updates" }).click();
     await page.locator('.state-line[data-state="held"]').waitFor();
     // What touches all is said before, and leaves those alone that a person holds.
     let said = "";
@@ -142,10 +142,10 @@ test("an unknown device waits for approval, is approved, renamed, held and forgo
     await page.getByRole("link", { name: "← Fleet" }).click();
     await page.getByRole("button", { name: "Update all" }).click();
     await page.getByText("Every approved device is looked at again.").waitFor();
-    assert.match(said, /Devices that are held stay held/);
+    assert.match(said, /Devices that are paused stay paused/);
     await row(page, 0).getByRole("link").click();
     await page.locator('.state-line[data-state="held"]').waitFor();
-    await page.getByRole("button", { name: "Release" }).click();
+    await page.getByRole("button", { name: "Resume updates" }).click();
     await page.locator('.state-line[data-state="current"]').waitFor();
     // Names are text, whatever they look like.
     page.removeAllListeners("dialog");
@@ -163,7 +163,7 @@ test("an unknown device waits for approval, is approved, renamed, held and forgo
     assert.equal(await page.locator("main img").count(), 0);
     await row(page, 0).getByRole("link").click();
     for (const child of test_system.children.slice(1)) await test_system.kill(child);
-    await page.getByRole("button", { name: "Forget" }).click();
+    await page.getByRole("button", { name: "Delete" }).click();
     await page.getByText("No device has connected yet").waitFor();
   });
 });
@@ -180,12 +180,12 @@ test("a device that is away stands where people and the library say, at once and
     await page.getByRole("button", { name: /^1 not heard of yet/ }).waitFor();
     assert.match(test_system.drydock("devices", "list"), /approved: what it runs/);
     await row(page, 1).getByRole("checkbox").check();
-    await page.getByRole("button", { name: "Hold", exact: true }).click();
+    await page.getByRole("button", { name: "Pause", exact: true }).click();
     await page.getByText("Done for 1 device.").waitFor();
     await page.getByRole("button", { name: /^1 paused by you/ }).click();
     assert.match(page.url(), /#\/fleet\?state=held$/);
     await row(page, 1).getByRole("link").click();
-    await page.getByRole("row", { name: /held back from updates/ }).waitFor();
+    await page.getByRole("row", { name: /updates paused/ }).waitFor();
     await page.getByRole("row", { name: /approved/ }).waitFor();
     await page.getByRole("link", { name: "← Fleet" }).click();
     assert.equal(await page.getByLabel("Show").inputValue(), "held"); // as it was left
@@ -205,23 +205,23 @@ test("what was chosen and not saved stays, and nothing is sent before its plan w
     test_system.launch(1, "--current", "--peace", "600000");
     await row(page, 0).getByText("up to date").waitFor();
     await row(page, 0).getByRole("link").click();
-    const application = page.getByLabel("user part", { exact: true });
+    const application = page.getByLabel("application", { exact: true });
     await application.selectOption({ label: "version 7 (next-application.bin)" });
     const chosen = await application.inputValue();
-    await page.getByRole("button", { name: "Hold" }).click();
+    await page.getByRole("button", { name: "Pause updates" }).click();
     await page.locator('.state-line[data-state="held"]').waitFor();
     assert.equal(await application.inputValue(), chosen);
-    await page.getByRole("button", { name: "Release" }).click();
+    await page.getByRole("button", { name: "Resume updates" }).click();
     await page.locator('.state-line[data-state="current"]').waitFor();
     await page.getByRole("button", { name: "Look at the plan…" }).click();
     const plan = page.getByRole("region", { name: "What would be sent" });
-    await plan.getByText("user part version 7").waitFor();
+    await plan.getByText("application version 7").waitFor();
     await plan.getByRole("button", { name: "Cancel" }).click();
     await plan.waitFor({ state: "hidden" });
     await page.getByRole("button", { name: "Look at the plan…" }).click();
     await plan.getByRole("button", { name: "Save and send 1 file" }).click();
-    await page.getByText("user part version 7 is installed").first().waitFor({ timeout: 60_000 });
-    await page.getByText("target firmware: user part version 7").waitFor();
+    await page.getByText("application version 7 is installed").first().waitFor({ timeout: 60_000 });
+    await page.getByText("target firmware: application version 7").waitFor();
     // Back to the older one: said before it is sent.
     await application.selectOption({ label: "version 6 (application.bin)" });
     await page.getByRole("button", { name: "Look at the plan…" }).click();
@@ -378,7 +378,7 @@ test("a device's functions are called, its variables read and its events heard",
     await page.getByLabel("Filter events").fill("nothing like it");
     await heard.waitFor({ state: "detached" });
     await page.getByLabel("Filter events").fill("SERVED");
-    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByRole("button", { name: "Pause", exact: true }).click();
     await page.getByRole("button", { name: "Publish" }).click();
     await page.getByText("Paused. 2 came meanwhile.").waitFor();
     await page.getByRole("button", { name: "Go on" }).click();
@@ -466,7 +466,7 @@ test("what a group shall run is said once, and who said it is written down", asy
     await row(page, 0).getByText("up to date").waitFor();
     await row(page, 0).getByRole("link").click();
     await page.getByText("so says the rule for group 'pumps'").waitFor();
-    await page.getByText("user part version 7").first().waitFor();
+    await page.getByText("application version 7").first().waitFor();
     page.removeAllListeners("dialog");
     page.once("dialog", (dialog) => dialog.accept("wet, north"));
     await page.getByRole("button", { name: "Labels" }).click();
@@ -508,7 +508,7 @@ test("a rollout that stopped by itself is said on every view", async () => {
     page.on("dialog", (dialog) => dialog.accept());
     await page.getByRole("button", { name: "Abort" }).click();
     await page.getByText("has stopped by itself").waitFor({ state: "hidden" });
-    await page.getByRole("button", { name: "Forget" }).click();
+    await page.getByRole("button", { name: "Delete" }).click();
     await page.getByText("There was no rollout yet").waitFor();
   });
 });

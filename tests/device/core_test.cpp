@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(a_platform_that_no_table_knows_is_updated_by_what_its_modul
       start_device(1, {module_for(newcomer, 4, 1, 7000), module_for(newcomer, 5, 1, 3, {4, 1, 7100})}, options);
   BOOST_REQUIRE(run_until_state(1, "blocked", 10min));
   BOOST_TEST(row(1).state_words ==
-      "missing in the library: platform 999 system part 1, version 7100 or later: needed by user part version 3");
+      "missing in the library: platform 999 system part 1, version 7100 or later: needed by application version 3");
   add_firmware(module_for(newcomer, 4, 1, 7100), "newcomer-system-part1.bin");
   BOOST_REQUIRE(run_until_state(1, "current", 10min));
   BOOST_TEST(device.applied == std::vector<std::string>{"s1@7100"}, boost::test_tools::per_element());

@@ -335,7 +335,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_is_held_or_refused_gets_nothing) {
   reload();
   world.advance(5min);
   BOOST_TEST(device.images_received == 0);
-  BOOST_TEST(member(1).row.state_words.find("held") != std::string::npos);
+  BOOST_TEST(member(1).row.state_words.find("paused") != std::string::npos);
   {
     auto db = database();
     server::commands::refuse(db, id_of(1));

@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(a_group_is_held_back_and_one_of_it_is_not) {
   BOOST_TEST(comes_to(2, 7));
   BOOST_TEST(stays_at(1, 3));
   BOOST_TEST(row(1).state == "waiting");
-  BOOST_TEST(row(1).state_words == "held: by the rule for group 'greenhouse'");
+  BOOST_TEST(row(1).state_words == "paused: by the rule for group 'greenhouse'");
   held.held = std::nullopt;
   say(held);
   BOOST_TEST(comes_to(1, 7));
@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_waited_for_approval_comes_into_its_group_too)
   change([](store::Database& db) { BOOST_TEST(server::commands::approve(db, id_of(1), "").has_value()); });
   BOOST_TEST(stays_at(1, 3));
   BOOST_TEST(row(1).group == "photons");
-  BOOST_TEST(row(1).state_words == "held: by the rule for group 'photons'");
+  BOOST_TEST(row(1).state_words == "paused: by the rule for group 'photons'");
 }
 
 BOOST_AUTO_TEST_CASE(a_device_whose_key_was_sent_before_follows_the_rules_of_its_platform) {
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(a_device_whose_key_was_sent_before_follows_the_rules_of_its
   start(1);
   BOOST_TEST(stays_at(1, 3));
   BOOST_TEST(row(1).group == "photons");
-  BOOST_TEST(row(1).state_words == "held: by the rule for platform Photon");
+  BOOST_TEST(row(1).state_words == "paused: by the rule for platform Photon");
 }
 
 BOOST_AUTO_TEST_CASE(the_latest_is_sent_when_it_comes_into_the_library) {

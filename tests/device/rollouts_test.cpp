@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_canary_that_is_left_out_is_no_canary) {
     BOOST_TEST(server::create_release(db, "seven", {"app7.bin"}, "", 1).has_value());
     store::set_held(db, id_of(2), true);
     const auto plan = *server::plan_rollout(db, "seven", {{}, "", "", {id_of(2)}}, {}, 1);
-    BOOST_TEST(plan.devices[0].left_out == "is held back from updates by a person");
+    BOOST_TEST(plan.devices[0].left_out == "is paused by a person");
     BOOST_TEST((server::begin_rollout(db, plan, 1).error().kind == ErrorKind::conflict));
     BOOST_TEST((server::plan_rollout(db, "seven", {{id_of(1)}, "", "", {id_of(3)}}, {}, 1).error().kind ==
         ErrorKind::conflict));
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_go_back_is_said_and_holds_nobody) {
   steer(id, server::RolloutAction::revert);
   BOOST_REQUIRE(run_until_stage(id, RolloutStage::reverted, 1min));
   BOOST_TEST(rollout(id).devices[0].words ==
-      "cannot be taken back: the user part version 6 that it had is not in the library");
+      "cannot be taken back: the application version 6 that it had is not in the library");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

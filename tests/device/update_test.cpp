@@ -321,7 +321,7 @@ BOOST_AUTO_TEST_CASE(a_target_application_is_sent_behind_its_system_parts) {
   approve(id_of(1));
   BOOST_REQUIRE(run_until(10min, [&] { return steps(1).size() == 3 && steps(1).back().state == "verified"; }));
   BOOST_TEST(steps(1)[0].key.name() == "system part 1");
-  BOOST_TEST(steps(1)[2].key.name() == "user part");
+  BOOST_TEST(steps(1)[2].key.name() == "application");
 }
 
 BOOST_AUTO_TEST_CASE(a_forgotten_device_is_disconnected_and_comes_back_unknown) {

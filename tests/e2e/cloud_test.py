@@ -418,7 +418,7 @@ class Devices(Cloud):
         modules = {m["module"]: m["sha256"] for m in self.ask("GET", "firmware")[1]["modules"]}
         self.token = None
         # An application is for nobody without a token.
-        self.assertEqual(self.cloud("GET", f"/v1/device-os/files/{modules['user part']}.bin")[0], 404)
+        self.assertEqual(self.cloud("GET", f"/v1/device-os/files/{modules['application']}.bin")[0], 404)
         path = urllib.parse.urlparse(release["base_url"]).path
         functions = []
         for module in release["modules"]:
@@ -648,7 +648,7 @@ class Flash(Cloud):
         self.assertEqual((status, answer.get("status")), (200, "The device runs this already"), answer)
         self.assertEqual(self.run_drydock("devices", "hold", photon).returncode, 0)
         next_one = (self.folder / "modules/next-application.bin").read_bytes()
-        self.assertEqual(self.flash(next_one)[1]["status"], "The update waits: the device is held")
+        self.assertEqual(self.flash(next_one)[1]["status"], "The update waits: updates of the device are paused")
         self.assertEqual(self.run_drydock("devices", "hold", "--release", photon).returncode, 0)
         status, answer = self.flash(next_one)
         self.assertEqual((status, answer.get("status")), (200, "Update started"), answer)

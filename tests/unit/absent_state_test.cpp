@@ -1,6 +1,8 @@
 // Where devices stand that are not connected: what people and the library say counts at once.
 #include "server/absent_state.hpp"
+#include "crypto/ecc.hpp"
 #include "server/commands.hpp"
+#include "server/policies.hpp"
 #include "store/changes.hpp"
 #include "store/device_list.hpp"
 #include "store/history.hpp"
@@ -78,9 +80,52 @@ BOOST_AUTO_TEST_CASE(a_target_is_told_of_before_the_device_is_back) {
   put_into_library(2);
   BOOST_REQUIRE(commands::add_target(db, row(), "app2.bin").has_value());
   BOOST_TEST(state() == "waiting");
-  BOOST_TEST(row().state_words == "is sent user part version 2 when it is back");
+  BOOST_TEST(row().state_words == "is sent application version 2 when it is back");
   BOOST_REQUIRE(commands::set_targets(db, row(), {}).has_value());
   BOOST_TEST(state() == "current");
+}
+
+BOOST_AUTO_TEST_CASE(a_target_whose_file_is_gone_is_kept_until_somebody_drops_it) {
+  BOOST_REQUIRE(commands::approve(db, id, "").has_value());
+  let_it_say(1);
+  put_into_library(2);
+  BOOST_REQUIRE(commands::set_targets(db, row(), {std::string(64, '2')}).has_value());
+  store::remove_module(db, std::string(64, '2'));
+  const auto lines = store::recent_history(db, id, 10).size();
+  BOOST_REQUIRE(commands::set_targets(db, row(), {std::string(64, '2')}).has_value());
+  BOOST_TEST(store::load_own_targets(db, id).size() == 1u);
+  BOOST_TEST(store::recent_history(db, id, 10).size() == lines);  // nobody decided anything
+  BOOST_TEST(!commands::set_targets(db, row(), {std::string(64, '3')}).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(why_nothing_is_sent_is_said_while_it_is_away) {
+  BOOST_REQUIRE(commands::approve(db, id, "").has_value());
+  let_it_say(1);
+  put_into_library(2);
+  BOOST_REQUIRE(commands::add_target(db, row(), "app2.bin").has_value());
+  commands::hold(db, id, true);
+  BOOST_TEST(row().state_words == "paused: updates of this device wait until a person resumes them");
+  commands::hold(db, id, false);
+  BOOST_TEST(row().state_words == "is sent application version 2 when it is back");
+  commands::pause(db, true);
+  BOOST_TEST(server::restate_absent_devices(db, store::load_library(db), "").devices.size() == 1u);
+  BOOST_TEST(row().state_words == "paused: a person has paused all updates");
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_for_one_device_and_a_key_put_on_file_show_at_once) {
+  BOOST_TEST(state() == "awaiting_approval");
+  const Bytes key = crypto::EcPrivateKey::generate().public_key_spki();
+  BOOST_REQUIRE(commands::register_key(db, id, key, 1).has_value());
+  BOOST_TEST(state() == "unknown");
+  let_it_say(1);
+  put_into_library(2);
+  BOOST_REQUIRE(commands::add_target(db, row(), "app2.bin").has_value());
+  store::PolicyRow rule;
+  rule.scope = store::PolicyScope::device;
+  rule.subject = id;
+  rule.held = true;
+  BOOST_REQUIRE(server::save_policy(db, rule).has_value());
+  BOOST_TEST(row().state_words.starts_with("paused: by the rule for "));
 }
 
 BOOST_AUTO_TEST_CASE(what_people_decide_is_in_the_history) {
@@ -90,7 +135,7 @@ BOOST_AUTO_TEST_CASE(what_people_decide_is_in_the_history) {
   const auto lines = store::recent_history(db, id, 10);
   BOOST_REQUIRE(lines.size() == 3u);
   BOOST_TEST(lines[0].words == "named 'pump'");
-  BOOST_TEST(lines[1].words == "held back from updates");
+  BOOST_TEST(lines[1].words == "updates paused");
   BOOST_TEST(lines[2].words == "approved");
 }
 

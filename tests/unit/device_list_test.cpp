@@ -251,6 +251,21 @@ BOOST_AUTO_TEST_CASE(a_device_is_found_by_id_by_its_beginning_and_by_name) {
   BOOST_TEST(found("x") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(people_need_not_type_a_name_as_it_is_written) {
+  auto db = fresh_database();
+  add(db, 1, [](auto& row) { row.name = "Pump"; });
+  add(db, 2, [](auto& row) { row.name = "pump 2"; });
+  add(db, 3);
+  const auto found = [&](const std::string& name) { return store::find_devices_by_beginning(db, name, 10).size(); };
+  BOOST_TEST(found("PUMP") == 1u);
+  BOOST_TEST(found("pum") == 2u);
+  BOOST_TEST(found("pump ") == 1u);
+  BOOST_TEST(found("ump") == 0u);
+  BOOST_TEST(found("%") == 0u);
+  BOOST_TEST(found("") == 0u);
+  BOOST_TEST(found("0000") == 0u);  // of those without a name, the id is for find_devices()
+}
+
 BOOST_AUTO_TEST_CASE(what_people_change_is_noted_and_what_devices_change_is_not) {
   auto db = fresh_database();
   add(db, 1);

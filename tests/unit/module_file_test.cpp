@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(a_real_compressed_application_is_known_by_what_it_unpacks_t
   const auto imported = server::validate_module(file, "tinker.bin");
   BOOST_REQUIRE(imported.has_value());
   BOOST_TEST(imported->module.size == v["result_size"].get<std::uint32_t>());
-  BOOST_TEST(imported->module.title() == "user part 2 version 6");
+  BOOST_TEST(imported->module.title() == "application 2 version 6");
   BOOST_TEST(imported->module.suffix_sha256 == to_hex(read->members[0].original->suffix.sha256));
   BOOST_TEST(imported->module.suffix_sha256 != to_hex(read->members[0].module.suffix.sha256));
 }
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(real_modules_combined_by_particles_own_tools) {
   BOOST_TEST(to_hex(crypto::sha256(file)) == text_in(v["sha256"]));
   const auto imported = server::validate_module(file, "both.bin");
   BOOST_REQUIRE(imported.has_value());
-  BOOST_TEST(imported->module.title() == "bootloader version 2400 with user part 2 version 6");
+  BOOST_TEST(imported->module.title() == "bootloader version 2400 with application 2 version 6");
   BOOST_TEST(imported->module.size == v["size"].get<std::uint32_t>());
 }
 
@@ -145,11 +145,11 @@ BOOST_AUTO_TEST_CASE(modules_stay_within_the_slots_of_their_platform) {
     return complaint_about_one_at(platform, function, index, start, 1);
   };
   BOOST_TEST(moved(boron, 5, 2, 0xB4000) == "");
-  BOOST_TEST(contains(moved(boron, 5, 2, 0xF3800), "outside the user part 2's 0xb4000–0xf4000"));
+  BOOST_TEST(contains(moved(boron, 5, 2, 0xF3800), "outside the application 2's 0xb4000–0xf4000"));
   BOOST_TEST(moved(boron, 4, 1, 0x28000) == "");  // where 6.2 has it
   BOOST_TEST(contains(moved(boron, 2, 0, 0x30000), "outside the bootloader's"));
   BOOST_TEST(moved(32, 5, 1, 0x085FFFFC - 4092) == "");
-  BOOST_TEST(contains(moved(32, 5, 1, 0x08600000), "outside the user part's"));
+  BOOST_TEST(contains(moved(32, 5, 1, 0x08600000), "outside the application's"));
   BOOST_TEST(moved(10, 4, 3, 0x08060000) == "");
   // More than an Electron can receive at once, though its slots together would hold it.
   ModuleSpec part1;

@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(every_step_says_why_and_from_where) {
   const auto plan = planning::plan(inventory("s1@1 s2@1>s1@1 u1@6>s2@3"), library("s1@3 s2@3>s1@3"));
   BOOST_REQUIRE(plan.steps.size() == 2u);
   BOOST_TEST(plan.steps[0].reason == "system part 2 version 3 (0.4.3) needs system part 1 version 3 (0.4.3)");
-  BOOST_TEST(plan.steps[1].reason == "user part version 6 needs system part 2 version 3 (0.4.3)");
+  BOOST_TEST(plan.steps[1].reason == "application version 6 needs system part 2 version 3 (0.4.3)");
   BOOST_TEST(plan.steps[1].from_version.value() == 1);
 }
 
@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(a_combined_file_is_one_step_for_two_modules) {
   const auto device = inventory("s1@5300 u2@6>s1@5300#old", 13);
   const auto plan = add_firmware.plan(device);
   BOOST_REQUIRE(plan.steps.size() == 1u);
-  BOOST_TEST(plan.steps[0].module.title() == "system part 1 version 6200 (6.2.0) with user part 2 version 7");
+  BOOST_TEST(plan.steps[0].module.title() == "system part 1 version 6200 (6.2.0) with application 2 version 7");
   BOOST_TEST(add_firmware.plan(inventory("s1@6200 u2@7>s1@6200#new", 13)).current());
   // The same version of another build is another application.
   BOOST_TEST(add_firmware.plan(inventory("s1@6200 u2@7>s1@6200#old", 13)).steps.size() == 1u);
