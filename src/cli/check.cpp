@@ -1,6 +1,8 @@
 #include "state/module_fetch.hpp"
 #include "state/state_replacement.hpp"
 #include "state/store_move.hpp"
+#include "crypto/tls.hpp"
+#include "state/page_certificate.hpp"
 #include "state/server_keys.hpp"
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
@@ -139,6 +141,17 @@ void check_ports(Report& report, const state::Configuration& c) {
     check_port<asio::ip::tcp, asio::ip::tcp::acceptor>(report, "API", address, c.web.api_port, "web.api_port");
 }
 
+void check_certificate(Report& report, const state::StateFolder& folder, const state::Configuration& c) {
+  if (!c.web.enabled || c.web.tls() == state::Configuration::Web::Tls::off) return;
+  const auto certificate = state::load_page_certificate(folder, c);
+  if (!certificate && certificate.error().kind == ErrorKind::not_found && c.web.certificate.empty())
+    return report.later("certificate", "the first start of 'drydock serve' makes one for the page");
+  if (!certificate) return report.bad("certificate", certificate.error().message);
+  if (const auto usable = crypto::TlsServer::create(certificate->pem); !usable)
+    return report.bad("certificate", fmt::format("{}: {}", certificate->file.string(), usable.error().message));
+  report.good("certificate", fmt::format("{}, SHA-256 {}", certificate->file.string(), certificate->fingerprint));
+}
+
 }  // namespace
 
 int check(const Context& context) {
@@ -168,6 +181,7 @@ int check(const Context& context) {
       report.bad("database", e.what());
     }
   }
+  check_certificate(report, folder, context.configuration);
   if (std::filesystem::exists(folder.lock()) && state::ServiceLock::is_taken(folder))
     report.good("ports", "Drydock is running and has them");
   else

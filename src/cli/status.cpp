@@ -3,6 +3,8 @@
 #include "server/as_json.hpp"
 #include "server/commands.hpp"
 #include "cli/open_store.hpp"
+#include "state/listening.hpp"
+#include "state/page_certificate.hpp"
 #include "cli/state_words.hpp"
 #include "cli/table.hpp"
 #include "store/access.hpp"
@@ -94,6 +96,12 @@ int status(const Context& context) {
     return 0;
   }
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");
+  if (const auto page = state::load_page_listening(folder_of(context)); running && page) {
+    fmt::print("The page is at {}://{}:{}\n", page->tls ? "https" : "http", state::host_name(), page->port);
+    if (const auto certificate = state::load_page_certificate(folder_of(context), context.configuration);
+        page->tls && certificate)
+      fmt::print("Its certificate has the SHA-256 fingerprint {}\n", certificate->fingerprint);
+  }
   if (const auto code = store::load_setting(db, "setup_code"))
     fmt::print("The page has no password yet. Open it and set one with the set-up code {}.\n", *code);
   if (server::commands::is_paused(db)) fmt::print("All updates are paused: 'drydock resume' goes on.\n");

@@ -154,6 +154,9 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"web.api_port",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.web.api_port, 0, 65535); },
               "a port number, 1 to 65535, or 0 for none"}},
+      {"web.tls",
+          {[](const toml::node& n, Configuration& c) { return take_word(n, c.web.given_tls, parse_tls); },
+              "\"off\", \"redirect\" or \"both\""}},
       {"web.certificate",
           {[](const toml::node& n, Configuration& c) { return take_text(n, c.web.certificate); }, "a path in quotes"}},
       {"web.hosts",
@@ -208,6 +211,12 @@ std::optional<Policy> parse_policy(std::string_view word) {
   return std::nullopt;
 }
 
+std::optional<Configuration::Web::Tls> parse_tls(std::string_view word) {
+  if (word == "off") return Configuration::Web::Tls::off;
+  if (word == "redirect") return Configuration::Web::Tls::redirect;
+  if (word == "both") return Configuration::Web::Tls::both;
+  return std::nullopt;
+}
 std::optional<log::Level> parse_log_level(std::string_view word) {
   if (word == "error") return log::Level::error;
   if (word == "warning") return log::Level::warning;
@@ -287,8 +296,9 @@ std::string default_configuration_text() {
 #port = 8080
 # One more port, where Particle's API (/v1 and /oauth) is and nothing else: to let programs in where the page shall not be reached. 0: none.
 #api_port = 0
-# A PEM file with certificate and private key, for TLS. Where the system's CivetWeb cannot do that (Debian 12 and 13), Drydock
-# says so and does not start; put a reverse proxy in front instead.
+# TLS: "off"; "redirect": browsers that come without are sent to the same place with it; "both": they may stay without.
+#tls = "off"
+# A PEM file with certificate and private key; without one Drydock makes its own, whose fingerprint 'drydock status' shows.
 #certificate = "/etc/drydock/page.pem"
 # Names under which browsers reach the page, besides its addresses and names that exist in local networks only (one word, .local, .lan,
 # .internal, .home.arpa): others are refused, as a page from elsewhere may have pointed a name of its own at this machine.

@@ -40,8 +40,12 @@ struct Configuration {
     bool enabled = true;
     std::string address;  ///< empty: as for devices
     std::uint16_t port = 8080;
-    std::uint16_t api_port = 0;                ///< Particle's API alone; 0: it is at the page's port only
-    std::filesystem::path certificate;         ///< PEM, certificate and key; empty: no TLS
+    std::uint16_t api_port = 0;  ///< Particle's API alone; 0: it is at the page's port only
+    /// Whether the page is served over TLS, and what becomes of who comes without.
+    enum class Tls { off, redirect, both };
+    std::optional<Tls> given_tls;
+    Tls tls() const { return given_tls.value_or(certificate.empty() ? Tls::off : Tls::redirect); }
+    std::filesystem::path certificate;         ///< PEM, certificate and key; empty: one of its own
     std::vector<std::string> hosts;            ///< further names under which the page is reached
     std::vector<std::string> trusted_proxies;  ///< addresses of reverse proxies, whose X-Forwarded-For is believed
     bool guests = false;                       ///< the fleet may be looked at without logging in
@@ -56,6 +60,7 @@ Result<Configuration> load_configuration(const std::filesystem::path& file);
 Result<Configuration> parse_configuration(std::string_view text, std::string_view name);
 
 std::optional<Policy> parse_policy(std::string_view word);
+std::optional<Configuration::Web::Tls> parse_tls(std::string_view word);
 std::optional<log::Level> parse_log_level(std::string_view word);
 
 /// Every option with its default, commented: what `drydock config default` prints.

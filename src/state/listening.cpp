@@ -30,6 +30,17 @@ std::optional<Listening> load_listening(const StateFolder& folder) {
   return listening;
 }
 
+Result<void> save_page_listening(const StateFolder& folder, const PageListening& page) {
+  return firmware::write_file(folder.root / "page_listening", view_of(fmt::format("{} {}\n", page.port, page.tls)));
+}
+
+std::optional<PageListening> load_page_listening(const StateFolder& folder) {
+  std::ifstream file(folder.root / "page_listening");
+  PageListening page;
+  if (!(file >> page.port >> std::boolalpha >> page.tls)) return std::nullopt;
+  return page;
+}
+
 std::vector<std::string> own_addresses() {
   std::vector<std::string> found;
   ifaddrs* list = nullptr;

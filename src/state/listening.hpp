@@ -17,6 +17,14 @@ Result<void> save_listening(const StateFolder& folder, const Listening& listenin
 /// Of the service that runs, or ran last; nothing where none has.
 std::optional<Listening> load_listening(const StateFolder& folder);
 
+struct PageListening {
+  std::uint16_t port = 0;
+  bool tls = false;
+};
+/// As above, of the page.
+Result<void> save_page_listening(const StateFolder& folder, const PageListening& page);
+std::optional<PageListening> load_page_listening(const StateFolder& folder);
+
 /// This machine's IPv4 addresses that a device could reach.
 std::vector<std::string> own_addresses();
 

@@ -54,6 +54,11 @@ void ConnectionLimiter::mark_known(const std::string& address) {
   if (known_.size() < remembered) known_.insert(address);
 }
 
+bool ConnectionLimiter::is_known(const std::string& address) const {
+  const std::lock_guard lock(mutex_);
+  return known_.contains(address) || std::find(exempt_.begin(), exempt_.end(), address) != exempt_.end();
+}
+
 namespace {
 
 // -1: it is not there any more.
@@ -113,7 +118,7 @@ void ConnectionLimiter::opened(const std::vector<std::uint16_t>& local_ports) {
   std::map<std::string, int> of_address;
   int unknown_addresses = 0;
   for (const auto& [peer, fd] : connections) {
-    const auto& address = peer.first;
+    const auto address = address_of_(peer);
     const bool exempt = std::find(exempt_.begin(), exempt_.end(), address) != exempt_.end();
     const bool known = exempt || known_.contains(address);
     const int count = ++of_address[address];

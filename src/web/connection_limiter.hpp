@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <set>
 #include <string>
@@ -20,9 +21,12 @@ struct ConnectionLimits {
 
 class ConnectionLimiter {
 public:
-  /// Of addresses in `exempt` any number may come.
-  ConnectionLimiter(ConnectionLimits limits, std::vector<std::string> exempt)
-      : limits_(limits), exempt_(std::move(exempt)) {}
+  using Peer = std::pair<std::string, int>;  ///< address and port
+  /// Of addresses in `exempt` any number may come. `address_of`: who is behind a connection.
+  ConnectionLimiter(
+      ConnectionLimits limits, std::vector<std::string> exempt,
+      std::function<std::string(const Peer&)> address_of = [](const Peer& peer) { return peer.first; })
+      : limits_(limits), exempt_(std::move(exempt)), address_of_(std::move(address_of)) {}
 
   /// A connection to one of these local ports has come. When there are too many of its kind, the newest are ended. They
   /// are found among this process's descriptors: when CivetWeb tells of a new connection it tells neither its
@@ -32,8 +36,9 @@ public:
 
   /// Somebody has shown from there to be logged in.
   void mark_known(const std::string& address);
+  /// Or any number may come from there.
+  bool is_known(const std::string& address) const;
 
-  using Peer = std::pair<std::string, int>;  ///< address and port
   /// The socket of this connection, from now on the caller's: CivetWeb is left with one that has ended, and it is no
   /// longer counted, until forget(). -1: it is not there any more.
   int take_over(const Peer& peer, std::uint16_t local_port);
@@ -46,8 +51,9 @@ public:
 private:
   ConnectionLimits limits_;
   std::vector<std::string> exempt_;
+  std::function<std::string(const Peer&)> address_of_;
   std::atomic<int> open_{0};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::set<Peer> seen_;
   std::set<Peer> taken_over_;
   std::set<std::string> known_;

@@ -2,7 +2,6 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
-#include "firmware/files.hpp"
 #include "base/text.hpp"
 #include "web/assets.hpp"
 #include "web/body.hpp"
@@ -12,7 +11,6 @@
 #include <algorithm>
 #include <charconv>
 #include <civetweb.h>
-#include <dlfcn.h>
 #include <fmt/core.h>
 #include <map>
 #include <stdexcept>
@@ -27,7 +25,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t largest_certificate = 256 * 1024;
 constexpr auto heartbeat = 15s;
 constexpr auto settling = 3s;
 
@@ -68,32 +65,12 @@ std::vector<std::string> followed_devices(const Request& request) {
   return ids;
 }
 
-// CivetWeb says only that it did not start.
-void check_tls(const std::filesystem::path& certificate) {
-  const auto pem = firmware::read_file(certificate, largest_certificate);
-  if (!pem) throw std::runtime_error(fmt::format("the page's certificate (web.certificate): {}", pem.error().message));
-  const auto text = text_of(*pem);
-  if (text.find("BEGIN CERTIFICATE") == std::string_view::npos || text.find("PRIVATE KEY") == std::string_view::npos)
-    throw std::runtime_error(fmt::format(
-        "the page's certificate {} must hold a certificate and its private key, both as PEM", certificate.string()));
-  constexpr const char* instead = "Let a reverse proxy add TLS, and take web.certificate out of the configuration";
-  for (const char* library : {"libcrypto.so", "libssl.so"}) {
-    void* loaded = ::dlopen(library, RTLD_LAZY);
-    if (loaded == nullptr)
-      throw std::runtime_error(
-          fmt::format("the page cannot be served over TLS: {} is not there under this name (libssl-dev has it). {}",
-              library, instead));
-    // CivetWeb looks this one up by its name of OpenSSL 1.1. OpenSSL 3 has only a macro of that name, and with the
-    // first visitor CivetWeb 1.15 and 1.16 would call a null pointer.
-    const bool usable =
-        library != std::string_view("libssl.so") || ::dlsym(loaded, "SSL_get_peer_certificate") != nullptr;
-    ::dlclose(loaded);
-    if (!usable)
-      throw std::runtime_error(
-          fmt::format("the page cannot be served over TLS: this system's CivetWeb was made for OpenSSL 1.1 and would "
-                      "crash with its OpenSSL. {}",
-              instead));
-  }
+std::string why_not_listening(const ServerOptions& options) {
+  return fmt::format(
+      "cannot listen on {} port {}{} for the page: it is taken, or may not be used. Choose another with "
+      "--web-port or web.port{}, or turn the page off with --no-web",
+      options.address, options.port, options.api_port == 0 ? "" : fmt::format(" and port {}", options.api_port),
+      options.api_port == 0 ? "" : " and web.api_port");
 }
 
 }  // namespace
@@ -103,32 +80,63 @@ Server::Server(
     : options_(options),
       connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address,
                        limits::page_connections_of_unknown},
-          options.trusted_proxies),
+          options.trusted_proxies,
+          [visitors = visitors_](
+              const ConnectionLimiter::Peer& peer) { return visitors->behind(peer.first, peer.second); }),
       api_(api),
       cloud_(cloud),
       bridge_(bridge),
       event_streams_(streams),
       loop_(loop) {
-  const bool secure = !options.certificate.empty();
-  if (secure) check_tls(options.certificate);
+  if (options.tls)
+    listen_with_tls();
+  else
+    listen_without_tls();
+}
+
+void Server::listen_without_tls() {
+  const auto& options = options_;
   const bool v6 = options.address.find(':') != std::string::npos;
-  const auto listening = [&](std::uint16_t port) {
-    return fmt::format("{}{}{}:{}{}", v6 ? "[" : "", options.address, v6 ? "]" : "", port, secure ? "s" : "");
+  const auto at = [&](std::uint16_t port) {
+    return fmt::format("{}{}{}:{}", v6 ? "[" : "", options.address, v6 ? "]" : "", port);
   };
-  auto ports = listening(options.port);
-  if (options.api_port != 0) ports += "," + listening(options.api_port);
+  const bool listens = listen(at(options.port) + (options.api_port == 0 ? "" : "," + at(options.api_port)));
+  if (!listens && v6)
+    throw std::runtime_error(
+        fmt::format("cannot listen on {} port {} for the page: the CivetWeb of Debian 12 knows no IPv6 addresses. Give "
+                    "the page an IPv4 address with web.address, or turn it off with --no-web",
+            options.address, options.port));
+  if (!listens) throw std::runtime_error(why_not_listening(options));
+  port_ = page_port_;
+}
+
+void Server::listen_with_tls() {
+  const auto known = [this](const std::string& address) { return connections_.is_known(address); };
+  try {
+    for (const auto port : {options_.port, options_.api_port}) {
+      if (port == 0 && !tls_listeners_.empty()) continue;
+      const asio::ip::tcp::endpoint at(asio::ip::make_address(options_.address), port);
+      tls_listeners_.push_back(std::make_unique<TlsListener>(
+          loop_.context(), at, visitors_, TlsListener::Options{options_.tls, options_.plain, known}));
+    }
+  } catch (const std::system_error&) {
+    throw std::runtime_error(why_not_listening(options_));
+  }
+  const bool two = tls_listeners_.size() > 1;
+  if (!listen(two ? "127.0.0.1:0,127.0.0.1:0" : "127.0.0.1:0"))
+    throw std::runtime_error("the page's server finds no free port on 127.0.0.1");
+  port_ = tls_listeners_.front()->port();
+  tls_listeners_.front()->start(page_port_);
+  if (two) tls_listeners_.back()->start(api_port_);
+}
+
+bool Server::listen(const std::string& ports) {
   const auto threads = std::to_string(limits::page_threads);
-  const auto certificate = options.certificate.string();
   // The defaults list folders, run CGI and let every page of the world read the answers.
-  std::vector<const char*> settings{"listening_ports", ports.c_str(), "num_threads", threads.c_str(),
+  const std::vector<const char*> settings{"listening_ports", ports.c_str(), "num_threads", threads.c_str(),
       "request_timeout_ms", "5000", "keep_alive_timeout_ms", "5000", "enable_keep_alive", "yes", "max_request_size",
       "16384", "enable_directory_listing", "no", "cgi_pattern", "", "access_control_allow_origin", "",
-      "enable_auth_domain_check", "no", "decode_url", "no", "tcp_nodelay", "1"};
-  if (secure) settings.insert(settings.end(), {"ssl_certificate", certificate.c_str(), "ssl_protocol_version", "4"});
-  settings.push_back(nullptr);
-
-  // Only where TLS is asked for: the libraries it loads take two megabytes of memory.
-  if (secure) mg_init_library(MG_FEATURES_TLS);
+      "enable_auth_domain_check", "no", "decode_url", "no", "tcp_nodelay", "1", nullptr};
   mg_callbacks callbacks{};
   callbacks.begin_request = on_request;
   callbacks.init_connection = on_connection;
@@ -137,20 +145,13 @@ Server::Server(
     log::debug("the page's server: {}", message);
     return 1;
   };
-  context_ = mg_start(&callbacks, this, settings.data());
-  if (context_ == nullptr && v6)
-    throw std::runtime_error(
-        fmt::format("cannot listen on {} port {} for the page: the CivetWeb of Debian 12 knows no IPv6 addresses. Give "
-                    "the page an IPv4 address with web.address, or turn it off with --no-web",
-            options.address, options.port));
-  if (context_ == nullptr)
-    throw std::runtime_error(
-        fmt::format("cannot listen on {} port {}{} for the page: it is taken, or may not be used. Choose another with "
-                    "--web-port or web.port{}, or turn the page off with --no-web",
-            options.address, options.port, options.api_port == 0 ? "" : fmt::format(" and port {}", options.api_port),
-            options.api_port == 0 ? "" : " and web.api_port"));
+  context_ = mg_start(&callbacks, this, const_cast<const char**>(settings.data()));
+  if (context_ == nullptr) return false;
   mg_server_port opened[4]{};
-  if (mg_get_server_ports(context_, 4, opened) > 0) port_ = static_cast<std::uint16_t>(opened[0].port);
+  const auto count = mg_get_server_ports(context_, 4, opened);
+  if (count > 0) page_port_ = static_cast<std::uint16_t>(opened[0].port);
+  if (count > 1) api_port_ = static_cast<std::uint16_t>(opened[1].port);
+  return true;
 }
 
 Server::~Server() {
@@ -167,7 +168,7 @@ std::uint16_t local_port(const mg_request_info& info) {
 
 int Server::on_connection(const mg_connection* connection, void**) {
   auto& server = *static_cast<Server*>(mg_get_user_data(mg_get_context(connection)));
-  server.connections_.opened({server.port_, server.options_.api_port});
+  server.connections_.opened({server.page_port_, server.api_port_});
   return 0;
 }
 
@@ -199,7 +200,7 @@ Deadline Server::end_after(const mg_connection* connection, std::chrono::millise
 }
 
 bool Server::is_api_alone(const mg_connection* connection) const {
-  return options_.api_port != 0 && local_port(*mg_get_request_info(connection)) == options_.api_port;
+  return api_port_ != 0 && local_port(*mg_get_request_info(connection)) == api_port_;
 }
 
 bool Server::discard(mg_connection* connection) {
@@ -215,7 +216,8 @@ std::optional<Response> Server::read(
 
 Server::Body Server::answer(mg_connection* connection) {
   auto request = read_head(connection);
-  const std::string from = request.peer;
+  const std::string from = visitors_->behind(request.peer, mg_get_request_info(connection)->remote_port);
+  request.peer = from;
   request.peer = client_address(request, options_.trusted_proxies);
   const auto* info = mg_get_request_info(connection);
   const bool announced = info->content_length > 0 || !request.header("transfer-encoding").empty();
@@ -275,7 +277,7 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
     return heard ? Body::read : left;
   }
   const bool known = cloud_.is_known(request);
-  if (known) connections_.mark_known(info->remote_addr);
+  if (known) connections_.mark_known(visitors_->behind(info->remote_addr, info->remote_port));
   if (const auto filter = CloudApi::stream_filter(request)) return stream_cloud_events(connection, request, *filter);
   const auto take = [&](ByteView piece) -> Result<void> {
     request.body.append(text_of(piece));
@@ -287,7 +289,8 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
   const bool logs_in = request.path == "/oauth/token";
   if (CloudApi::is_device_os_file(request)) return send_device_os_file(connection, request), left;
   const auto response = cloud_.handle(std::move(request));
-  if (logs_in && response.status == 200) connections_.mark_known(info->remote_addr);
+  if (logs_in && response.status == 200)
+    connections_.mark_known(visitors_->behind(info->remote_addr, info->remote_port));
   send(connection, response, true);
   return Body::read;
 }
@@ -309,8 +312,6 @@ Server::Body Server::stream_cloud_events(mg_connection* connection, const Reques
   auto may_listen = cloud_.may_listen(request);
   if (!may_listen()) return refuse(cloud_error(403, lacking_words(Scope::read)));
   if (const auto unknown = cloud_.resolve(filter)) return refuse(*unknown);
-  if (!options_.certificate.empty())
-    return refuse(cloud_error(501, "no event streams by web.certificate: let a reverse proxy add TLS"));
   if (event_streams_.open() >= limits::cloud_streams)
     return refuse(cloud_error(529, "too many event streams are open: close one"));
   const auto* info = mg_get_request_info(connection);

@@ -6,6 +6,7 @@
 #include "web/cloud_api.hpp"
 #include "web/connection_limiter.hpp"
 #include "web/event_streams.hpp"
+#include "web/tls_listener.hpp"
 
 #include <atomic>
 #include <filesystem>
@@ -21,12 +22,13 @@ const char* library_version();
 
 struct ServerOptions {
   std::string address;
-  std::uint16_t port = 0;                    ///< 0: any free one, see port()
-  std::uint16_t api_port = 0;                ///< one more, where Particle's API is and nothing else; 0: none
-  std::filesystem::path certificate;         ///< PEM with certificate and private key; empty: no TLS
-  std::filesystem::path upload_folder;       ///< where uploads lie while they are looked into
-  std::vector<std::string> hosts;            ///< names under which it is reached, see is_own_host()
-  std::vector<std::string> trusted_proxies;  ///< addresses, see client_address()
+  std::uint16_t port = 0;                             ///< 0: any free one, see port()
+  std::uint16_t api_port = 0;                         ///< one more, where Particle's API is and nothing else; 0: none
+  std::shared_ptr<const crypto::TlsServer> tls = {};  ///< nothing: without
+  TlsListener::Plain plain = TlsListener::Plain::redirected;  ///< who comes without TLS, where there is some
+  std::filesystem::path upload_folder;                        ///< where uploads lie while they are looked into
+  std::vector<std::string> hosts;                             ///< names under which it is reached, see is_own_host()
+  std::vector<std::string> trusted_proxies;                   ///< addresses, see client_address()
 };
 
 class Server {
@@ -40,6 +42,10 @@ public:
   std::uint16_t port() const { return port_; }
 
 private:
+  void listen_without_tls();
+  /// On loopback, with TlsListeners in front.
+  void listen_with_tls();
+  bool listen(const std::string& ports);
   static int on_connection(const mg_connection* connection, void** data);
   static void on_close(const mg_connection* connection);
   static int on_request(mg_connection* connection);
@@ -59,6 +65,7 @@ private:
       const std::function<Result<void>(ByteView)>& take, Chunked chunked = Chunked::refused);
 
   ServerOptions options_;
+  std::shared_ptr<Visitors> visitors_ = std::make_shared<Visitors>();
   ConnectionLimiter connections_;
   Api& api_;
   CloudApi& cloud_;
@@ -66,7 +73,10 @@ private:
   EventStreams& event_streams_;
   WebLoop& loop_;
   mg_context* context_ = nullptr;
-  std::atomic<std::uint16_t> port_{0};
+  std::vector<std::unique_ptr<TlsListener>> tls_listeners_;
+  std::uint16_t port_ = 0;                   ///< of the page, as visitors know it
+  std::atomic<std::uint16_t> page_port_{0};  ///< CivetWeb's own: the same, or one on loopback
+  std::atomic<std::uint16_t> api_port_{0};
   std::atomic<int> streams_{0};
   std::atomic<int> files_for_strangers_{0};
 };

@@ -1,8 +1,13 @@
 #include "web/web_service.hpp"
 
+#include "base/clock.hpp"
+#include "state/listening.hpp"
+#include "state/page_certificate.hpp"
 #include "state/server_keys.hpp"
 #include "store/access.hpp"
 #include "store/changes.hpp"
+
+#include <fmt/core.h>
 
 namespace drydock::web {
 namespace {
@@ -27,13 +32,25 @@ Authentication make_authentication(
   return Authentication(db, random, persist, running);
 }
 
+std::shared_ptr<const crypto::TlsServer> tls_server(
+    const state::StateFolder& folder, const state::Configuration& configuration) {
+  const auto certificate = state::load_or_create_page_certificate(folder, configuration, utc_milliseconds());
+  if (!certificate) throw std::runtime_error(fmt::format("the page's certificate: {}", certificate.error().message));
+  auto tls = crypto::TlsServer::create(certificate->pem);
+  if (!tls)
+    throw std::runtime_error(
+        fmt::format("the page's certificate {}: {}", certificate->file.string(), tls.error().message));
+  return std::move(*tls);
+}
+
 ServerOptions server_options(const state::StateFolder& folder, const state::Configuration& configuration) {
   const auto& web = configuration.web;
   ServerOptions options;
   options.address = web.address.empty() ? configuration.address : web.address;
   options.port = web.port;
   options.api_port = web.api_port;
-  options.certificate = web.certificate;
+  if (web.tls() != state::Configuration::Web::Tls::off) options.tls = tls_server(folder, configuration);
+  if (web.tls() == state::Configuration::Web::Tls::both) options.plain = TlsListener::Plain::passed_on;
   options.upload_folder = folder.firmware();
   options.hosts = web.hosts;
   options.trusted_proxies = web.trusted_proxies;
@@ -49,11 +66,14 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
       bridge_(loop, service.server(), service.writer()),
       authentication_(make_authentication(service.folder(), random_, bridge_, uptime_.now())),
       api_(bridge_, authentication_, service.folder(),
-          ApiOptions{configuration.web.guests, !configuration.web.certificate.empty(),
+          ApiOptions{configuration.web.guests, configuration.web.tls() == state::Configuration::Web::Tls::redirect,
               state::fingerprint(service.server_key().public_key_spki()), configuration.away_days,
               [this] { return uptime_.now(); }}),
       cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),
       server_(server_options(service.folder(), configuration), api_, cloud_, bridge_, streams_, loop_) {
+  const bool tls = configuration.web.tls() != state::Configuration::Web::Tls::off;
+  if (const auto saved = state::save_page_listening(service.folder(), {server_.port(), tls}); !saved)
+    log::warning("the page's port cannot be written down: {}", saved.error().message);
   device_server_.on_event([this](const server::PublishedEvent& event) { streams_.append(event); });
   // On the writer's thread: 'drydock password reset' has changed who may come in.
   service.on_change([this](store::Database& db) { authentication_.reload(db, uptime_.now()); });

@@ -57,6 +57,32 @@ test("set-up, log out, log in", async () => {
   });
 });
 
+test("over TLS: led there from http, with its own certificate, live as ever", async () => {
+  const test_system = new Harbour("open");
+  test_system.configuration = join(test_system.folder, "drydock.toml");
+  writeFileSync(test_system.configuration, '[web]\ntls = "redirect"\n');
+  await test_system.start();
+  const browser = await Browser.open({ ignoreHTTPSErrors: true });
+  try {
+    const page = browser.page;
+    await browser.enter(test_system);
+    assert.equal(page.url(), `https://127.0.0.1:${test_system.web}/#/fleet`);
+    assert.deepEqual(
+      (await browser.context.cookies()).filter((cookie) => cookie.name === "drydock").map((cookie) => cookie.secure),
+      [true],
+    );
+    stock(test_system);
+    test_system.launch(1);
+    await page.locator("#summary.well").waitFor({ timeout: 60_000 }); // without a reload
+    await page.reload();
+    await row(page, 0).waitFor();
+    assert.deepEqual(browser.faults, []);
+  } finally {
+    await browser.close();
+    await test_system.close();
+  }
+});
+
 test("the owner lets a viewer in, who looks and finds nothing to change", async () => {
   await together("open", {}, async (test_system, browser, page) => {
     stock(test_system);

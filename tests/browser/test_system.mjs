@@ -54,6 +54,7 @@ export class Harbour {
         String(this.web),
         "--policy",
         this.policy,
+        ...(this.configuration ? ["--config", this.configuration] : []),
       ],
       { stdio: ["ignore", log, log] },
     );

@@ -1,11 +1,9 @@
 """The page's server: its API against its own description, who gets in, and clients that mean harm."""
-import ctypes
 import http.client
 import json
 import os
 import re
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -204,63 +202,6 @@ class GettingIn(Page):
         self.assertEqual(self.ask("GET", "devices")[0], 200)
         self.assertEqual(self.ask("POST", "fleet/pause")[0], 403)
         self.assertEqual(self.ask("GET", "tokens")[0], 403)
-
-    def test_tls_or_words_that_say_why_not(self):
-        certificate = self.folder / "page.pem"
-        config = self.folder / "drydock.toml"
-        config.write_text(f'[web]\ncertificate = "{certificate}"\n')
-        refused = self.run_drydock("--config", config, "serve", "--port", 0, "--udp-port", 0)
-        self.assertEqual(refused.returncode, 1)
-        self.assertIn("page.pem cannot be opened", refused.stderr)
-        certificate.write_text("nothing of use")
-        self.assertIn(
-            "must hold a certificate and its private key",
-            self.run_drydock("--config", config, "serve", "--port", 0, "--udp-port", 0).stderr,
-        )
-        subprocess.run(
-            [
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=localhost",
-                "-keyout",
-                self.folder / "key.pem",
-                "-out",
-                self.folder / "crt.pem",
-            ],
-            check=True,
-            stderr=subprocess.DEVNULL,
-        )
-        certificate.write_text((self.folder / "crt.pem").read_text() + (self.folder / "key.pem").read_text())
-        try:
-            usable = hasattr(ctypes.CDLL("libssl.so"), "SSL_get_peer_certificate")
-        except OSError:
-            usable = False
-        if not usable:
-            # Both Debian 12 and 13 as they are.
-            answer = self.run_drydock("--config", config, "serve", "--port", 0, "--udp-port", 0)
-            self.assertEqual(answer.returncode, 1)
-            self.assertIn("the page cannot be served over TLS", answer.stderr)
-            self.assertIn("Let a reverse proxy add TLS", answer.stderr)
-            return
-        self.program_options = ("--config", config)
-        self.open()
-        trusting = ssl.create_default_context(cafile=self.folder / "crt.pem")
-        trusting.check_hostname = False
-        connection = http.client.HTTPSConnection("127.0.0.1", self.web, timeout=patience, context=trusting)
-        connection.request(
-            "POST", "/api/v1/setup", json.dumps({"code": self.code(), "password": password}), {"X-Drydock": "1"}
-        )
-        response = connection.getresponse()
-        self.assertEqual(response.status, 204)
-        self.assertIn("; Secure", response.getheader("Set-Cookie"))
-        connection.close()
 
     def test_nothing_secret_is_on_disk_in_the_clear(self):
         self.open()
