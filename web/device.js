@@ -7,7 +7,11 @@ import { action, el, notify, setText, tableHead } from "./dom.js";
 import { changedKey } from "./changed_key.js";
 import { eventList } from "./events.js";
 import { targetFirmware } from "./target_firmware.js";
-import { ago, kilobytes, nameOf, stateWords, time, titled, versionOf } from "./words.js";
+import { deviceCard, reported } from "./device_card.js";
+import { deviceHistory } from "./device_history.js";
+import { replaceDevice } from "./replace_device.js";
+import { updatePath } from "./update_path.js";
+import { nameOf, versionOf } from "./words.js";
 import { fleet } from "./state.js";
 
 const slot = (module) => `${module.function}/${module.index}`;
@@ -56,7 +60,7 @@ function modulesOf(device) {
   return table(["Module", "Installed", "Target", "Integrity"], [...installed, ...new_ones]);
 }
 
-function planOf(device) {
+function missingOf(device) {
   if (device.missing.length)
     return el(
       "div",
@@ -68,14 +72,13 @@ function planOf(device) {
         device.missing.map((m) => el("li", {}, m.words)),
         device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`),
       ),
+      el("a", { class: "button", href: "#/firmware" }, "Add firmware"),
     );
-  if (!device.plan.length) return el("p", { class: "quiet" }, "Nothing is to be sent.");
+  if (device.plan.length) return "";
   return el(
-    "ol",
-    { class: "plan" },
-    device.plan.map((step) =>
-      el("li", {}, el("strong", {}, titled(step)), ` (${kilobytes(step.size)}): ${step.reason}`),
-    ),
+    "p",
+    { class: "quiet" },
+    device.modules.length ? "Nothing is to be sent." : "What it needs is known when it has said what it runs.",
   );
 }
 
@@ -95,15 +98,20 @@ function rulesOf(policy) {
 
 export function showDevice(main, id) {
   const heading = el("h1");
-  const words = el("p", { class: "state-line", role: "status" });
-  const bar = el("progress", { max: "100", hidden: true, "aria-label": "Progress" });
-  const facts = el("p", { class: "quiet" });
-  const remarks = el("p");
-  const labels = el("p", { class: "quiet" });
+  const card = deviceCard();
+  const experts = reported();
+  const path = updatePath();
+  const replacing = replaceDevice(
+    () => fleet.devices.get(id),
+    (other) => {
+      forgotten = true;
+      location.hash = `#/device/${other}`;
+    },
+  );
   const rules = el("div");
   const modules = el("div");
   const plan = el("div");
-  const history = el("div");
+  const history = deviceHistory();
   const target = targetFirmware(id);
   const key = el("div");
   const buttons = el("div", { class: "bar" });
@@ -118,6 +126,7 @@ export function showDevice(main, id) {
   let forgotten = false;
   let shownKey = "";
   let library = [];
+  let steps = [];
 
   const tell = (path, done, body) => async () => {
     await post(`devices/${id}/${path}`, body);
@@ -174,6 +183,7 @@ export function showDevice(main, id) {
             const remarks = prompt("What should be known about this device", device.remarks);
             if (remarks !== null) await patch(`devices/${id}`, { remarks });
           }),
+        administers && replacing.open,
         administers &&
           action(
             "Delete",
@@ -226,41 +236,18 @@ export function showDevice(main, id) {
   // What only this answer has, and the stream of changes has not.
   const showDetails = async () => {
     const device = await get(`devices/${id}`);
-    setText(labels, device.labels.length ? `Labels: ${device.labels.join(", ")}` : "");
+    card.labels(device.labels);
     showApplication(device);
     key.replaceChildren(device.changed_key ? changedKey(device) : "");
-    history.replaceChildren(
-      el("h2", {}, "Steps"),
-      device.steps.length
-        ? table(
-            ["Module", "When", "State", "Bytes", "Why"],
-            device.steps.map((s) => [
-              `${s.module} version ${s.version} (${s.sha256.slice(0, 8)})`,
-              time(s.planned_at),
-              s.state,
-              `${kilobytes(s.bytes_acknowledged)} of ${kilobytes(s.bytes_total)}`,
-              s.error || s.reason,
-            ]),
-          )
-        : el("p", { class: "quiet" }, "None yet."),
-      el("h2", {}, "History"),
-      table(
-        ["When", "What"],
-        device.history.map((h) => [time(h.at), h.words]),
-      ),
-    );
+    steps = device.steps;
+    path.update(fleet.devices.get(id) || device, steps);
+    history.update(device);
+    experts.update(device);
   };
   const show = (device) => {
     setText(heading, nameOf(device));
-    setText(words, stateWords(device));
-    words.dataset.state = device.shown_state;
-    bar.hidden = !device.progress;
-    if (device.progress) bar.value = (100 * device.progress.bytes) / device.progress.bytes_total;
-    setText(
-      facts,
-      `${device.platform_name}${device.safe_mode ? " in safe mode" : ""} · ${device.connected ? "online" : (device.session_known ? "session known, last heard " : "last seen ") + ago(device.last_seen)} from ${device.address} · first seen ${time(device.first_seen)}${device.group ? ` · in group ${device.group}` : ""} · ${device.id}`,
-    );
-    setText(remarks, device.remarks);
+    card.update(device);
+    path.update(device, steps);
     // Everything below changes rarely: it is built again only when it does.
     const shown = JSON.stringify([
       device.name,
@@ -283,7 +270,7 @@ export function showDevice(main, id) {
     if (shown === shownKey) return;
     shownKey = shown;
     modules.replaceChildren(modulesOf(device));
-    plan.replaceChildren(planOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, note)));
+    plan.replaceChildren(missingOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, note)));
     rules.replaceChildren(rulesOf(device.policy));
     showButtons(device);
     target.update(device, library);
@@ -295,9 +282,9 @@ export function showDevice(main, id) {
     const device = fleet.devices.get(id);
     if (device) return show(device);
     setText(heading, "No such device");
-    setText(words, "It was deleted, or never was here.");
+    card.gone("It was deleted, or never was here.");
     shownKey = "";
-    for (const each of [key, target.element, buttons, facts, modules, plan, rules, history, application])
+    for (const each of [key, target.element, buttons, modules, path.element, plan, rules, history.element, application])
       each.replaceChildren();
   };
   // Of a device that is away the stream says nothing.
@@ -315,20 +302,18 @@ export function showDevice(main, id) {
   main.replaceChildren(
     el("p", {}, el("a", { href: fleet.listAddress }, "← Fleet")),
     heading,
-    words,
-    bar,
+    card.element,
     key,
-    facts,
-    labels,
-    remarks,
     buttons,
+    replacing.place,
     rules,
+    el("section", {}, el("h2", {}, "What happens next"), path.element, plan),
     el("section", {}, application),
     el("section", {}, el("h2", {}, "Modules"), modules),
-    el("section", {}, el("h2", {}, "What happens next"), plan),
     fleet.may("flash") ? el("section", {}, el("h2", {}, "Target firmware"), target.element) : "",
     events,
-    el("section", {}, history),
+    el("section", {}, history.element),
+    experts.element,
   );
   fleet.addEventListener("change", onChange);
   fleet.follow([id]);

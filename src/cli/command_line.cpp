@@ -297,6 +297,12 @@ private:
         return pending_ ? devices_forget_pending(c, yes_) : devices_forget(c, names_, yes_);
       };
     });
+    auto* replacing = registry_.command(*devices, "replace",
+        "Let a new device take the place of an old one: its name, group, labels, notes and target firmware",
+        [this](const Context& c) { return devices_replace(c, name_, text_, yes_); });
+    replacing->add_option("old", name_, "The one that is no more: id or name")->required();
+    replacing->add_option("new", text_, "The one that takes its place: id or name")->required();
+    replacing->add_flag("-y,--yes", yes_, "Do not ask");
     auto* rename = registry_.command(*devices, "rename", "Give a device a name",
         [this](const Context& c) { return devices_rename(c, name_, text_); });
     rename->add_option("device", name_, "Id or name")->required();

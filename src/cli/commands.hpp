@@ -77,6 +77,7 @@ struct DeviceSelection {
 int devices_hold(const Context& context, const DeviceSelection& devices, bool release);
 /// Asks first, unless `yes`.
 int devices_forget(const Context& context, const std::vector<std::string>& devices, bool yes);
+int devices_replace(const Context& context, const std::string& old, const std::string& by, bool yes);
 int devices_forget_pending(const Context& context, bool yes);
 int devices_force(const Context& context, const DeviceSelection& devices, bool take_back);
 int devices_rename(const Context& context, const std::string& device, const std::string& name);

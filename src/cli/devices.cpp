@@ -229,6 +229,20 @@ int devices_forget(const Context& context, const std::vector<std::string>& devic
   return 0;
 }
 
+int devices_replace(const Context& context, const std::string& old, const std::string& by, bool yes) {
+  auto db = open_to_write(context);
+  const auto rows = select(db, DeviceSelection{{old, by}, "", "", false});
+  if (!rows) return print_error(rows.error().message);
+  const auto question = fmt::format("Let {} take the place of {}, which is deleted with its history?",
+      title_of(rows->back()), title_of(rows->front()));
+  if (const auto sure = confirmed(question, yes); !sure) return print_error(sure.error().message);
+  const auto replaced = commands::replace(db, rows->front(), rows->back().id);
+  if (!replaced) return print_error(replaced.error().message);
+  folder_of(context).touch_changed();
+  fmt::print("{} has the place of {}\n", rows->back().id, title_of(rows->front()));
+  return 0;
+}
+
 int devices_forget_pending(const Context& context, bool yes) {
   auto db = open_to_write(context);
   if (const auto sure = confirmed("Delete all devices that wait for approval?", yes); !sure)

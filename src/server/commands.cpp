@@ -10,6 +10,8 @@
 #include "server/policies.hpp"
 #include "server/absent_state.hpp"
 #include "base/clock.hpp"
+#include "store/policies.hpp"
+#include "store/groups.hpp"
 #include "store/access.hpp"
 #include "store/changes.hpp"
 #include "store/device_list.hpp"
@@ -204,6 +206,33 @@ Result<void> set_targets(store::Database& db, const store::DeviceRow& device, co
     is_changed = true;
   }
   if (!is_changed && kept < before.size()) decided(db, device.id, "less target firmware of its own than before");
+  return {};
+}
+
+Result<void> replace(store::Database& db, const store::DeviceRow& old, const std::string& by) {
+  auto row = find_device(db, by);
+  if (!row) return tl::unexpected(row.error());
+  if (row->id == old.id) return failure(ErrorKind::conflict, "a device cannot take its own place");
+  const auto labels = store::load_labels(db, old.id);
+  const auto targets = store::load_own_targets(db, old.id);
+  auto rule = store::load_policy(db, store::PolicyScope::device, old.id);
+  (void)store::forget_device(db, old.id);
+  store::set_approval(db, row->id, "approved");
+  store::set_name(db, row->id, old.name);
+  store::set_group(db, row->id, old.group);
+  store::set_notes(db, row->id, old.notes);
+  store::set_held(db, row->id, old.held);
+  for (const auto& label : labels) store::add_label(db, row->id, label);
+  const bool same_platform = row->platform == old.platform;
+  if (same_platform)
+    for (const auto& target : targets) store::save_target(db, row->id, target);
+  if (rule) {
+    rule->subject = row->id;
+    store::save_policy(db, *rule);
+  }
+  decided(db, row->id,
+      fmt::format("takes the place of {}{}, which was deleted", old.name.empty() ? old.id : old.name,
+          old.name.empty() ? "" : fmt::format(" ({})", old.id)));
   return {};
 }
 

@@ -19,6 +19,10 @@ Result<store::DeviceRow> find_device(store::Database& db, const std::string& nam
 /// `new_key` (8 digits or more, blanks count for nothing): ErrorKind::conflict when it does not, ErrorKind::not_found
 /// when there is none.
 Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key);
+/// `by` takes the place of a device that is no more: its name, group, labels, notes, pause and rules, and, if it is of
+/// the same platform, its target firmware. It is approved; the other one is deleted. ErrorKind::not_found: there is no
+/// device `by`; ErrorKind::conflict: it is the same one.
+Result<void> replace(store::Database& db, const store::DeviceRow& old, const std::string& by);
 /// Another key that the device came with is not trusted. Who comes with it again is turned away, and told of, again.
 void keep_key(store::Database& db, const std::string& device_id);
 void refuse(store::Database& db, const std::string& device_id);

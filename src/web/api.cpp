@@ -50,7 +50,8 @@ Scope needed_scope(const Request& request, const std::vector<std::string>& path)
   if (path[0] == "users" || path[0] == "audit" || path[0] == "keys") return Scope::administer;
   if (!changes_something(request)) return Scope::read;
   if (path[0] == "devices" && path.size() == 3 &&
-      (path[2] == "approve" || path[2] == "keep_key" || path[2] == "refuse" || path[2] == "forget"))
+      (path[2] == "approve" || path[2] == "keep_key" || path[2] == "refuse" || path[2] == "forget" ||
+          path[2] == "replace"))
     return Scope::administer;
   if (path[0] == "fleet" && path.size() == 2 && path[1] == "forget_pending") return Scope::administer;
   return Scope::flash;

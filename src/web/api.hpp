@@ -74,6 +74,7 @@ private:
   Response rename(const Request& request, const std::string& id);
   Response targets(const Request& request, const std::string& id);
   Response act(const Request& request, const std::string& id, const std::string& action);
+  Response replace(const Request& request, const std::string& id);
   Response act_on_all(const std::string& action);
   // api_keys.cpp
   Response keys() const;

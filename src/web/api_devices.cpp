@@ -157,6 +157,7 @@ Response Api::targets(const Request& request, const std::string& id) {
 
 Response Api::act(const Request& request, const std::string& id, const std::string& action) {
   using Act = std::function<Result<void>(store::Database&, const store::DeviceRow&)>;
+  if (action == "replace") return replace(request, id);
   std::string new_key;
   if (!request.body.empty()) {
     const auto body = json_body(request, {"new_key"});
@@ -187,6 +188,18 @@ Response Api::act(const Request& request, const std::string& id, const std::stri
   const auto found = acts.find(action);
   if (found == acts.end()) return problem(404, "Not found", "'" + action + "' is nothing a device can be told");
   const auto changed = bridge_.change(on_device(id, found->second));
+  return changed ? done() : problem(changed.error());
+}
+
+Response Api::replace(const Request& request, const std::string& id) {
+  const auto body = json_body(request, {"by"});
+  if (!body) return problem(body.error());
+  const auto by = text_in(*body, "by");
+  if (!by) return problem(by.error());
+  const auto changed =
+      bridge_.change(on_device(id, [by = *by](store::Database& db, const store::DeviceRow& row) -> Result<void> {
+        return commands::replace(db, row, by);
+      }));
   return changed ? done() : problem(changed.error());
 }
 

@@ -256,6 +256,57 @@ test("what was chosen and not saved stays, and nothing is sent before its plan w
   });
 });
 
+test("a device's page: its way, its history by subject, what it reported, and a board that takes its place", async () => {
+  await together("open", {}, async (test_system, browser, page) => {
+    await browser.enter(test_system);
+    stock(test_system);
+    test_system.drydock("firmware", "add", join(test_system.modules, "next-application.bin"));
+    const first = test_system.launch(1, "--first", "1", "--chunk", "60", "--peace", "600000");
+    await row(page, 1).getByRole("link").click();
+    const way = page.locator("ol.path");
+    await way.locator("strong").getByText("system part 1 version 3").waitFor();
+    await way.locator('[aria-current="step"] progress').waitFor();
+    await page.getByText(/^2 files, /).waitFor();
+    await way.locator("li.done strong").getByText("system part 1 version 3").waitFor({ timeout: 60_000 });
+    await page.locator('.state-line[data-state="current"]').waitFor({ timeout: 60_000 });
+    assert.equal(await way.locator("li").count(), 0);
+    // What happened, by subject.
+    await page
+      .getByRole("row", { name: /connected from 127.0.0.1/ })
+      .first()
+      .waitFor();
+    await page.getByLabel("Show", { exact: true }).selectOption("updates");
+    await page
+      .getByRole("row", { name: /connected from/ })
+      .first()
+      .waitFor({ state: "detached" });
+    await page.locator(".sign.verified").first().waitFor();
+    await page.getByRole("row", { name: /system part 1 version 3 confirmed running .* 0:\d\d/ }).waitFor();
+    await page.getByText("What it reported, for experts").click();
+    await page.getByText('"platform": 6').waitFor();
+    // Another board takes its place.
+    test_system.drydock("devices", "rename", "0".repeat(23) + "1", "pump");
+    test_system.drydock("devices", "label", "north", "pump");
+    test_system.drydock("devices", "target", "pump", "next-application.bin");
+    await page.getByRole("heading", { name: "pump" }).waitFor();
+    await test_system.kill(first);
+    test_system.launch(1, "--first", "2", "--current", "--peace", "600000");
+    await page.getByRole("link", { name: "← Fleet" }).click();
+    await row(page, 2).waitFor();
+    await row(page, 1).getByRole("link").click();
+    await page.getByRole("button", { name: "Replace…" }).click();
+    await page.getByLabel("The new board").selectOption("0".repeat(23) + "2");
+    await page.getByRole("button", { name: "Replace", exact: true }).click();
+    await page.getByText(/takes the place of pump/).waitFor();
+    await page.getByText("north").waitFor();
+    await page.getByText("application version 7").first().waitFor();
+    assert.match(page.url(), /0002$/);
+    await page.getByRole("link", { name: "← Fleet" }).click();
+    await row(page, 2).getByText("pump").waitFor();
+    await row(page, 1).waitFor({ state: "detached" });
+  });
+});
+
 test("a device with another key is compared, and trusted or not", async () => {
   await together("open", {}, async (test_system, browser, page) => {
     await browser.enter(test_system);
@@ -277,7 +328,7 @@ test("a device with another key is compared, and trusted or not", async () => {
     await page.getByText("the key on file stays; the other one is not trusted").waitFor();
     // It comes again and again.
     await card.getByRole("button", { name: "Trust the new key" }).click({ timeout: 60_000 });
-    await page.getByText(/ · online from 127/).waitFor({ timeout: 60_000 });
+    await page.getByText(/^online, from 127/).waitFor({ timeout: 60_000 });
     await card.waitFor({ state: "detached" });
   });
 });

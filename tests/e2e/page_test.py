@@ -230,6 +230,7 @@ class Description(Page):
             "/tokens post": {"name": "n"},
             "/password post": {"old": password, "new": password},
             "/devices/{id} patch": {"name": "Boiler"},
+            "/devices/{id}/replace post": {"by": "nobody"},
             "/devices/{id}/targets put": {"modules": [sha256]},
             "/login post": {"password": password},
             "/setup post": {"code": "x", "password": password},

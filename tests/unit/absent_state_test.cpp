@@ -128,6 +128,39 @@ BOOST_AUTO_TEST_CASE(a_rule_for_one_device_and_a_key_put_on_file_show_at_once) {
   BOOST_TEST(row().state_words.starts_with("paused: by the rule for "));
 }
 
+BOOST_AUTO_TEST_CASE(a_new_board_takes_the_place_of_an_old_one) {
+  const std::string other(24, 'b');
+  BOOST_REQUIRE(commands::approve(db, id, "").has_value());
+  BOOST_REQUIRE(commands::rename(db, id, "pump").has_value());
+  BOOST_REQUIRE(commands::set_group(db, id, "north").has_value());
+  store::add_label(db, id, "old");
+  put_into_library(2);
+  BOOST_REQUIRE(commands::add_target(db, row(), "app2.bin").has_value());
+  store::PolicyRow rule;
+  rule.scope = store::PolicyScope::device;
+  rule.subject = id;
+  rule.held = true;
+  BOOST_REQUIRE(server::save_policy(db, rule).has_value());
+  BOOST_TEST((commands::replace(db, row(), id).error().kind == ErrorKind::conflict));
+  BOOST_TEST((commands::replace(db, row(), other).error().kind == ErrorKind::not_found));
+  store::DeviceRow board;
+  board.id = other;
+  board.public_key = {2};
+  board.platform = photon;
+  board.approval = "pending";
+  store::add_device(db, board);
+  BOOST_REQUIRE(commands::replace(db, row(), other).has_value());
+  BOOST_TEST(!store::load_device(db, id));
+  const auto now = *store::load_device(db, other);
+  BOOST_TEST(now.name == "pump");
+  BOOST_TEST(now.group == "north");
+  BOOST_TEST(now.approval == "approved");
+  BOOST_TEST(store::load_labels(db, other).size() == 1u);
+  BOOST_TEST(store::load_own_targets(db, other).size() == 1u);
+  BOOST_TEST(store::load_policy(db, store::PolicyScope::device, other).has_value());
+  BOOST_TEST(store::recent_history(db, other, 1)[0].words.starts_with("takes the place of pump"));
+}
+
 BOOST_AUTO_TEST_CASE(what_people_decide_is_in_the_history) {
   BOOST_REQUIRE(commands::approve(db, id, "").has_value());
   commands::hold(db, id, true);

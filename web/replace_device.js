@@ -1,0 +1,57 @@
+// A new board in the place of one that is no more.
+import { get, post } from "./api.js";
+import { action, el, notify } from "./dom.js";
+import { nameOf } from "./words.js";
+
+/** A button and the question that it opens. `done` is told the id of the one that has the place now. */
+export function replaceDevice(device, done) {
+  const place = el("div", { class: "card narrow", hidden: true, role: "group", "aria-label": "Replace this device" });
+  const close = () => {
+    place.hidden = true;
+    place.replaceChildren();
+    open.focus();
+  };
+  const open = action("Replace…", async () => {
+    const { devices } = await get("devices?sort=-first_seen&limit=200");
+    const others = devices.filter((each) => each.id !== device().id && each.approval !== "refused");
+    const choice = el(
+      "select",
+      { id: "replacement" },
+      others.map((each) => el("option", { value: each.id }, `${nameOf(each)} (${each.platform_name})`)),
+    );
+    place.hidden = false;
+    if (others.length === 0) {
+      place.replaceChildren(
+        el("p", {}, "There is no other device yet. Let the new board connect first: it appears in the list."),
+        action("Close", async () => close()),
+      );
+      return place.querySelector("button").focus();
+    }
+    place.replaceChildren(
+      el(
+        "p",
+        {},
+        `Another board takes the name, group, labels, notes, pause and rules of ${nameOf(device())}, and its target ` +
+          "firmware if it is of the same kind. It is approved, and this device is deleted with its history.",
+      ),
+      el("label", { for: "replacement" }, "The new board"),
+      choice,
+      el(
+        "div",
+        { class: "bar" },
+        action(
+          "Replace",
+          async () => {
+            await post(`devices/${device().id}/replace`, { by: choice.value });
+            notify("Replaced.");
+            done(choice.value);
+          },
+          { class: "danger" },
+        ),
+        action("Cancel", async () => close()),
+      ),
+    );
+    choice.focus();
+  });
+  return { open, place };
+}
