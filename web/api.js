@@ -30,6 +30,21 @@ async function send(method, path, body) {
   return answer(response);
 }
 
+/** What a POST answers with, saved as a file. */
+export async function download(path, body, name) {
+  const headers = { "X-Drydock": "1", "Content-Type": "application/json" };
+  const response = await fetch(`api/v1/${path}`, { method: "POST", headers, body: JSON.stringify(body) }).catch(() => {
+    throw new Problem(0, "Drydock cannot be reached");
+  });
+  if (!response.ok) return answer(response);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return null;
+}
+
 export const get = (path) => send("GET", path);
 export const post = (path, body) => send("POST", path, body);
 export const put = (path, body) => send("PUT", path, body);

@@ -6,10 +6,13 @@ import { showFleet } from "./fleet.js";
 import { showDevice } from "./device.js";
 import { showFirmware } from "./firmware.js";
 import { showGuide } from "./guide.js";
+import { listens, registerWorker, tellOf } from "./notifications.js";
 import { showRollouts } from "./rollouts.js";
 import { showTargets } from "./targets.js";
 import { showAudit } from "./audit.js";
+import { showActivity } from "./activity.js";
 import { showEvents } from "./events.js";
+import { showSystem } from "./system.js";
 import { showAccess, showLogin, showSetup } from "./access.js";
 
 const main = document.getElementById("main");
@@ -33,6 +36,7 @@ function follow() {
   stream.addEventListener("fleet", (event) => {
     const summary = JSON.parse(event.data);
     const same = summary.membership === fleet.summary.membership && sameCounts(summary.states, fleet.summary.states);
+    tellOf(fleet.summary, summary).catch(() => {});
     fleet.summary = summary;
     fleet.paused = summary.paused;
     showStopped(summary.stopped_rollouts);
@@ -84,6 +88,8 @@ const views = [
   [/^#\/targets$/, () => showTargets(main)],
   [/^#\/audit$/, () => showAudit(main)],
   [/^#\/events$/, () => showEvents(main)],
+  [/^#\/activity$/, () => showActivity(main)],
+  [/^#\/system$/, () => showSystem(main)],
   [/^#\/access$/, () => showAccess(main, start)],
 ];
 
@@ -149,8 +155,8 @@ async function start() {
 // A browser has six connections for all tabs together.
 document.addEventListener("visibilitychange", () => {
   if (!stream) return;
-  if (document.hidden) stream.close();
-  else follow();
+  if (!document.hidden) follow();
+  else if (!listens) stream.close();
 });
 addEventListener("unhandledrejection", (event) => {
   notify(event.reason?.message || "something went wrong", "error");
@@ -160,4 +166,5 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
+registerWorker();
 start();

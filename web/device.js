@@ -103,8 +103,10 @@ export function showDevice(main, id) {
   const path = updatePath();
   const replacing = replaceDevice(
     () => fleet.devices.get(id),
+    (is) => {
+      forgotten = is;
+    },
     (other) => {
-      forgotten = true;
       location.hash = `#/device/${other}`;
     },
   );
@@ -277,6 +279,7 @@ export function showDevice(main, id) {
     showDetails().catch((error) => notify(error.message, "error"));
   };
   const onChange = (event) => {
+    if (forgotten) return;
     if (!event.detail) return load().catch((error) => notify(error.message, "error"));
     if (!event.detail.has(id)) return;
     const device = fleet.devices.get(id);

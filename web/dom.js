@@ -13,7 +13,7 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** The head of a table. */
+/** The head of a table; an empty heading is that of a column of buttons. */
 export function tableHead(headings) {
   return el(
     "thead",
@@ -21,7 +21,9 @@ export function tableHead(headings) {
     el(
       "tr",
       {},
-      headings.map((heading) => el("th", { scope: "col" }, heading)),
+      headings.map((heading) =>
+        el("th", { scope: "col" }, heading || el("span", { class: "visually-hidden" }, "What can be done")),
+      ),
     ),
   );
 }

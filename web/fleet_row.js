@@ -44,7 +44,6 @@ export class Row {
     this.element.dataset.state = device.shown_state;
     setText(this.words, stateWords(device));
     setText(this.link, device.name || shortId(device.id));
-    this.link.setAttribute("aria-label", nameOf(device));
     this.link.title = device.id;
     setText(this.id, device.name ? shortId(device.id) : "");
     this.box.setAttribute("aria-label", `Select ${nameOf(device)}`);

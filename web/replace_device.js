@@ -3,8 +3,9 @@ import { get, post } from "./api.js";
 import { action, el, notify } from "./dom.js";
 import { nameOf } from "./words.js";
 
-/** A button and the question that it opens. `done` is told the id of the one that has the place now. */
-export function replaceDevice(device, done) {
+/** A button and the question that it opens. `done` is told the id of the one that has the place now,
+ *  `leaving` whether this one is about to go. */
+export function replaceDevice(device, leaving, done) {
   const place = el("div", { class: "card narrow", hidden: true, role: "group", "aria-label": "Replace this device" });
   const close = () => {
     place.hidden = true;
@@ -42,7 +43,13 @@ export function replaceDevice(device, done) {
         action(
           "Replace",
           async () => {
-            await post(`devices/${device().id}/replace`, { by: choice.value });
+            leaving(true); // what comes now is of a device that is not there
+            try {
+              await post(`devices/${device().id}/replace`, { by: choice.value });
+            } catch (error) {
+              leaving(false);
+              throw error;
+            }
             notify("Replaced.");
             done(choice.value);
           },

@@ -1,17 +1,26 @@
 #include "base/log.hpp"
 
+#include "base/clock.hpp"
+#include "base/text.hpp"
+
 #include <cstdio>
 #include <ctime>
+#include <deque>
 #include <mutex>
 
 namespace drydock::log {
 namespace {
 
+constexpr std::size_t longest_kept = 400;  // bytes of a line
+
 std::mutex mutex;
 Level threshold = Level::info;
 std::function<void(Level, std::string_view)> sink;
 
-std::string_view word(Level level) {
+std::deque<Line> kept;
+std::size_t most_kept = 0;
+
+const char* word(Level level) {
   switch (level) {
     case Level::error: return "error";
     case Level::warning: return "warning";
@@ -31,6 +40,20 @@ std::string with_time(Level level, std::string_view line) {
 
 }  // namespace
 
+const char* level_name(Level level) {
+  return word(level);
+}
+
+void keep_recent(std::size_t lines) {
+  const std::lock_guard lock(mutex);
+  most_kept = lines;
+}
+
+std::vector<Line> recent() {
+  const std::lock_guard lock(mutex);
+  return {kept.begin(), kept.end()};
+}
+
 void set_threshold(Level level) {
   threshold = level;
 }
@@ -47,6 +70,10 @@ void write(Level level, std::string_view line, std::vector<systemd::Field> field
   if (!enabled(level)) return;
   const auto safe = printable(line);
   const std::lock_guard lock(mutex);
+  if (most_kept != 0) {
+    if (kept.size() == most_kept) kept.pop_front();
+    kept.push_back({utc_milliseconds(), level, shorten(safe, longest_kept)});
+  }
   if (sink) return sink(level, safe);
   static const bool under_journal = systemd::under_journal();
   if (under_journal) {

@@ -4,6 +4,9 @@
 
 #include "base/systemd.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 #include <fmt/core.h>
 #include <functional>
 #include <string>
@@ -20,6 +23,17 @@ void write(Level level, std::string_view line, std::vector<systemd::Field> field
 /// Lines less important than this are not written.
 void set_threshold(Level level);
 bool enabled(Level level);
+
+const char* level_name(Level level);
+
+/// The lines that were written last, oldest first, if keep_recent() was called before them.
+struct Line {
+  std::int64_t at = 0;  ///< UTC milliseconds
+  Level level = Level::info;
+  std::string text;
+};
+void keep_recent(std::size_t lines);
+std::vector<Line> recent();
 
 /// Sends the lines elsewhere (tests read them, the demo hides them); an empty function restores standard error.
 void set_sink(std::function<void(Level, std::string_view)> sink);

@@ -77,6 +77,8 @@ bool serve_once(const Context& context) {
 }  // namespace
 
 int serve(const Context& context) {
+  constexpr std::size_t lines_for_the_page = 300;
+  log::keep_recent(lines_for_the_page);
   raise_descriptor_limit();
   keep_little_memory();
   give_up_root();

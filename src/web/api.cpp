@@ -47,7 +47,9 @@ bool is_own_access(const std::vector<std::string>& path) {
 
 // What is not listed needs somebody who may look, or who may say what devices run.
 Scope needed_scope(const Request& request, const std::vector<std::string>& path) {
-  if (path[0] == "users" || path[0] == "audit" || path[0] == "keys") return Scope::administer;
+  if (path[0] == "users" || path[0] == "audit" || path[0] == "keys" || path[0] == "system" || path[0] == "log" ||
+      path[0] == "backup")
+    return Scope::administer;
   if (!changes_something(request)) return Scope::read;
   if (path[0] == "devices" && path.size() == 3 &&
       (path[2] == "approve" || path[2] == "keep_key" || path[2] == "refuse" || path[2] == "forget" ||
@@ -163,6 +165,10 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("GET", {"devices", "*", "plan"})) return plan(request, parts[1]);
   if (is("GET", {"firmware"})) return firmware();
   if (is("GET", {"keys"})) return keys();
+  if (is("GET", {"system"})) return system();
+  if (is("GET", {"log"})) return log_lines();
+  if (is("GET", {"history"})) return history(request);
+  if (is("POST", {"backup"})) return backup(request, identity);
   if (is("GET", {"keys", "*"})) return key_file(request, parts[1]);
 
   if (is("POST", {"logout"})) return log_out(request);

@@ -9,6 +9,7 @@
 #include "web/http.hpp"
 
 #include <mutex>
+#include <atomic>
 #include <optional>
 
 namespace drydock::web {
@@ -17,6 +18,7 @@ struct ApiOptions {
   bool guest_read_access = false;  ///< the fleet, without logging in
   bool secure_cookie = false;      ///< the page is served over TLS
   std::string server_key;          ///< fingerprint, for people
+  std::string certificate;         ///< of the page, its fingerprint; empty: it has none
   int away_days = 0;               ///< see store::away_before()
   std::function<std::int64_t()> running = [] {
     return std::int64_t{0};
@@ -77,6 +79,11 @@ private:
   Response replace(const Request& request, const std::string& id);
   Response act_on_all(const std::string& action);
   // api_keys.cpp
+  // api_system.cpp
+  Response system() const;
+  Response log_lines() const;
+  Response history(const Request& request) const;
+  Response backup(const Request& request, const Identity& identity);
   Response keys() const;
   Response key_file(const Request& request, const std::string& kind) const;
   // api_firmware.cpp
@@ -109,6 +116,7 @@ private:
   mutable store::Readers readers_;
   ApiOptions options_;
   FleetView view_;
+  std::atomic<int> backups_{0};  ///< being made
 };
 
 }  // namespace drydock::web

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,11 +29,28 @@ struct Request {
   std::string parameter(const std::string& name) const;  ///< from the query, decoded
 };
 
+/// A file that is gone with this.
+class OwnFile {
+public:
+  explicit OwnFile(std::filesystem::path path) : path_(std::move(path)) {}
+  ~OwnFile() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  OwnFile(const OwnFile&) = delete;
+  OwnFile& operator=(const OwnFile&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+private:
+  std::filesystem::path path_;
+};
+
 struct Response {
   int status = 200;
   std::string type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers = {};
+  std::shared_ptr<OwnFile> file = {};  ///< in place of `body`
 };
 
 /// Nothing for one that means something else once it is decoded: with NUL, with parts "." and "..", and below /api/

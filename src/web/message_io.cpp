@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <civetweb.h>
 #include <fmt/core.h>
+#include <fstream>
 
 namespace drydock::web {
 
 const std::string_view security_headers =
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; manifest-src "
+    "'self'; worker-src 'self'; connect-src "
     "'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n"
@@ -39,6 +41,13 @@ const char* reason(int status) {
   }
 }
 
+void send_file(mg_connection* connection, const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string piece(64 * 1024, '\0');
+  while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())) || file.gcount() > 0)
+    if (mg_write(connection, piece.data(), static_cast<std::size_t>(file.gcount())) <= 0) return;
+}
+
 bool is_head(const mg_connection* connection) {
   return std::string_view(mg_get_request_info(connection)->request_method) == "HEAD";
 }
@@ -65,7 +74,9 @@ Request read_head(const mg_connection* connection) {
 void send(mg_connection* connection, const Response& response, bool keep_alive) {
   auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status),
       security_headers, keep_alive ? "keep-alive" : "close");
-  if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", response.body.size());
+  std::error_code no_file;
+  const auto size = response.file ? std::filesystem::file_size(response.file->path(), no_file) : response.body.size();
+  if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", no_file ? 0 : size);
   if (!response.type.empty()) head += "Content-Type: " + response.type + "\r\n";
   bool cached = false;
   for (const auto& [name, value] : response.headers) {
@@ -79,6 +90,7 @@ void send(mg_connection* connection, const Response& response, bool keep_alive) 
   if (together && !is_head(connection)) head += response.body;
   mg_write(connection, head.data(), head.size());
   if (!together && !is_head(connection)) mg_write(connection, response.body.data(), response.body.size());
+  if (response.file && !is_head(connection)) send_file(connection, response.file->path());
 }
 
 }  // namespace drydock::web

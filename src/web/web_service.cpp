@@ -43,6 +43,13 @@ std::shared_ptr<const crypto::TlsServer> tls_server(
   return std::move(*tls);
 }
 
+// As it will be once the page is served.
+std::string certificate_of(const state::StateFolder& folder, const state::Configuration& configuration) {
+  if (configuration.web.tls() == state::Configuration::Web::Tls::off) return "";
+  const auto certificate = state::load_or_create_page_certificate(folder, configuration, utc_milliseconds());
+  return certificate ? certificate->fingerprint : "";
+}
+
 ServerOptions server_options(const state::StateFolder& folder, const state::Configuration& configuration) {
   const auto& web = configuration.web;
   ServerOptions options;
@@ -67,7 +74,8 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
       authentication_(make_authentication(service.folder(), random_, bridge_, uptime_.now())),
       api_(bridge_, authentication_, service.folder(),
           ApiOptions{configuration.web.guests, configuration.web.tls() == state::Configuration::Web::Tls::redirect,
-              state::fingerprint(service.server_key().public_key_spki()), configuration.away_days,
+              state::fingerprint(service.server_key().public_key_spki()),
+              certificate_of(service.folder(), configuration), configuration.away_days,
               [this] { return uptime_.now(); }}),
       cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),
       server_(server_options(service.folder(), configuration), api_, cloud_, bridge_, streams_, loop_) {

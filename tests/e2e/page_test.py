@@ -231,6 +231,7 @@ class Description(Page):
             "/password post": {"old": password, "new": password},
             "/devices/{id} patch": {"name": "Boiler"},
             "/devices/{id}/replace post": {"by": "nobody"},
+            "/backup post": {"password": password},
             "/devices/{id}/targets put": {"modules": [sha256]},
             "/login post": {"password": password},
             "/setup post": {"code": "x", "password": password},
@@ -294,6 +295,43 @@ class Description(Page):
         self.assertIn("set targets/fleet", told)
         self.assertIn("rollouts", told)
         self.assertNotIn(password, json.dumps(changes))
+
+    def test_a_backup_comes_by_the_page_for_the_password_alone(self):
+        self.stock()
+        self.open()
+        self.enter()
+        token = self.ask("POST", "tokens", {"name": "x"})[1]["token"]
+        self.assertEqual(self.ask("PUT", "users/vera", {"password": "long enough it is", "role": "operator"})[0], 201)
+        wrong = {"password": "not this one"}
+        self.assertEqual(self.ask("POST", "backup", wrong)[0], 403)
+        self.assertEqual(self.ask("POST", "backup", {})[0], 422)
+        by_token = {"Authorization": f"Bearer {token}"}
+        self.assertEqual(self.ask("POST", "backup", wrong, by_token, cookie=False)[0], 403)
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=patience)
+        head = {"X-Drydock": "1", "Cookie": f"drydock={self.cookie}"}
+        connection.request("POST", "/api/v1/backup", json.dumps({"password": password}), head)
+        response = connection.getresponse()
+        backup = self.folder / "by-page.backup"
+        backup.write_bytes(response.read())
+        self.assertEqual(response.status, 200)
+        self.assertEqual(backup.stat().st_size, int(response.getheader("Content-Length")))
+        self.assertFalse((self.state / "backup.part").exists())
+        self.stop(self.process)
+        restored = self.run_drydock("--state", self.folder / "elsewhere", "restore", backup, state=False)
+        self.assertEqual(restored.returncode, 0, restored.stderr)
+        for name in ("server_key.pem", "server_key_udp.pem"):
+            self.assertEqual((self.folder / "elsewhere" / name).read_bytes(), (self.state / name).read_bytes())
+        # Who may not administer sees none of this.
+        self.open()
+        self.cookie = None
+        self.ask("POST", "login", {"user": "vera", "password": "long enough it is"})
+        for method, path, body in (
+            ("POST", "backup", {"password": "long enough it is"}),
+            ("GET", "log", None),
+            ("GET", "system", None),
+        ):
+            self.assertEqual(self.ask(method, path, body)[0], 403, path)
+        self.assertEqual(self.ask("GET", "history")[0], 200)
 
     def test_people_decide_and_it_is_done(self):
         self.stock()

@@ -1,0 +1,102 @@
+// The appliance itself: what runs, where it listens, what it has written down, and a copy of all of it.
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "crypto/library.hpp"
+#include "server/as_json.hpp"
+#include "state/backup.hpp"
+#include "state/listening.hpp"
+#include "store/history.hpp"
+#include "version.hpp"
+#include "web/api.hpp"
+#include "web/counted_place.hpp"
+#include "web/json_body.hpp"
+#include "web/server.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace drydock::web {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int lines_of_history = 200;
+
+json bytes_free(const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto space = std::filesystem::space(folder, error);
+  return error ? json(nullptr) : json(space.available);
+}
+
+}  // namespace
+
+Response Api::system() const {
+  const auto listening = state::load_listening(folder_).value_or(state::Listening{});
+  const auto page = state::load_page_listening(folder_).value_or(state::PageListening{});
+  std::error_code none;
+  const auto size = std::filesystem::file_size(folder_.database(), none);
+  const bool sqlite = folder_.store_url.empty();
+  return json_answer(json{{"version", version},
+      {"libraries",
+          {{"wolfSSL", crypto::library_version()}, {"SQLite", store::library_version()},
+              {"CivetWeb", library_version()}}},
+      {"host", state::host_name()}, {"addresses", state::own_addresses()},
+      {"ports", {{"tcp", listening.tcp_port}, {"udp", listening.udp_port}, {"page", page.port}}}, {"tls", page.tls},
+      {"certificate", options_.certificate.empty() ? json(nullptr) : json(options_.certificate)},
+      {"database", sqlite ? "SQLite" : "PostgreSQL"}, {"database_bytes", sqlite && !none ? json(size) : json(nullptr)},
+      {"free_bytes", bytes_free(folder_.root)}, {"state_folder", folder_.root.string()},
+      {"running_ms", options_.running()}, {"now", utc_milliseconds()}}
+                         .dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+Response Api::log_lines() const {
+  auto list = json::array();
+  for (const auto& line : log::recent())
+    list.push_back({{"at", line.at}, {"level", log::level_name(line.level)}, {"text", line.text}});
+  return json_answer(json{{"lines", list}}.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+Response Api::history(const Request& request) const {
+  const auto kind = request.parameter("kind");
+  auto lease = readers_.lease();
+  const auto rows = kind.empty() ? store::recent_history(*lease, "", lines_of_history)
+                                 : store::recent_history_of_kind(*lease, kind, lines_of_history);
+  auto list = json::parse(server::history_as_json(rows));
+  std::map<std::string, std::string> names;
+  for (auto& line : list) {
+    const auto id = line["device"].get<std::string>();
+    const auto known = names.find(id);
+    if (known == names.end()) {
+      const auto row = id.empty() ? std::nullopt : store::load_device(*lease, id);
+      names[id] = row ? row->name : "";
+    }
+    line["name"] = names[id];
+  }
+  return json_answer(json{{"history", list}}.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+// It holds the server's keys: whoever found a page open must not get it.
+Response Api::backup(const Request& request, const Identity& identity) {
+  const auto body = json_body(request, {"password"});
+  if (!body) return problem(body.error());
+  const auto password = text_in(*body, "password");
+  if (!password) return problem(password.error());
+  const auto session = authentication_.log_in(Login{identity.user, *password}, client(request), options_.running());
+  if (!session && session.error().kind == ErrorKind::rate_limited)
+    return problem(429, "Too many tries", session.error().message);
+  if (!session) return problem(session.error());
+  (void)authentication_.log_out(*session);
+  const CountedPlace place(backups_);
+  if (place.number() > 1) return problem(409, "Another one is being made", "try again in a moment");
+  Response response{200, "application/octet-stream", ""};
+  response.file = std::make_shared<OwnFile>(folder_.root / "backup.part");
+  std::error_code not_there;  // of one that was cut off
+  std::filesystem::remove(response.file->path(), not_there);
+  const auto made = state::back_up(folder_, response.file->path());
+  if (!made) return problem(made.error());
+  log::notice("the page: {} has fetched a backup, with the server's keys", log::printable(request.peer));
+  response.headers.emplace_back("Content-Disposition", "attachment; filename=\"drydock.backup\"");
+  return response;
+}
+
+}  // namespace drydock::web
