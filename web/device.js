@@ -69,7 +69,9 @@ function missingOf(device) {
       el(
         "ul",
         {},
-        device.missing.map((m) => el("li", {}, m.words)),
+        device.missing.map((m) =>
+          el("li", {}, m.words, m.asset && `. It is in ${m.asset} of the releases of Device OS.`),
+        ),
         device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`),
       ),
       el("a", { class: "button", href: "#/firmware" }, "Add firmware"),

@@ -9,61 +9,111 @@ function needsOf(module) {
   return module.dependencies.map((need) => `${need.module} ${need.version}`).join(", ") || "–";
 }
 
+const plural = (count, one, several) => `${count} ${count === 1 ? one : several}`;
+
+// Who has it is said before it goes.
+async function removeFile(m, platform, done) {
+  const uses = await get(`firmware/${m.sha256}/uses`);
+  const users = [
+    uses.devices > 0 && `${plural(uses.devices, "device runs", "devices run")} this version, and keep it`,
+    uses.targets > 0 && `it is the target firmware of ${plural(uses.targets, "device", "devices")}`,
+    uses.releases.length > 0 && `it belongs to ${uses.releases.join(", ")}`,
+  ].filter(Boolean);
+  const words = users.length ? `${users.join("; ")}.` : "Nothing uses it.";
+  if (!confirm(`Remove ${m.file} (${platform} ${titled(m)}) from the library? ${words}`)) return;
+  await remove(`firmware/${m.sha256}`);
+  await done();
+}
+
+// Another file of the same slot and version: which one is sent is not for the eye to see.
+function twinsOf(m, files) {
+  return files.filter(
+    (other) =>
+      other.sha256 !== m.sha256 &&
+      other.function === m.function &&
+      other.index === m.index &&
+      other.version === m.version &&
+      m.function !== 5,
+  );
+}
+
+function fileRow(m, files, platform, done) {
+  const twins = twinsOf(m, files);
+  return el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, m.companion ? `${m.module} with ${titled(m.companion)}` : m.module),
+    el("td", { "data-label": "Version" }, versionOf(m)),
+    el("td", { "data-label": "Needs" }, needsOf(m)),
+    el("td", { "data-label": "Size" }, kilobytes(m.size)),
+    el(
+      "td",
+      { "data-label": "File", class: "file" },
+      m.file,
+      twins.length > 0 &&
+        el(
+          "strong",
+          { class: "older" },
+          ` The same version as ${twins.map((twin) => twin.file).join(", ")}, and another file: remove the wrong one.`,
+        ),
+    ),
+    el(
+      "td",
+      {},
+      fleet.may("flash") && action("Remove", () => removeFile(m, platform, done), { "aria-label": `Remove ${m.file}` }),
+    ),
+  );
+}
+
+function releaseItem(release) {
+  const complete = release.missing.length === 0;
+  return el(
+    "li",
+    { class: complete ? "good" : "" },
+    el("strong", {}, `Device OS ${release.device_os}`),
+    complete
+      ? " ✓ complete"
+      : ` lacks ${release.missing.join(", ")}${release.asset ? `: in ${release.asset} of its page on GitHub` : ""}`,
+  );
+}
+
+function platformSection(platform, files, releases, done) {
+  return el(
+    "section",
+    {},
+    el("h2", {}, platform),
+    releases.length > 0 &&
+      el("ul", { class: "verdicts plain", "aria-label": `Releases for ${platform}` }, releases.map(releaseItem)),
+    el(
+      "table",
+      {},
+      tableHead(["Module", "Version", "Needs", "Size", "File", ""]),
+      el(
+        "tbody",
+        {},
+        files.map((m) => fileRow(m, files, platform, done)),
+      ),
+    ),
+  );
+}
+
 export function showFirmware(main) {
   const list = el("div");
   const missing = el("div");
   const box = fleet.may("flash") ? uploadBox(document.body, () => load()) : null;
 
   const load = async () => {
-    const { modules } = await get("firmware");
+    const { modules, releases } = await get("firmware");
     const platforms = new Map();
     for (const module of modules)
       platforms.set(module.platform_name, [...(platforms.get(module.platform_name) || []), module]);
     list.replaceChildren(
       ...[...platforms].map(([platform, files]) =>
-        el(
-          "section",
-          {},
-          el("h2", {}, platform),
-          el(
-            "table",
-            {},
-            tableHead(["Module", "Version", "Needs", "Size", "File", ""]),
-            el(
-              "tbody",
-              {},
-              files.map((m) =>
-                el(
-                  "tr",
-                  {},
-                  el("th", { scope: "row" }, m.companion ? `${m.module} with ${titled(m.companion)}` : m.module),
-                  el("td", { "data-label": "Version" }, versionOf(m)),
-                  el("td", { "data-label": "Needs" }, needsOf(m)),
-                  el("td", { "data-label": "Size" }, kilobytes(m.size)),
-                  el("td", { "data-label": "File", class: "file" }, m.file),
-                  el(
-                    "td",
-                    {},
-                    fleet.may("flash") &&
-                      action(
-                        "Remove",
-                        async () => {
-                          if (
-                            !confirm(
-                              `Remove ${m.file} (${platform} ${titled(m)}) from the library? Devices that run it keep it.`,
-                            )
-                          )
-                            return;
-                          await remove(`firmware/${m.sha256}`);
-                          await load();
-                        },
-                        { "aria-label": `Remove ${m.file}` },
-                      ),
-                  ),
-                ),
-              ),
-            ),
-          ),
+        platformSection(
+          platform,
+          files,
+          releases.filter((release) => release.platform === files[0].platform),
+          load,
         ),
       ),
     );
@@ -80,7 +130,9 @@ export function showFirmware(main) {
     const needs = new Map();
     for (const device of (await get("devices?state=blocked&limit=200")).devices) {
       // What a device lacks is known in parts while it is connected, and in one sentence later.
-      const words = device.missing.length ? device.missing.map((need) => need.words) : [device.state_words];
+      const words = device.missing.length
+        ? device.missing.map((need) => need.words + (need.asset ? `. It is in ${need.asset}` : ""))
+        : [device.state_words];
       for (const each of words) needs.set(each, [...(needs.get(each) || []), device]);
     }
     missing.replaceChildren(

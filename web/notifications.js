@@ -18,13 +18,17 @@ const wanted = () => {
 /** Whether a hidden page goes on listening: one of a browser's, since it has few connections. */
 export let listens = false;
 
-export function registerWorker() {
+let stopListening = () => {};
+
+/** Fails where the browser takes no worker from here: by a certificate that is not trusted. */
+export async function registerWorker() {
   if (!possible()) return;
-  navigator.serviceWorker.register("service_worker.js").catch(() => {}); // a certificate that is not trusted
+  await navigator.serviceWorker.register("service_worker.js");
   if (!wanted() || Notification.permission !== "granted" || !navigator.locks) return;
   navigator.locks.request("drydock-notifications", () => {
-    listens = true;
-    return new Promise(() => {}); // until the page is closed: then another one may
+    listens = wanted();
+    // Until the page is closed, or it is to tell no more: then another one may.
+    return listens ? new Promise((done) => (stopListening = done)) : null;
   });
 }
 
@@ -63,11 +67,20 @@ export function notificationsSection() {
     if (wanted() && Notification.permission === "granted") {
       localStorage.setItem(key, "off");
       listens = false;
+      stopListening();
     } else {
       if ((await Notification.requestPermission()) !== "granted")
         return notify("This browser does not allow it: look into its settings for this page.", "error");
-      localStorage.setItem(key, "on");
-      registerWorker();
+      try {
+        localStorage.setItem(key, "on");
+        await registerWorker();
+      } catch {
+        localStorage.setItem(key, "off");
+        return notify(
+          "This browser does not trust the page's certificate, and so lets it tell of nothing: import it, or use one of your own (web.certificate).",
+          "error",
+        );
+      }
     }
     show();
   });

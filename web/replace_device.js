@@ -18,7 +18,14 @@ export function replaceDevice(device, leaving, done) {
     const choice = el(
       "select",
       { id: "replacement" },
-      others.map((each) => el("option", { value: each.id }, `${nameOf(each)} (${each.platform_name})`)),
+      el("option", { value: "" }, "choose"),
+      others.map((each) =>
+        el(
+          "option",
+          { value: each.id },
+          `${nameOf(each)} (${each.platform_name}${each.approval === "pending" ? ", waits for approval" : ""})`,
+        ),
+      ),
     );
     place.hidden = false;
     if (others.length === 0) {
@@ -43,6 +50,7 @@ export function replaceDevice(device, leaving, done) {
         action(
           "Replace",
           async () => {
+            if (!choice.value) return choice.focus();
             leaving(true); // what comes now is of a device that is not there
             try {
               await post(`devices/${device().id}/replace`, { by: choice.value });

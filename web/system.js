@@ -70,7 +70,7 @@ function logTable(lines) {
         .map((line) =>
           el(
             "tr",
-            { class: line.level },
+            { "data-level": line.level },
             el("td", { "data-label": "When", class: "short" }, time(line.at)),
             el("td", { "data-label": "How grave", class: "short" }, line.level),
             el("td", { "data-label": "What" }, line.text),
@@ -107,7 +107,7 @@ export function showSystem(main) {
           el(
             "p",
             {},
-            "What is configured stands in /etc/drydock/drydock.toml; 'drydock check' on the machine looks at all of it and says what to do. ",
+            "What is configured stands in /etc/drydock/drydock.toml, unless another file was named; 'drydock check' on the machine looks at all of it and says what to do. ",
             el("a", { href: "#/access" }, "Password, users and tokens"),
             " · ",
             el("a", { href: "#/audit" }, "Who changed what"),

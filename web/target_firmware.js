@@ -93,6 +93,10 @@ export function targetFirmware(id) {
     const slots = new Map();
     for (const module of modules.filter((m) => m.platform === device.platform))
       slots.set(slot(module), [...(slots.get(slot(module)) || []), module]);
+    // Of a file that fills two slots the first one has the choice; of one that is gone, its own.
+    const brings = (sha256) => modules.find((module) => module.sha256 === sha256);
+    for (const target of device.targets)
+      if (target.own && !brings(target.sha256) && !slots.has(slot(target))) slots.set(slot(target), []);
     selects = new Map();
     if (slots.size === 0) {
       element.replaceChildren(
@@ -108,7 +112,8 @@ export function targetFirmware(id) {
     const fields = [...slots].map(([name, choices]) => {
       const target = device.targets.find((each) => slot(each) === name);
       const field = `target-${name.replace("/", "-")}`;
-      const own = target?.own ? target.sha256 : "";
+      const elsewhere = target?.own && brings(target.sha256) && slot(brings(target.sha256)) !== name;
+      const own = target?.own && !elsewhere ? target.sha256 : "";
       const gone = own && !choices.some((m) => m.sha256 === own);
       const select = el(
         "select",
@@ -131,7 +136,7 @@ export function targetFirmware(id) {
         hide();
       });
       selects.set(name, select);
-      return [el("label", { for: field }, choices[0].module), select];
+      return [el("label", { for: field }, choices[0]?.module || target.module), select];
     });
     element.replaceChildren(...fields.flat(), el("p", {}, look), shown);
   };

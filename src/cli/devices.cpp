@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace drydock::cli {
 namespace {
@@ -25,8 +26,10 @@ Result<std::vector<store::DeviceRow>> select(store::Database& db, const DeviceSe
   if (!selection.names.empty() + !selection.group.empty() + !selection.platform.empty() + selection.all != 1)
     return failure(ErrorKind::malformed, "say which devices: by name, --group, --platform, or --all");
   std::vector<store::DeviceRow> rows;
+  // A script that runs a second time must not find another device by the name of one that is gone.
+  const auto names = ::isatty(STDIN_FILENO) != 0 ? commands::ByBeginning::yes : commands::ByBeginning::other_letters;
   for (const auto& name : selection.names) {
-    auto row = commands::find_device(db, name, commands::ByBeginning::yes);
+    auto row = commands::find_device(db, name, names);
     if (!row) return tl::unexpected(row.error());
     rows.push_back(std::move(*row));
   }
@@ -221,10 +224,12 @@ int devices_forget(const Context& context, const std::vector<std::string>& devic
           yes);
       !sure)
     return print_error(sure.error().message);
-  for (const auto& row : *rows) {
-    commands::forget(db, row.id);
-    fmt::print("{} is deleted\n", title_of(row));
-  }
+  const auto deleted = db.transact([&](store::Database& open) -> Result<void> {
+    for (const auto& row : *rows) commands::forget(open, row.id);
+    return {};
+  });
+  if (!deleted) return print_error(deleted.error().message);
+  for (const auto& row : *rows) fmt::print("{} is deleted\n", title_of(row));
   folder_of(context).touch_changed();
   return 0;
 }
@@ -236,7 +241,12 @@ int devices_replace(const Context& context, const std::string& old, const std::s
   const auto question = fmt::format("Let {} take the place of {}, which is deleted with its history?",
       title_of(rows->back()), title_of(rows->front()));
   if (const auto sure = confirmed(question, yes); !sure) return print_error(sure.error().message);
-  const auto replaced = commands::replace(db, rows->front(), rows->back().id);
+  const auto replaced = db.transact([&](store::Database& open) -> Result<void> {
+    // As it is now: the question may have stood for a while.
+    const auto now = store::load_device(open, rows->front().id);
+    if (!now) return failure(ErrorKind::not_found, "it was deleted meanwhile");
+    return commands::replace(open, *now, rows->back().id);
+  });
   if (!replaced) return print_error(replaced.error().message);
   folder_of(context).touch_changed();
   fmt::print("{} has the place of {}\n", rows->back().id, title_of(rows->front()));

@@ -99,9 +99,11 @@ json planned(const planning::Step& s) {
   return planned;
 }
 
-json missing(const planning::Missing& m) {
-  return {{"module", m.need.key.name()}, {"function", static_cast<int>(m.need.key.function)},
-      {"index", m.need.key.index}, {"version", m.need.version}, {"words", m.words}};
+json missing_of(std::uint16_t platform, const planning::Missing& m) {
+  const auto release = firmware::parse_release_number(firmware::release_words(platform, m.need.key, m.need.version));
+  return {{"asset", release ? firmware::release_asset(platform, *release) : ""}, {"module", m.need.key.name()},
+      {"function", static_cast<int>(m.need.key.function)}, {"index", m.need.key.index}, {"version", m.need.version},
+      {"words", m.words}};
 }
 
 template <class Range, class Function>
@@ -109,6 +111,10 @@ json list_of(const Range& range, Function one) {
   auto list = json::array();
   for (const auto& element : range) list.push_back(one(element));
   return list;
+}
+
+json missing_list(std::uint16_t platform, const planning::Plan& plan) {
+  return list_of(plan.missing, [platform](const auto& one) { return missing_of(platform, one); });
 }
 
 json targets_of(const planning::UpdatePolicy& policy) {
@@ -162,6 +168,20 @@ std::string library_as_json(const firmware::Library& library) {
   return print(list);
 }
 
+std::string releases_as_json(const std::vector<firmware::LibraryRelease>& releases) {
+  auto list = json::array();
+  for (const auto& release : releases) {
+    auto files = json::array();
+    for (const auto* file : release.files) files.push_back(file->sha256);
+    auto missing = json::array();
+    for (const auto& [key, version] : release.missing)
+      missing.push_back(firmware::module_title(release.platform, key, version));
+    list.push_back({{"platform", release.platform}, {"device_os", release.number.text()}, {"files", std::move(files)},
+        {"missing", std::move(missing)}, {"asset", firmware::release_asset(release.platform, release.number)}});
+  }
+  return print(list);
+}
+
 std::string inspected_as_json(const std::vector<Inspected>& files) {
   auto list = json::array();
   for (const auto& f : files) {
@@ -190,7 +210,7 @@ std::string plan_as_json(std::uint16_t platform, const planning::Plan& plan) {
   json result{{"platform", platform}, {"current", plan.current()}, {"blocked", plan.blocked()},
       {"steps", json::array()}, {"missing", json::array()}, {"notes", plan.notes}};
   result["steps"] = list_of(plan.steps, planned);
-  result["missing"] = list_of(plan.missing, missing);
+  result["missing"] = missing_list(platform, plan);
   return print(result);
 }
 
@@ -201,7 +221,7 @@ std::string device_as_json(const DeviceView& entry, std::int64_t away_before) {
   result["targets"] = targets_of(entry.policy);
   result["policy"] = policy_of(entry.policy);
   result["plan"] = list_of(entry.plan.steps, planned);
-  result["missing"] = list_of(entry.plan.missing, missing);
+  result["missing"] = missing_list(entry.row.platform, entry.plan);
   result["missing_more"] = entry.plan.missing_more;
   result["notes"] = entry.plan.notes;
   result["session_known"] = entry.session_known;

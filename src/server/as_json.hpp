@@ -3,6 +3,7 @@
 
 #include "server/device_entry.hpp"
 #include "firmware/library.hpp"
+#include "firmware/library_releases.hpp"
 #include "firmware/module.hpp"
 #include "planning/update_policy.hpp"
 #include "store/devices.hpp"
@@ -20,6 +21,7 @@ struct PublicKeyInfo {
   std::string pem;
 };
 std::string keys_as_json(const PublicKeyInfo& tcp, const PublicKeyInfo& udp);
+std::string releases_as_json(const std::vector<firmware::LibraryRelease>& releases);
 std::string library_as_json(const firmware::Library& library);
 
 struct Inspected {

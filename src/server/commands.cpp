@@ -53,7 +53,11 @@ void decided(store::Database& db, const std::string& device_id, const std::strin
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name, ByBeginning names) {
   constexpr int most = 100;
   auto found = store::find_devices(db, name, most);
-  if (found.empty() && names == ByBeginning::yes) found = store::find_devices_by_beginning(db, name, most);
+  // A name that is all of it is meant, though ids begin like that.
+  const auto named = std::find_if(found.begin(), found.end(), [&](const auto& row) { return row.name == name; });
+  if (found.size() > 1 && named != found.end()) return std::move(*named);
+  if (found.empty() && names != ByBeginning::no)
+    found = store::find_devices_by_beginning(db, name, most, names == ByBeginning::yes);
   if (found.empty())
     return failure(ErrorKind::not_found, fmt::format("no device '{}': see 'drydock devices list'", name));
   if (found.size() > 1)
@@ -192,20 +196,17 @@ Result<void> set_targets(store::Database& db, const store::DeviceRow& device, co
   if (modules.empty()) commands::clear_targets(db, device.id);
   const auto before = store::load_own_targets(db, device.id);
   store::clear_targets(db, device.id);
-  std::size_t kept = 0;
-  bool is_changed = false;
-  for (const auto& module : modules) {
-    // Also when its file has gone from the library meanwhile.
-    const auto had = [&](const auto& target) { return target.sha256 == module; };
-    if (std::any_of(before.begin(), before.end(), had)) {
-      for (const auto& target : before)
-        if (had(target)) store::save_target(db, device.id, target), ++kept;
-      continue;
+  // Those that it has are kept, also when their files have gone from the library meanwhile; new ones lie over them.
+  std::vector<std::string> new_ones = modules;
+  for (const auto& target : before)
+    if (std::find(modules.begin(), modules.end(), target.sha256) != modules.end()) {
+      store::save_target(db, device.id, target);
+      std::erase(new_ones, target.sha256);
     }
+  const auto kept = store::load_own_targets(db, device.id).size();
+  for (const auto& module : new_ones)
     if (const auto added = add_target(db, device, module); !added) return tl::unexpected(added.error());
-    is_changed = true;
-  }
-  if (!is_changed && kept < before.size()) decided(db, device.id, "less target firmware of its own than before");
+  if (new_ones.empty() && kept < before.size()) decided(db, device.id, "less target firmware of its own than before");
   return {};
 }
 
@@ -213,6 +214,10 @@ Result<void> replace(store::Database& db, const store::DeviceRow& old, const std
   auto row = find_device(db, by);
   if (!row) return tl::unexpected(row.error());
   if (row->id == old.id) return failure(ErrorKind::conflict, "a device cannot take its own place");
+  if (row->approval == "refused")
+    return failure(ErrorKind::refused, "this device was refused by a person: approve it first");
+  if (!row->changed_key.empty())
+    return failure(ErrorKind::conflict, "another key came for this device: compare the two first");
   const auto labels = store::load_labels(db, old.id);
   const auto targets = store::load_own_targets(db, old.id);
   auto rule = store::load_policy(db, store::PolicyScope::device, old.id);

@@ -12,7 +12,7 @@ namespace drydock::server::commands {
 
 /// By id, the beginning of an id (4 digits or more), or name. ErrorKind::not_found; ErrorKind::conflict when several
 /// match. With `names` also by the name in other letters, or its beginning: for people, not for programs.
-enum class ByBeginning { no, yes };
+enum class ByBeginning { no, other_letters, yes };
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name, ByBeginning names = ByBeginning::no);
 
 /// `new_key` empty: the key on file stays. Else the refused key becomes the one on file, if its fingerprint begins with

@@ -197,7 +197,7 @@ std::vector<DeviceRow> find_devices(Database& db, const std::string& id_or_name,
   return rows;
 }
 
-std::vector<DeviceRow> find_devices_by_beginning(Database& db, const std::string& name, int limit) {
+std::vector<DeviceRow> find_devices_by_beginning(Database& db, const std::string& name, int limit, bool beginnings) {
   std::vector<DeviceRow> rows;
   if (name.empty()) return rows;
   const auto pattern = like_pattern(name).substr(1);  // without the '%' before it
@@ -209,7 +209,7 @@ std::vector<DeviceRow> find_devices_by_beginning(Database& db, const std::string
     s.bind(1, condition == std::string_view("label = ?1") ? lower_ascii(name) : pattern);
     s.bind(2, limit);
     while (s.step()) rows.push_back(read_device(s));
-    if (!rows.empty()) break;
+    if (!rows.empty() || !beginnings) break;
   }
   return rows;
 }

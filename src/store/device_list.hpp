@@ -46,8 +46,9 @@ std::map<std::string, std::int64_t> count_devices(Database& db, std::int64_t awa
 /// Devices with this id or name, or an id that begins with it (4 digits or more): not more than `limit`. One whose
 /// whole id it is comes alone.
 std::vector<DeviceRow> find_devices(Database& db, const std::string& id_or_name, int limit);
-/// By name in other letters, or its beginning.
-std::vector<DeviceRow> find_devices_by_beginning(Database& db, const std::string& name, int limit);
+/// By name in other letters, or, with `beginnings`, its beginning.
+std::vector<DeviceRow> find_devices_by_beginning(
+    Database& db, const std::string& name, int limit, bool beginnings = true);
 
 /// The one word for where a device stands. "away" of one that was let in, is not connected and was not seen since
 /// `away_before`, unless a person holds it back or has to decide about it.

@@ -106,4 +106,23 @@ std::vector<firmware::LibraryModule> load_modules_of_release(Database& db, const
   return modules;
 }
 
+ModuleUses count_uses(Database& db, const firmware::LibraryModule& module) {
+  ModuleUses uses;
+  Statement devices(db,
+      "SELECT count(DISTINCT m.device_id) FROM device_modules m JOIN devices d ON d.id = m.device_id WHERE "
+      "d.platform = ? AND m.function = ? AND m.module_index = ? AND m.version = ?");
+  devices.bind(1, module.platform);
+  devices.bind(2, static_cast<int>(module.key.function));
+  devices.bind(3, module.key.index);
+  devices.bind(4, module.version);
+  if (devices.step()) uses.devices = devices.integer(0);
+  Statement targets(db, "SELECT count(DISTINCT device_id) FROM goals WHERE sha256 = ?");
+  targets.bind(1, module.sha256);
+  if (targets.step()) uses.targets = targets.integer(0);
+  Statement releases(db, "SELECT release_name FROM release_modules WHERE sha256 = ? ORDER BY release_name");
+  releases.bind(1, module.sha256);
+  while (releases.step()) uses.releases.push_back(releases.text(0));
+  return uses;
+}
+
 }  // namespace drydock::store

@@ -18,4 +18,12 @@ firmware::Library load_library(Database& db);
 /// Those of its files that are in the library, by their SHA-256.
 std::vector<firmware::LibraryModule> load_modules_of_release(Database& db, const std::string& release);
 
+/// How many devices said last that they run it, how many have it for target firmware, and in which releases it is.
+struct ModuleUses {
+  std::int64_t devices = 0;
+  std::int64_t targets = 0;
+  std::vector<std::string> releases;
+};
+ModuleUses count_uses(Database& db, const firmware::LibraryModule& module);
+
 }  // namespace drydock::store

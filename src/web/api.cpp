@@ -164,6 +164,7 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("GET", {"devices", "*"})) return device(parts[1]);
   if (is("GET", {"devices", "*", "plan"})) return plan(request, parts[1]);
   if (is("GET", {"firmware"})) return firmware();
+  if (is("GET", {"firmware", "*", "uses"})) return firmware_uses(parts[1]);
   if (is("GET", {"keys"})) return keys();
   if (is("GET", {"system"})) return system();
   if (is("GET", {"log"})) return log_lines();
@@ -202,7 +203,7 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("PATCH", {"devices", "*"})) return rename(request, parts[1]);
   if (is("PUT", {"devices", "*", "targets"})) return targets(request, parts[1]);
   if (is("POST", {"devices", "*", "*"})) return act(request, parts[1], parts[2]);
-  if (is("POST", {"fleet", "*"})) return act_on_all(parts[1]);
+  if (is("POST", {"fleet", "*"})) return act_on_all(request, parts[1]);
   if (is("POST", {"firmware"})) return upload(request);
   if (is("DELETE", {"firmware", "*"})) return remove(parts[1]);
 

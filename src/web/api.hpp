@@ -77,7 +77,7 @@ private:
   Response targets(const Request& request, const std::string& id);
   Response act(const Request& request, const std::string& id, const std::string& action);
   Response replace(const Request& request, const std::string& id);
-  Response act_on_all(const std::string& action);
+  Response act_on_all(const Request& request, const std::string& action);
   // api_keys.cpp
   // api_system.cpp
   Response system() const;
@@ -88,6 +88,7 @@ private:
   Response key_file(const Request& request, const std::string& kind) const;
   // api_firmware.cpp
   Response firmware() const;
+  Response firmware_uses(const std::string& sha256) const;
   Response upload(const Request& request);
   Response remove(const std::string& sha256);
   // api_rollouts.cpp

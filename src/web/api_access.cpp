@@ -46,8 +46,8 @@ Response Api::login_response(
   auto response = done();
   const auto set = [&](const char* name, const std::string& value, std::int64_t seconds) {
     response.headers.emplace_back("Set-Cookie",
-        fmt::format("{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}", name, value, seconds,
-            options_.secure_cookie ? "; Secure" : ""));
+        fmt::format("{}{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}", name,
+            options_.secure_cookie ? Request::over_tls : "", value, seconds, options_.secure_cookie ? "; Secure" : ""));
   };
   set("drydock", *session, Authentication::session_milliseconds / 1000);
   const auto let_in = authentication_.by_session(*session, options_.running());
@@ -83,7 +83,9 @@ Response Api::log_out(const Request& request) {
       ? done()
       : problem(500, "Logged out for now",
             "it could not be written down, and after a restart this login would be good again: " + out.error().message);
-  response.headers.emplace_back("Set-Cookie", "drydock=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
+  for (const auto* end : {"", Request::over_tls})
+    response.headers.emplace_back(
+        "Set-Cookie", fmt::format("drydock{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", end));
   return response;
 }
 

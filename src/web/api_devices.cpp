@@ -203,7 +203,9 @@ Response Api::replace(const Request& request, const std::string& id) {
   return changed ? done() : problem(changed.error());
 }
 
-Response Api::act_on_all(const std::string& action) {
+Response Api::act_on_all(const Request& request, const std::string& action) {
+  if (!request.body.empty())
+    if (const auto body = json_body(request, {}); !body) return problem(body.error());
   LoopBridge::Work work;
   if (action == "pause" || action == "resume") {
     work = [paused = action == "pause"](store::Database& db) -> Result<void> {

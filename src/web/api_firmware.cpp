@@ -25,7 +25,20 @@ Result<void> needed() {
 }  // namespace
 
 Response Api::firmware() const {
-  return {200, "application/json", "{\"modules\":" + server::library_as_json(*bridge_.snapshot()->library) + "}"};
+  const auto library = bridge_.snapshot()->library;
+  return {200, "application/json",
+      "{\"modules\":" + server::library_as_json(*library) +
+          ",\"releases\":" + server::releases_as_json(firmware::releases_in(*library)) + "}"};
+}
+
+Response Api::firmware_uses(const std::string& sha256) const {
+  const auto library = bridge_.snapshot()->library;
+  const auto* module = library->find(sha256);
+  if (module == nullptr) return problem(404, "Not found", "there is no such file in the library");
+  auto lease = readers_.lease();
+  const auto uses = store::count_uses(*lease, *module);
+  return {200, "application/json",
+      json{{"devices", uses.devices}, {"targets", uses.targets}, {"releases", uses.releases}}.dump()};
 }
 
 Response Api::upload(const Request& request) {

@@ -86,10 +86,12 @@ Response Api::backup(const Request& request, const Identity& identity) {
     return problem(429, "Too many tries", session.error().message);
   if (!session) return problem(session.error());
   (void)authentication_.log_out(*session);
-  const CountedPlace place(backups_);
-  if (place.number() > 1) return problem(409, "Another one is being made", "try again in a moment");
+  const auto place = std::make_shared<CountedPlace>(backups_);
+  if (place->number() > 1) return problem(409, "Another one is being made", "try again in a moment");
   Response response{200, "application/octet-stream", ""};
-  response.file = std::make_shared<OwnFile>(folder_.root / "backup.part");
+  // The place is taken until the file is sent.
+  response.file = std::shared_ptr<OwnFile>(
+      new OwnFile(folder_.root / "backup.part"), [place](const OwnFile* file) { delete file; });
   std::error_code not_there;  // of one that was cut off
   std::filesystem::remove(response.file->path(), not_there);
   const auto made = state::back_up(folder_, response.file->path());

@@ -89,16 +89,18 @@ Result<std::string> FleetView::plan(const std::string& id, const std::vector<std
   const std::vector own(targets.targets.begin(), own_end);
   const std::vector of_rollout(own_end, targets.targets.end());
   targets.targets.clear();
+  const auto lie_over = [&](const planning::Target& target) {
+    std::erase_if(targets.targets, [&](const auto& other) { return other.key == target.key; });
+    targets.targets.push_back(target);
+  };
+  for (const auto& target : own)
+    if (std::find(modules.begin(), modules.end(), target.sha256) != modules.end()) lie_over(target);
   for (const auto& sha256 : modules) {
-    const auto is_kept = [&](const auto& target) { return target.sha256 == sha256; };
-    if (std::any_of(own.begin(), own.end(), is_kept)) {
-      std::copy_if(own.begin(), own.end(), std::back_inserter(targets.targets), is_kept);
-      continue;
-    }
+    if (std::any_of(own.begin(), own.end(), [&](const auto& target) { return target.sha256 == sha256; })) continue;
     const auto* module = library->find(sha256);
     if (module == nullptr || module->platform != view->row.platform)
       return failure(ErrorKind::not_found, "there is no such file for this device in the library");
-    for (auto& target : planning::targets_of(*module)) targets.targets.push_back(std::move(target));
+    for (const auto& target : planning::targets_of(*module)) lie_over(target);
   }
   for (const auto& target : of_rollout)
     if (!targets.names(target.key)) targets.targets.push_back(target);

@@ -16,7 +16,8 @@ const std::string& Request::header(const std::string& name) const {
 
 std::string Request::cookie(const std::string& name) const {
   char value[256];
-  const int length = mg_get_cookie(header("cookie").c_str(), name.c_str(), value, sizeof value);
+  const auto full_name = name + (secure_cookies ? over_tls : "");
+  const int length = mg_get_cookie(header("cookie").c_str(), full_name.c_str(), value, sizeof value);
   return length < 0 ? std::string() : std::string(value, static_cast<std::size_t>(length));
 }
 

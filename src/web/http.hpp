@@ -23,8 +23,11 @@ struct Request {
   std::string body;                            ///< but for an upload
   std::filesystem::path upload;                ///< the file in which its body is; empty: none
   std::string peer;                            ///< IP address, as trusted proxies say it
+  bool secure_cookies = false;                 ///< the page is served over TLS alone
 
   const std::string& header(const std::string& name) const;  ///< empty when there is none
+  /// Secure ones have another name: a page without TLS could not replace one of the same name.
+  static constexpr const char* over_tls = "_tls";
   std::string cookie(const std::string& name) const;
   std::string parameter(const std::string& name) const;  ///< from the query, decoded
 };

@@ -72,11 +72,12 @@ Request read_head(const mg_connection* connection) {
 }
 
 void send(mg_connection* connection, const Response& response, bool keep_alive) {
-  auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status),
-      security_headers, keep_alive ? "keep-alive" : "close");
   std::error_code no_file;
   const auto size = response.file ? std::filesystem::file_size(response.file->path(), no_file) : response.body.size();
-  if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", no_file ? 0 : size);
+  if (no_file) return send(connection, problem(500, "It did not work", "the file cannot be read"), false);
+  auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status),
+      security_headers, keep_alive ? "keep-alive" : "close");
+  if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", size);
   if (!response.type.empty()) head += "Content-Type: " + response.type + "\r\n";
   bool cached = false;
   for (const auto& [name, value] : response.headers) {

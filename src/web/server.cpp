@@ -111,13 +111,14 @@ void Server::listen_without_tls() {
 }
 
 void Server::listen_with_tls() {
+  visitors_->all_are_announced();
   const auto known = [this](const std::string& address) { return connections_.is_known(address); };
   try {
     for (const auto port : {options_.port, options_.api_port}) {
       if (port == 0 && !tls_listeners_.empty()) continue;
       const asio::ip::tcp::endpoint at(asio::ip::make_address(options_.address), port);
       tls_listeners_.push_back(std::make_unique<TlsListener>(
-          loop_.context(), at, visitors_, TlsListener::Options{options_.tls, options_.plain, known}));
+          loop_.context(), at, visitors_, TlsListener::Options{options_.tls, options_.plain, options_.hosts, known}));
     }
   } catch (const std::system_error&) {
     throw std::runtime_error(why_not_listening(options_));
@@ -218,6 +219,7 @@ Server::Body Server::answer(mg_connection* connection) {
   auto request = read_head(connection);
   const std::string from = visitors_->behind(request.peer, mg_get_request_info(connection)->remote_port);
   request.peer = from;
+  request.secure_cookies = options_.tls && options_.plain == TlsListener::Plain::redirected;
   request.peer = client_address(request, options_.trusted_proxies);
   const auto* info = mg_get_request_info(connection);
   const bool announced = info->content_length > 0 || !request.header("transfer-encoding").empty();
@@ -227,6 +229,7 @@ Server::Body Server::answer(mg_connection* connection) {
     send(connection, response, false);
     return heard ? Body::read : left;
   };
+  if (from.empty()) return refuse(problem(421, "Another server", "the page is reached by its own port only"));
   if (!request.usable_path)
     return refuse(
         problem(400, "This path cannot be used", "names in it have no '/', '\\', '..' or NUL, encoded or not"));
@@ -263,8 +266,8 @@ Server::Body Server::answer(mg_connection* connection) {
   const auto response = api_.handle(request);
   if (response.status == 204 && (request.path == "/api/v1/login" || request.path == "/api/v1/setup"))
     connections_.mark_known(from);
-  send(connection, response, true);
-  return Body::read;
+  send(connection, response, response.file == nullptr);
+  return response.file ? Body::left : Body::read;
 }
 
 Server::Body Server::answer_cloud(mg_connection* connection, Request request) {

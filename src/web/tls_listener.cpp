@@ -38,11 +38,12 @@ std::string plain_address(const asio::ip::address& address) {
 struct TlsListener::Shared {
   Shared(asio::io_context& l, const tcp::endpoint& at, std::shared_ptr<Visitors> v, Options o)
       : loop(l), acceptor(l, at), visitors(std::move(v)), options(std::move(o)) {}
-  bool has_room(const std::string& address) const {
-    if (options.is_known(address)) return true;
-    const auto same = strangers.find(address);
-    return strangers_waiting < limits::page_connections_of_unknown &&
-        (same == strangers.end() || same->second < limits::page_connections_per_unknown_address);
+  bool has_room(const std::string& address, bool stranger) const {
+    const auto found = of_address.find(address);
+    const int same = found == of_address.end() ? 0 : found->second;
+    if (total >= limits::tls_connections) return false;
+    if (!stranger) return same < limits::tls_connections_per_address;
+    return same < limits::tls_connections_per_stranger && strangers < limits::tls_connections_of_strangers;
   }
 
   asio::io_context& loop;
@@ -50,55 +51,80 @@ struct TlsListener::Shared {
   std::shared_ptr<Visitors> visitors;
   Options options;
   std::uint16_t behind = 0;
-  // Before a handshake's end; from then on CivetWeb's connections are counted.
-  std::map<std::string, int> strangers;
-  int strangers_waiting = 0;
+  std::map<std::string, int> of_address;
+  int strangers = 0;
+  int total = 0;
 };
 
+// Counts itself until it is gone: CivetWeb may have answered and forgotten it long before the visitor has read that.
 struct TlsListener::Connection {
-  Connection(std::shared_ptr<Shared> s, tcp::socket socket, std::string from)
-      : shared(std::move(s)), visitor(std::move(socket)), server(shared->loop), address(std::move(from)) {
-    waits = !shared->options.is_known(address);
-    if (!waits) return;
-    ++shared->strangers[address];
-    ++shared->strangers_waiting;
+  Connection(std::shared_ptr<Shared> s, tcp::socket socket, std::string from, bool strange)
+      : shared(std::move(s)),
+        visitor(std::move(socket)),
+        server(shared->loop),
+        flushed(shared->loop, asio::steady_timer::time_point::max()),
+        address(std::move(from)),
+        stranger(strange) {
+    ++shared->of_address[address];
+    ++shared->total;
+    shared->strangers += stranger;
   }
   ~Connection() {
-    let_in();
-    if (port != 0) shared->visitors->left(port);
+    close_server();
+    shared->strangers -= stranger;
+    --shared->total;
+    if (--shared->of_address[address] == 0) shared->of_address.erase(address);
   }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void let_in() {
-    if (!std::exchange(waits, false)) return;
-    --shared->strangers_waiting;
-    if (--shared->strangers[address] == 0) shared->strangers.erase(address);
+  // The port is somebody else's the moment it is closed.
+  void close_server() {
+    if (const auto left = std::exchange(port, std::uint16_t{0}); left != 0) shared->visitors->left(left);
+    asio::error_code ignored;
+    server.close(ignored);
   }
   void close() {
     asio::error_code ignored;
     visitor.close(ignored);
-    server.close(ignored);
+    close_server();
   }
-  // Of what both directions have to say to the visitor, one writes at a time, in order.
+  void ends_within(std::chrono::milliseconds time) {
+    end = std::min(end, Clock::now() + time);
+    deadline->set(end);
+  }
+  // Of what both directions have to say to the visitor, one writes at a time, in order; the other one waits.
   static asio::awaitable<bool> flush(Connected self) {
-    if (std::exchange(self->flushing, true)) co_return true;
-    asio::error_code failed;
-    for (auto output = self->tls->take_output(); !output.empty() && !failed; output = self->tls->take_output()) {
-      auto written = co_await asio::async_write(self->visitor, asio::buffer(output), as_result);
-      failed = std::get<0>(written);
+    while (self->flushing) {
+      (void)co_await self->flushed.async_wait(as_result);
+      if (!self->visitor.is_open()) co_return false;
     }
+    self->flushing = true;
+    bool sent = true;
+    for (auto output = self->tls->take_output(); !output.empty() && sent; output = self->tls->take_output())
+      sent = co_await write(self, output);
     self->flushing = false;
-    co_return !failed;
+    self->flushed.cancel();
+    co_return sent;
+  }
+  // Who takes it too slowly takes no more.
+  static asio::awaitable<bool> write(Connected self, ByteView bytes) {
+    self->deadline->set(std::min(self->end, Clock::now() + limits::tls_write_time));
+    auto written = co_await asio::async_write(self->visitor, asio::buffer(bytes.data(), bytes.size()), as_result);
+    self->deadline->set(self->end);
+    co_return !std::get<0>(written);
   }
 
   std::shared_ptr<Shared> shared;
   tcp::socket visitor;
   tcp::socket server;
+  asio::steady_timer flushed;
   std::string address;
   std::optional<crypto::TlsSession> tls;
+  std::optional<DeadlineTimer> deadline;
+  Clock::time_point end = Clock::time_point::max();
   std::uint16_t port = 0;  // of our end of `server`
-  bool waits = false;      // and is a stranger
+  bool stranger;
   bool flushing = false;
 };
 
@@ -117,41 +143,56 @@ void TlsListener::start(std::uint16_t behind) {
   asio::co_spawn(shared_->loop, accept(shared_), asio::detached);
 }
 
+void TlsListener::take(const std::shared_ptr<Shared>& shared, tcp::socket socket) {
+  asio::error_code gone;
+  const auto from = socket.remote_endpoint(gone);
+  if (gone) return;
+  auto address = plain_address(from.address());
+  const bool stranger = !shared->options.is_known(address);
+  if (!shared->has_room(address, stranger)) return;
+  socket.set_option(tcp::no_delay(true), gone);
+  // Of a visitor that is gone without a word, nothing else would tell.
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
+  const auto connection = std::make_shared<Connection>(shared, std::move(socket), std::move(address), stranger);
+  asio::co_spawn(shared->loop, serve(connection), ended(connection));
+}
+
+std::function<void(std::exception_ptr)> TlsListener::ended(Connected connection) {
+  return [connection = std::move(connection)](std::exception_ptr failed) {
+    if (!failed) return;
+    try {
+      std::rethrow_exception(failed);
+    } catch (const std::exception& e) {
+      log::error("the page over TLS: {}", e.what());
+    }
+    connection->close();
+  };
+}
+
 asio::awaitable<void> TlsListener::accept(std::shared_ptr<Shared> shared) {
   asio::steady_timer pause(shared->loop);
   for (;;) {
     auto accepted = co_await shared->acceptor.async_accept(as_result);
     auto& [error, socket] = accepted;
-    if (error) {
-      // Descriptors used up, as a rule. Trying again at once would spin.
-      pause.expires_after(limits::accept_pause);
-      (void)co_await pause.async_wait(as_result);
-      continue;
+    bool done = !error;
+    try {
+      if (done) take(shared, std::move(socket));
+    } catch (const std::exception& e) {
+      log::error("the page over TLS: {}", e.what());
+      done = false;
     }
-    asio::error_code gone;
-    const auto from = socket.remote_endpoint(gone);
-    if (gone) continue;
-    auto address = plain_address(from.address());
-    if (!shared->has_room(address)) continue;
-    socket.set_option(tcp::no_delay(true), gone);
-    // Of a visitor that is gone without a word, nothing else would tell.
-    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
-    asio::co_spawn(shared->loop, serve(std::make_shared<Connection>(shared, std::move(socket), std::move(address))),
-        [](std::exception_ptr failed) {
-          try {
-            if (failed) std::rethrow_exception(failed);
-          } catch (const std::exception& e) {
-            log::error("the page over TLS: {}", e.what());
-          }
-        });
+    if (done) continue;
+    // Descriptors or memory used up, as a rule. Trying again at once would spin.
+    pause.expires_after(limits::accept_pause);
+    (void)co_await pause.async_wait(as_result);
   }
 }
 
 asio::awaitable<void> TlsListener::serve(Connected c) {
-  DeadlineTimer deadline(c->shared->loop.get_executor(), [weak = std::weak_ptr(c)] {
+  c->deadline.emplace(c->shared->loop.get_executor(), [weak = std::weak_ptr(c)] {
     if (const auto late = weak.lock()) late->close();
   });
-  deadline.set(Clock::now() + limits::page_body_time);
+  c->ends_within(limits::page_body_time);
   auto ready = co_await c->visitor.async_wait(tcp::socket::wait_read, as_result);
   if (std::get<0>(ready)) co_return;
   std::uint8_t first = 0;
@@ -165,13 +206,14 @@ asio::awaitable<void> TlsListener::serve(Connected c) {
   }
   const bool connected = co_await connect_behind(c);
   if (!connected) co_return;
-  deadline.cancel();
-  asio::co_spawn(c->shared->loop, pass_to_server(c), asio::detached);
+  c->end = Clock::time_point::max();
+  c->deadline->set(c->end);
+  asio::co_spawn(c->shared->loop, pass_to_server(c), ended(c));
   co_await pass_to_visitor(c);
   // What the visitor still sends is read for a moment: closing over it would take the answer away.
   constexpr auto rest = 2s;
   c->visitor.shutdown(tcp::socket::shutdown_send, gone);
-  c->server.close(gone);
+  c->close_server();
   asio::steady_timer wait(c->shared->loop, rest);
   (void)co_await wait.async_wait(as_result);
   c->close();
@@ -206,7 +248,6 @@ asio::awaitable<bool> TlsListener::connect_behind(Connected c) {
   auto connected = co_await c->server.async_connect(behind, as_result);
   if (std::get<0>(connected)) co_return false;
   c->server.set_option(tcp::no_delay(true), failed);
-  c->let_in();
   co_return true;
 }
 
@@ -235,8 +276,11 @@ asio::awaitable<void> TlsListener::pass_to_server(Connected c) {
     auto written = co_await asio::async_write(c->server, asio::buffer(next.data(), next.size()), as_result);
     wanted = !std::get<0>(written);
   }
+  // Nobody is there to read an answer, or it is under way.
+  constexpr auto last_answer = 5s;
   asio::error_code ignored;
   c->server.shutdown(tcp::socket::shutdown_send, ignored);
+  c->ends_within(last_answer);
 }
 
 asio::awaitable<void> TlsListener::pass_to_visitor(Connected c) {
@@ -246,13 +290,8 @@ asio::awaitable<void> TlsListener::pass_to_visitor(Connected c) {
     const auto& [error, size] = read;
     if (error) break;
     const auto next = ByteView(received).first(size);
-    if (!c->tls) {
-      auto written = co_await asio::async_write(c->visitor, asio::buffer(next.data(), next.size()), as_result);
-      if (std::get<0>(written)) co_return;
-      continue;
-    }
-    if (!c->tls->write(next)) co_return;
-    const bool sent = co_await Connection::flush(c);
+    if (c->tls && !c->tls->write(next)) co_return;
+    const bool sent = c->tls ? co_await Connection::flush(c) : co_await Connection::write(c, next);
     if (!sent) co_return;
   }
   if (!c->tls) co_return;
@@ -270,7 +309,7 @@ asio::awaitable<void> TlsListener::redirect(Connected c) {
     if (error) co_return;
     head.append(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(size));
   }
-  const auto answer = redirection(head);
+  const auto answer = redirection(head, c->shared->options.hosts);
   (void)co_await asio::async_write(c->visitor, asio::buffer(answer), as_result);
   asio::error_code ignored;
   c->visitor.shutdown(tcp::socket::shutdown_send, ignored);
@@ -280,7 +319,7 @@ asio::awaitable<void> TlsListener::redirect(Connected c) {
   }
 }
 
-std::string redirection(std::string_view head) {
+std::string redirection(std::string_view head, const std::vector<std::string>& hosts) {
   const auto line = head.substr(0, head.find("\r\n"));
   const auto method = line.substr(0, line.find(' '));
   std::string_view path, host;
@@ -303,7 +342,7 @@ std::string redirection(std::string_view head) {
   };
   constexpr const char* end = "Connection: close\r\nContent-Length: 0\r\n\r\n";
   if ((method != "GET" && method != "HEAD") || host.empty() || !path.starts_with('/') || !usable(host, ".:-_[]") ||
-      !usable(path, "/-._~%!$&'()*+,;=:@?"))
+      !is_own_host(std::string(host), hosts) || !usable(path, "/-._~%!$&'()*+,;=:@?"))
     return fmt::format("HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.2, HTTP/1.1\r\n{}", end);
   return fmt::format("HTTP/1.1 307 Temporary Redirect\r\nLocation: https://{}{}\r\n{}", host, path, end);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crypto/tls.hpp"
+#include "web/http.hpp"
 #include "web/visitors.hpp"
 
 #include <asio/awaitable.hpp>
@@ -19,6 +20,7 @@ public:
   struct Options {
     std::shared_ptr<const crypto::TlsServer> tls;
     Plain plain = Plain::redirected;
+    std::vector<std::string> hosts = {};                    ///< to which who comes without is sent, besides addresses
     std::function<bool(const std::string&)> is_known = {};  ///< whether somebody has logged in from this address
   };
   /// Listens at once. Throws std::system_error.
@@ -34,6 +36,8 @@ private:
   struct Shared;
   struct Connection;
   using Connected = std::shared_ptr<Connection>;
+  static void take(const std::shared_ptr<Shared>& shared, asio::ip::tcp::socket socket);
+  static std::function<void(std::exception_ptr)> ended(Connected connection);
   static asio::awaitable<void> accept(std::shared_ptr<Shared> shared);
   static asio::awaitable<void> serve(Connected connection);
   static asio::awaitable<bool> shake_hands(Connected connection);
@@ -45,7 +49,8 @@ private:
   std::shared_ptr<Shared> shared_;
 };
 
-/// The answer to a request that came without TLS: to where it would have been heard with it. `head`: its first lines.
-std::string redirection(std::string_view head);
+/// The answer to a request that came without TLS: to where it would have been heard with it. `head`: its first lines;
+/// `hosts`: see is_own_host().
+std::string redirection(std::string_view head, const std::vector<std::string>& hosts);
 
 }  // namespace drydock::web

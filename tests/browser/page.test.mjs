@@ -69,7 +69,9 @@ test("over TLS: led there from http, with its own certificate, live as ever", as
     await browser.enter(test_system);
     assert.equal(page.url(), `https://127.0.0.1:${test_system.web}/#/fleet`);
     assert.deepEqual(
-      (await browser.context.cookies()).filter((cookie) => cookie.name === "drydock").map((cookie) => cookie.secure),
+      (await browser.context.cookies())
+        .filter((cookie) => cookie.name === "drydock_tls")
+        .map((cookie) => cookie.secure),
       [true],
     );
     stock(test_system);

@@ -39,7 +39,10 @@ class Page(ServiceFolder):
     def exchange(self, connection, method, path, body, headers, cookie, raw):
         head = {"X-Drydock": "1"}
         if cookie and self.cookie:
-            head["Cookie"] = f"drydock={self.cookie}" + (f"; drydock_browser={self.browser}" if self.browser else "")
+            kinds = ("", "_tls")
+            head["Cookie"] = "; ".join(f"drydock{kind}={self.cookie}" for kind in kinds)
+            if self.browser:
+                head["Cookie"] += "".join(f"; drydock_browser{kind}={self.browser}" for kind in kinds)
         head.update(headers or {})
         content = body if raw or body is None else json.dumps(body)
         connection.request(
@@ -51,9 +54,9 @@ class Page(ServiceFolder):
         response = connection.getresponse()
         text = response.read()
         for given in response.msg.get_all("Set-Cookie") or []:
-            if found := re.match(r"drydock=(\w+)", given):
+            if found := re.match(r"drydock(?:_tls)?=(\w+)", given):
                 self.cookie = found.group(1)
-            if found := re.match(r"drydock_browser=(\w+)", given):
+            if found := re.match(r"drydock_browser(?:_tls)?=(\w+)", given):
                 self.browser = found.group(1)
         answer = json.loads(text) if "json" in (response.getheader("Content-Type") or "") else text
         return response.status, answer, response
@@ -635,6 +638,7 @@ class Harm(Page):
             ("PUT", "devices/" + "0" * 24 + "/targets", {"modules": [], "force": True}),
             ("POST", "devices/" + "0" * 24 + "/approve", {"newkey": "0123456789abcdef"}),
             ("POST", "releases", {"name": "x", "files": [], "note": "y"}),
+            ("POST", "fleet/pause", {"paused": False}),
         ):
             status, answer, _ = self.ask(method, path, body)
             self.assertEqual(status, 422, (path, answer))

@@ -72,7 +72,10 @@ class Terminal(Folder):
         ambiguous = self.run_drydock("devices", "show", "pu")
         self.assertEqual(ambiguous.returncode, 1)
         self.assertIn("(pump, pump 2)", ambiguous.stderr)
-        refused = self.run_drydock("devices", "forget", "pump", "green")
+        # In a script a beginning could be that of another device, once the one that was meant is gone.
+        self.assertEqual(self.run_drydock("devices", "forget", "--yes", "green").returncode, 1)
+        self.assertEqual(self.run_drydock("devices", "hold", "green").returncode, 1)
+        refused = self.run_drydock("devices", "forget", "pump", "greenhouse")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("--yes", refused.stderr)
         self.assertEqual(len(self.names()), 3)

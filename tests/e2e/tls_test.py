@@ -122,6 +122,7 @@ class Tls(Page):
             b"POST /api/v1/login HTTP/1.1\r\nHost: pi.local\r\nContent-Length: 2\r\n\r\n{}",
             b"GET / HTTP/1.1\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: a\tb\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: a/../evil\r\n\r\n",
             b"GET //evil\\x HTTP/1.1\r\nHost: a\r\n\r\n",
             b"\r\n\r\n",
@@ -167,7 +168,7 @@ class Tls(Page):
             self.assertEqual(self.exchange(connection, "GET", path, None, None, True, True)[0], 200)
         connection.close()
         stream = http.client.HTTPSConnection("127.0.0.1", self.web, timeout=patience, context=self.context())
-        stream.request("GET", "/api/v1/events", headers={"Cookie": f"drydock={self.cookie}"})
+        stream.request("GET", "/api/v1/events", headers={"Cookie": f"drydock_tls={self.cookie}"})
         lines = stream.getresponse()
         token = self.ask("POST", "tokens", {"name": "x"})[1]["token"]
         cloud = http.client.HTTPSConnection("127.0.0.1", self.web, timeout=patience, context=self.context())
@@ -181,6 +182,45 @@ class Tls(Page):
         before = self.descriptors()
         stream.close(), cloud.close(), lines.close(), events.close()
         self.wait_for(lambda: self.descriptors() < before)
+
+    def test_what_was_set_over_tls_is_in_nobodys_way_without(self):
+        self.configure('tls = "redirect"')
+        self.open()
+        self.enter()
+        secure = f"drydock_tls={self.cookie}"
+        self.assertEqual(self.ask("POST", "logout")[0], 204)
+        self.stop(self.process)
+        self.configure('tls = "off"')
+        self.open()
+        self.cookie = None
+        self.assertEqual(Page.ask(self, "POST", "login", {"password": password})[0], 204)
+        both = {"Cookie": f"{secure}; drydock={self.cookie}"}
+        self.assertEqual(Page.ask(self, "GET", "devices", headers=both, cookie=False)[0], 200)
+
+    def test_who_reads_slowly_holds_a_place_for_a_while_only(self):
+        self.configure('tls = "redirect"')
+        self.open()
+        self.enter()
+        idle = self.descriptors()
+        held = []
+        for _ in range(30):
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            s.settimeout(patience)
+            s.bind(("127.0.0.5", 0))
+            s.connect(("127.0.0.1", self.web))
+            try:
+                secure = self.context(check_hostname=False).wrap_socket(s)
+                secure.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 4)
+                held.append(secure)
+            except OSError:  # no place for more of one address
+                s.close()
+        self.assertLess(len(held), 20)
+        self.assertLess(self.descriptors(), idle + 50)
+        self.assertEqual(self.ask("GET", "devices")[0], 200)
+        self.wait_for(lambda: self.descriptors() <= idle + 2)  # though none of them is closed
+        for s in held:
+            s.close()
 
     def test_strangers_take_no_place_from_others(self):
         self.configure('tls = "redirect"')
