@@ -70,7 +70,7 @@ function missingOf(device) {
         "ul",
         {},
         device.missing.map((m) =>
-          el("li", {}, m.words, m.asset && `. It is in ${m.asset} of the releases of Device OS.`),
+          el("li", {}, m.words, m.file && `. The file is called ${m.file}….bin on the releases page of Device OS.`),
         ),
         device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`),
       ),

@@ -73,7 +73,7 @@ function releaseItem(release) {
     el("strong", {}, `Device OS ${release.device_os}`),
     complete
       ? " ✓ complete"
-      : ` lacks ${release.missing.join(", ")}${release.asset ? `: in ${release.asset} of its page on GitHub` : ""}`,
+      : ` lacks ${release.missing.map(({ words, file }) => words + (file ? ` (${file}….bin)` : "")).join(", ")}`,
   );
 }
 
@@ -122,7 +122,7 @@ export function showFirmware(main) {
         el(
           "p",
           { class: "quiet" },
-          "The library is empty. Files come from the releases page of Device OS (particle-iot/device-os on GitHub): the zip of your platform has all modules of a release. Your application is the .bin that your tools build.",
+          "The library is empty. Files come from the releases page of Device OS (particle-iot/device-os on GitHub): single modules (photon-system-part1@3.3.1.bin), or a zip with those of a release. Your application is the .bin that your tools build.",
         ),
       );
   };
@@ -131,7 +131,7 @@ export function showFirmware(main) {
     for (const device of (await get("devices?state=blocked&limit=200")).devices) {
       // What a device lacks is known in parts while it is connected, and in one sentence later.
       const words = device.missing.length
-        ? device.missing.map((need) => need.words + (need.asset ? `. It is in ${need.asset}` : ""))
+        ? device.missing.map((need) => need.words + (need.file ? `. The file is called ${need.file}….bin` : ""))
         : [device.state_words];
       for (const each of words) needs.set(each, [...(needs.get(each) || []), device]);
     }

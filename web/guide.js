@@ -226,7 +226,7 @@ export function showGuide(main) {
       el(
         "p",
         {},
-        "What your devices shall run: the zip of a Device OS release for your platform (from the releases page of particle-iot/device-os on GitHub), and your application's .bin. It can wait: Drydock says what a device lacks.",
+        "What your devices shall run: the modules of a Device OS release, or a zip with them (from the releases page of particle-iot/device-os on GitHub), and your application's .bin. It can wait: Drydock says what a device lacks.",
       ),
       box?.elements ?? "",
       library,

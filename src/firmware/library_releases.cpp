@@ -42,9 +42,15 @@ std::vector<LibraryRelease> releases_in(const Library& library) {
   return found;
 }
 
-std::string release_asset(std::uint16_t platform, ReleaseNumber number) {
+std::string release_file(std::uint16_t platform, ModuleKey key, ReleaseNumber number) {
+  constexpr ReleaseNumber renamed{1, 0, 0};
   const auto* known = find_platform(platform);
-  return known == nullptr ? "" : fmt::format("{}@{}.zip", known->key, number.text());
+  const auto module = key.function == Function::bootloader ? std::string("bootloader")
+      : key.function == Function::system_part              ? fmt::format("system-part{}", key.index)
+                                                           : "";
+  if (known == nullptr || module.empty()) return "";
+  return number < renamed ? fmt::format("{}-{}-{}", module, number.text(), known->key)
+                          : fmt::format("{}-{}@{}", known->key, module, number.text());
 }
 
 }  // namespace drydock::firmware

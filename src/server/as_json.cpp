@@ -101,9 +101,9 @@ json planned(const planning::Step& s) {
 
 json missing_of(std::uint16_t platform, const planning::Missing& m) {
   const auto release = firmware::parse_release_number(firmware::release_words(platform, m.need.key, m.need.version));
-  return {{"asset", release ? firmware::release_asset(platform, *release) : ""}, {"module", m.need.key.name()},
-      {"function", static_cast<int>(m.need.key.function)}, {"index", m.need.key.index}, {"version", m.need.version},
-      {"words", m.words}};
+  return {{"file", release ? firmware::release_file(platform, m.need.key, *release) : ""},
+      {"module", m.need.key.name()}, {"function", static_cast<int>(m.need.key.function)}, {"index", m.need.key.index},
+      {"version", m.need.version}, {"words", m.words}};
 }
 
 template <class Range, class Function>
@@ -175,9 +175,10 @@ std::string releases_as_json(const std::vector<firmware::LibraryRelease>& releas
     for (const auto* file : release.files) files.push_back(file->sha256);
     auto missing = json::array();
     for (const auto& [key, version] : release.missing)
-      missing.push_back(firmware::module_title(release.platform, key, version));
+      missing.push_back({{"words", firmware::module_title(release.platform, key, version)},
+          {"file", firmware::release_file(release.platform, key, release.number)}});
     list.push_back({{"platform", release.platform}, {"device_os", release.number.text()}, {"files", std::move(files)},
-        {"missing", std::move(missing)}, {"asset", firmware::release_asset(release.platform, release.number)}});
+        {"missing", std::move(missing)}});
   }
   return print(list);
 }

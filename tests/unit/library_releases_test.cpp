@@ -55,8 +55,10 @@ BOOST_AUTO_TEST_CASE(a_bootloader_alone_makes_no_release) {
 }
 
 BOOST_AUTO_TEST_CASE(where_a_release_is_to_be_had) {
-  BOOST_TEST(release_asset(photon, {3, 3, 1}) == "photon@3.3.1.zip");
-  BOOST_TEST(release_asset(7777, {3, 3, 1}) == "");
+  BOOST_TEST(release_file(photon, {Function::system_part, 1}, {3, 3, 1}) == "photon-system-part1@3.3.1");
+  BOOST_TEST(release_file(photon, {Function::bootloader, 0}, {0, 5, 4}) == "bootloader-0.5.4-photon");
+  BOOST_TEST(release_file(photon, {Function::user_part, 1}, {3, 3, 1}) == "");
+  BOOST_TEST(release_file(7777, {Function::system_part, 1}, {3, 3, 1}) == "");
 }
 
 BOOST_AUTO_TEST_CASE(who_uses_a_file_is_counted) {
