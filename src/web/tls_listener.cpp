@@ -63,6 +63,7 @@ struct TlsListener::Connection {
         visitor(std::move(socket)),
         server(shared->loop),
         flushed(shared->loop, asio::steady_timer::time_point::max()),
+        tail(shared->loop),
         address(std::move(from)),
         stranger(strange) {
     ++shared->of_address[address];
@@ -119,6 +120,8 @@ struct TlsListener::Connection {
   tcp::socket visitor;
   tcp::socket server;
   asio::steady_timer flushed;
+  asio::steady_timer tail;  // until the visitor has ended too
+  bool visitor_ended = false;
   std::string address;
   std::optional<crypto::TlsSession> tls;
   std::optional<DeadlineTimer> deadline;
@@ -214,8 +217,8 @@ asio::awaitable<void> TlsListener::serve(Connected c) {
   constexpr auto rest = 2s;
   c->visitor.shutdown(tcp::socket::shutdown_send, gone);
   c->close_server();
-  asio::steady_timer wait(c->shared->loop, rest);
-  (void)co_await wait.async_wait(as_result);
+  c->tail.expires_after(rest);
+  if (!c->visitor_ended) (void)co_await c->tail.async_wait(as_result);
   c->close();
 }
 
@@ -277,6 +280,8 @@ asio::awaitable<void> TlsListener::pass_to_server(Connected c) {
     wanted = !std::get<0>(written);
   }
   // Nobody is there to read an answer, or it is under way.
+  c->visitor_ended = true;
+  c->tail.cancel();
   constexpr auto last_answer = 5s;
   asio::error_code ignored;
   c->server.shutdown(tcp::socket::shutdown_send, ignored);

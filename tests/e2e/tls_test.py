@@ -222,6 +222,12 @@ class Tls(Page):
         for s in held:
             s.close()
 
+    def test_who_comes_often_and_leaves_is_let_in_each_time(self):
+        self.configure('tls = "redirect"')
+        self.open()
+        for _ in range(60):
+            self.assertEqual(self.ask("GET", "/style.css", cookie=False)[0], 200)
+
     def test_strangers_take_no_place_from_others(self):
         self.configure('tls = "redirect"')
         self.open()
