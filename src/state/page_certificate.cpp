@@ -21,7 +21,7 @@ std::string make(const Configuration& configuration, std::int64_t utc_now) {
   const auto name = lower_ascii(host_name());
   crypto::CertificateNames names;
   names.common_name = name;
-  names.hosts = {name, "localhost"};
+  names.hosts = {name, "drydock.local", "localhost"};
   if (name.find('.') == std::string::npos) names.hosts.insert(names.hosts.begin() + 1, name + ".local");
   names.hosts.insert(names.hosts.end(), configuration.web.hosts.begin(), configuration.web.hosts.end());
   names.addresses = {"127.0.0.1"};
