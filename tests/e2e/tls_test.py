@@ -77,6 +77,7 @@ class Tls(Page):
         for name in (
             "IP Address:127.0.0.1",
             "DNS:localhost",
+            "DNS:drydock.local",
             f"DNS:{socket.gethostname().lower()}",
             "TLS Web Server Authentication",
         ):
