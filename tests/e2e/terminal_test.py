@@ -144,6 +144,8 @@ class Terminal(Folder):
         self.assertEqual(complete("devices", "list", "--group", ""), ["indoors"])
         self.assertEqual(complete("firmware", "remove", "part2"), ["part2.bin"])
         self.assertIn("pause", complete("pa"))
+        self.assertEqual(complete("devices", "list", "--state", "pa"), ["parked"])
+        self.assertEqual(complete("devices", "list", "--state", "parked", "--group", ""), ["indoors"])
         self.assertEqual(complete("devices", "appr"), ["approve"])
 
 
