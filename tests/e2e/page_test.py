@@ -318,7 +318,7 @@ class Description(Page):
         backup.write_bytes(response.read())
         self.assertEqual(response.status, 200)
         self.assertEqual(backup.stat().st_size, int(response.getheader("Content-Length")))
-        self.assertFalse((self.state / "backup.part").exists())
+        self.wait_for(lambda: not (self.state / "backup.part").exists())
         self.stop(self.process)
         restored = self.run_drydock("--state", self.folder / "elsewhere", "restore", backup, state=False)
         self.assertEqual(restored.returncode, 0, restored.stderr)
