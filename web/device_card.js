@@ -1,5 +1,5 @@
 // What a device is and how it is, on one card; and all that it said of itself, for experts.
-import { action, el, notify, setText } from "./dom.js";
+import { copyButton, el, setText } from "./dom.js";
 import { ago, stateWords, time, versionsOf } from "./words.js";
 
 const signs = { current: "✓", updating: "⬇", waiting: "…", held: "⏸", unknown: "…" };
@@ -25,14 +25,6 @@ export function deviceCard() {
   let device = null;
 
   const build = () => {
-    const copy = action(
-      "Copy",
-      async () => {
-        await navigator.clipboard.writeText(device.id);
-        notify("Copied.");
-      },
-      { class: "small", "aria-label": "Copy the id" },
-    );
     const rows = [
       ["Is a", device.platform_name],
       ["Runs", versionsOf(device) + (device.safe_mode ? " · in safe mode" : "")],
@@ -40,7 +32,16 @@ export function deviceCard() {
       ["First seen", time(device.first_seen)],
       ["Group", device.group],
       ["Labels", labels.join(", ")],
-      ["Id", el("span", {}, el("code", {}, device.id), " ", navigator.clipboard ? copy : "")],
+      [
+        "Id",
+        el(
+          "span",
+          {},
+          el("code", {}, device.id),
+          " ",
+          copyButton(device.id, { class: "small", "aria-label": "Copy the id" }),
+        ),
+      ],
     ];
     facts.replaceChildren(
       ...rows.filter(([, value]) => value).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),

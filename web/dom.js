@@ -46,6 +46,16 @@ export function notify(text, kind = "done") {
   if (kind === "done") setTimeout(close, 5000);
 }
 
+/** A button that copies a text; nothing where a browser allows no page to: without TLS. */
+export function copyButton(text, attributes = {}) {
+  if (!navigator.clipboard) return null;
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    notify("Copied.");
+  };
+  return action("Copy", copy, attributes);
+}
+
 /** A button that does one thing at a time and says what went wrong. */
 export function action(label, run, attributes = {}) {
   const button = el("button", { type: "button", ...attributes }, label);

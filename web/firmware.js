@@ -1,15 +1,13 @@
 // The library: what there is to send, what is missing, and a place to drop files on.
 import { get, remove } from "./api.js";
 import { action, el, notify, tableHead } from "./dom.js";
-import { kilobytes, nameOf, titled, versionOf } from "./words.js";
+import { kilobytes, nameOf, plural, titled, versionOf } from "./words.js";
 import { fleet } from "./state.js";
 import { uploadBox } from "./upload_box.js";
 
 function needsOf(module) {
   return module.dependencies.map((need) => `${need.module} ${need.version}`).join(", ") || "–";
 }
-
-const plural = (count, one, several) => `${count} ${count === 1 ? one : several}`;
 
 // Who has it is said before it goes.
 async function removeFile(m, platform, done) {

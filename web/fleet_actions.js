@@ -1,11 +1,12 @@
 // What is done to many devices at once: to those that are selected, or to all.
 import { get, patch, post, put } from "./api.js";
 import { action, el, notify, setText } from "./dom.js";
+import { plural } from "./words.js";
 import { fleet } from "./state.js";
 
 const at_once = 4;
 const devices_in_a_list = 200;
-const plural = (count) => `${count} device${count === 1 ? "" : "s"}`;
+const devices = (count) => plural(count, "device", "devices");
 
 // Each by itself, so that one that fails keeps no other back.
 async function each(ids, change, told) {
@@ -25,8 +26,8 @@ async function each(ids, change, told) {
     }
   };
   await Promise.all(Array.from({ length: at_once }, work));
-  if (done) notify(`Done for ${plural(done)}.`);
-  if (failed.length) notify(`${plural(failed.length)} could not be changed: ${failed[0]}`, "error");
+  if (done) notify(`Done for ${devices(done)}.`);
+  if (failed.length) notify(`${devices(failed.length)} could not be changed: ${failed[0]}`, "error");
 }
 
 const told = (name) => (id) => post(`devices/${id}/${name}`);
@@ -55,7 +56,8 @@ const actions = [
     "Delete",
     "administer",
     (count) =>
-      confirm(`Delete ${plural(count)}, with their history? They may come again as unknown devices.`) && told("forget"),
+      confirm(`Delete ${devices(count)}, with their history? They may come again as unknown devices.`) &&
+      told("forget"),
   ],
 ];
 
@@ -121,7 +123,7 @@ export function fleetButtons() {
     "Delete all waiting",
     async () => {
       const waiting = fleet.summary.states.awaiting_approval || 0;
-      if (!confirm(`Delete ${plural(waiting)} waiting for approval? They may come again.`)) return;
+      if (!confirm(`Delete ${devices(waiting)} waiting for approval? They may come again.`)) return;
       await post("fleet/forget_pending");
       notify("Deleted.");
     },

@@ -1,7 +1,7 @@
 // How the fleet is, in one sentence and a tile for each state that some devices are in.
 import { el, setText } from "./dom.js";
 import { fleet } from "./state.js";
-import { needsPerson, stateNames } from "./words.js";
+import { needsPerson, plural, stateNames } from "./words.js";
 
 // Behind a number, of one device or many.
 const tileNames = {
@@ -11,8 +11,6 @@ const tileNames = {
   parked: "failed, to be retried",
   blocked: "missing a file",
 };
-
-const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 
 function sentence({ devices, states }) {
   if (devices === 0) return "No device yet.";

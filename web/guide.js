@@ -1,7 +1,7 @@
 // The way to the first device, step by step: firmware, the key that devices know this Drydock by, and the device that
 // knocks.
 import { get, patch, post } from "./api.js";
-import { action, el, notify, setText } from "./dom.js";
+import { action, copyButton, el, notify, setText } from "./dom.js";
 import { field, form } from "./forms.js";
 import { ago, nameOf, stateWords } from "./words.js";
 import { fleet } from "./state.js";
@@ -25,11 +25,7 @@ const fixed_port = 5684;
 // A block of lines to type, and a button that copies them.
 function lines(text) {
   const block = el("pre", {}, el("code", {}, text));
-  const copy = action("Copy", async () => {
-    await navigator.clipboard.writeText(text);
-    notify("Copied.");
-  });
-  return el("div", { class: "lines" }, block, navigator.clipboard ? copy : "");
+  return el("div", { class: "lines" }, block, copyButton(text));
 }
 
 function keyStep(keys) {

@@ -54,6 +54,7 @@ export function ago(milliseconds, now = Date.now()) {
 }
 
 export const time = (milliseconds) => new Date(milliseconds).toLocaleString();
+export const plural = (count, one, several) => `${count} ${count === 1 ? one : several}`;
 export const kilobytes = (bytes) => `${(bytes / 1024).toFixed(bytes < 10240 ? 1 : 0)} kB`;
 export const nameOf = (device) => device.name || device.id;
 const asset = 9;

@@ -2,8 +2,6 @@
 #include "store/postgresql_values.hpp"
 #include "service/service.hpp"
 #include "cli/commands.hpp"
-#include "state/listening.hpp"
-#include "state/page_certificate.hpp"
 #include "cli/identity.hpp"
 #include "version.hpp"
 #include "web/web_service.hpp"
@@ -44,12 +42,9 @@ void keep_little_memory() {
 }
 
 void invite(const web::WebService& site, const state::Configuration& configuration) {
-  const bool tls = configuration.web.tls() != state::Configuration::Web::Tls::off;
-  const auto scheme = tls ? "https" : "http";
+  const auto scheme = site.tls().server ? "https" : "http";
   log::notice("the page is at {}://<this machine>:{}", scheme, site.port());
-  if (const auto certificate = state::load_page_certificate({configuration.state_folder}, configuration);
-      tls && certificate)
-    log::info("the page's certificate has the fingerprint {}", certificate->fingerprint);
+  if (site.tls().server) log::info("the page's certificate has the fingerprint {}", site.tls().fingerprint);
   if (configuration.web.api_port != 0)
     log::notice("Particle's API alone is at {}://<this machine>:{} too", scheme, configuration.web.api_port);
   if (const auto code = site.setup_code(); !code.empty())

@@ -5,6 +5,7 @@
 #include "base/deadline_timer.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/plain_address.hpp"
 #include "transport/proxy_protocol.hpp"
 #include "transport/tcp_stream.hpp"
 
@@ -15,16 +16,6 @@
 #include <fmt/core.h>
 
 namespace drydock::transport {
-
-namespace {
-
-// An IPv4 address as it is, by whichever socket it came.
-asio::ip::address plain(const asio::ip::address& address) {
-  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
-  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-}
-
-}  // namespace
 
 // Counts itself among its address's connections for as long as it lives.
 struct TcpListener::Counted {
@@ -85,7 +76,7 @@ asio::awaitable<void> TcpListener::run() {
     asio::error_code gone;
     const auto from = socket.remote_endpoint(gone);
     if (gone) continue;
-    if (std::find(proxies_.begin(), proxies_.end(), plain(from.address())) == proxies_.end())
+    if (std::find(proxies_.begin(), proxies_.end(), plain_address(from.address())) == proxies_.end())
       take(std::move(socket), from);
     else
       asio::co_spawn(loop_, take_from_proxy(std::move(socket)), asio::detached);

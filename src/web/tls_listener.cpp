@@ -4,6 +4,7 @@
 #include "base/deadline_timer.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/plain_address.hpp"
 #include "base/text.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -26,12 +27,6 @@ namespace {
 constexpr std::size_t piece = 8 * 1024;
 constexpr std::uint8_t tls_handshake = 22;  // the first byte of a ClientHello's record (RFC 8446 §5.1)
 constexpr unsigned unacknowledged_ms = 30'000;
-
-std::string plain_address(const asio::ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
-  return address.to_string();
-}
 
 }  // namespace
 
@@ -150,7 +145,7 @@ void TlsListener::take(const std::shared_ptr<Shared>& shared, tcp::socket socket
   asio::error_code gone;
   const auto from = socket.remote_endpoint(gone);
   if (gone) return;
-  auto address = plain_address(from.address());
+  auto address = plain_address(from.address()).to_string();
   const bool stranger = !shared->options.is_known(address);
   if (!shared->has_room(address, stranger)) return;
   socket.set_option(tcp::no_delay(true), gone);

@@ -32,31 +32,25 @@ Authentication make_authentication(
   return Authentication(db, random, persist, running);
 }
 
-std::shared_ptr<const crypto::TlsServer> tls_server(
-    const state::StateFolder& folder, const state::Configuration& configuration) {
+PageTls page_tls(const state::StateFolder& folder, const state::Configuration& configuration) {
+  if (configuration.web.tls() == state::Configuration::Web::Tls::off) return {};
   const auto certificate = state::load_or_create_page_certificate(folder, configuration, utc_milliseconds());
   if (!certificate) throw std::runtime_error(fmt::format("the page's certificate: {}", certificate.error().message));
   auto tls = crypto::TlsServer::create(certificate->pem);
   if (!tls)
     throw std::runtime_error(
         fmt::format("the page's certificate {}: {}", certificate->file.string(), tls.error().message));
-  return std::move(*tls);
+  return {std::move(*tls), certificate->fingerprint};
 }
 
-// As it will be once the page is served.
-std::string certificate_of(const state::StateFolder& folder, const state::Configuration& configuration) {
-  if (configuration.web.tls() == state::Configuration::Web::Tls::off) return "";
-  const auto certificate = state::load_or_create_page_certificate(folder, configuration, utc_milliseconds());
-  return certificate ? certificate->fingerprint : "";
-}
-
-ServerOptions server_options(const state::StateFolder& folder, const state::Configuration& configuration) {
+ServerOptions server_options(
+    const state::StateFolder& folder, const state::Configuration& configuration, const PageTls& tls) {
   const auto& web = configuration.web;
   ServerOptions options;
   options.address = web.address.empty() ? configuration.address : web.address;
   options.port = web.port;
   options.api_port = web.api_port;
-  if (web.tls() != state::Configuration::Web::Tls::off) options.tls = tls_server(folder, configuration);
+  options.tls = tls.server;
   if (web.tls() == state::Configuration::Web::Tls::both) options.plain = TlsListener::Plain::passed_on;
   options.upload_folder = folder.firmware();
   options.hosts = web.hosts;
@@ -72,15 +66,14 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
       uptime_(running_time_of(service.folder())),
       bridge_(loop, service.server(), service.writer()),
       authentication_(make_authentication(service.folder(), random_, bridge_, uptime_.now())),
+      tls_(page_tls(service.folder(), configuration)),
       api_(bridge_, authentication_, service.folder(),
           ApiOptions{configuration.web.guests, configuration.web.tls() == state::Configuration::Web::Tls::redirect,
-              state::fingerprint(service.server_key().public_key_spki()),
-              certificate_of(service.folder(), configuration), configuration.away_days,
+              state::fingerprint(service.server_key().public_key_spki()), tls_.fingerprint, configuration.away_days,
               [this] { return uptime_.now(); }}),
       cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),
-      server_(server_options(service.folder(), configuration), api_, cloud_, bridge_, streams_, loop_) {
-  const bool tls = configuration.web.tls() != state::Configuration::Web::Tls::off;
-  if (const auto saved = state::save_page_listening(service.folder(), {server_.port(), tls}); !saved)
+      server_(server_options(service.folder(), configuration, tls_), api_, cloud_, bridge_, streams_, loop_) {
+  if (const auto saved = state::save_page_listening(service.folder(), {server_.port(), tls_.server != nullptr}); !saved)
     log::warning("the page's port cannot be written down: {}", saved.error().message);
   device_server_.on_event([this](const server::PublishedEvent& event) { streams_.append(event); });
   // On the writer's thread: 'drydock password reset' has changed who may come in.

@@ -6,6 +6,12 @@
 
 namespace drydock::web {
 
+/// Both empty where the page is served without TLS.
+struct PageTls {
+  std::shared_ptr<const crypto::TlsServer> server;
+  std::string fingerprint;  ///< of its certificate
+};
+
 class WebService {
 public:
   /// Throws std::runtime_error with a message for the person who started it. Before the loop runs.
@@ -14,6 +20,7 @@ public:
   ~WebService();
 
   std::uint16_t port() const { return server_.port(); }
+  const PageTls& tls() const { return tls_; }
   /// For the log; empty once there is a password.
   std::string setup_code() const { return authentication_.setup_code(); }
 
@@ -25,6 +32,7 @@ private:
   server::ServiceUptime uptime_;  ///< begun with what the server begins with; read by all threads, changed by none
   LoopBridge bridge_;
   Authentication authentication_;
+  PageTls tls_;
   Api api_;
   CloudApi cloud_;
   Server server_;
