@@ -4,6 +4,7 @@
 #include "server/as_json.hpp"
 #include "server/policies.hpp"
 #include "cli/confirm.hpp"
+#include "cli/find_device.hpp"
 #include "cli/open_store.hpp"
 #include "cli/state_words.hpp"
 #include "cli/table.hpp"
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace drydock::cli {
 namespace {
@@ -26,10 +26,8 @@ Result<std::vector<store::DeviceRow>> select(store::Database& db, const DeviceSe
   if (!selection.names.empty() + !selection.group.empty() + !selection.platform.empty() + selection.all != 1)
     return failure(ErrorKind::malformed, "say which devices: by name, --group, --platform, or --all");
   std::vector<store::DeviceRow> rows;
-  // A script that runs a second time must not find another device by the name of one that is gone.
-  const auto names = ::isatty(STDIN_FILENO) != 0 ? commands::ByBeginning::yes : commands::ByBeginning::other_letters;
   for (const auto& name : selection.names) {
-    auto row = commands::find_device(db, name, names);
+    auto row = find_device(db, name);
     if (!row) return tl::unexpected(row.error());
     rows.push_back(std::move(*row));
   }

@@ -1,5 +1,6 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "cli/find_device.hpp"
 #include "cli/open_store.hpp"
 #include "cli/state_words.hpp"
 #include "cli/table.hpp"
@@ -118,10 +119,17 @@ int rollouts_start(const Context& context, const NewRollout& rollout) {
   rules.forced = rollout.forced;
   rules.health_event = rollout.health_event;
   rules.window = {rollout.hours, rollout.time_zone, rollout.blackout};
-  const server::Selection selection{rollout.devices, rollout.group, rollout.label, rollout.canaries};
+  const auto plan_in = [&](store::Database& db) -> Result<server::RolloutPlan> {
+    auto devices = ids_of(db, rollout.devices);
+    if (!devices) return tl::unexpected(devices.error());
+    auto canaries = ids_of(db, rollout.canaries);
+    if (!canaries) return tl::unexpected(canaries.error());
+    const server::Selection selection{std::move(*devices), rollout.group, rollout.label, std::move(*canaries)};
+    return server::plan_rollout(db, rollout.release, selection, rules, utc_milliseconds());
+  };
   if (rollout.dry_run) {
     auto db = open_to_read(context);
-    const auto plan = server::plan_rollout(db, rollout.release, selection, rules, utc_milliseconds());
+    const auto plan = plan_in(db);
     if (!plan) return print_error(plan.error().message);
     if (context.json)
       fmt::print("{}\n", server::rollout_plan_as_json(*plan));
@@ -132,7 +140,7 @@ int rollouts_start(const Context& context, const NewRollout& rollout) {
   auto db = open_to_write(context);
   std::int64_t id = 0;
   const auto begun = db.transact([&](store::Database& open) -> Result<void> {
-    const auto plan = server::plan_rollout(open, rollout.release, selection, rules, utc_milliseconds());
+    const auto plan = plan_in(open);
     if (!plan) return tl::unexpected(plan.error());
     if (!context.json) print_plan(*plan);
     const auto added = server::begin_rollout(open, *plan, utc_milliseconds());

@@ -1,4 +1,5 @@
 #include "base/log.hpp"
+#include "cli/find_device.hpp"
 #include "cli/open_store.hpp"
 #include "cli/table.hpp"
 #include "server/as_json.hpp"
@@ -32,7 +33,9 @@ Result<Subject> subject_of(store::Database& db, const TargetScope& scope) {
   if (scope.all) return server::find_subject(db, "fleet", "");
   if (!scope.platform.empty()) return server::find_subject(db, "platform", scope.platform);
   if (!scope.group.empty()) return server::find_subject(db, "group", scope.group);
-  return server::find_subject(db, "device", scope.device);
+  return find_device(db, scope.device).map([](const store::DeviceRow& row) {
+    return Subject(store::PolicyScope::device, row.id);
+  });
 }
 
 // What was said before, with what is said now over it.
@@ -153,7 +156,7 @@ int targets_clear(const Context& context, const TargetScope& scope) {
 
 int targets_show(const Context& context, const std::string& device) {
   auto db = open_to_read(context);
-  const auto row = server::commands::find_device(db, device);
+  const auto row = server::commands::find_device(db, device, server::commands::ByBeginning::yes);
   if (!row) return print_error(row.error().message);
   const auto policy = store::load_update_policy(db, row->id);
   if (context.json) {

@@ -150,8 +150,12 @@ Result<EcPrivateKey> EcPrivateKey::parse(ByteView der_or_pem) {
   auto& ecc = key.impl_->ecc;
   if (wc_EccPrivateKeyDecode(der.data(), &index, &ecc, size_of(der)) != 0 || wc_ecc_get_curve_id(ecc.idx) != curve)
     return failure(ErrorKind::malformed, "not a P-256 private key");
-  if (ecc.type == ECC_PRIVATEKEY_ONLY && wc_ecc_make_pub(&ecc, nullptr) != 0)
+  // The public half that stands beside it is worked out anew: it may be damaged, or another's.
+  const auto stated = ecc.type == ECC_PRIVATEKEY ? key.public_key_spki() : Bytes();
+  if (wc_ecc_make_pub_ex(&ecc, nullptr, &key.impl_->rng) != 0)
     return failure(ErrorKind::malformed, "not a P-256 private key");
+  if (!stated.empty() && stated != key.public_key_spki())
+    return failure(ErrorKind::malformed, "a damaged P-256 private key");
   return key;
 }
 

@@ -128,6 +128,17 @@ Bytes private_der_of(RsaKey& key) {
 }  // namespace
 
 struct RsaPrivateKey::Impl : BlindedKey {
+  bool fits_its_public_half() {
+    const Bytes probe{'p', 'r', 'o', 'b', 'e'};
+    Bytes sealed(size()), opened(size());
+    const int written = wc_RsaPublicEncrypt(
+        probe.data(), static_cast<word32>(probe.size()), sealed.data(), static_cast<word32>(sealed.size()), &rsa, &rng);
+    if (written != static_cast<int>(sealed.size())) return false;
+    const int read = wc_RsaPrivateDecrypt(
+        sealed.data(), static_cast<word32>(sealed.size()), opened.data(), static_cast<word32>(opened.size()), &rsa);
+    return read == static_cast<int>(probe.size()) && std::equal(probe.begin(), probe.end(), opened.begin());
+  }
+
   // A copy of the key for each thread that works with it at the same time; one that nobody needed is never made.
   template <class Work>
   auto with_copy(const Work& work) {
@@ -182,6 +193,7 @@ Result<RsaPrivateKey> RsaPrivateKey::parse(ByteView der_or_pem) {
   word32 index = 0;
   if (wc_RsaPrivateKeyDecode(der.data(), &index, &key.impl_->rsa, static_cast<word32>(der.size())) != 0)
     return failure(ErrorKind::malformed, "not an RSA private key");
+  if (!key.impl_->fits_its_public_half()) return failure(ErrorKind::malformed, "a damaged RSA private key");
   return key;
 }
 

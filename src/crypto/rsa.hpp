@@ -39,7 +39,8 @@ class RsaPrivateKey {
 public:
   /// Takes a second or so for 2048 bits, more on a Pi.
   static RsaPrivateKey generate(int bits);
-  /// PKCS#1 or PKCS#8, DER or PEM, without a pass phrase.
+  /// PKCS#1 or PKCS#8, DER or PEM, without a pass phrase. A key that does not undo what its public half does is
+  /// damaged, and ErrorKind::malformed too.
   static Result<RsaPrivateKey> parse(ByteView der_or_pem);
 
   RsaPrivateKey(RsaPrivateKey&&) noexcept;

@@ -130,6 +130,9 @@ Result<void> check(store::OldBackup& backup) {
     const bool is_module = name.starts_with(firmware_prefix);
     if (is_module && to_hex(crypto::sha256(backup.content(name))) != name.substr(firmware_prefix.size()))
       return failure(ErrorKind::malformed, fmt::format("{} in it is damaged", name));
+    if ((name == "server_key.pem" && !crypto::RsaPrivateKey::parse(backup.content(name))) ||
+        (name == "server_key_udp.pem" && !crypto::EcPrivateKey::parse(backup.content(name))))
+      return failure(ErrorKind::malformed, fmt::format("{} in it, by which devices know the server, is damaged", name));
   }
   return {};
 }

@@ -104,35 +104,41 @@ void ConnectionLimiter::end(const Peer& peer, std::uint16_t local_port) {
   if (const int fd = connection_of(peer, local_port); fd >= 0) ::shutdown(fd, SHUT_RDWR);
 }
 
+void ConnectionLimiter::busy(const Peer& peer, bool is_busy) {
+  const std::lock_guard lock(mutex_);
+  if (is_busy)
+    busy_.insert(peer);
+  else
+    busy_.erase(peer);
+}
+
 void ConnectionLimiter::opened(const std::vector<std::uint16_t>& local_ports) {
   if (++open_ <= limits_.per_unknown_address) return;
   const std::lock_guard lock(mutex_);
+  std::map<Peer, std::uint64_t> came;
   std::vector<std::pair<Peer, int>> connections;
-  for (const int fd : connections_to(local_ports))
-    if (auto peer = end_of(fd, ::getpeername); !taken_over_.contains(peer))
-      connections.emplace_back(std::move(peer), fd);
-  // Those that were here before keep their places.
-  std::stable_sort(connections.begin(), connections.end(),
-      [&](const auto& a, const auto& b) { return seen_.contains(a.first) && !seen_.contains(b.first); });
-  std::set<Peer> remain;
-  std::map<std::string, int> of_address;
-  int unknown_addresses = 0;
-  for (const auto& [peer, fd] : connections) {
-    const auto address = address_of_(peer);
-    const bool exempt = std::find(exempt_.begin(), exempt_.end(), address) != exempt_.end();
-    const bool known = exempt || known_.contains(address);
-    const int count = ++of_address[address];
-    const bool stays = exempt ||
-        (known ? count <= limits_.per_known
-               : count <= limits_.per_unknown_address && unknown_addresses < limits_.unknown_addresses);
-    if (stays) {
-      unknown_addresses += !known;
-      remain.insert(peer);
-    } else if (end_of(fd, ::getpeername) == peer) {
-      ::shutdown(fd, SHUT_RDWR);
-    }
+  for (const int fd : connections_to(local_ports)) {
+    auto peer = end_of(fd, ::getpeername);
+    if (taken_over_.contains(peer)) continue;
+    const auto before = came_.find(peer);
+    came[peer] = before == came_.end() ? ++arrivals_ : before->second;
+    connections.emplace_back(std::move(peer), fd);
   }
-  seen_ = std::move(remain);
+  came_ = std::move(came);
+  std::sort(connections.begin(), connections.end(),
+      [&](const auto& a, const auto& b) { return came_.at(a.first) < came_.at(b.first); });
+  std::vector<Place> places;
+  std::erase_if(connections, [&](const auto& connection) {
+    auto address = address_of_(connection.first);
+    if (std::find(exempt_.begin(), exempt_.end(), address) != exempt_.end()) return true;
+    const bool known = known_.contains(address);
+    places.push_back({std::move(address), known, busy_.contains(connection.first)});
+    return false;
+  });
+  for (const auto i : places_to_give_up(places, limits_)) {
+    const auto& [peer, fd] = connections[i];
+    if (end_of(fd, ::getpeername) == peer) ::shutdown(fd, SHUT_RDWR);
+  }
 }
 
 }  // namespace drydock::web

@@ -2,9 +2,12 @@
 // first byte on.
 #pragma once
 
+#include "web/fair_places.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -12,12 +15,6 @@
 #include <vector>
 
 namespace drydock::web {
-
-struct ConnectionLimits {
-  int per_known = 0;            ///< of an address from which somebody has logged in
-  int per_unknown_address = 0;  ///< of any other
-  int unknown_addresses = 0;    ///< of all the others together
-};
 
 class ConnectionLimiter {
 public:
@@ -28,11 +25,26 @@ public:
       std::function<std::string(const Peer&)> address_of = [](const Peer& peer) { return peer.first; })
       : limits_(limits), exempt_(std::move(exempt)), address_of_(std::move(address_of)) {}
 
-  /// A connection to one of these local ports has come. When there are too many of its kind, the newest are ended. They
-  /// are found among this process's descriptors: when CivetWeb tells of a new connection it tells neither its
-  /// descriptor nor its address, and takes no for no answer.
+  /// A connection to one of these local ports has come. When there are too many, those of places_to_give_up()
+  /// are ended. They are found among this process's descriptors: when CivetWeb tells of a new connection it tells
+  /// neither its descriptor nor its address, and takes no for no answer.
   void opened(const std::vector<std::uint16_t>& local_ports);
   void closed() { --open_; }
+
+  /// A request is answered on this connection, for as long as this lives.
+  class Busy {
+  public:
+    Busy(ConnectionLimiter& limiter, Peer peer) : limiter_(limiter), peer_(std::move(peer)) {
+      limiter_.busy(peer_, true);
+    }
+    ~Busy() { limiter_.busy(peer_, false); }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+
+  private:
+    ConnectionLimiter& limiter_;
+    Peer peer_;
+  };
 
   /// Somebody has shown from there to be logged in.
   void mark_known(const std::string& address);
@@ -49,12 +61,16 @@ public:
   static void end(const Peer& peer, std::uint16_t local_port);
 
 private:
+  void busy(const Peer& peer, bool is_busy);
+
   ConnectionLimits limits_;
   std::vector<std::string> exempt_;
   std::function<std::string(const Peer&)> address_of_;
   std::atomic<int> open_{0};
   mutable std::mutex mutex_;
-  std::set<Peer> seen_;
+  std::map<Peer, std::uint64_t> came_;  // when, compared to the others
+  std::uint64_t arrivals_ = 0;
+  std::set<Peer> busy_;
   std::set<Peer> taken_over_;
   std::set<std::string> known_;
 };

@@ -117,8 +117,8 @@ void Server::listen_with_tls() {
     for (const auto port : {options_.port, options_.api_port}) {
       if (port == 0 && !tls_listeners_.empty()) continue;
       const asio::ip::tcp::endpoint at(asio::ip::make_address(options_.address), port);
-      tls_listeners_.push_back(std::make_unique<TlsListener>(
-          loop_.context(), at, visitors_, TlsListener::Options{options_.tls, options_.plain, options_.hosts, known}));
+      tls_listeners_.push_back(std::make_unique<TlsListener>(loop_.context(), at, visitors_,
+          TlsListener::Options{options_.tls, options_.plain, options_.hosts, known, options_.trusted_proxies}));
     }
   } catch (const std::system_error&) {
     throw std::runtime_error(why_not_listening(options_));
@@ -178,12 +178,12 @@ void Server::on_close(const mg_connection* connection) {
 }
 
 int Server::on_request(mg_connection* connection) {
-  auto& server = *static_cast<Server*>(mg_get_request_info(connection)->user_data);
+  const auto* info = mg_get_request_info(connection);
+  auto& server = *static_cast<Server*>(info->user_data);
   try {
-    if (server.answer(connection) == Body::left) {
-      const auto* info = mg_get_request_info(connection);
-      ConnectionLimiter::stop_reading({info->remote_addr, info->remote_port}, local_port(*info));
-    }
+    const ConnectionLimiter::Peer peer(info->remote_addr, info->remote_port);
+    const ConnectionLimiter::Busy busy(server.connections_, peer);
+    if (server.answer(connection) == Body::left) ConnectionLimiter::stop_reading(peer, local_port(*info));
   } catch (const std::exception& e) {
     log::error("the page's server: {}", e.what());
   }

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/plain_address.hpp"
 #include "base/text.hpp"
+#include "web/fair_places.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -13,6 +14,7 @@
 #include <asio/write.hpp>
 #include <algorithm>
 #include <fmt/core.h>
+#include <list>
 #include <map>
 #include <netinet/tcp.h>
 #include <optional>
@@ -36,10 +38,9 @@ struct TlsListener::Shared {
   bool has_room(const std::string& address, bool stranger) const {
     const auto found = of_address.find(address);
     const int same = found == of_address.end() ? 0 : found->second;
-    if (total >= limits::tls_connections) return false;
-    if (!stranger) return same < limits::tls_connections_per_address;
-    return same < limits::tls_connections_per_stranger && strangers < limits::tls_connections_of_strangers;
+    return total < limits::tls_connections && (stranger || same < limits::tls_connections_per_address);
   }
+  void end_those_too_many();
 
   asio::io_context& loop;
   tcp::acceptor acceptor;
@@ -47,7 +48,7 @@ struct TlsListener::Shared {
   Options options;
   std::uint16_t behind = 0;
   std::map<std::string, int> of_address;
-  int strangers = 0;
+  std::list<Connection*> strangers;  // in the order in which they came
   int total = 0;
 };
 
@@ -63,11 +64,11 @@ struct TlsListener::Connection {
         stranger(strange) {
     ++shared->of_address[address];
     ++shared->total;
-    shared->strangers += stranger;
+    if (stranger) shared->strangers.push_back(this);
   }
   ~Connection() {
     close_server();
-    shared->strangers -= stranger;
+    if (stranger) shared->strangers.remove(this);
     --shared->total;
     if (--shared->of_address[address] == 0) shared->of_address.erase(address);
   }
@@ -122,9 +123,24 @@ struct TlsListener::Connection {
   std::optional<DeadlineTimer> deadline;
   Clock::time_point end = Clock::time_point::max();
   std::uint16_t port = 0;  // of our end of `server`
+  std::string head;        // of a request without TLS, that is not passed on yet
   bool stranger;
   bool flushing = false;
 };
+
+void TlsListener::Shared::end_those_too_many() {
+  std::vector<Place> places;
+  std::vector<Connection*> connections;
+  for (auto* connection : strangers) {
+    if (!connection->visitor.is_open()) continue;
+    const bool shook_hands = connection->port != 0;
+    places.push_back({connection->address, false, shook_hands});
+    connections.push_back(connection);
+  }
+  for (const auto i :
+      places_to_give_up(places, {0, limits::tls_connections_per_stranger, limits::tls_connections_of_strangers}))
+    connections[i]->close();
+}
 
 TlsListener::TlsListener(
     asio::io_context& loop, const tcp::endpoint& at, std::shared_ptr<Visitors> visitors, Options options)
@@ -153,6 +169,7 @@ void TlsListener::take(const std::shared_ptr<Shared>& shared, tcp::socket socket
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
   const auto connection = std::make_shared<Connection>(shared, std::move(socket), std::move(address), stranger);
   asio::co_spawn(shared->loop, serve(connection), ended(connection));
+  shared->end_those_too_many();
 }
 
 std::function<void(std::exception_ptr)> TlsListener::ended(Connected connection) {
@@ -200,7 +217,11 @@ asio::awaitable<void> TlsListener::serve(Connected c) {
     const bool done = co_await shake_hands(c);
     if (!done) co_return;
   } else if (c->shared->options.plain == Plain::redirected) {
-    co_return co_await redirect(c);
+    c->head = co_await read_head(c);
+    if (c->head.empty()) co_return;
+    const auto& proxies = c->shared->options.trusted_proxies;
+    const bool proxy = std::find(proxies.begin(), proxies.end(), c->address) != proxies.end();
+    if (!proxy || header_of(c->head, "x-forwarded-proto") != "https") co_return co_await redirect(c);
   }
   const bool connected = co_await connect_behind(c);
   if (!connected) co_return;
@@ -252,6 +273,11 @@ asio::awaitable<bool> TlsListener::connect_behind(Connected c) {
 asio::awaitable<void> TlsListener::pass_to_server(Connected c) {
   Bytes received(piece), plain(piece);
   bool wanted = true;
+  if (!c->head.empty()) {
+    auto written = co_await asio::async_write(c->server, asio::buffer(c->head), as_result);
+    wanted = !std::get<0>(written);
+    c->head = {};
+  }
   for (;;) {
     ByteView next;
     if (c->tls) {
@@ -299,17 +325,23 @@ asio::awaitable<void> TlsListener::pass_to_visitor(Connected c) {
   (void)co_await Connection::flush(c);
 }
 
-asio::awaitable<void> TlsListener::redirect(Connected c) {
+// Empty when it does not come.
+asio::awaitable<std::string> TlsListener::read_head(Connected c) {
   constexpr std::size_t longest_head = 16 * 1024;
   std::string head;
   Bytes received(piece);
   while (head.find("\r\n\r\n") == std::string::npos && head.size() < longest_head) {
     auto read = co_await c->visitor.async_read_some(asio::buffer(received), as_result);
     const auto& [error, size] = read;
-    if (error) co_return;
+    if (error) co_return "";
     head.append(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(size));
   }
-  const auto answer = redirection(head, c->shared->options.hosts);
+  co_return head;
+}
+
+asio::awaitable<void> TlsListener::redirect(Connected c) {
+  Bytes received(piece);
+  const auto answer = redirection(c->head, c->shared->options.hosts);
   (void)co_await asio::async_write(c->visitor, asio::buffer(answer), as_result);
   asio::error_code ignored;
   c->visitor.shutdown(tcp::socket::shutdown_send, ignored);
@@ -319,21 +351,25 @@ asio::awaitable<void> TlsListener::redirect(Connected c) {
   }
 }
 
+std::string_view header_of(std::string_view head, std::string_view name) {
+  for (auto at = head.find("\r\n"); at != std::string_view::npos; at = head.find("\r\n", at + 2)) {
+    const auto field = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
+    if (!begins_with_lower_ascii(field, name) || !field.substr(name.size()).starts_with(':')) continue;
+    auto value = field.substr(name.size() + 1);
+    while (value.starts_with(' ')) value.remove_prefix(1);
+    while (value.ends_with(' ')) value.remove_suffix(1);
+    return value;
+  }
+  return {};
+}
+
 std::string redirection(std::string_view head, const std::vector<std::string>& hosts) {
   const auto line = head.substr(0, head.find("\r\n"));
   const auto method = line.substr(0, line.find(' '));
-  std::string_view path, host;
+  std::string_view path;
   if (const auto begin = line.find(' '); begin != std::string_view::npos)
     path = line.substr(begin + 1, line.rfind(' ') - begin - 1);
-  for (auto at = head.find("\r\n"); at != std::string_view::npos; at = head.find("\r\n", at + 2)) {
-    const auto field = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
-    constexpr std::string_view name = "host:";
-    if (!begins_with_lower_ascii(field, name)) continue;
-    host = field.substr(name.size());
-    while (host.starts_with(' ')) host.remove_prefix(1);
-    while (host.ends_with(' ')) host.remove_suffix(1);
-    break;
-  }
+  const auto host = header_of(head, "host");
   const auto usable = [](std::string_view text, std::string_view more) {
     return std::all_of(text.begin(), text.end(), [&](char c) {
       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

@@ -22,6 +22,7 @@ public:
     Plain plain = Plain::redirected;
     std::vector<std::string> hosts = {};                    ///< to which who comes without is sent, besides addresses
     std::function<bool(const std::string&)> is_known = {};  ///< whether somebody has logged in from this address
+    std::vector<std::string> trusted_proxies = {};          ///< whose X-Forwarded-Proto is believed
   };
   /// Listens at once. Throws std::system_error.
   TlsListener(
@@ -42,6 +43,7 @@ private:
   static asio::awaitable<void> serve(Connected connection);
   static asio::awaitable<bool> shake_hands(Connected connection);
   static asio::awaitable<bool> connect_behind(Connected connection);
+  static asio::awaitable<std::string> read_head(Connected connection);
   static asio::awaitable<void> redirect(Connected connection);
   static asio::awaitable<void> pass_to_server(Connected connection);
   static asio::awaitable<void> pass_to_visitor(Connected connection);
@@ -49,6 +51,8 @@ private:
   std::shared_ptr<Shared> shared_;
 };
 
+/// The value of a request's header, by its name in small letters; empty when it is not there.
+std::string_view header_of(std::string_view head, std::string_view name);
 /// The answer to a request that came without TLS: to where it would have been heard with it. `head`: its first lines;
 /// `hosts`: see is_own_host().
 std::string redirection(std::string_view head, const std::vector<std::string>& hosts);

@@ -468,6 +468,26 @@ class Harm(Page):
         for s in slow:
             s.close()
 
+    def test_silent_connections_of_a_few_give_way_to_who_comes_first(self):
+        self.still_well()
+
+        def silent(i):
+            s = socket.create_connection(
+                ("127.0.0.1", self.web), timeout=patience, source_address=(f"127.0.7.{1 + i % 3}", 0)
+            )
+            s.sendall(b"GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n" if i % 2 else b"GET / HT")
+            return s
+
+        held = []
+        for turn in range(5):
+            held += [silent(i) for i in range(30)]
+            newcomer = http.client.HTTPConnection("127.0.0.1", self.web, patience, source_address=("127.0.8.1", 0))
+            newcomer.request("GET", "/")
+            self.assertEqual(newcomer.getresponse().status, 200, turn)
+            newcomer.close()
+        for s in held:
+            s.close()
+
     def test_bodies_that_nobody_wants_hold_no_place(self):
         self.still_well()
         for head in (

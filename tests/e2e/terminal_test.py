@@ -75,6 +75,13 @@ class Terminal(Folder):
         # In a script a beginning could be that of another device, once the one that was meant is gone.
         self.assertEqual(self.run_drydock("devices", "forget", "--yes", "green").returncode, 1)
         self.assertEqual(self.run_drydock("devices", "hold", "green").returncode, 1)
+        told = self.run_drydock("targets", "set", "--device", "greenhouse", "--latest")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("Greenhouse", self.run_drydock("targets", "list").stdout)
+        self.assertIn("Greenhouse", self.run_drydock("targets", "show", "green").stdout)
+        self.assertEqual(self.run_drydock("targets", "set", "--device", "green", "--latest").returncode, 1)
+        rollout = self.run_drydock("rollouts", "start", "none", "--device", "greenhous")
+        self.assertIn("greenhous", rollout.stderr)
         refused = self.run_drydock("devices", "forget", "pump", "greenhouse")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("--yes", refused.stderr)

@@ -131,6 +131,15 @@ class Tls(Page):
         ):
             self.assertIn(b" 426 ", self.plainly(request)[:20], request[:40])
 
+    def test_a_proxy_that_does_tls_itself_is_believed_and_nobody_else(self):
+        self.configure('tls = "redirect"', 'trusted_proxies = ["127.0.0.9"]')
+        self.open()
+        request = b"GET /style.css HTTP/1.1\r\nHost: drydock.local\r\nX-Forwarded-Proto: %s\r\nConnection: close\r\n\r\n"
+        ask = lambda scheme, source: self.plainly(request % scheme, source_address=(source, 0)).split(b"\r\n")[0]
+        self.assertEqual(ask(b"https", "127.0.0.9"), b"HTTP/1.1 200 OK")
+        self.assertEqual(ask(b"http", "127.0.0.9"), b"HTTP/1.1 307 Temporary Redirect")
+        self.assertEqual(ask(b"https", "127.0.0.8"), b"HTTP/1.1 307 Temporary Redirect")
+
     def test_or_may_stay_without(self):
         self.configure('tls = "both"')
         self.open()
@@ -240,9 +249,15 @@ class Tls(Page):
             s = socket.create_connection(("127.0.0.1", self.web), timeout=patience, source_address=("127.0.0.5", 0))
             s.sendall(hello if i % 2 else b"\x16")
             held.append(s)
+        for i in range(80):
+            s = socket.create_connection(
+                ("127.0.0.1", self.web), timeout=patience, source_address=(f"127.0.0.{10 + i % 5}", 0)
+            )
+            s.sendall(hello)
+            held.append(s)
         self.assertEqual(self.ask("GET", "devices", source="127.0.0.6")[0], 200)  # not heard of before
         self.assertEqual(self.ask("GET", "devices")[0], 200)
-        self.assertLess(self.descriptors(), idle + 40)
+        self.assertLess(self.descriptors(), idle + 90)
         for s in held:
             s.close()
         self.wait_for(lambda: self.descriptors() <= idle + 1)

@@ -31,6 +31,24 @@ BOOST_AUTO_TEST_CASE(the_server_keys_are_made_once_readable_by_nobody_else_and_n
   BOOST_TEST(std::filesystem::file_size(folder.server_key()) == 100u);
 }
 
+// One byte of them is another one, and the file reads as before: a failing disk, a damaged backup.
+BOOST_AUTO_TEST_CASE(a_damaged_key_is_not_taken_for_a_key) {
+  const auto damaged = [](std::string pem, std::size_t at) {
+    pem[at] = pem[at] == 'A' ? 'B' : 'A';
+    return Bytes(pem.begin(), pem.end());
+  };
+  constexpr std::size_t line = 65;
+  const auto rsa = crypto::RsaPrivateKey::generate(2048).to_pem();
+  BOOST_TEST(crypto::RsaPrivateKey::parse(view_of(rsa)).has_value());
+  const auto begin = rsa.find('\n') + 1;
+  for (const std::size_t of : {2, 13, 16, 22})  // the modulus, both primes, the coefficient
+    BOOST_TEST(!crypto::RsaPrivateKey::parse(damaged(rsa, begin + of * line + 20)).has_value(), of);
+  const auto ec = crypto::EcPrivateKey::generate().to_pem();
+  BOOST_TEST(crypto::EcPrivateKey::parse(view_of(ec)).has_value());
+  for (const std::size_t at : {20, 120, 180})  // the number, and the point
+    BOOST_TEST(!crypto::EcPrivateKey::parse(damaged(ec, ec.find('\n') + 1 + at)).has_value(), at);
+}
+
 // A new key beside an old one, a database or firmware would leave every device outside without a word.
 BOOST_AUTO_TEST_CASE(no_key_is_made_where_something_shows_that_there_was_one) {
   const auto try_with = [](auto prepare) {
