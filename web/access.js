@@ -5,26 +5,27 @@ import { choice, field, form } from "./forms.js";
 import { time } from "./words.js";
 import { fleet } from "./state.js";
 import { usersSection } from "./users.js";
+import { t, told } from "./text.js";
 
 export function showSetup(main, entered) {
   const element = form(
-    "Welcome aboard",
-    "Nobody has set a password yet. The set-up code is in Drydock's log, and 'drydock status' shows it.",
+    t`Welcome aboard`,
+    t`Nobody has set a password yet. The set-up code is in Drydock's log, and 'drydock status' shows it.`,
     [
-      field("Set-up code", {
+      field(t`Set-up code`, {
         name: "code",
         autocomplete: "one-time-code",
         autocapitalize: "none",
         spellcheck: "false",
       }),
-      field("New password, 8 characters or more", {
+      field(t`New password, 8 characters or more`, {
         name: "password",
         type: "password",
         autocomplete: "new-password",
         minlength: "8",
       }),
     ],
-    "Set the password",
+    t`Set the password`,
     async (values) => {
       await post("setup", { code: values.code.trim().toLowerCase(), password: values.password });
       entered();
@@ -36,13 +37,13 @@ export function showSetup(main, entered) {
 
 export function showLogin(main, entered, users) {
   const element = form(
-    "Log in",
-    "To this Drydock.",
+    t`Log in`,
+    t`To this Drydock.`,
     [
-      users && field("Name (nothing: the owner)", { name: "user", autocomplete: "username", required: false }),
-      field("Password", { name: "password", type: "password", autocomplete: "current-password" }),
+      users && field(t`Name (nothing: the owner)`, { name: "user", autocomplete: "username", required: false }),
+      field(t`Password`, { name: "password", type: "password", autocomplete: "current-password" }),
     ],
-    "Log in",
+    t`Log in`,
     async (values) => {
       await post("login", { user: values.user || "", password: values.password });
       entered();
@@ -58,8 +59,8 @@ export function showAccess(main, left) {
       el(
         "div",
         { class: "card narrow" },
-        el("h1", {}, "Guest"),
-        el("p", {}, "You may look at the fleet. To change something, log in."),
+        el("h1", {}, t`Guest`),
+        el("p", {}, t`You may look at the fleet. To change something, log in.`),
         el(
           "button",
           {
@@ -69,7 +70,7 @@ export function showAccess(main, left) {
               left();
             },
           },
-          "Log in",
+          t`Log in`,
         ),
       ),
     );
@@ -84,71 +85,71 @@ export function showAccess(main, left) {
           "li",
           {},
           el("strong", {}, token.name),
-          ` made ${time(token.created)}${token.user === fleet.user ? "" : ` by ${token.user}`}, may ${token.scopes.join(", ")} `,
-          action("Remove", async () => {
+          t` made ${time(token.created)}${token.user === fleet.user ? "" : t` by ${token.user}`}, may ${token.scopes.map(told).join(", ")} `,
+          action(t`Remove`, async () => {
             await remove(`tokens/${token.id}`);
             await load();
           }),
         ),
       ),
     );
-    if (answer.tokens.length === 0) tokens.append(el("li", { class: "quiet" }, "No token."));
+    if (answer.tokens.length === 0) tokens.append(el("li", { class: "quiet" }, t`No token.`));
   };
   const made = el("p", { class: "made", role: "status" });
   main.replaceChildren(
-    el("h1", {}, "Access"),
-    el("p", {}, `You are ${fleet.user}, and may ${fleet.scopes.join(", ")}.`),
+    el("h1", {}, t`Access`),
+    el("p", {}, t`You are ${fleet.user}, and may ${fleet.scopes.map(told).join(", ")}.`),
     form(
-      "Change your password",
-      "Your other sessions end, and the tokens that tools got for it.",
+      t`Change your password`,
+      t`Your other sessions end, and the tokens that tools got for it.`,
       [
-        field("Old password", { name: "old", type: "password", autocomplete: "current-password" }),
-        field("New password", { name: "new", type: "password", autocomplete: "new-password", minlength: "8" }),
+        field(t`Old password`, { name: "old", type: "password", autocomplete: "current-password" }),
+        field(t`New password`, { name: "new", type: "password", autocomplete: "new-password", minlength: "8" }),
       ],
-      "Change it",
+      t`Change it`,
       async (values) => {
         await post("password", values);
-        notify("The password was changed.");
+        notify(t`The password was changed.`);
       },
     ),
     el(
       "section",
       { class: "card narrow" },
-      el("h2", {}, "API tokens"),
+      el("h2", {}, t`API tokens`),
       el(
         "p",
         {},
-        "For programs: 'Authorization: Bearer TOKEN'. ",
-        el("a", { href: "api/v1/openapi.json" }, "The API's description"),
+        t`For programs: 'Authorization: Bearer TOKEN'. `,
+        el("a", { href: "api/v1/openapi.json" }, t`The API's description`),
       ),
       tokens,
       made,
       form(
-        "New token",
+        t`New token`,
         "",
         [
-          field("What it is for", { name: "name", maxlength: "64" }),
-          choice("What it may", "scopes", [
-            ["", "Whatever you may"],
-            ["read", "Read: look at the fleet, read variables, hear events"],
-            ["read call", "Read, and call functions and publish events"],
-            ["read call flash", "Read, call, and change what devices run"],
+          field(t`What it is for`, { name: "name", maxlength: "64" }),
+          choice(t`What it may`, "scopes", [
+            ["", t`Whatever you may`],
+            ["read", t`Read: look at the fleet, read variables, hear events`],
+            ["read call", t`Read, and call functions and publish events`],
+            ["read call flash", t`Read, call, and change what devices run`],
           ]),
         ],
-        "Make a token",
+        t`Make a token`,
         async (values) => {
           const answer = await post("tokens", { name: values.name, scopes: values.scopes });
-          made.replaceChildren("Copy it now, it is not shown again: ", el("code", {}, answer.token));
+          made.replaceChildren(t`Copy it now, it is not shown again: `, el("code", {}, answer.token));
           await load();
         },
       ),
     ),
     fleet.may("administer") ? usersSection() : "",
-    fleet.may("administer") ? el("p", {}, el("a", { href: "#/audit" }, "Who changed what")) : "",
+    fleet.may("administer") ? el("p", {}, el("a", { href: "#/audit" }, t`Who changed what`)) : "",
     el(
       "p",
       {},
-      action("Log out", async () => {
+      action(t`Log out`, async () => {
         await post("logout");
         location.hash = "#/fleet";
         left();

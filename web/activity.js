@@ -3,21 +3,22 @@ import { get } from "./api.js";
 import { action, el, notify, tableHead } from "./dom.js";
 import { fleet } from "./state.js";
 import { shortId, time } from "./words.js";
+import { t, told } from "./text.js";
 
 const kinds = {
-  "": "everything",
-  decided: "what people decided",
-  verified: "updates confirmed running",
-  failed: "updates that failed",
-  connected: "devices that came",
-  wrong_server_key: "turned away: set up for another server",
-  changed_key: "turned away: another key",
-  refused: "turned away: other reasons",
+  "": t`everything`,
+  decided: t`what people decided`,
+  verified: t`updates confirmed running`,
+  failed: t`updates that failed`,
+  connected: t`devices that came`,
+  wrong_server_key: t`turned away: set up for another server`,
+  changed_key: t`turned away: another key`,
+  refused: t`turned away: other reasons`,
 };
 
 export function showActivity(main) {
   const body = el("tbody");
-  const none = el("p", { class: "quiet", hidden: true }, "Nothing of the kind yet.");
+  const none = el("p", { class: "quiet", hidden: true }, t`Nothing of the kind yet.`);
   const choice = el(
     "select",
     { id: "activity-kind", onchange: () => load().catch((error) => notify(error.message, "error")) },
@@ -31,28 +32,28 @@ export function showActivity(main) {
         el(
           "tr",
           {},
-          el("td", { "data-label": "When", class: "short" }, time(line.at)),
+          el("td", { "data-label": t`When`, class: "short" }, time(line.at)),
           el(
             "td",
-            { "data-label": "Device", class: "short" },
+            { "data-label": t`Device`, class: "short" },
             line.device ? el("a", { href: `#/device/${line.device}` }, line.name || shortId(line.device)) : "–",
           ),
-          el("td", { "data-label": "What" }, line.words),
+          el("td", { "data-label": t`What` }, told(line.words)),
         ),
       ),
     );
   };
   main.replaceChildren(
-    el("h1", {}, "Activity"),
+    el("h1", {}, t`Activity`),
     el(
       "p",
       { class: "bar" },
-      el("label", { for: "activity-kind" }, "Show"),
+      el("label", { for: "activity-kind" }, t`Show`),
       choice,
-      action("Look again", load),
-      fleet.may("administer") && el("a", { class: "button", href: "#/audit" }, "Who changed what"),
+      action(t`Look again`, load),
+      fleet.may("administer") && el("a", { class: "button", href: "#/audit" }, t`Who changed what`),
     ),
-    el("table", {}, tableHead(["When", "Device", "What"]), body),
+    el("table", {}, tableHead([t`When`, t`Device`, t`What`]), body),
     none,
   );
   fleet.follow([]);

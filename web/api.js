@@ -1,8 +1,9 @@
 // Talks to /api/v1. A request that fails throws an Error whose message a person can read.
+import { t, told } from "./text.js";
 
 export class Problem extends Error {
   constructor(status, message) {
-    super(message);
+    super(told(message));
     this.status = status;
   }
 }
@@ -11,7 +12,7 @@ async function answer(response) {
   if (response.status === 204) return null;
   const body = await response.json().catch(() => ({}));
   if (!response.ok)
-    throw new Problem(response.status, body.detail || body.title || `the server answered ${response.status}`);
+    throw new Problem(response.status, body.detail || body.title || t`the server answered ${response.status}`);
   return body;
 }
 
@@ -25,7 +26,7 @@ async function send(method, path, body) {
   try {
     response = await fetch(`api/v1/${path}`, options);
   } catch {
-    throw new Problem(0, "Drydock cannot be reached");
+    throw new Problem(0, t`Drydock cannot be reached`);
   }
   return answer(response);
 }
@@ -34,7 +35,7 @@ async function send(method, path, body) {
 export async function download(path, body, name) {
   const headers = { "X-Drydock": "1", "Content-Type": "application/json" };
   const response = await fetch(`api/v1/${path}`, { method: "POST", headers, body: JSON.stringify(body) }).catch(() => {
-    throw new Problem(0, "Drydock cannot be reached");
+    throw new Problem(0, t`Drydock cannot be reached`);
   });
   if (!response.ok) return answer(response);
   const link = document.createElement("a");
@@ -63,7 +64,7 @@ export function upload(file, progress) {
       (event) => event.lengthComputable && progress(event.loaded / event.total),
     );
     request.addEventListener("error", () =>
-      reject(new Problem(0, "Drydock cannot be reached, or would not take so large a file")),
+      reject(new Problem(0, t`Drydock cannot be reached, or would not take so large a file`)),
     );
     request.addEventListener("load", () => {
       let body = {};
@@ -73,7 +74,7 @@ export function upload(file, progress) {
         // The status says enough.
       }
       if (request.status < 300) resolve(body);
-      else reject(new Problem(request.status, body.detail || body.title || `the server answered ${request.status}`));
+      else reject(new Problem(request.status, body.detail || body.title || t`the server answered ${request.status}`));
     });
     request.send(file);
   });

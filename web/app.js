@@ -14,6 +14,7 @@ import { showActivity } from "./activity.js";
 import { showEvents } from "./events.js";
 import { showSystem } from "./system.js";
 import { showAccess, showLogin, showSetup } from "./access.js";
+import { t, told, translateFrame } from "./text.js";
 
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
@@ -48,7 +49,7 @@ function follow() {
     fleet.tell(new Set(changed.map((device) => device.id)));
   });
   stream.addEventListener("error", async () => {
-    showConnection("Connection lost. Trying again…");
+    showConnection(t`Connection lost. Trying again…`);
     // A stream that was refused does not try again by itself.
     if (stream.readyState !== EventSource.CLOSED) return;
     const session = await get("session").catch(() => null);
@@ -60,12 +61,12 @@ function follow() {
 // Whatever a person looks at: a rollout that stopped waits for him.
 function showStopped(rollouts) {
   const text = rollouts
-    .map(({ id, release, words }) => `Rollout ${id} of ${release} has stopped by itself: ${words}`)
+    .map(({ id, release, words }) => t`Rollout ${id} of ${release} has stopped by itself: ${told(words)}`)
     .join(" ");
   stopped.hidden = !text;
   if (stopped.dataset.text === text) return;
   stopped.dataset.text = text;
-  stopped.replaceChildren(text, " ", el("a", { href: "#/rollouts" }, "Look at it"));
+  stopped.replaceChildren(text, " ", el("a", { href: "#/rollouts" }, t`Look at it`));
 }
 
 function sameCounts(a, b) {
@@ -130,7 +131,7 @@ async function start() {
   try {
     session = await get("session");
   } catch {
-    showConnection("Drydock cannot be reached. Trying again…");
+    showConnection(t`Drydock cannot be reached. Trying again…`);
     setTimeout(start, 3000);
     return;
   }
@@ -159,12 +160,13 @@ document.addEventListener("visibilitychange", () => {
   else if (!listens) stream.close();
 });
 addEventListener("unhandledrejection", (event) => {
-  notify(event.reason?.message || "something went wrong", "error");
+  notify(event.reason?.message || t`something went wrong`, "error");
   event.preventDefault();
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
+translateFrame();
 registerWorker().catch(() => {}); // a certificate that is not trusted
 start();

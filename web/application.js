@@ -2,13 +2,14 @@
 import { fleet } from "./state.js";
 import { action, el, setText, tableHead } from "./dom.js";
 import { call, read } from "./cloud.js";
+import { t } from "./text.js";
 
 const types = { 1: "bool", 2: "int", 4: "string", 9: "double" };
 const calls_shown = 10;
 const values_plotted = 60;
 const watch_pause = 5000;
 
-const words = (value) => (value === null ? "not a number" : String(value));
+const words = (value) => (value === null ? t`not a number` : String(value));
 
 function functionsOf(id, functions) {
   const log = el("tbody");
@@ -25,15 +26,15 @@ function functionsOf(id, functions) {
     if (log.rows.length > calls_shown) log.lastChild.remove();
   };
   const rows = functions.map((name, number) => {
-    const arg = el("input", { id: `function-${number}`, "aria-label": `Argument of ${name}`, class: "grow" });
-    const button = action("Call", async () => {
+    const arg = el("input", { id: `function-${number}`, "aria-label": t`Argument of ${name}`, class: "grow" });
+    const button = action(t`Call`, async () => {
       try {
-        note(name, arg.value, `returned ${await call(id, name, arg.value)}`);
+        note(name, arg.value, t`returned ${await call(id, name, arg.value)}`);
       } catch (error) {
         note(name, arg.value, error.message);
       }
     });
-    button.setAttribute("aria-label", `Call ${name}`);
+    button.setAttribute("aria-label", t`Call ${name}`);
     const form = el("form", { class: "bar ask" }, el("label", { for: `function-${number}` }, name), arg, button);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -41,7 +42,7 @@ function functionsOf(id, functions) {
     });
     return form;
   });
-  return el("div", {}, el("h2", {}, "Functions"), rows, el("table", { class: "calls", "aria-label": "Calls" }, log));
+  return el("div", {}, el("h2", {}, t`Functions`), rows, el("table", { class: "calls", "aria-label": t`Calls` }, log));
 }
 
 // The last values as a line, for numbers.
@@ -54,7 +55,7 @@ function plot(values) {
   svg.setAttribute("viewBox", "0 0 240 40");
   svg.setAttribute("class", "plot");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `between ${low} and ${high}`);
+  svg.setAttribute("aria-label", t`between ${low} and ${high}`);
   svg.append(line);
   return svg;
 }
@@ -72,7 +73,7 @@ function variableOf(id, name, type) {
     if (numbers.length > values_plotted) numbers.shift();
     if (numbers.length > 1) line.replaceChildren(plot(numbers));
   };
-  const watch = el("input", { type: "checkbox", "aria-label": `Watch ${name}` });
+  const watch = el("input", { type: "checkbox", "aria-label": t`Watch ${name}` });
   let watched = 0; // how often it was switched on: an answer to an earlier watch begins no second one
   const again = async (since) => {
     try {
@@ -86,15 +87,15 @@ function variableOf(id, name, type) {
     clearTimeout(timer);
     if (watch.checked) again(++watched);
   });
-  const button = action("Read", show, { class: "small" });
-  button.setAttribute("aria-label", `Read ${name}`);
+  const button = action(t`Read`, show, { class: "small" });
+  button.setAttribute("aria-label", t`Read ${name}`);
   const row = el(
     "tr",
     {},
     el("th", { scope: "row" }, name),
-    el("td", { "data-label": "Type" }, types[type] || "string"),
-    el("td", { "data-label": "Value" }, value),
-    el("td", { "data-label": "" }, button, " ", el("label", {}, watch, " watch")),
+    el("td", { "data-label": t`Type` }, types[type] || "string"),
+    el("td", { "data-label": t`Value` }, value),
+    el("td", { "data-label": "" }, button, " ", el("label", {}, watch, t` watch`)),
     line,
   );
   const end = () => {
@@ -113,11 +114,11 @@ export function applicationOf(id, application) {
     {},
     functions.length > 0 && functionsOf(id, functions),
     variables.length > 0 && [
-      el("h2", {}, "Variables"),
+      el("h2", {}, t`Variables`),
       el(
         "table",
         {},
-        tableHead(["Name", "Type", "Value", "", ""]),
+        tableHead([t`Name`, t`Type`, t`Value`, "", ""]),
         el(
           "tbody",
           {},
@@ -127,7 +128,7 @@ export function applicationOf(id, application) {
     ],
     !functions.length &&
       !variables.length &&
-      el("p", { class: "quiet" }, "Its application has no functions and no variables that you may use."),
+      el("p", { class: "quiet" }, t`Its application has no functions and no variables that you may use.`),
   );
   return { element, end: () => variables.forEach((variable) => variable.end()) };
 }

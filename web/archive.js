@@ -1,5 +1,6 @@
 // What people drop: files, folders, and archives of a Device OS release (zip, tar, tar.gz). They are taken apart in the
 // browser, so that the appliance gets module files alone. Nothing in them is believed: names are for people to read.
+import { t } from "./text.js";
 
 const largest = 64 * 1024 * 1024; // unpacked; a whole release of all platforms has less
 const module_file = /\.bin$/i;
@@ -13,7 +14,7 @@ async function unpack(bytes, format) {
     const { done, value } = await reader.read();
     if (done) break;
     size += value.length;
-    if (size > largest) throw new Error("unpacks to more than a release has");
+    if (size > largest) throw new Error(t`unpacks to more than a release has`);
     parts.push(value);
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
@@ -27,12 +28,12 @@ async function zipEntries(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let end = bytes.length - 22;
   while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end -= 1;
-  if (end < 0) throw new Error("is no zip archive, or was cut off");
+  if (end < 0) throw new Error(t`is no zip archive, or was cut off`);
   const entries = [];
   let total = 0;
   let at = view.getUint32(end + 16, true);
   for (let left = view.getUint16(end + 10, true); left > 0; left -= 1) {
-    if (view.getUint32(at, true) !== 0x02014b50) throw new Error("has a list of files that cannot be read");
+    if (view.getUint32(at, true) !== 0x02014b50) throw new Error(t`has a list of files that cannot be read`);
     const method = view.getUint16(at + 10, true);
     const packed = view.getUint32(at + 20, true);
     const name_length = view.getUint16(at + 28, true);
@@ -41,10 +42,10 @@ async function zipEntries(bytes) {
     if (module_file.test(name) && !base(name).startsWith("._")) {
       const data = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
       const content = bytes.subarray(data, data + packed);
-      if (method !== 0 && method !== 8) throw new Error(`packs ${base(name)} in a way that browsers cannot unpack`);
+      if (method !== 0 && method !== 8) throw new Error(t`packs ${base(name)} in a way that browsers cannot unpack`);
       const file = method === 8 ? await unpack(content, "deflate-raw") : content;
       total += file.length;
-      if (total > largest) throw new Error("unpacks to more than a release has");
+      if (total > largest) throw new Error(t`unpacks to more than a release has`);
       entries.push(new File([file], base(name)));
     }
     at += 46 + name_length + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
@@ -60,7 +61,7 @@ function tarEntries(bytes) {
     if (!name) break;
     const digits = text(bytes.subarray(at + 124, at + 136)).trim();
     const size = /^[0-7]+$/.test(digits) ? parseInt(digits, 8) : NaN;
-    if (Number.isNaN(size) || at + 512 + size > bytes.length) throw new Error("is no tar archive, or was cut off");
+    if (Number.isNaN(size) || at + 512 + size > bytes.length) throw new Error(t`is no tar archive, or was cut off`);
     const is_file = bytes[at + 156] === 0x30 || bytes[at + 156] === 0;
     if (is_file && module_file.test(name) && !base(name).startsWith("._"))
       entries.push(new File([bytes.subarray(at + 512, at + 512 + size)], base(name)));
@@ -70,7 +71,7 @@ function tarEntries(bytes) {
 }
 
 async function entriesOf(file) {
-  if (file.size > largest) throw new Error("is larger than a release is");
+  if (file.size > largest) throw new Error(t`is larger than a release is`);
   let bytes = new Uint8Array(await file.arrayBuffer());
   if (/\.zip$/i.test(file.name)) return zipEntries(bytes);
   if (/gz$/i.test(file.name)) bytes = await unpack(bytes, "gzip");
@@ -90,7 +91,7 @@ export async function modulesIn(files) {
       try {
         const entries = await entriesOf(file);
         found.modules.push(...entries);
-        if (entries.length === 0) found.problems.push(`${file.name} has no module file (.bin) in it`);
+        if (entries.length === 0) found.problems.push(t`${file.name} has no module file (.bin) in it`);
       } catch (error) {
         found.problems.push(`${file.name} ${error.message}`);
       }

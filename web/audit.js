@@ -3,10 +3,11 @@ import { get } from "./api.js";
 import { action, el, notify, tableHead } from "./dom.js";
 import { fleet } from "./state.js";
 import { time } from "./words.js";
+import { t, told } from "./text.js";
 
 export function showAudit(main) {
   const body = el("tbody");
-  const more = action("Earlier ones", () => load());
+  const more = action(t`Earlier ones`, () => load());
   let next = null;
   const load = async () => {
     const answer = await get(`audit${next ? `?before=${next}` : ""}`);
@@ -15,11 +16,11 @@ export function showAudit(main) {
         el(
           "tr",
           {},
-          el("td", { "data-label": "When", class: "short" }, time(change.at)),
-          el("th", { scope: "row", "data-label": "Who", class: "short" }, change.who),
-          el("td", { "data-label": "By", class: "short" }, change.via),
-          el("td", { "data-label": "What" }, change.what),
-          el("td", { "data-label": "How it ended" }, change.outcome),
+          el("td", { "data-label": t`When`, class: "short" }, time(change.at)),
+          el("th", { scope: "row", "data-label": t`Who`, class: "short" }, change.who),
+          el("td", { "data-label": t`By`, class: "short" }, told(change.via)),
+          el("td", { "data-label": t`What`, lang: "en" }, change.what),
+          el("td", { "data-label": t`How it ended` }, told(change.outcome)),
         ),
       ),
     );
@@ -27,10 +28,10 @@ export function showAudit(main) {
     more.hidden = !next;
   };
   main.replaceChildren(
-    el("p", {}, el("a", { href: "#/access" }, "← Access")),
-    el("h1", {}, "Who changed what"),
-    el("p", {}, el("a", { href: "api/v1/audit?format=csv&limit=1000", download: true }, "The latest 1,000 as CSV")),
-    el("table", {}, tableHead(["When", "Who", "By", "What", "How it ended"]), body),
+    el("p", {}, el("a", { href: "#/access" }, t`← Access`)),
+    el("h1", {}, t`Who changed what`),
+    el("p", {}, el("a", { href: "api/v1/audit?format=csv&limit=1000", download: true }, t`The latest 1,000 as CSV`)),
+    el("table", {}, tableHead([t`When`, t`Who`, t`By`, t`What`, t`How it ended`]), body),
     more,
   );
   fleet.follow([]);

@@ -3,6 +3,7 @@ import { post } from "./api.js";
 import { action, el, notify } from "./dom.js";
 import { ago, nameOf, time } from "./words.js";
 import { fleet } from "./state.js";
+import { t } from "./text.js";
 
 /** For a device with `changed_key`. */
 export function changedKey(device) {
@@ -10,33 +11,33 @@ export function changedKey(device) {
   const pair = (name, fingerprint) => [el("dt", {}, name), el("dd", {}, el("code", {}, fingerprint))];
   return el(
     "section",
-    { class: "card trouble", "aria-label": "It came with another key" },
-    el("h2", {}, "It came with another key"),
+    { class: "card trouble", "aria-label": t`It came with another key` },
+    el("h2", {}, t`It came with another key`),
     el(
       "p",
       {},
-      `Somebody who says to be ${nameOf(device)} came ${ago(device.changed_key_seen)} (${time(device.changed_key_seen)}) with a key that is not the one on file, and was turned away.`,
+      t`Somebody who says to be ${nameOf(device)} came ${ago(device.changed_key_seen)} (${time(device.changed_key_seen)}) with a key that is not the one on file, and was turned away.`,
     ),
     came && el("p", { class: "quiet" }, came.words),
-    el("dl", {}, pair("On file", device.fingerprint), pair("New", device.changed_key)),
+    el("dl", {}, pair(t`On file`, device.fingerprint), pair(t`New`, device.changed_key)),
     el(
       "p",
       {},
-      "Trust the new key only if you renewed the keys of this device yourself (particle keys new, or a new board under the old id). If you did not, somebody else may be using its id.",
+      t`Trust the new key only if you renewed the keys of this device yourself (particle keys new, or a new board under the old id). If you did not, somebody else may be using its id.`,
     ),
     fleet.may("administer") &&
       el(
         "div",
         { class: "bar" },
-        action("Keep the old key", async () => {
+        action(t`Keep the old key`, async () => {
           await post(`devices/${device.id}/keep_key`);
-          notify("The key on file stays. Whoever comes with another is turned away.");
+          notify(t`The key on file stays. Whoever comes with another is turned away.`);
         }),
         action(
-          "Trust the new key",
+          t`Trust the new key`,
           async () => {
             await post(`devices/${device.id}/approve`, { new_key: device.changed_key });
-            notify("Its new key is trusted from now on.");
+            notify(t`Its new key is trusted from now on.`);
           },
           { class: "danger" },
         ),

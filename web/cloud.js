@@ -1,5 +1,6 @@
 // Talks to /v1, as Particle's tools do: what is asked of a device itself, and the events.
 import { Problem } from "./api.js";
+import { t } from "./text.js";
 
 async function ask(method, path, fields) {
   const options = { method, headers: { "X-Drydock": "1" } };
@@ -11,10 +12,10 @@ async function ask(method, path, fields) {
   try {
     response = await fetch(`v1/${path}`, options);
   } catch {
-    throw new Problem(0, "Drydock cannot be reached");
+    throw new Problem(0, t`Drydock cannot be reached`);
   }
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, body.error || `the server answered ${response.status}`);
+  if (!response.ok) throw new Problem(response.status, body.error || t`the server answered ${response.status}`);
   return body;
 }
 

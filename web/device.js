@@ -13,6 +13,7 @@ import { replaceDevice } from "./replace_device.js";
 import { updatePath } from "./update_path.js";
 import { nameOf, versionOf } from "./words.js";
 import { fleet } from "./state.js";
+import { t, told } from "./text.js";
 
 const slot = (module) => `${module.function}/${module.index}`;
 
@@ -41,23 +42,23 @@ function shouldBe(device, module) {
   const target = device.targets.find((target) => slot(target) === slot(module));
   const step = device.plan.filter((planned) => slot(planned) === slot(module)).at(-1);
   const missing = device.missing.find((need) => slot(need) === slot(module));
-  if (step) return `version ${versionOf(step)}`;
-  if (missing) return `version ${missing.version} or later, which the library lacks`;
-  if (target) return `version ${target.version}, your target`;
-  return "no change";
+  if (step) return t`version ${versionOf(step)}`;
+  if (missing) return t`version ${missing.version} or later, which the library lacks`;
+  if (target) return t`version ${target.version}, your target`;
+  return t`no change`;
 }
 
 function modulesOf(device) {
   const installed = device.modules.map((m) => [
-    m.module + (m.main ? "" : " (other store)"),
-    `version ${versionOf(m)}`,
+    told(m.module) + (m.main ? "" : t` (other store)`),
+    t`version ${versionOf(m)}`,
     m.main ? shouldBe(device, m) : "–",
-    m.failed_checks ? `failed: ${m.failed_checks}` : "passed",
+    m.failed_checks ? t`failed: ${m.failed_checks}` : t`passed`,
   ]);
   const new_ones = device.plan
     .filter((step) => !device.modules.some((m) => m.main && slot(m) === slot(step)))
-    .map((step) => [step.module, "not there", `version ${versionOf(step)}`, "–"]);
-  return table(["Module", "Installed", "Target", "Integrity"], [...installed, ...new_ones]);
+    .map((step) => [told(step.module), t`not there`, t`version ${versionOf(step)}`, "–"]);
+  return table([t`Module`, t`Installed`, t`Target`, t`Integrity`], [...installed, ...new_ones]);
 }
 
 function missingOf(device) {
@@ -65,36 +66,43 @@ function missingOf(device) {
     return el(
       "div",
       {},
-      el("p", {}, "Nothing can be sent before these files are in the library:"),
+      el("p", {}, t`Nothing can be sent before these files are in the library:`),
       el(
         "ul",
         {},
         device.missing.map((m) =>
-          el("li", {}, m.words, m.file && `. The file is called ${m.file}….bin on the releases page of Device OS.`),
+          el(
+            "li",
+            {},
+            told(m.words),
+            m.file && t`. The file is called ${m.file}….bin on the releases page of Device OS.`,
+          ),
         ),
         device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`),
       ),
-      el("a", { class: "button", href: "#/firmware" }, "Add firmware"),
+      el("a", { class: "button", href: "#/firmware" }, t`Add firmware`),
     );
   if (device.plan.length) return "";
   return el(
     "p",
     { class: "quiet" },
-    device.modules.length ? "Nothing is to be sent." : "What it needs is known when it has said what it runs.",
+    device.modules.length ? t`Nothing is to be sent.` : t`What it needs is known when it has said what it runs.`,
   );
 }
 
 // Which rules it follows, and whose they are.
 function rulesOf(policy) {
   const says = [
-    policy.target && `It shall have ${policy.target.words}: so says the rule for ${policy.target.rule}.`,
-    policy.held_by && `Its updates are paused: so says the rule for ${policy.held_by}.`,
-    ...policy.windows.map((window) => `It is updated ${window.words}: so says the rule for ${window.rule}.`),
-    policy.rollout && `Rollout ${policy.rollout} says what it has in the slots of its release.`,
+    policy.target && t`It shall have ${told(policy.target.words)}: so says the rule for ${told(policy.target.rule)}.`,
+    policy.held_by && t`Its updates are paused: so says the rule for ${told(policy.held_by)}.`,
+    ...policy.windows.map(
+      (window) => t`It is updated ${told(window.words)}: so says the rule for ${told(window.rule)}.`,
+    ),
+    policy.rollout && t`Rollout ${policy.rollout} says what it has in the slots of its release.`,
   ].filter(Boolean);
   if (says.length === 0) return "";
-  const links = [el("a", { href: "#/targets" }, "All rules")];
-  if (policy.rollout) links.push(" · ", el("a", { href: "#/rollouts" }, "Rollouts"));
+  const links = [el("a", { href: "#/targets" }, t`All rules`)];
+  if (policy.rollout) links.push(" · ", el("a", { href: "#/rollouts" }, t`Rollouts`));
   return el("p", {}, says.join(" "), " ", links);
 }
 
@@ -123,7 +131,7 @@ export function showDevice(main, id) {
   const events = el("section");
   let endEvents = () => {};
   let endApplication = () => {};
-  const away = el("p", { class: "quiet", hidden: true }, "It is not connected: nothing can be asked of it now.");
+  const away = el("p", { class: "quiet", hidden: true }, t`It is not connected: nothing can be asked of it now.`);
   let shownApplication = "";
   let signaling = false;
   let left = false;
@@ -145,54 +153,54 @@ export function showDevice(main, id) {
         administers &&
           device.approval !== "approved" &&
           !device.changed_key &&
-          action("Approve", tell("approve", "Approved."), { class: "primary" }),
-        administers && device.approval !== "refused" && action("Refuse", tell("refuse", "Refused.")),
+          action(t`Approve`, tell("approve", t`Approved.`), { class: "primary" }),
+        administers && device.approval !== "refused" && action(t`Refuse`, tell("refuse", t`Refused.`)),
         flashes &&
           state !== "held" &&
           (state === "parked" || state === "waiting") &&
-          action("Retry now", tell("retry", "It is tried again."), { class: "primary" }),
+          action(t`Retry now`, tell("retry", t`It is tried again.`), { class: "primary" }),
         flashes &&
           state === "updates_disabled" &&
           !device.forced &&
           action(
-            "Update all the same",
-            tell("force", "It is told to take its next update though its application disabled updates."),
+            t`Update all the same`,
+            tell("force", t`It is told to take its next update though its application disabled updates.`),
             { class: "primary" },
           ),
         flashes &&
           (device.held
-            ? action("Resume updates", tell("release", "It is updated again."), { class: "primary" })
-            : action("Pause updates", tell("hold", "Its updates are paused."))),
+            ? action(t`Resume updates`, tell("release", t`It is updated again.`), { class: "primary" })
+            : action(t`Pause updates`, tell("hold", t`Its updates are paused.`))),
         fleet.may("call") &&
           device.connected &&
-          action(signaling ? "Stop signaling" : "Signal", async () => {
+          action(signaling ? t`Stop signaling` : t`Signal`, async () => {
             await signal(id, !signaling);
             signaling = !signaling;
             showButtons(device);
-            notify(signaling ? "Its light shows a rainbow." : "Its light is its own again.");
+            notify(signaling ? t`Its light shows a rainbow.` : t`Its light is its own again.`);
           }),
         flashes &&
-          action("Rename", async () => {
-            const name = prompt("A name for this device", device.name);
+          action(t`Rename`, async () => {
+            const name = prompt(t`A name for this device`, device.name);
             if (name !== null) await patch(`devices/${id}`, { name });
           }),
         flashes &&
-          action("Group", async () => {
-            const group = prompt("The group it is in; empty: none", device.group);
+          action(t`Group`, async () => {
+            const group = prompt(t`The group it is in; empty: none`, device.group);
             if (group !== null) await patch(`devices/${id}`, { group: group.trim() });
           }),
-        flashes && action("Labels", () => changeLabels()),
+        flashes && action(t`Labels`, () => changeLabels()),
         flashes &&
-          action("Notes", async () => {
-            const remarks = prompt("What should be known about this device", device.remarks);
+          action(t`Notes`, async () => {
+            const remarks = prompt(t`What should be known about this device`, device.remarks);
             if (remarks !== null) await patch(`devices/${id}`, { remarks });
           }),
         administers && replacing.open,
         administers &&
           action(
-            "Delete",
+            t`Delete`,
             async () => {
-              if (!confirm(`Delete ${nameOf(device)}, with its history? It may come again as an unknown device.`))
+              if (!confirm(t`Delete ${nameOf(device)}, with its history? It may come again as an unknown device.`))
                 return;
               forgotten = true; // what comes now is of a device that is not there
               await post(`devices/${id}/forget`);
@@ -213,7 +221,7 @@ export function showDevice(main, id) {
     if (!shownApplication) {
       const list = eventList(id);
       endEvents = list.end;
-      events.append(el("h2", {}, "Events"), list.element);
+      events.append(el("h2", {}, t`Events`), list.element);
     }
     shownApplication = key;
     endApplication();
@@ -224,7 +232,7 @@ export function showDevice(main, id) {
   };
   const changeLabels = async () => {
     const { labels } = await get(`devices/${id}`);
-    const text = prompt("Its labels, with commas between them", labels.join(", "));
+    const text = prompt(t`Its labels, with commas between them`, labels.join(", "));
     if (text === null) return;
     const wanted = new Set(
       text
@@ -274,7 +282,7 @@ export function showDevice(main, id) {
     if (shown === shownKey) return;
     shownKey = shown;
     modules.replaceChildren(modulesOf(device));
-    plan.replaceChildren(missingOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, note)));
+    plan.replaceChildren(missingOf(device), ...device.notes.map((note) => el("p", { class: "quiet" }, told(note))));
     rules.replaceChildren(rulesOf(device.policy));
     showButtons(device);
     target.update(device, library);
@@ -286,8 +294,8 @@ export function showDevice(main, id) {
     if (!event.detail.has(id)) return;
     const device = fleet.devices.get(id);
     if (device) return show(device);
-    setText(heading, "No such device");
-    card.gone("It was deleted, or never was here.");
+    setText(heading, t`No such device`);
+    card.gone(t`It was deleted, or never was here.`);
     shownKey = "";
     for (const each of [key, target.element, buttons, modules, path.element, plan, rules, history.element, application])
       each.replaceChildren();
@@ -305,17 +313,17 @@ export function showDevice(main, id) {
   };
 
   main.replaceChildren(
-    el("p", {}, el("a", { href: fleet.listAddress }, "← Fleet")),
+    el("p", {}, el("a", { href: fleet.listAddress }, t`← Fleet`)),
     heading,
     card.element,
     key,
     buttons,
     replacing.place,
     rules,
-    el("section", {}, el("h2", {}, "What happens next"), path.element, plan),
+    el("section", {}, el("h2", {}, t`What happens next`), path.element, plan),
     el("section", {}, application),
-    el("section", {}, el("h2", {}, "Modules"), modules),
-    fleet.may("flash") ? el("section", {}, el("h2", {}, "Target firmware"), target.element) : "",
+    el("section", {}, el("h2", {}, t`Modules`), modules),
+    fleet.may("flash") ? el("section", {}, el("h2", {}, t`Target firmware`), target.element) : "",
     events,
     el("section", {}, history.element),
     experts.element,

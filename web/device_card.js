@@ -1,14 +1,15 @@
 // What a device is and how it is, on one card; and all that it said of itself, for experts.
 import { copyButton, el, setText } from "./dom.js";
 import { ago, stateWords, time, versionsOf } from "./words.js";
+import { t } from "./text.js";
 
 const signs = { current: "✓", updating: "⬇", waiting: "…", held: "⏸", unknown: "…" };
 
 function seenWords(device) {
-  if (device.connected) return `online, from ${device.address}`;
-  if (!device.last_seen) return "has not come yet";
-  const heard = device.session_known ? "session known, last heard" : "last seen";
-  return `${heard} ${ago(device.last_seen)}, from ${device.address}`;
+  if (device.connected) return t`online, from ${device.address}`;
+  if (!device.last_seen) return t`has not come yet`;
+  const heard = device.session_known ? t`session known, last heard` : t`last seen`;
+  return t`${heard} ${ago(device.last_seen)}, from ${device.address}`;
 }
 
 /** An element and its update(device); labels(list) for what only a question for the device itself tells. */
@@ -16,30 +17,30 @@ export function deviceCard() {
   const sign = el("span", { class: "sign large", "aria-hidden": "true" });
   const words = el("span");
   const state = el("p", { class: "state-line", role: "status" }, sign, words);
-  const bar = el("progress", { max: "100", hidden: true, "aria-label": "Progress" });
+  const bar = el("progress", { max: "100", hidden: true, "aria-label": t`Progress` });
   const remarks = el("p");
   const facts = el("dl", { class: "facts" });
-  const element = el("section", { class: "card", "aria-label": "The device" }, state, bar, remarks, facts);
+  const element = el("section", { class: "card", "aria-label": t`The device` }, state, bar, remarks, facts);
   let labels = [];
   let shown = "";
   let device = null;
 
   const build = () => {
     const rows = [
-      ["Is a", device.platform_name],
-      ["Runs", versionsOf(device) + (device.safe_mode ? " · in safe mode" : "")],
-      ["Seen", seenWords(device)],
-      ["First seen", time(device.first_seen)],
-      ["Group", device.group],
-      ["Labels", labels.join(", ")],
+      [t`Is a`, device.platform_name],
+      [t`Runs`, versionsOf(device) + (device.safe_mode ? t` · in safe mode` : "")],
+      [t`Seen`, seenWords(device)],
+      [t`First seen`, time(device.first_seen)],
+      [t`Group`, device.group],
+      [t`Labels`, labels.join(", ")],
       [
-        "Id",
+        t`Id`,
         el(
           "span",
           {},
           el("code", {}, device.id),
           " ",
-          copyButton(device.id, { class: "small", "aria-label": "Copy the id" }),
+          copyButton(device.id, { class: "small", "aria-label": t`Copy the id` }),
         ),
       ],
     ];
@@ -82,7 +83,7 @@ export function reported() {
   const element = el(
     "details",
     { class: "card" },
-    el("summary", {}, "What it reported, for experts"),
+    el("summary", {}, t`What it reported, for experts`),
     el("pre", { tabindex: "0" }, text),
   );
   const update = (device) => {

@@ -1,25 +1,26 @@
 // What happened to a device: for people, by kind, with how long it took and how long ago it was.
 import { el, tableHead } from "./dom.js";
 import { ago, clock, kilobytes, time } from "./words.js";
+import { t, told } from "./text.js";
 
 // What a line of the history is about, and the sign for it.
 const subjects = {
-  updates: ["Updates", "⬇", ["sending", "sent", "verified", "failed", "interrupted", "state", "rollout"]],
-  connections: ["Connections", "⇄", ["connected", "replaced"]],
-  people: ["What people decided", "✎", ["decided", "approved"]],
-  refusals: ["Refusals", "✕", ["refused", "wrong_server_key", "changed_key"]],
-  other: ["Other", "·", []],
+  updates: [t`Updates`, "⬇", ["sending", "sent", "verified", "failed", "interrupted", "state", "rollout"]],
+  connections: [t`Connections`, "⇄", ["connected", "replaced"]],
+  people: [t`What people decided`, "✎", ["decided", "approved"]],
+  refusals: [t`Refusals`, "✕", ["refused", "wrong_server_key", "changed_key"]],
+  other: [t`Other`, "·", []],
 };
 const signs = { verified: "✓", failed: "✕", interrupted: "!", sending: "⬇", sent: "⬇" };
 const subjectOf = (kind) => Object.keys(subjects).find((name) => subjects[name][2].includes(kind)) || "other";
 
 const stepStates = {
-  planned: "to come",
-  sending: "being sent",
-  sent: "sent",
-  verified: "confirmed running",
-  failed: "failed",
-  superseded: "no longer needed",
+  planned: t`to come`,
+  sending: t`being sent`,
+  sent: t`sent`,
+  verified: t`confirmed running`,
+  failed: t`failed`,
+  superseded: t`no longer needed`,
 };
 
 function when(at) {
@@ -30,7 +31,7 @@ function historyTable(lines, shown) {
   return el(
     "table",
     { class: "history" },
-    tableHead(["What happened", "When"]),
+    tableHead([t`What happened`, t`When`]),
     el(
       "tbody",
       {},
@@ -49,9 +50,9 @@ function historyTable(lines, shown) {
                 { class: `sign ${line.kind}`, "aria-hidden": "true" },
                 signs[line.kind] || subjects[subject][1],
               ),
-              line.words,
+              told(line.words),
             ),
-            el("td", { "data-label": "When", class: "short" }, when(line.at)),
+            el("td", { "data-label": t`When`, class: "short" }, when(line.at)),
           );
         }),
     ),
@@ -62,7 +63,7 @@ function stepsTable(steps) {
   return el(
     "table",
     {},
-    tableHead(["File", "State", "Sent", "Took", "When", "Why"]),
+    tableHead([t`File`, t`State`, t`Sent`, t`Took`, t`When`, t`Why`]),
     el(
       "tbody",
       {},
@@ -70,22 +71,22 @@ function stepsTable(steps) {
         el(
           "tr",
           {},
-          el("th", { scope: "row", title: `SHA-256 ${step.sha256}` }, `${step.module} version ${step.version}`),
-          el("td", { "data-label": "State" }, stepStates[step.state] || step.state),
+          el("th", { scope: "row", title: `SHA-256 ${step.sha256}` }, t`${told(step.module)} version ${step.version}`),
+          el("td", { "data-label": t`State` }, stepStates[step.state] || step.state),
           el(
             "td",
-            { "data-label": "Sent" },
+            { "data-label": t`Sent` },
             step.bytes_acknowledged === step.bytes_total
               ? kilobytes(step.bytes_total)
-              : `${kilobytes(step.bytes_acknowledged)} of ${kilobytes(step.bytes_total)}`,
+              : t`${kilobytes(step.bytes_acknowledged)} of ${kilobytes(step.bytes_total)}`,
           ),
           el(
             "td",
-            { "data-label": "Took" },
+            { "data-label": t`Took` },
             step.started_at && step.finished_at ? clock((step.finished_at - step.started_at) / 1000) : "–",
           ),
-          el("td", { "data-label": "When" }, when(step.planned_at)),
-          el("td", { "data-label": "Why" }, step.error || step.reason),
+          el("td", { "data-label": t`When` }, when(step.planned_at)),
+          el("td", { "data-label": t`Why` }, told(step.error || step.reason)),
         ),
       ),
     ),
@@ -100,22 +101,22 @@ export function deviceHistory() {
   const choice = el(
     "select",
     { id: "history-subject", onchange: () => body.replaceChildren(historyTable(lines, choice.value)) },
-    el("option", { value: "all" }, "everything"),
+    el("option", { value: "all" }, t`everything`),
     Object.entries(subjects).map(([value, [name]]) => el("option", { value }, name)),
   );
   const element = el(
     "div",
     {},
-    el("h2", {}, "History"),
-    el("p", { class: "bar" }, el("label", { for: "history-subject" }, "Show"), choice),
+    el("h2", {}, t`History`),
+    el("p", { class: "bar" }, el("label", { for: "history-subject" }, t`Show`), choice),
     body,
-    el("h2", {}, "Files sent"),
+    el("h2", {}, t`Files sent`),
     steps,
   );
   const update = (device) => {
     lines = device.history;
     body.replaceChildren(historyTable(lines, choice.value));
-    steps.replaceChildren(device.steps.length ? stepsTable(device.steps) : el("p", { class: "quiet" }, "None yet."));
+    steps.replaceChildren(device.steps.length ? stepsTable(device.steps) : el("p", { class: "quiet" }, t`None yet.`));
   };
   return { element, update };
 }

@@ -1,5 +1,6 @@
 // Elements are made here and nowhere else, and text is always text: nothing a device or a file is called can become
 // markup.
+import { t } from "./text.js";
 
 /** el("p", {class: "quiet"}, "text", node, …): attributes; `on…` are listeners; false and null leave one out. */
 export function el(tag, attributes = {}, ...children) {
@@ -22,7 +23,7 @@ export function tableHead(headings) {
       "tr",
       {},
       headings.map((heading) =>
-        el("th", { scope: "col" }, heading || el("span", { class: "visually-hidden" }, "What can be done")),
+        el("th", { scope: "col" }, heading || el("span", { class: "visually-hidden" }, t`What can be done`)),
       ),
     ),
   );
@@ -38,9 +39,9 @@ export function notify(text, kind = "done") {
   const close = () => notice.remove();
   const notice = el(
     "p",
-    { class: `notice ${kind}${text.includes("cannot be reached") ? " unreachable" : ""}` },
+    { class: `notice ${kind}${text.startsWith(t`Drydock cannot be reached`) ? " unreachable" : ""}` },
     text,
-    el("button", { type: "button", "aria-label": "Close", onclick: close }, "×"),
+    el("button", { type: "button", "aria-label": t`Close`, onclick: close }, "×"),
   );
   document.getElementById("notices").append(notice);
   if (kind === "done") setTimeout(close, 5000);
@@ -51,9 +52,9 @@ export function copyButton(text, attributes = {}) {
   if (!navigator.clipboard) return null;
   const copy = async () => {
     await navigator.clipboard.writeText(text);
-    notify("Copied.");
+    notify(t`Copied.`);
   };
-  return action("Copy", copy, attributes);
+  return action(t`Copy`, copy, attributes);
 }
 
 /** A button that does one thing at a time and says what went wrong. */

@@ -2,22 +2,23 @@
 import { fleet } from "./state.js";
 import { action, el, setText, tableHead } from "./dom.js";
 import { listen, publish } from "./cloud.js";
+import { t } from "./text.js";
 
 const shown = 200;
 
 /** A list that fills itself until `end` is called, newest first. */
 export function eventList(device) {
-  const state = el("p", { class: "quiet", role: "status" }, "Connecting…");
+  const state = el("p", { class: "quiet", role: "status" }, t`Connecting…`);
   const body = el("tbody");
-  const filter = el("input", { type: "search", placeholder: "Filter", "aria-label": "Filter events" });
+  const filter = el("input", { type: "search", placeholder: t`Filter`, "aria-label": t`Filter events` });
   let paused = false;
   let held = []; // what came while it was paused, newest first
   let connected = false;
   let events = [];
   const words = () => {
-    if (paused) return `Paused. ${held.length}${held.length === shown ? " or more" : ""} came meanwhile.`;
-    if (!connected) return "Not listening. Trying again…";
-    return events.length ? "Listening." : "Listening. Nothing was published since this view was opened.";
+    if (paused) return t`Paused. ${held.length}${held.length === shown ? t` or more` : ""} came meanwhile.`;
+    if (!connected) return t`Not listening. Trying again…`;
+    return events.length ? t`Listening.` : t`Listening. Nothing was published since this view was opened.`;
   };
   const wanted = (event) => {
     const text = filter.value.toLowerCase();
@@ -27,15 +28,15 @@ export function eventList(device) {
     el(
       "tr",
       {},
-      el("th", { scope: "row", "data-label": "Event" }, event.name),
-      el("td", { "data-label": "Data" }, event.data ?? ""),
+      el("th", { scope: "row", "data-label": t`Event` }, event.name),
+      el("td", { "data-label": t`Data` }, event.data ?? ""),
       !device &&
         el(
           "td",
-          { "data-label": "From" },
-          event.coreid === "api" ? "a program" : el("a", { href: `#/device/${event.coreid}` }, event.coreid),
+          { "data-label": t`From` },
+          event.coreid === "api" ? t`a program` : el("a", { href: `#/device/${event.coreid}` }, event.coreid),
         ),
-      el("td", { "data-label": "When" }, new Date(event.published_at).toLocaleTimeString()),
+      el("td", { "data-label": t`When` }, new Date(event.published_at).toLocaleTimeString()),
     );
   const show = () => body.replaceChildren(...events.filter(wanted).map(row));
   const take = (event) => {
@@ -52,21 +53,21 @@ export function eventList(device) {
     setText(state, words());
   };
   filter.addEventListener("input", show);
-  const pause = el("button", { type: "button" }, "Pause");
+  const pause = el("button", { type: "button" }, t`Pause`);
   pause.addEventListener("click", () => {
     paused = !paused;
     events = [...held, ...events].slice(0, shown);
     held = [];
     show();
-    setText(pause, paused ? "Go on" : "Pause");
+    setText(pause, paused ? t`Go on` : t`Pause`);
     setText(state, words());
   });
-  const clear = action("Clear", () => {
+  const clear = action(t`Clear`, () => {
     events = [];
     show();
     setText(state, words());
   });
-  const headings = ["Event", "Data", ...(device ? [] : ["From"]), "When"];
+  const headings = [t`Event`, t`Data`, ...(device ? [] : [t`From`]), t`When`];
   const element = el(
     "div",
     {},
@@ -88,11 +89,11 @@ export function showEvents(main) {
   const form = el(
     "form",
     { class: "bar" },
-    el("label", { for: "event-name" }, "Name"),
+    el("label", { for: "event-name" }, t`Name`),
     name,
-    el("label", { for: "event-data" }, "Data"),
+    el("label", { for: "event-data" }, t`Data`),
     data,
-    action("Publish", async () => {
+    action(t`Publish`, async () => {
       if (form.reportValidity()) await publish(name.value, data.value);
     }),
   );
@@ -101,14 +102,14 @@ export function showEvents(main) {
     form.querySelector("button").click();
   });
   main.replaceChildren(
-    el("h1", {}, "Events"),
+    el("h1", {}, t`Events`),
     list.element,
     (fleet.may("call") &&
       el(
         "section",
         {},
-        el("h2", {}, "Publish"),
-        el("p", { class: "quiet" }, "To every device that subscribes to the name, and to everybody who listens."),
+        el("h2", {}, t`Publish`),
+        el("p", { class: "quiet" }, t`To every device that subscribes to the name, and to everybody who listens.`),
         form,
       )) ||
       "",

@@ -4,21 +4,23 @@ import { action, el, notify, tableHead } from "./dom.js";
 import { kilobytes, nameOf, plural, titled, versionOf } from "./words.js";
 import { fleet } from "./state.js";
 import { uploadBox } from "./upload_box.js";
+import { t, told } from "./text.js";
 
 function needsOf(module) {
-  return module.dependencies.map((need) => `${need.module} ${need.version}`).join(", ") || "–";
+  return module.dependencies.map((need) => `${told(need.module)} ${need.version}`).join(", ") || "–";
 }
 
 // Who has it is said before it goes.
 async function removeFile(m, platform, done) {
   const uses = await get(`firmware/${m.sha256}/uses`);
   const users = [
-    uses.devices > 0 && `${plural(uses.devices, "device runs", "devices run")} this version, and keep it`,
-    uses.targets > 0 && `it is the target firmware of ${plural(uses.targets, "device", "devices")}`,
-    uses.releases.length > 0 && `it belongs to ${uses.releases.join(", ")}`,
+    uses.devices > 0 &&
+      plural(uses.devices, t`device runs this version, and keeps it`, t`devices run this version, and keep it`),
+    uses.targets > 0 && t`it is the target firmware of ${plural(uses.targets, t`device`, t`devices`)}`,
+    uses.releases.length > 0 && t`it belongs to ${uses.releases.join(", ")}`,
   ].filter(Boolean);
-  const words = users.length ? `${users.join("; ")}.` : "Nothing uses it.";
-  if (!confirm(`Remove ${m.file} (${platform} ${titled(m)}) from the library? ${words}`)) return;
+  const words = users.length ? `${users.join("; ")}.` : t`Nothing uses it.`;
+  if (!confirm(t`Remove ${m.file} (${platform} ${titled(m)}) from the library? ${words}`)) return;
   await remove(`firmware/${m.sha256}`);
   await done();
 }
@@ -40,25 +42,26 @@ function fileRow(m, files, platform, done) {
   return el(
     "tr",
     {},
-    el("th", { scope: "row" }, m.companion ? `${m.module} with ${titled(m.companion)}` : m.module),
-    el("td", { "data-label": "Version" }, versionOf(m)),
-    el("td", { "data-label": "Needs" }, needsOf(m)),
-    el("td", { "data-label": "Size" }, kilobytes(m.size)),
+    el("th", { scope: "row" }, m.companion ? told(m.module) + t` with ${titled(m.companion)}` : told(m.module)),
+    el("td", { "data-label": t`Version` }, versionOf(m)),
+    el("td", { "data-label": t`Needs` }, needsOf(m)),
+    el("td", { "data-label": t`Size` }, kilobytes(m.size)),
     el(
       "td",
-      { "data-label": "File", class: "file" },
+      { "data-label": t`File`, class: "file" },
       m.file,
       twins.length > 0 &&
         el(
           "strong",
           { class: "older" },
-          ` The same version as ${twins.map((twin) => twin.file).join(", ")}, and another file: remove the wrong one.`,
+          t` The same version as ${twins.map((twin) => twin.file).join(", ")}, and another file: remove the wrong one.`,
         ),
     ),
     el(
       "td",
       {},
-      fleet.may("flash") && action("Remove", () => removeFile(m, platform, done), { "aria-label": `Remove ${m.file}` }),
+      fleet.may("flash") &&
+        action(t`Remove`, () => removeFile(m, platform, done), { "aria-label": t`Remove ${m.file}` }),
     ),
   );
 }
@@ -68,10 +71,10 @@ function releaseItem(release) {
   return el(
     "li",
     { class: complete ? "good" : "" },
-    el("strong", {}, `Device OS ${release.device_os}`),
+    el("strong", {}, t`Device OS ${release.device_os}`),
     complete
-      ? " ✓ complete"
-      : ` lacks ${release.missing.map(({ words, file }) => words + (file ? ` (${file}….bin)` : "")).join(", ")}`,
+      ? t` ✓ complete`
+      : t` lacks ${release.missing.map(({ words, file }) => told(words) + (file ? t` (${file}….bin)` : "")).join(", ")}`,
   );
 }
 
@@ -81,11 +84,11 @@ function platformSection(platform, files, releases, done) {
     {},
     el("h2", {}, platform),
     releases.length > 0 &&
-      el("ul", { class: "verdicts plain", "aria-label": `Releases for ${platform}` }, releases.map(releaseItem)),
+      el("ul", { class: "verdicts plain", "aria-label": t`Releases for ${platform}` }, releases.map(releaseItem)),
     el(
       "table",
       {},
-      tableHead(["Module", "Version", "Needs", "Size", "File", ""]),
+      tableHead([t`Module`, t`Version`, t`Needs`, t`Size`, t`File`, ""]),
       el(
         "tbody",
         {},
@@ -120,7 +123,7 @@ export function showFirmware(main) {
         el(
           "p",
           { class: "quiet" },
-          "The library is empty. Files come from the releases page of Device OS (particle-iot/device-os on GitHub): single modules (photon-system-part1@3.3.1.bin), or a zip with those of a release. Your application is the .bin that your tools build.",
+          t`The library is empty. Files come from the releases page of Device OS (particle-iot/device-os on GitHub): single modules (photon-system-part1@3.3.1.bin), or a zip with those of a release. Your application is the .bin that your tools build.`,
         ),
       );
   };
@@ -129,8 +132,8 @@ export function showFirmware(main) {
     for (const device of (await get("devices?state=blocked&limit=200")).devices) {
       // What a device lacks is known in parts while it is connected, and in one sentence later.
       const words = device.missing.length
-        ? device.missing.map((need) => need.words + (need.file ? `. The file is called ${need.file}….bin` : ""))
-        : [device.state_words];
+        ? device.missing.map((need) => told(need.words) + (need.file ? t`. The file is called ${need.file}….bin` : ""))
+        : [told(device.state_words)];
       for (const each of words) needs.set(each, [...(needs.get(each) || []), device]);
     }
     missing.replaceChildren(
@@ -140,7 +143,7 @@ export function showFirmware(main) {
             el(
               "section",
               { class: "card trouble" },
-              el("h2", {}, "Missing"),
+              el("h2", {}, t`Missing`),
               el(
                 "ul",
                 {},
@@ -152,7 +155,7 @@ export function showFirmware(main) {
                     devices
                       .slice(0, 5)
                       .flatMap((d, i) => [i ? ", " : "", el("a", { href: `#/device/${d.id}` }, nameOf(d))]),
-                    devices.length > 5 ? ` and ${devices.length - 5} more` : "",
+                    devices.length > 5 ? t` and ${devices.length - 5} more` : "",
                     ")",
                   ),
                 ),
@@ -161,7 +164,7 @@ export function showFirmware(main) {
           ]),
     );
   };
-  main.replaceChildren(el("h1", {}, "Firmware"), ...(box?.elements ?? []), missing, list);
+  main.replaceChildren(el("h1", {}, t`Firmware`), ...(box?.elements ?? []), missing, list);
   const onChange = (event) => {
     if (event.detail) return;
     showMissing().catch((error) => notify(error.message, "error"));

@@ -6,14 +6,15 @@ import { Row } from "./fleet_row.js";
 import { fleetSummary } from "./fleet_summary.js";
 import { stateNames } from "./words.js";
 import { fleet } from "./state.js";
+import { t } from "./text.js";
 
 const orders = {
-  urgency: "what needs you first",
-  name: "by name",
-  state: "by state",
-  platform: "by platform",
-  "-last_seen": "seen last first",
-  last_seen: "away longest first",
+  urgency: t`what needs you first`,
+  name: t`by name`,
+  state: t`by state`,
+  platform: t`by platform`,
+  "-last_seen": t`seen last first`,
+  last_seen: t`away longest first`,
 };
 const devicesOnPage = 100;
 // Changes come in showers: a list is asked for once behind them.
@@ -39,22 +40,27 @@ export function showFleet(main) {
   const body = el("tbody");
   const search = el("input", {
     type: "search",
-    placeholder: "Name, id, group, label, platform, version, address",
-    "aria-label": "Search",
+    placeholder: t`Name, id, group, label, platform, version, address`,
+    "aria-label": t`Search`,
     value: asks.get("search") || "",
   });
-  const filter = el("select", { "aria-label": "Show" }, el("option", { value: "" }, "all states"), options(stateNames));
-  const order = el("select", { "aria-label": "Sort" }, options(orders));
+  const filter = el(
+    "select",
+    { "aria-label": t`Show` },
+    el("option", { value: "" }, t`all states`),
+    options(stateNames),
+  );
+  const order = el("select", { "aria-label": t`Sort` }, options(orders));
   filter.value = asks.get("state") || "";
   order.value = Object.hasOwn(orders, asks.get("sort") ?? "") ? asks.get("sort") : "urgency";
   const empty = el("p", { class: "quiet", hidden: true });
   const lead = el(
     "p",
     { hidden: true },
-    el("a", { href: "#/start", class: "button primary" }, "Bring in your first device"),
+    el("a", { href: "#/start", class: "button primary" }, t`Bring in your first device`),
   );
-  const back = action("First page", () => turn([]), { hidden: true });
-  const next = action("Next page", () => turn([...pages, following]), { hidden: true });
+  const back = action(t`First page`, () => turn([]), { hidden: true });
+  const next = action(t`Next page`, () => turn([...pages, following]), { hidden: true });
   let pages = []; // where each page up to this one begins
   let following = null; // where the next one does
   let asked = 0;
@@ -81,7 +87,7 @@ export function showFleet(main) {
     async () => pick(await idsLike(query()), true),
     () => pick([...selected], false),
   );
-  const whole = el("input", { type: "checkbox", "aria-label": "Select every device of this page" });
+  const whole = el("input", { type: "checkbox", "aria-label": t`Select every device of this page` });
   whole.addEventListener("change", () => pick([...rows.keys()], whole.checked));
   const buttons = fleetButtons();
   const summary = fleetSummary((state) => {
@@ -117,7 +123,7 @@ export function showFleet(main) {
     empty.hidden = page.devices.length > 0;
     const filtered = search.value || filter.value || pages.length > 0;
     lead.hidden = page.devices.length > 0 || Boolean(filtered) || !fleet.may("administer");
-    setText(empty, filtered ? "No device is like that." : "No device has connected yet.");
+    setText(empty, filtered ? t`No device is like that.` : t`No device has connected yet.`);
     fleet.follow(page.devices.map((device) => device.id));
   };
   const load = async () => {
@@ -156,7 +162,7 @@ export function showFleet(main) {
   order.addEventListener("change", choose);
   const head = (name) => el("th", { scope: "col", class: name.toLowerCase() }, name);
   main.replaceChildren(
-    el("h1", { class: "visually-hidden" }, "Fleet"),
+    el("h1", { class: "visually-hidden" }, t`Fleet`),
     ...summary.elements,
     el(
       "div",
@@ -165,7 +171,7 @@ export function showFleet(main) {
       filter,
       order,
       el("span", { class: "grow" }),
-      fleet.may("administer") && el("a", { href: "#/start", class: "button" }, "Add a device"),
+      fleet.may("administer") && el("a", { href: "#/start", class: "button" }, t`Add a device`),
       buttons.elements,
     ),
     selection.element,
@@ -179,7 +185,7 @@ export function showFleet(main) {
           "tr",
           {},
           fleet.may("flash") && el("th", { scope: "col", class: "pick" }, whole),
-          ["Device", "State", "Platform", "Seen", "Versions"].map(head),
+          [t`Device`, t`State`, t`Platform`, t`Seen`, t`Versions`].map(head),
         ),
       ),
       body,

@@ -3,10 +3,11 @@ import { get, patch, post, put } from "./api.js";
 import { action, el, notify, setText } from "./dom.js";
 import { plural } from "./words.js";
 import { fleet } from "./state.js";
+import { t } from "./text.js";
 
 const at_once = 4;
 const devices_in_a_list = 200;
-const devices = (count) => plural(count, "device", "devices");
+const devices = (count) => plural(count, t`device`, t`devices`);
 
 // Each by itself, so that one that fails keeps no other back.
 async function each(ids, change, told) {
@@ -26,37 +27,37 @@ async function each(ids, change, told) {
     }
   };
   await Promise.all(Array.from({ length: at_once }, work));
-  if (done) notify(`Done for ${devices(done)}.`);
-  if (failed.length) notify(`${devices(failed.length)} could not be changed: ${failed[0]}`, "error");
+  if (done) notify(t`Done for ${devices(done)}.`);
+  if (failed.length) notify(t`${devices(failed.length)} could not be changed: ${failed[0]}`, "error");
 }
 
 const told = (name) => (id) => post(`devices/${id}/${name}`);
 const actions = [
-  ["Approve", "administer", () => told("approve")],
-  ["Pause", "flash", () => told("hold")],
-  ["Resume", "flash", () => told("release")],
-  ["Retry", "flash", () => told("retry")],
+  [t`Approve`, "administer", () => told("approve")],
+  [t`Pause`, "flash", () => told("hold")],
+  [t`Resume`, "flash", () => told("release")],
+  [t`Retry`, "flash", () => told("retry")],
   [
-    "Label…",
+    t`Label…`,
     "flash",
     () => {
-      const label = prompt("The label that they get", "")?.trim();
+      const label = prompt(t`The label that they get`, "")?.trim();
       return label && ((id) => put(`devices/${id}/labels/${encodeURIComponent(label)}`, {}));
     },
   ],
   [
-    "Group…",
+    t`Group…`,
     "flash",
     () => {
-      const group = prompt("The group that they come into; empty: none", "");
+      const group = prompt(t`The group that they come into; empty: none`, "");
       return group === null ? null : (id) => patch(`devices/${id}`, { group: group.trim() });
     },
   ],
   [
-    "Delete",
+    t`Delete`,
     "administer",
     (count) =>
-      confirm(`Delete ${devices(count)}, with their history? They may come again as unknown devices.`) &&
+      confirm(t`Delete ${devices(count)}, with their history? They may come again as unknown devices.`) &&
       told("forget"),
   ],
 ];
@@ -78,7 +79,7 @@ export async function idsLike(query) {
 /** A bar that is there while something is selected. `selected` is a set of ids, `all` selects whatever the list is of. */
 export function selectionBar(selected, all, clear) {
   const count = el("strong", { role: "status" });
-  const progress = el("progress", { max: "1", value: "0", hidden: true, "aria-label": "Done so far" });
+  const progress = el("progress", { max: "1", value: "0", hidden: true, "aria-label": t`Done so far` });
   const buttons = actions
     .filter(([, scope]) => fleet.may(scope))
     .map(([name, , begin]) =>
@@ -95,21 +96,21 @@ export function selectionBar(selected, all, clear) {
           progress.hidden = true;
           clear();
         },
-        name === "Delete" ? { class: "danger" } : {},
+        name === t`Delete` ? { class: "danger" } : {},
       ),
     );
   const bar = el(
     "div",
-    { class: "bar selection", role: "group", "aria-label": "Selected devices", hidden: true },
+    { class: "bar selection", role: "group", "aria-label": t`Selected devices`, hidden: true },
     count,
-    action("Select all that are listed", all),
-    action("Clear", clear),
+    action(t`Select all that are listed`, all),
+    action(t`Clear`, clear),
     buttons,
     progress,
   );
   const update = () => {
     bar.hidden = selected.size === 0;
-    setText(count, `${selected.size} selected`);
+    setText(count, t`${selected.size} selected`);
   };
   return { element: bar, update };
 }
@@ -120,29 +121,29 @@ export function fleetButtons() {
     await post(fleet.paused ? "fleet/resume" : "fleet/pause");
   });
   const forget = action(
-    "Delete all waiting",
+    t`Delete all waiting`,
     async () => {
       const waiting = fleet.summary.states.awaiting_approval || 0;
-      if (!confirm(`Delete ${devices(waiting)} waiting for approval? They may come again.`)) return;
+      if (!confirm(t`Delete ${devices(waiting)} waiting for approval? They may come again.`)) return;
       await post("fleet/forget_pending");
-      notify("Deleted.");
+      notify(t`Deleted.`);
     },
     { class: "danger", hidden: true },
   );
-  const update = action("Update all", async () => {
+  const update = action(t`Update all`, async () => {
     const failed = fleet.summary.states.parked || 0;
     const effects = [
-      failed > 0 && `${failed} that failed ${failed === 1 ? "is" : "are"} tried again.`,
-      fleet.paused && "The pause of all updates ends.",
-      "Devices that are paused stay paused.",
+      failed > 0 && plural(failed, t`that failed is tried again.`, t`that failed are tried again.`),
+      fleet.paused && t`The pause of all updates ends.`,
+      t`Devices that are paused stay paused.`,
     ].filter(Boolean);
-    if (!confirm(`Look at every approved device again? ${effects.join(" ")}`)) return;
+    if (!confirm(t`Look at every approved device again? ${effects.join(" ")}`)) return;
     await post("fleet/update");
-    notify("Every approved device is looked at again.");
+    notify(t`Every approved device is looked at again.`);
   });
   const show = () => {
     forget.hidden = !fleet.summary.states.awaiting_approval;
-    setText(pause, fleet.paused ? "Resume all updates" : "Pause all updates");
+    setText(pause, fleet.paused ? t`Resume all updates` : t`Pause all updates`);
   };
   const elements = [fleet.may("administer") && forget, fleet.may("flash") && pause, fleet.may("flash") && update];
   return { elements, show };

@@ -3,6 +3,7 @@ import { post } from "./api.js";
 import { action, el, notify, setText } from "./dom.js";
 import { ago, nameOf, shortId, stateWords, versionsOf } from "./words.js";
 import { fleet } from "./state.js";
+import { t } from "./text.js";
 
 /** A row that is changed in place: nothing moves under the finger of whoever wants to touch it. */
 export class Row {
@@ -12,22 +13,22 @@ export class Row {
     this.box.addEventListener("change", () => onSelect(device.id, this.box.checked));
     this.mark = el("span", { class: "mark" });
     this.words = el("span", { class: "words" });
-    this.bar = el("progress", { max: "100", hidden: true, "aria-label": "Progress" });
+    this.bar = el("progress", { max: "100", hidden: true, "aria-label": t`Progress` });
     this.link = el("a", { href: `#/device/${device.id}` });
     this.id = el("span", { class: "id", title: device.id });
-    this.platform = el("td", { "data-label": "Platform" });
-    this.seen = el("td", { "data-label": "Seen" });
-    this.versions = el("td", { "data-label": "Versions", class: "versions" });
+    this.platform = el("td", { "data-label": t`Platform` });
+    this.seen = el("td", { "data-label": t`Seen` });
+    this.versions = el("td", { "data-label": t`Versions`, class: "versions" });
     this.approve = action(
-      "Approve",
+      t`Approve`,
       async () => {
         await post(`devices/${device.id}/approve`);
-        notify(`${nameOf(device)} is approved.`);
+        notify(t`${nameOf(device)} is approved.`);
         this.link.focus();
       },
       { class: "primary small", hidden: true },
     );
-    this.key = el("a", { href: `#/device/${device.id}`, class: "button small", hidden: true }, "Compare keys");
+    this.key = el("a", { href: `#/device/${device.id}`, class: "button small", hidden: true }, t`Compare keys`);
     this.element = el(
       "tr",
       { "data-id": device.id },
@@ -46,11 +47,11 @@ export class Row {
     setText(this.link, device.name || shortId(device.id));
     this.link.title = device.id;
     setText(this.id, device.name ? shortId(device.id) : "");
-    this.box.setAttribute("aria-label", `Select ${nameOf(device)}`);
-    this.approve.setAttribute("aria-label", `Approve ${nameOf(device)}`);
-    this.key.setAttribute("aria-label", `Compare the keys of ${nameOf(device)}`);
-    setText(this.platform, device.platform_name + (device.safe_mode ? ", safe mode" : ""));
-    setText(this.seen, device.connected ? "online" : (device.session_known ? "heard " : "") + ago(device.last_seen));
+    this.box.setAttribute("aria-label", t`Select ${nameOf(device)}`);
+    this.approve.setAttribute("aria-label", t`Approve ${nameOf(device)}`);
+    this.key.setAttribute("aria-label", t`Compare the keys of ${nameOf(device)}`);
+    setText(this.platform, device.platform_name + (device.safe_mode ? t`, safe mode` : ""));
+    setText(this.seen, device.connected ? t`online` : (device.session_known ? t`heard ` : "") + ago(device.last_seen));
     this.seen.className = device.connected ? "online" : "";
     setText(this.versions, versionsOf(device));
     this.approve.hidden = !(fleet.may("administer") && device.approval === "pending" && !device.changed_key);

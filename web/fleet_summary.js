@@ -2,29 +2,30 @@
 import { el, setText } from "./dom.js";
 import { fleet } from "./state.js";
 import { needsPerson, plural, stateNames } from "./words.js";
+import { t } from "./text.js";
 
 // Behind a number, of one device or many.
 const tileNames = {
   ...stateNames,
-  unknown_key: "with another key",
-  awaiting_approval: "waiting for approval",
-  parked: "failed, to be retried",
-  blocked: "missing a file",
+  unknown_key: t`with another key`,
+  awaiting_approval: t`waiting for approval`,
+  parked: t`failed, to be retried`,
+  blocked: t`missing a file`,
 };
 
 function sentence({ devices, states }) {
-  if (devices === 0) return "No device yet.";
+  if (devices === 0) return t`No device yet.`;
   const waiting = needsPerson.reduce((sum, state) => sum + (states[state] || 0), 0);
   const updating = states.updating || 0;
   const parts = [];
-  if (waiting) parts.push(plural(waiting, "device needs you", "devices need you"));
+  if (waiting) parts.push(plural(waiting, t`device needs you`, t`devices need you`));
   const others = waiting
-    ? ["is being updated", "are being updated"]
-    : ["device is being updated", "devices are being updated"];
+    ? [t`is being updated`, t`are being updated`]
+    : [t`device is being updated`, t`devices are being updated`];
   if (updating) parts.push(plural(updating, ...others));
   if (parts.length === 0) {
-    if ((states.current || 0) === devices) return devices === 1 ? "All is well." : `All ${devices} devices are well.`;
-    return `Nothing needs you. ${states.current || 0} of ${plural(devices, "device is", "devices are")} up to date.`;
+    if ((states.current || 0) === devices) return devices === 1 ? t`All is well.` : t`All ${devices} devices are well.`;
+    return t`Nothing needs you. ${states.current || 0} of ${plural(devices, t`device is`, t`devices are`)} up to date.`;
   }
   return `${parts.join(", ")}.`;
 }
@@ -33,7 +34,7 @@ function sentence({ devices, states }) {
 export function fleetSummary(choose) {
   const words = el("p", { id: "summary", role: "status" });
   const note = el("p", { class: "quiet" });
-  const tiles = el("div", { class: "tiles", role: "group", "aria-label": "Devices by state" });
+  const tiles = el("div", { class: "tiles", role: "group", "aria-label": t`Devices by state` });
   let chosen = "";
   const known = new Map();
   const tile = (state) => {
@@ -55,7 +56,7 @@ export function fleetSummary(choose) {
     setText(words, sentence(fleet.summary));
     const trouble = needsPerson.some((each) => states[each] && each !== "awaiting_approval");
     words.className = trouble ? "trouble" : devices > 0 && states.current === devices ? "well" : "";
-    setText(note, devices ? `${connected} online${fleet.paused ? ". All updates are paused by you" : ""}.` : "");
+    setText(note, devices ? t`${connected} online${fleet.paused ? t`. All updates are paused by you` : ""}.` : "");
     const order = [...needsPerson, "updating"];
     const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
     const present = Object.keys(states)

@@ -1,5 +1,6 @@
 // Forms: fields with their labels, and what went wrong below them.
 import { el } from "./dom.js";
+import { t } from "./text.js";
 
 let fields = 0; // two forms of a view may both ask for a name
 
@@ -25,7 +26,7 @@ export function check(label, name) {
 
 /** Fields that few people need, behind a line that opens them. */
 export function more(...fields) {
-  return el("details", {}, el("summary", {}, "More"), el("div", { class: "fields" }, fields));
+  return el("details", {}, el("summary", {}, t`More`), el("div", { class: "fields" }, fields));
 }
 
 export function choice(label, name, options) {

@@ -3,11 +3,12 @@ import { get, post, remove } from "./api.js";
 import { action, el, notify } from "./dom.js";
 import { field, form } from "./forms.js";
 import { fleet } from "./state.js";
+import { t, told } from "./text.js";
 
 function counts(list, what) {
   return list.length
     ? el("p", {}, `${what}: `, list.map(({ name, devices }) => `${name} (${devices})`).join(", "))
-    : el("p", { class: "quiet" }, `${what}: none yet.`);
+    : el("p", { class: "quiet" }, t`${what}: none yet.`);
 }
 
 export function groupsSection() {
@@ -15,8 +16,8 @@ export function groupsSection() {
   const load = async () => {
     const { groups, labels, rules } = await get("groups");
     shown.replaceChildren(
-      counts(groups, "Groups"),
-      counts(labels, "Labels"),
+      counts(groups, t`Groups`),
+      counts(labels, t`Labels`),
       el(
         "ul",
         { class: "plain" },
@@ -24,18 +25,18 @@ export function groupsSection() {
           el(
             "li",
             {},
-            `${rule.words} comes into `,
+            t`${told(rule.words)} comes into `,
             el("strong", {}, rule.group),
             " ",
             fleet.may("flash") &&
               action(
-                "Remove",
+                t`Remove`,
                 async () => {
-                  if (!confirm(`Remove the rule for ${rule.words}? Devices stay in their groups.`)) return;
+                  if (!confirm(t`Remove the rule for ${told(rule.words)}? Devices stay in their groups.`)) return;
                   await remove(`groups/rules/${rule.id}`);
                   await load();
                 },
-                { "aria-label": `Remove the rule for ${rule.words}` },
+                { "aria-label": t`Remove the rule for ${told(rule.words)}` },
               ),
           ),
         ),
@@ -46,21 +47,21 @@ export function groupsSection() {
   return el(
     "section",
     {},
-    el("h2", {}, "Groups"),
-    el("p", {}, "A device is in one group, and has any number of labels: its own page says which, and changes them."),
+    el("h2", {}, t`Groups`),
+    el("p", {}, t`A device is in one group, and has any number of labels: its own page says which, and changes them.`),
     shown,
     fleet.may("flash") &&
       form(
-        "New rule for groups",
-        "New devices, and those in no group, come into the group of the first rule that fits.",
+        t`New rule for groups`,
+        t`New devices, and those in no group, come into the group of the first rule that fits.`,
         [
-          field("Group", { name: "group", maxlength: "64" }),
-          field("Platform: photon, p1, argon, …", { name: "platform", maxlength: "16", required: false }),
-          field("Product's number", { name: "product", type: "number", min: "0", max: "65535", required: false }),
-          field("Pattern of names or ids, greenhouse-* say", { name: "name", maxlength: "64", required: false }),
-          field("Addresses, 192.168.4.0/24 say", { name: "addresses", maxlength: "64", required: false }),
+          field(t`Group`, { name: "group", maxlength: "64" }),
+          field(t`Platform: photon, p1, argon, …`, { name: "platform", maxlength: "16", required: false }),
+          field(t`Product's number`, { name: "product", type: "number", min: "0", max: "65535", required: false }),
+          field(t`Pattern of names or ids, greenhouse-* say`, { name: "name", maxlength: "64", required: false }),
+          field(t`Addresses, 192.168.4.0/24 say`, { name: "addresses", maxlength: "64", required: false }),
         ],
-        "Add it",
+        t`Add it`,
         async (values, element) => {
           const { devices } = await post("groups/rules", {
             group: values.group.trim(),
@@ -70,7 +71,7 @@ export function groupsSection() {
             addresses: values.addresses.trim(),
           });
           element.reset();
-          notify(`${devices} devices that were in no group are in it now.`);
+          notify(t`${devices} devices that were in no group are in it now.`);
           await load();
         },
       ),

@@ -3,13 +3,14 @@
 import { get, patch, post } from "./api.js";
 import { action, copyButton, el, notify, setText } from "./dom.js";
 import { field, form } from "./forms.js";
-import { ago, nameOf, stateWords } from "./words.js";
+import { ago, nameOf, plural, stateWords } from "./words.js";
 import { fleet } from "./state.js";
 import { uploadBox } from "./upload_box.js";
+import { t, told } from "./text.js";
 
 // What a person does with each kind; PROTOCOL §8.2 for where the key goes.
 const kinds = {
-  photon: { words: "Photon or P1", key: "tcp", button: "SETUP", dfu: ["2b04:d006", "2082"] },
+  photon: { words: t`Photon or P1`, key: "tcp", button: "SETUP", dfu: ["2b04:d006", "2082"] },
   core: { words: "Core", key: "tcp", button: "MODE", dfu: null },
   electron: { words: "Electron", key: "udp", button: "MODE", dfu: ["2b04:d00a", "3298"] },
   argon: { words: "Argon", key: "udp", button: "MODE", dfu: ["2b04:d00c", "3298"] },
@@ -17,7 +18,7 @@ const kinds = {
   bsom: { words: "B SoM", key: "udp", button: "MODE", dfu: ["2b04:d017", "3298"] },
   b5som: { words: "B5 SoM", key: "udp", button: "MODE", dfu: ["2b04:d019", "3298"] },
   tracker: { words: "Tracker", key: "udp", button: "MODE", dfu: ["2b04:d01a", "3298"] },
-  p2: { words: "P2 or Photon 2", key: "udp", button: "MODE", dfu: ["2b04:d020", "3298"] },
+  p2: { words: t`P2 or Photon 2`, key: "udp", button: "MODE", dfu: ["2b04:d020", "3298"] },
 };
 const look_again = 3000;
 const fixed_port = 5684;
@@ -45,55 +46,55 @@ function keyStep(keys) {
       el(
         "ol",
         {},
-        el("li", {}, el("a", { class: "button", href: `api/v1/keys/${key}`, download: file }, `Download ${file}`)),
+        el("li", {}, el("a", { class: "button", href: `api/v1/keys/${key}`, download: file }, t`Download ${file}`)),
         el(
           "li",
           {},
-          `Connect the device by USB and put it into DFU mode: hold ${button}, tap RESET, and let go of ${button} when its light blinks yellow.`,
+          t`Connect the device by USB and put it into DFU mode: hold ${button}, tap RESET, and let go of ${button} when its light blinks yellow.`,
         ),
         el(
           "li",
           {},
-          "On the computer that it is connected to, where the file is:",
+          t`On the computer that it is connected to, where the file is:`,
           lines(`particle keys server ${file} --host ${address} --port ${port}\nparticle keys address`),
         ),
         el(
           "li",
           {},
-          "Tap RESET. The light blinks green while it looks for the network, then cyan while it comes here.",
+          t`Tap RESET. The light blinks green while it looks for the network, then cyan while it comes here.`,
         ),
       ),
       dfu
         ? el(
             "details",
             {},
-            el("summary", {}, "Without particle-cli, by dfu-util"),
+            el("summary", {}, t`Without particle-cli, by dfu-util`),
             el(
               "p",
               {},
               el(
                 "a",
                 { href: `api/v1/keys/${key}?host=${encodeURIComponent(address)}`, download: `whole-${file}` },
-                `Download whole-${file}`,
+                t`Download whole-${file}`,
               ),
-              ", which has the address in it, and type:",
+              t`, which has the address in it, and type:`,
             ),
             lines(`dfu-util -d ${dfu[0]} -a 1 -s ${dfu[1]} -D whole-${file}`),
           )
         : "",
       key === "udp" && port !== fixed_port
-        ? el("p", { class: "problem" }, `Mind the port: these devices use ${fixed_port}, whatever is written to them.`)
+        ? el("p", { class: "problem" }, t`Mind the port: these devices use ${fixed_port}, whatever is written to them.`)
         : "",
-      el("p", { class: "quiet" }, `Fingerprint of the key: ${fingerprint}`),
+      el("p", { class: "quiet" }, t`Fingerprint of the key: ${fingerprint}`),
     );
   };
   kind.addEventListener("change", show);
   host.addEventListener("input", show);
   show();
   return [
-    el("label", { for: "kind" }, "Which device is it?"),
+    el("label", { for: "kind" }, t`Which device is it?`),
     kind,
-    el("label", { for: "host" }, "The address at which it reaches this Drydock"),
+    el("label", { for: "host" }, t`The address at which it reaches this Drydock`),
     host,
     el(
       "datalist",
@@ -107,7 +108,7 @@ function keyStep(keys) {
 // What knocked since `since`: devices that wait, or came in; and who was turned away, and why.
 function waitStep() {
   const since = Date.now();
-  const words = el("p", { role: "status", class: "waiting" }, "Waiting for your device…");
+  const words = el("p", { role: "status", class: "waiting" }, t`Waiting for your device…`);
   const found = el("div");
   const away = el("ul", { class: "plain verdicts" });
   const shown = new Map();
@@ -118,24 +119,24 @@ function waitStep() {
     const link = el("a", { href: `#/device/${device.id}` }, nameOf(device));
     const state = el("span");
     const approve = action(
-      "Approve",
+      t`Approve`,
       async () => {
         await post(`devices/${device.id}/approve`);
-        notify("Approved.");
+        notify(t`Approved.`);
         await look();
         name.querySelector("input").focus();
       },
-      { class: "primary", "aria-label": `Approve ${nameOf(device)}` },
+      { class: "primary", "aria-label": t`Approve ${nameOf(device)}` },
     );
     const name = form(
       "",
       "",
-      [field("A name for it", { name: "name", maxlength: "64" })],
-      "Name it",
+      [field(t`A name for it`, { name: "name", maxlength: "64" })],
+      t`Name it`,
       async (values) => {
         await patch(`devices/${device.id}`, { name: values.name });
         setText(link, values.name);
-        notify("Named.");
+        notify(t`Named.`);
       },
     );
     const element = el(
@@ -167,15 +168,17 @@ function waitStep() {
     const { refusals } = await get("status");
     const turned = refusals.filter((each) => each.at >= since - 60_000);
     away.replaceChildren(
-      ...turned.slice(0, 3).map((each) => el("li", { class: "bad" }, `${ago(each.at)}: ${each.words}`)),
+      ...turned.slice(0, 3).map((each) => el("li", { class: "bad" }, `${ago(each.at)}: ${told(each.words)}`)),
     );
     setText(
       words,
       shown.size
-        ? `${shown.size === 1 ? "A device is" : `${shown.size} devices are`} here:`
+        ? shown.size === 1
+          ? t`A device is here:`
+          : t`${shown.size} devices are here:`
         : turned.length
-          ? "Somebody knocked and was turned away:"
-          : "Waiting for your device…",
+          ? t`Somebody knocked and was turned away:`
+          : t`Waiting for your device…`,
     );
   };
   const again = async () => {
@@ -199,8 +202,8 @@ export function showGuide(main) {
     setText(
       library,
       modules.length
-        ? `The library has ${modules.length} file${modules.length === 1 ? "" : "s"}. `
-        : "The library is empty so far.",
+        ? t`The library has ${plural(modules.length, t`file`, t`files`)}. `
+        : t`The library is empty so far.`,
     );
   };
   const box = fleet.may("flash") ? uploadBox(document.body, count) : null;
@@ -208,27 +211,27 @@ export function showGuide(main) {
   const wait = waitStep();
   fleet.follow([]);
   main.replaceChildren(
-    el("h1", {}, "Bring in a device"),
+    el("h1", {}, t`Bring in a device`),
     el(
       "p",
       {},
-      "Three steps. You can leave at any time, and come back by “Add a device” on the fleet's page. ",
-      el("a", { href: "#/fleet" }, "Skip"),
+      t`Three steps. You can leave at any time, and come back by “Add a device” on the fleet's page. `,
+      el("a", { href: "#/fleet" }, t`Skip`),
     ),
     el(
       "section",
       { class: "card" },
-      el("h2", {}, "1. Firmware"),
+      el("h2", {}, t`1. Firmware`),
       el(
         "p",
         {},
-        "What your devices shall run: the modules of a Device OS release, or a zip with them (from the releases page of particle-iot/device-os on GitHub), and your application's .bin. It can wait: Drydock says what a device lacks.",
+        t`What your devices shall run: the modules of a Device OS release, or a zip with them (from the releases page of particle-iot/device-os on GitHub), and your application's .bin. It can wait: Drydock says what a device lacks.`,
       ),
       box?.elements ?? "",
       library,
     ),
-    el("section", { class: "card" }, el("h2", {}, "2. Point the device here"), keys),
-    el("section", { class: "card" }, el("h2", {}, "3. Let it in"), ...wait.elements),
+    el("section", { class: "card" }, el("h2", {}, t`2. Point the device here`), keys),
+    el("section", { class: "card" }, el("h2", {}, t`3. Let it in`), ...wait.elements),
   );
   count().catch((error) => notify(error.message, "error"));
   get("keys")

@@ -2,6 +2,7 @@
 // Browsers allow it, and an installed page, over TLS and on the machine itself.
 import { action, el, notify, setText } from "./dom.js";
 import { stateNames } from "./words.js";
+import { t } from "./text.js";
 
 const key = "drydock.notifications";
 const watched = ["parked", "unknown_key", "awaiting_approval", "blocked"];
@@ -38,7 +39,7 @@ export function news(before, now) {
     .filter((state) => (now.states[state] || 0) > (before.states[state] || 0))
     .map((state) => `${now.states[state]} ${stateNames[state]}`);
   const stopped = now.stopped_rollouts.filter((one) => !before.stopped_rollouts.some((other) => other.id === one.id));
-  for (const { id, release } of stopped) words.push(`rollout ${id} of ${release} stopped by itself`);
+  for (const { id, release } of stopped) words.push(t`rollout ${id} of ${release} stopped by itself`);
   return words.join(", ");
 }
 
@@ -58,10 +59,10 @@ export function notificationsSection() {
     setText(
       words,
       on
-        ? "This browser tells you when a device fails or waits for you, while a Drydock page is open, looked at or not."
-        : "This browser can tell you when a device fails or waits for you, while a Drydock page is open.",
+        ? t`This browser tells you when a device fails or waits for you, while a Drydock page is open, looked at or not.`
+        : t`This browser can tell you when a device fails or waits for you, while a Drydock page is open.`,
     );
-    setText(button, on ? "Tell me no more" : "Tell me");
+    setText(button, on ? t`Tell me no more` : t`Tell me`);
   };
   const button = action("", async () => {
     if (wanted() && Notification.permission === "granted") {
@@ -70,14 +71,14 @@ export function notificationsSection() {
       stopListening();
     } else {
       if ((await Notification.requestPermission()) !== "granted")
-        return notify("This browser does not allow it: look into its settings for this page.", "error");
+        return notify(t`This browser does not allow it: look into its settings for this page.`, "error");
       try {
         localStorage.setItem(key, "on");
         await registerWorker();
       } catch {
         localStorage.setItem(key, "off");
         return notify(
-          "This browser does not trust the page's certificate, and so lets it tell of nothing: import it, or use one of your own (web.certificate).",
+          t`This browser does not trust the page's certificate, and so lets it tell of nothing: import it, or use one of your own (web.certificate).`,
           "error",
         );
       }
@@ -88,8 +89,7 @@ export function notificationsSection() {
     return el(
       "p",
       { class: "quiet" },
-      "A browser can tell you when a device fails or waits for you, and install this page as an app, where the page is " +
-        'served over TLS: web.tls = "redirect" in the configuration.',
+      t`A browser can tell you when a device fails or waits for you, and install this page as an app, where the page is served over TLS: web.tls = "redirect" in the configuration.`,
     );
   show();
   return el("div", {}, words, button);

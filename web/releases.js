@@ -3,14 +3,15 @@ import { get, post, remove } from "./api.js";
 import { action, el, notify } from "./dom.js";
 import { field, form } from "./forms.js";
 import { fleet } from "./state.js";
-import { versionOf } from "./words.js";
+import { titled } from "./words.js";
+import { t, told } from "./text.js";
 
 function fileWords(module) {
-  return `${module.platform_name} ${module.module} version ${versionOf(module)}`;
+  return `${module.platform_name} ${titled(module)}`;
 }
 
 function newRelease(load) {
-  const files = el("fieldset", {}, el("legend", {}, "Its files"));
+  const files = el("fieldset", {}, el("legend", {}, t`Its files`));
   get("firmware")
     .then(({ modules }) =>
       files.append(
@@ -26,10 +27,10 @@ function newRelease(load) {
     )
     .catch((error) => notify(error.message, "error"));
   return form(
-    "New release",
-    "A name for files of the library that belong together, for one platform or several.",
-    [field("Name", { name: "name", maxlength: "64" }), field("Notes", { name: "notes", required: false }), files],
-    "Make it",
+    t`New release`,
+    t`A name for files of the library that belong together, for one platform or several.`,
+    [field(t`Name`, { name: "name", maxlength: "64" }), field(t`Notes`, { name: "notes", required: false }), files],
+    t`Make it`,
     async (values, element) => {
       const chosen = new FormData(element).getAll("file");
       await post("releases", { name: values.name, notes: values.notes, files: chosen });
@@ -43,8 +44,8 @@ export function releasesSection(releases, load) {
   return el(
     "div",
     {},
-    el("h2", {}, "Releases"),
-    releases.length === 0 && el("p", { class: "quiet" }, "There is no release yet: a rollout begins with one."),
+    el("h2", {}, t`Releases`),
+    releases.length === 0 && el("p", { class: "quiet" }, t`There is no release yet: a rollout begins with one.`),
     el(
       "ul",
       { class: "plain" },
@@ -56,17 +57,21 @@ export function releasesSection(releases, load) {
           `: ${release.modules.map(fileWords).join(", ")}`,
           release.notes && ` – ${release.notes}`,
           release.needs.length > 0 &&
-            el("span", { class: "quiet" }, ` Devices must have what is not in it: ${release.needs.join(", ")}.`),
+            el(
+              "span",
+              { class: "quiet" },
+              t` Devices must have what is not in it: ${release.needs.map(told).join(", ")}.`,
+            ),
           " ",
           fleet.may("flash") &&
             action(
-              "Remove",
+              t`Remove`,
               async () => {
-                if (!confirm(`Delete release ${release.name}? Its files stay.`)) return;
+                if (!confirm(t`Delete release ${release.name}? Its files stay.`)) return;
                 await remove(`releases/${encodeURIComponent(release.name)}`);
                 await load();
               },
-              { "aria-label": `Remove release ${release.name}` },
+              { "aria-label": t`Remove release ${release.name}` },
             ),
         ),
       ),

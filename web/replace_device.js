@@ -2,36 +2,37 @@
 import { get, post } from "./api.js";
 import { action, el, notify } from "./dom.js";
 import { nameOf } from "./words.js";
+import { t } from "./text.js";
 
 /** A button and the question that it opens. `done` is told the id of the one that has the place now,
  *  `leaving` whether this one is about to go. */
 export function replaceDevice(device, leaving, done) {
-  const place = el("div", { class: "card narrow", hidden: true, role: "group", "aria-label": "Replace this device" });
+  const place = el("div", { class: "card narrow", hidden: true, role: "group", "aria-label": t`Replace this device` });
   const close = () => {
     place.hidden = true;
     place.replaceChildren();
     open.focus();
   };
-  const open = action("Replace…", async () => {
+  const open = action(t`Replace…`, async () => {
     const { devices } = await get("devices?sort=-first_seen&limit=200");
     const others = devices.filter((each) => each.id !== device().id && each.approval !== "refused");
     const choice = el(
       "select",
       { id: "replacement" },
-      el("option", { value: "" }, "choose"),
+      el("option", { value: "" }, t`choose`),
       others.map((each) =>
         el(
           "option",
           { value: each.id },
-          `${nameOf(each)} (${each.platform_name}${each.approval === "pending" ? ", waits for approval" : ""})`,
+          `${nameOf(each)} (${each.platform_name}${each.approval === "pending" ? t`, waits for approval` : ""})`,
         ),
       ),
     );
     place.hidden = false;
     if (others.length === 0) {
       place.replaceChildren(
-        el("p", {}, "There is no other device yet. Let the new board connect first: it appears in the list."),
-        action("Close", async () => close()),
+        el("p", {}, t`There is no other device yet. Let the new board connect first: it appears in the list.`),
+        action(t`Close`, async () => close()),
       );
       return place.querySelector("button").focus();
     }
@@ -39,16 +40,16 @@ export function replaceDevice(device, leaving, done) {
       el(
         "p",
         {},
-        `Another board takes the name, group, labels, notes, pause and rules of ${nameOf(device())}, and its target ` +
-          "firmware if it is of the same kind. It is approved, and this device is deleted with its history.",
+        t`Another board takes the name, group, labels, notes, pause and rules of ${nameOf(device())}, and its target firmware if it is of the same kind. ` +
+          t`It is approved, and this device is deleted with its history.`,
       ),
-      el("label", { for: "replacement" }, "The new board"),
+      el("label", { for: "replacement" }, t`The new board`),
       choice,
       el(
         "div",
         { class: "bar" },
         action(
-          "Replace",
+          t`Replace`,
           async () => {
             if (!choice.value) return choice.focus();
             leaving(true); // what comes now is of a device that is not there
@@ -58,12 +59,12 @@ export function replaceDevice(device, leaving, done) {
               leaving(false);
               throw error;
             }
-            notify("Replaced.");
+            notify(t`Replaced.`);
             done(choice.value);
           },
           { class: "danger" },
         ),
-        action("Cancel", async () => close()),
+        action(t`Cancel`, async () => close()),
       ),
     );
     choice.focus();

@@ -5,6 +5,7 @@ import { check, choice, field, form, more, suggestions } from "./forms.js";
 import { releasesSection } from "./releases.js";
 import { fleet } from "./state.js";
 import { kilobytes } from "./words.js";
+import { t, told } from "./text.js";
 
 const refresh = 3000; // milliseconds
 const steps = {
@@ -17,22 +18,22 @@ const steps = {
   reverted: ["remove"],
 };
 const titles = {
-  pause: "Pause",
-  resume: "Go on",
-  abort: "Abort",
-  revert: "Roll back",
-  remove: "Delete",
-  urge: "At any hour",
+  pause: t`Pause`,
+  resume: t`Go on`,
+  abort: t`Abort`,
+  revert: t`Roll back`,
+  remove: t`Delete`,
+  urge: t`At any hour`,
 };
 const questions = {
-  abort: "End this rollout where it is? What has begun goes on; nothing else begins.",
-  revert: "Bring every device of this rollout back to what it had in place of the files of the release?",
-  urge: "Take all of them back at once, at any hour, and though their application disabled updates?",
-  remove: "Delete this rollout? Its devices follow what else is said of them from then on.",
+  abort: t`End this rollout where it is? What has begun goes on; nothing else begins.`,
+  revert: t`Bring every device of this rollout back to what it had in place of the files of the release?`,
+  urge: t`Take all of them back at once, at any hour, and though their application disabled updates?`,
+  remove: t`Delete this rollout? Its devices follow what else is said of them from then on.`,
 };
 
 const isOver = (rollout) => !["running", "paused", "stopped"].includes(rollout.stage);
-const stageOf = (rollout, stage) => (stage === "waiting" && isOver(rollout) ? "never begun" : stage);
+const stageOf = (rollout, stage) => (stage === "waiting" && isOver(rollout) ? t`never begun` : told(stage));
 
 function counted(rollout) {
   return Object.entries(rollout.counts)
@@ -45,23 +46,23 @@ function waveBars(rollout) {
   const names = rollout.waves.split(", ");
   return el(
     "ol",
-    { class: "waves", "aria-label": "Waves" },
+    { class: "waves", "aria-label": t`Waves` },
     names.map((name, index) => {
       const begun = rollout.devices.filter((device) => device.wave === index + 1);
       const well = begun.filter((device) => device.stage === "healthy" || device.stage === "reverted").length;
       const failed = begun.filter((device) => device.stage === "failed").length;
       const words = begun.length
-        ? `${well} of ${begun.length} well${failed ? `, ${failed} failed` : ""}`
+        ? t`${well} of ${begun.length} well${failed ? t`, ${failed} failed` : ""}`
         : index + 1 < rollout.wave
-          ? "adds none"
+          ? t`adds none`
           : isOver(rollout)
-            ? "never begun"
-            : "has not begun";
+            ? t`never begun`
+            : t`has not begun`;
       return el(
         "li",
         { "aria-current": index + 1 === rollout.wave ? "step" : false },
         el("span", {}, `${name}: ${words}`),
-        el("progress", { max: Math.max(begun.length, 1), value: well, "aria-label": `Wave ${index + 1}` }),
+        el("progress", { max: Math.max(begun.length, 1), value: well, "aria-label": t`Wave ${index + 1}` }),
       );
     }),
   );
@@ -71,11 +72,11 @@ function deviceTable(rollout, open) {
   const details = el(
     "details",
     { open },
-    el("summary", {}, `${rollout.devices.length} devices: ${counted(rollout)}`),
+    el("summary", {}, t`${rollout.devices.length} devices: ${counted(rollout)}`),
     el(
       "table",
       {},
-      tableHead(["Device", "Wave", "Stage", "Why"]),
+      tableHead([t`Device`, t`Wave`, t`Stage`, t`Why`]),
       el(
         "tbody",
         {},
@@ -84,9 +85,9 @@ function deviceTable(rollout, open) {
             "tr",
             {},
             el("th", { scope: "row" }, el("a", { href: `#/device/${device.id}` }, device.name || device.id)),
-            el("td", { "data-label": "Wave" }, device.wave ?? (device.canary ? "first" : "–")),
-            el("td", { "data-label": "Stage" }, stageOf(rollout, device.stage)),
-            el("td", { "data-label": "Why" }, device.words || device.state || "–"),
+            el("td", { "data-label": t`Wave` }, device.wave ?? (device.canary ? t`first` : "–")),
+            el("td", { "data-label": t`Stage` }, stageOf(rollout, device.stage)),
+            el("td", { "data-label": t`Why` }, told(device.words || device.state) || "–"),
           ),
         ),
       ),
@@ -102,10 +103,11 @@ function rolloutCard(rollout, open, load) {
     {
       class: rollout.stage === "stopped" ? "card trouble" : "card",
       "data-stage": rollout.stage,
-      "aria-label": `Rollout ${rollout.id}`,
+      "data-id": rollout.id,
+      "aria-label": t`Rollout ${rollout.id}`,
     },
-    el("h2", {}, `Rollout ${rollout.id} of ${rollout.release}: ${rollout.stage}`),
-    rollout.words && el("p", { class: "problem" }, `It stopped by itself: ${rollout.words}`),
+    el("h2", {}, t`Rollout ${rollout.id} of ${rollout.release}: ${told(rollout.stage)}`),
+    rollout.words && el("p", { class: "problem" }, t`It stopped by itself: ${told(rollout.words)}`),
     waveBars(rollout),
     deviceTable(rollout, open),
     fleet.may("flash") &&
@@ -134,12 +136,12 @@ function planWords(plan) {
   return el(
     "div",
     { role: "status" },
-    el("p", {}, `${inside.length} devices would get ${all} files, ${kilobytes(bytes)} together.`),
+    el("p", {}, t`${inside.length} devices would get ${all} files, ${kilobytes(bytes)} together.`),
     inside.length > 0 &&
       el(
         "p",
         {},
-        `Waves of ${plan.wave_sizes.join(", ")} devices; about ${minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`} if all goes well.`,
+        t`Waves of ${plan.wave_sizes.join(", ")} devices; about ${minutes < 120 ? t`${minutes} minutes` : t`${Math.round(minutes / 60)} hours`} if all goes well.`,
       ),
     el(
       "ul",
@@ -153,9 +155,9 @@ function planWords(plan) {
             {},
             `${device.name || device.id} `,
             [
-              device.left_out && `is left out: ${device.left_out}`,
-              device.waits && `waits first: ${device.waits}`,
-              device.no_way_back && `could not be taken back: ${device.no_way_back}`,
+              device.left_out && t`is left out: ${told(device.left_out)}`,
+              device.waits && t`waits first: ${told(device.waits)}`,
+              device.no_way_back && t`could not be taken back: ${told(device.no_way_back)}`,
             ]
               .filter(Boolean)
               .join("; "),
@@ -191,8 +193,8 @@ function startForm(releases, { groups, labels }, load) {
     forced: values.forced === "on",
   });
   const element = form(
-    "New rollout",
-    "Each wave begins when all devices of the one before have proved well.",
+    t`New rollout`,
+    t`Each wave begins when all devices of the one before have proved well.`,
     [
       suggestions(
         "known-groups",
@@ -203,80 +205,80 @@ function startForm(releases, { groups, labels }, load) {
         labels.map(({ name }) => name),
       ),
       choice(
-        "Release",
+        t`Release`,
         "release",
         releases.map(({ name }) => [name, name]),
       ),
-      field("Group; with neither group nor label: all devices", {
+      field(t`Group; with neither group nor label: all devices`, {
         name: "group",
         maxlength: "64",
         required: false,
         list: "known-groups",
       }),
-      field("Or a label", { name: "label", maxlength: "64", required: false, list: "known-labels" }),
-      field("Waves", { name: "waves", value: "1, 5%, 25%, all" }),
-      field("Minutes a device must stay well", { name: "soak", type: "number", min: "0", max: "10000", value: "10" }),
+      field(t`Or a label`, { name: "label", maxlength: "64", required: false, list: "known-labels" }),
+      field(t`Waves`, { name: "waves", value: "1, 5%, 25%, all" }),
+      field(t`Minutes a device must stay well`, { name: "soak", type: "number", min: "0", max: "10000", value: "10" }),
       more(
-        field("A device that begins before others", { name: "canary", maxlength: "64", required: false }),
-        field("Devices under way at once, at most", { name: "at_once", type: "number", min: "1", required: false }),
-        field("Devices that begin in a minute, at most", {
+        field(t`A device that begins before others`, { name: "canary", maxlength: "64", required: false }),
+        field(t`Devices under way at once, at most`, { name: "at_once", type: "number", min: "1", required: false }),
+        field(t`Devices that begin in a minute, at most`, {
           name: "per_minute",
           type: "number",
           min: "1",
           required: false,
         }),
-        field("Kilobytes a second for all together, at most", {
+        field(t`Kilobytes a second for all together, at most`, {
           name: "rate",
           type: "number",
           min: "4",
           required: false,
         }),
-        field("Minutes after which one that went away has failed", {
+        field(t`Minutes after which one that went away has failed`, {
           name: "lost_after",
           type: "number",
           min: "1",
           max: "10000",
           value: "30",
         }),
-        field("Failures before their share counts", { name: "failures", type: "number", min: "1", value: "2" }),
-        field("Share of failures that stops it, in %", {
+        field(t`Failures before their share counts`, { name: "failures", type: "number", min: "1", value: "2" }),
+        field(t`Share of failures that stops it, in %`, {
           name: "failure_percent",
           type: "number",
           min: "0",
           max: "100",
           value: "5",
         }),
-        field("Event that a device publishes when it is well", {
+        field(t`Event that a device publishes when it is well`, {
           name: "health_event",
           maxlength: "64",
           required: false,
         }),
-        field("Hours, mon-fri 22:00-05:00 say", { name: "hours", maxlength: "400", required: false }),
-        field("Time zone of the hours", {
+        field(t`Hours, mon-fri 22:00-05:00 say`, { name: "hours", maxlength: "400", required: false }),
+        field(t`Time zone of the hours`, {
           name: "time_zone",
           maxlength: "64",
           required: false,
           value: Intl.DateTimeFormat().resolvedOptions().timeZone || "",
         }),
-        field("Days without, 2026-12-20/2027-01-06 say", { name: "blackout", maxlength: "400", required: false }),
-        check("also devices that have something newer", "downgrade"),
-        check("at once, though their application disabled updates, and at any hour", "forced"),
+        field(t`Days without, 2026-12-20/2027-01-06 say`, { name: "blackout", maxlength: "400", required: false }),
+        check(t`also devices that have something newer`, "downgrade"),
+        check(t`at once, though their application disabled updates, and at any hour`, "forced"),
       ),
       plan,
     ],
-    "Begin",
+    t`Begin`,
     async (values) => {
       const wanted = wish(values);
-      if (wanted.all && !confirm(`Begin to bring ${values.release} to all devices?`)) return;
+      if (wanted.all && !confirm(t`Begin to bring ${values.release} to all devices?`)) return;
       await post("rollouts", wanted);
       plan.replaceChildren();
-      notify("The rollout has begun.");
+      notify(t`The rollout has begun.`);
       await load();
     },
   );
   element.append(
     " ",
-    action("What would happen?", async () => {
+    action(t`What would happen?`, async () => {
       plan.replaceChildren();
       const problem = element.querySelector("[role=alert]");
       problem.textContent = "";
@@ -303,10 +305,12 @@ export function showRollouts(main) {
     if (text === shown) return;
     shown = text;
     const open = new Set(
-      [...list.querySelectorAll("section")].filter((s) => s.querySelector("details").open).map((s) => s.ariaLabel),
+      [...list.querySelectorAll("section")]
+        .filter((s) => s.querySelector("details").open)
+        .map((s) => Number(s.dataset.id)),
     );
-    list.replaceChildren(...rollouts.map((rollout) => rolloutCard(rollout, open.has(`Rollout ${rollout.id}`), load)));
-    if (rollouts.length === 0) list.append(el("p", { class: "quiet" }, "There was no rollout yet."));
+    list.replaceChildren(...rollouts.map((rollout) => rolloutCard(rollout, open.has(rollout.id), load)));
+    if (rollouts.length === 0) list.append(el("p", { class: "quiet" }, t`There was no rollout yet.`));
   };
   const loadReleases = async () => {
     const [{ releases }, known] = await Promise.all([get("releases"), get("groups")]);
@@ -315,7 +319,7 @@ export function showRollouts(main) {
       releasesSection(releases, loadReleases),
     );
   };
-  main.replaceChildren(el("h1", {}, "Rollouts"), list, making);
+  main.replaceChildren(el("h1", {}, t`Rollouts`), list, making);
   fleet.follow([]);
   for (const first of [load, loadReleases]) first().catch((error) => notify(error.message, "error"));
   // The page's stream tells of devices, not of rollouts.

@@ -5,32 +5,35 @@ import { field, form } from "./forms.js";
 import { notificationsSection } from "./notifications.js";
 import { fleet } from "./state.js";
 import { clock, kilobytes, time } from "./words.js";
+import { t, told } from "./text.js";
 
-const megabytes = (bytes) => `${Math.round(bytes / 1024 / 1024)} MB`;
+const megabytes = (bytes) => t`${Math.round(bytes / 1024 / 1024)} MB`;
 
 function factsOf(system) {
   const libraries = Object.entries(system.libraries).map(([name, version]) => `${name} ${version}`);
   const hours = system.running_ms / 3_600_000;
   const rows = [
-    ["Version", `Drydock ${system.version}, with ${libraries.join(", ")}`],
-    ["This machine", `${system.host}: ${system.addresses.join(", ")}`],
+    [t`Version`, t`Drydock ${system.version}, with ${libraries.join(", ")}`],
+    [t`This machine`, `${system.host}: ${system.addresses.join(", ")}`],
     [
-      "Devices find it at",
-      `TCP port ${system.ports.tcp} (Photon, P1, Core), UDP port ${system.ports.udp} (all others)`,
+      t`Devices find it at`,
+      t`TCP port ${system.ports.tcp} (Photon, P1, Core), UDP port ${system.ports.udp} (all others)`,
     ],
     [
-      "The page",
-      `port ${system.ports.page}, ${system.tls ? "over TLS" : "without TLS: web.tls in the configuration adds it"}`,
+      t`The page`,
+      system.tls
+        ? t`port ${system.ports.page}, over TLS`
+        : t`port ${system.ports.page}, without TLS: web.tls in the configuration adds it`,
     ],
-    system.certificate && ["Its certificate", system.certificate],
-    ["Database", system.database + (system.database_bytes === null ? "" : `, ${kilobytes(system.database_bytes)}`)],
+    system.certificate && [t`Its certificate`, system.certificate],
+    [t`Database`, system.database + (system.database_bytes === null ? "" : `, ${kilobytes(system.database_bytes)}`)],
     [
-      "State folder",
-      system.state_folder + (system.free_bytes === null ? "" : `, ${megabytes(system.free_bytes)} free`),
+      t`State folder`,
+      system.state_folder + (system.free_bytes === null ? "" : t`, ${megabytes(system.free_bytes)} free`),
     ],
     [
-      "Has run for",
-      hours >= 48 ? `${Math.floor(hours / 24)} days in all` : `${clock(system.running_ms / 60_000)} h in all`,
+      t`Has run for`,
+      hours >= 48 ? t`${Math.floor(hours / 24)} days in all` : t`${clock(system.running_ms / 60_000)} h in all`,
     ],
   ].filter(Boolean);
   return el(
@@ -43,15 +46,15 @@ function factsOf(system) {
 function backupForm() {
   const element = form(
     "",
-    "One file with everything: devices, rules, history, firmware, and the keys by which devices know this server. " +
-      "Keep it where nobody else can read it. It comes back with 'drydock restore FILE' on this machine or another.",
-    [field("Password", { name: "password", type: "password", autocomplete: "current-password" })],
-    "Make a backup and download it",
+    t`One file with everything: devices, rules, history, firmware, and the keys by which devices know this server. ` +
+      t`Keep it where nobody else can read it. It comes back with 'drydock restore FILE' on this machine or another.`,
+    [field(t`Password`, { name: "password", type: "password", autocomplete: "current-password" })],
+    t`Make a backup and download it`,
     async (values) => {
       const day = new Date().toISOString().slice(0, 10);
       await download("backup", { password: values.password }, `drydock-${day}.backup`);
       element.reset();
-      notify("The backup was made.");
+      notify(t`The backup was made.`);
     },
   );
   return element;
@@ -61,7 +64,7 @@ function logTable(lines) {
   return el(
     "table",
     { class: "log" },
-    tableHead(["When", "How grave", "What"]),
+    tableHead([t`When`, t`How grave`, t`What`]),
     el(
       "tbody",
       {},
@@ -71,9 +74,9 @@ function logTable(lines) {
           el(
             "tr",
             { "data-level": line.level },
-            el("td", { "data-label": "When", class: "short" }, time(line.at)),
-            el("td", { "data-label": "How grave", class: "short" }, line.level),
-            el("td", { "data-label": "What" }, line.text),
+            el("td", { "data-label": t`When`, class: "short" }, time(line.at)),
+            el("td", { "data-label": t`How grave`, class: "short" }, told(line.level)),
+            el("td", { "data-label": t`What`, lang: "en" }, line.text),
           ),
         ),
     ),
@@ -86,13 +89,13 @@ export function showSystem(main) {
   const grave = el(
     "select",
     { id: "grave", onchange: () => show() },
-    el("option", { value: "" }, "everything"),
-    el("option", { value: "warning" }, "warnings and errors"),
+    el("option", { value: "" }, t`everything`),
+    el("option", { value: "warning" }, t`warnings and errors`),
   );
   let lines = [];
   const show = () => {
-    const shown = lines.filter((line) => grave.value === "" || ["warning", "error"].includes(line.level));
-    log.replaceChildren(shown.length ? logTable(shown) : el("p", { class: "quiet" }, "Nothing of the kind."));
+    const shown = lines.filter((line) => grave.value === "" || ["warning", "error"].includes(told(line.level)));
+    log.replaceChildren(shown.length ? logTable(shown) : el("p", { class: "quiet" }, t`Nothing of the kind.`));
   };
   const load = async () => {
     facts.replaceChildren(factsOf(await get("system")));
@@ -100,27 +103,27 @@ export function showSystem(main) {
     show();
   };
   main.replaceChildren(
-    el("h1", {}, "System"),
+    el("h1", {}, t`System`),
     ...(fleet.may("administer")
       ? [
           el("section", { class: "card" }, facts),
           el(
             "p",
             {},
-            "What is configured stands in /etc/drydock/drydock.toml, unless another file was named; 'drydock check' on the machine looks at all of it and says what to do. ",
-            el("a", { href: "#/access" }, "Password, users and tokens"),
+            t`What is configured stands in /etc/drydock/drydock.toml, unless another file was named; 'drydock check' on the machine looks at all of it and says what to do. `,
+            el("a", { href: "#/access" }, t`Password, users and tokens`),
             " · ",
-            el("a", { href: "#/audit" }, "Who changed what"),
+            el("a", { href: "#/audit" }, t`Who changed what`),
           ),
-          el("h2", {}, "This browser"),
+          el("h2", {}, t`This browser`),
           notificationsSection(),
-          el("h2", {}, "Backup"),
+          el("h2", {}, t`Backup`),
           backupForm(),
-          el("h2", {}, "Log"),
-          el("p", { class: "bar" }, el("label", { for: "grave" }, "Show"), grave, action("Look again", load)),
+          el("h2", {}, t`Log`),
+          el("p", { class: "bar" }, el("label", { for: "grave" }, t`Show`), grave, action(t`Look again`, load)),
           log,
         ]
-      : [el("p", {}, "Only who may administer sees this.")]),
+      : [el("p", {}, t`Only who may administer sees this.`)]),
   );
   fleet.follow([]);
   if (fleet.may("administer")) load().catch((error) => notify(error.message, "error"));

@@ -1,7 +1,8 @@
 // Which files of the library a device is to have: chosen here, looked at, and only then sent.
 import { get, put } from "./api.js";
 import { action, el, notify } from "./dom.js";
-import { kilobytes, titled, versionOf } from "./words.js";
+import { kilobytes, plural, titled, versionOf } from "./words.js";
+import { t, told } from "./text.js";
 
 const slot = (module) => `${module.function}/${module.index}`;
 
@@ -9,17 +10,23 @@ const slot = (module) => `${module.function}/${module.index}`;
 function preview(plan, connected) {
   if (plan.missing.length)
     return [
-      el("p", {}, "Nothing would be sent before these files are in the library:"),
+      el("p", {}, t`Nothing would be sent before these files are in the library:`),
       el(
         "ul",
         {},
-        plan.missing.map((need) => el("li", {}, need.words)),
+        plan.missing.map((need) => el("li", {}, told(need.words))),
       ),
     ];
-  if (plan.steps.length === 0) return [el("p", {}, "It has all of that: nothing would be sent.")];
+  if (plan.steps.length === 0) return [el("p", {}, t`It has all of that: nothing would be sent.`)];
   const bytes = plan.steps.reduce((sum, step) => sum + step.size, 0);
   return [
-    el("p", {}, `${connected ? "It is" : "When it is back it is"} sent, ${kilobytes(bytes)} in all:`),
+    el(
+      "p",
+      {},
+      connected
+        ? t`It is sent, ${kilobytes(bytes)} in all:`
+        : t`When it is back it is sent, ${kilobytes(bytes)} in all:`,
+    ),
     el(
       "ol",
       {},
@@ -29,7 +36,7 @@ function preview(plan, connected) {
           "li",
           {},
           `${titled(step)} (${kilobytes(step.size)})`,
-          older && el("strong", { class: "older" }, ` older than ${step.from_version}, which it has`),
+          older && el("strong", { class: "older" }, t` older than ${step.from_version}, which it has`),
         );
       }),
     ),
@@ -39,7 +46,7 @@ function preview(plan, connected) {
 /** `update(device, modules)` whenever one of them may be another: choices that were not saved stay. */
 export function targetFirmware(id) {
   const element = el("div", { class: "targets" });
-  const shown = el("div", { class: "card", role: "region", "aria-label": "What would be sent", hidden: true });
+  const shown = el("div", { class: "card", role: "region", "aria-label": t`What would be sent`, hidden: true });
   let selects = new Map(); // by slot
   let touched = new Map();
   let key = "";
@@ -54,16 +61,16 @@ export function targetFirmware(id) {
     await put(`devices/${id}/targets`, { modules });
     touched = new Map();
     hide();
-    notify("Saved.");
+    notify(t`Saved.`);
   };
   const look = action(
-    "Look at the plan…",
+    t`Look at the plan…`,
     async () => {
       const modules = chosen();
       const plan = await get(`devices/${id}/plan?modules=${modules.join(",")}`);
       if (modules.join() !== chosen().join()) return; // chosen otherwise meanwhile
       const sends = plan.steps.length > 0 && !plan.missing.length;
-      const older = plan.downgrades > 0 ? `, ${plan.downgrades} of them older` : "";
+      const older = plan.downgrades > 0 ? t`, ${plan.downgrades} of them older` : "";
       shown.hidden = false;
       shown.replaceChildren(
         ...preview(plan, connected),
@@ -71,13 +78,13 @@ export function targetFirmware(id) {
           "div",
           { class: "bar" },
           action(
-            sends ? `Save and send ${plan.steps.length} file${plan.steps.length === 1 ? "" : "s"}${older}` : "Save",
+            sends ? t`Save and send ${plural(plan.steps.length, t`file`, t`files`)}${older}` : t`Save`,
             () => save(modules),
             {
               class: "primary",
             },
           ),
-          action("Cancel", async () => {
+          action(t`Cancel`, async () => {
             hide();
             look.focus();
           }),
@@ -103,8 +110,8 @@ export function targetFirmware(id) {
         el(
           "p",
           { class: "quiet" },
-          "The library has no file for this platform. ",
-          el("a", { href: "#/firmware" }, "Add some"),
+          t`The library has no file for this platform. `,
+          el("a", { href: "#/firmware" }, t`Add some`),
         ),
       );
       return;
@@ -121,12 +128,12 @@ export function targetFirmware(id) {
         el(
           "option",
           { value: "" },
-          target && !target.own ? `version ${target.version}, of its rollout` : "what is needed",
+          target && !target.own ? t`version ${target.version}, of its rollout` : t`what is needed`,
         ),
         gone &&
-          el("option", { value: own, selected: true }, `version ${target.version}, whose file is not in the library`),
+          el("option", { value: own, selected: true }, t`version ${target.version}, whose file is not in the library`),
         choices.map((m) =>
-          el("option", { value: m.sha256, selected: m.sha256 === own }, `version ${versionOf(m)} (${m.file})`),
+          el("option", { value: m.sha256, selected: m.sha256 === own }, t`version ${versionOf(m)} (${m.file})`),
         ),
       );
       if (touched.has(name) && [...select.options].some((option) => option.value === touched.get(name)))
@@ -136,7 +143,7 @@ export function targetFirmware(id) {
         hide();
       });
       selects.set(name, select);
-      return [el("label", { for: field }, choices[0]?.module || target.module), select];
+      return [el("label", { for: field }, told(choices[0]?.module || target.module)), select];
     });
     element.replaceChildren(...fields.flat(), el("p", {}, look), shown);
   };

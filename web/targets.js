@@ -4,14 +4,15 @@ import { action, el, notify, tableHead } from "./dom.js";
 import { check, choice, field, form, suggestions } from "./forms.js";
 import { groupsSection } from "./groups.js";
 import { fleet } from "./state.js";
+import { t, told } from "./text.js";
 
 const kinds = [
-  ["", "Nothing: less particular rules count"],
-  ["needs", "What their application needs"],
-  ["latest", "The latest Device OS in the library"],
-  ["at_least", "At least the Device OS version below"],
-  ["exactly", "Exactly the Device OS version below"],
-  ["release", "The release below"],
+  ["", t`Nothing: less particular rules count`],
+  ["needs", t`What their application needs`],
+  ["latest", t`The latest Device OS in the library`],
+  ["at_least", t`At least the Device OS version below`],
+  ["exactly", t`Exactly the Device OS version below`],
+  ["release", t`The release below`],
 ];
 
 const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
@@ -24,11 +25,11 @@ export function ruleWords(rule) {
   const window = rule.hours || rule.blackout;
   return [
     rule.target &&
-      `shall have ${rule.target.words}${rule.target.downgrade ? ", also in place of something newer" : ""}`,
-    rule.held === true && "are paused",
-    rule.held === false && "are not paused",
+      t`shall have ${told(rule.target.words)}${rule.target.downgrade ? t`, also in place of something newer` : ""}`,
+    rule.held === true && t`are paused`,
+    rule.held === false && t`are not paused`,
     window &&
-      `are updated ${rule.hours || "at any time"} (${rule.time_zone || "UTC"})${rule.blackout ? `, not on ${rule.blackout}` : ""}`,
+      t`are updated ${rule.hours || t`at any time`} (${rule.time_zone || "UTC"})${rule.blackout ? t`, not on ${rule.blackout}` : ""}`,
   ]
     .filter(Boolean)
     .join("; ");
@@ -38,7 +39,7 @@ function ruleTable(rules, load, change) {
   return el(
     "table",
     {},
-    tableHead(["For", "What", ""]),
+    tableHead([t`For`, t`What`, ""]),
     el(
       "tbody",
       {},
@@ -46,22 +47,22 @@ function ruleTable(rules, load, change) {
         el(
           "tr",
           {},
-          el("th", { scope: "row" }, rule.rule),
-          el("td", { "data-label": "What" }, ruleWords(rule)),
+          el("th", { scope: "row" }, told(rule.rule)),
+          el("td", { "data-label": t`What` }, ruleWords(rule)),
           el(
             "td",
             { class: "actions" },
             fleet.may("flash") && [
-              action("Change", () => change(rule), { "aria-label": `Change what was said of ${rule.rule}` }),
+              action(t`Change`, () => change(rule), { "aria-label": t`Change what was said of ${told(rule.rule)}` }),
               " ",
               action(
-                "Take back",
+                t`Take back`,
                 async () => {
-                  if (!confirm(`Take back what was said of ${rule.rule}: ${ruleWords(rule)}?`)) return;
+                  if (!confirm(t`Take back what was said of ${told(rule.rule)}: ${ruleWords(rule)}?`)) return;
                   await remove(pathOf(rule));
                   await load();
                 },
-                { "aria-label": `Take back what was said of ${rule.rule}` },
+                { "aria-label": t`Take back what was said of ${told(rule.rule)}` },
               ),
             ],
           ),
@@ -73,46 +74,50 @@ function ruleTable(rules, load, change) {
 
 function newRule(releases, groups, load) {
   return form(
-    "New rule",
-    "It takes the place of what was said of them before. Of each matter the most particular rule counts: a device's before its group's, that before its platform's, that before all's.",
+    t`New rule`,
+    t`It takes the place of what was said of them before. Of each matter the most particular rule counts: a device's before its group's, that before its platform's, that before all's.`,
     [
       suggestions(
         "known-groups",
         groups.map(({ name }) => name),
       ),
-      choice("For", "scope", [
-        ["fleet", "All devices"],
-        ["platform", "A platform"],
-        ["group", "A group"],
-        ["device", "One device"],
+      choice(t`For`, "scope", [
+        ["fleet", t`All devices`],
+        ["platform", t`A platform`],
+        ["group", t`A group`],
+        ["device", t`One device`],
       ]),
-      field("Which platform, group or device", {
+      field(t`Which platform, group or device`, {
         name: "subject",
         maxlength: "64",
         required: false,
         list: "known-groups",
       }),
-      choice("They shall have", "kind", kinds),
-      field("Device OS version, 3.3.1 say", { name: "version", maxlength: "16", required: false }),
-      releases.length > 0 && choice("Release", "release", [["", "–"], ...releases.map(({ name }) => [name, name])]),
-      check("also in place of something newer", "downgrade"),
-      choice("Updates", "held", [
-        ["", "Nothing: less particular rules count"],
-        ["true", "Pause their updates"],
-        ["false", "Do not pause them"],
+      choice(t`They shall have`, "kind", kinds),
+      field(t`Device OS version, 3.3.1 say`, { name: "version", maxlength: "16", required: false }),
+      releases.length > 0 && choice(t`Release`, "release", [["", "–"], ...releases.map(({ name }) => [name, name])]),
+      check(t`also in place of something newer`, "downgrade"),
+      choice(t`Updates`, "held", [
+        ["", t`Nothing: less particular rules count`],
+        ["true", t`Pause their updates`],
+        ["false", t`Do not pause them`],
       ]),
-      field("Hours, mon-fri 22:00-05:00; sat,sun 00:00-24:00 say", {
+      field(t`Hours, mon-fri 22:00-05:00; sat,sun 00:00-24:00 say`, {
         name: "hours",
         maxlength: "400",
         required: false,
       }),
-      field("Time zone of the hours", { name: "time_zone", maxlength: "64", required: false, value: ownZone }),
-      field("Days without updates, 2026-12-20/2027-01-06 say", { name: "blackout", maxlength: "400", required: false }),
+      field(t`Time zone of the hours`, { name: "time_zone", maxlength: "64", required: false, value: ownZone }),
+      field(t`Days without updates, 2026-12-20/2027-01-06 say`, {
+        name: "blackout",
+        maxlength: "400",
+        required: false,
+      }),
     ],
-    "Set it",
+    t`Set it`,
     async (values, element) => {
       const subject = values.subject.trim();
-      if (values.scope !== "fleet" && !subject) throw new Error("Say which platform, group or device.");
+      if (values.scope !== "fleet" && !subject) throw new Error(t`Say which platform, group or device.`);
       const windowed = values.hours.trim() || values.blackout.trim();
       await put(pathOf({ scope: values.scope, subject }), {
         target: values.kind
@@ -129,7 +134,7 @@ function newRule(releases, groups, load) {
         time_zone: windowed ? values.time_zone : "",
       });
       element.reset();
-      notify("It counts from now on.");
+      notify(t`It counts from now on.`);
       await load();
     },
   );
@@ -162,14 +167,14 @@ export function showTargets(main) {
     rules.replaceChildren(
       targets.length
         ? ruleTable(targets, load, (rule) => fill(making.querySelector("form"), rule))
-        : el("p", { class: "quiet" }, "Every device is brought to what its application needs: no rule says more."),
+        : el("p", { class: "quiet" }, t`Every device is brought to what its application needs: no rule says more.`),
     );
   };
   const loadReleases = async () => {
     const [{ releases }, { groups }] = await Promise.all([get("releases"), get("groups")]);
     making.replaceChildren(newRule(releases, groups, load));
   };
-  main.replaceChildren(el("h1", {}, "Targets"), rules, making, groupsSection());
+  main.replaceChildren(el("h1", {}, t`Targets`), rules, making, groupsSection());
   fleet.follow([]);
   load().catch((error) => notify(error.message, "error"));
   if (fleet.may("flash")) loadReleases().catch((error) => notify(error.message, "error"));

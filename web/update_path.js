@@ -1,8 +1,9 @@
 // The way of an update, step by step: what the device was seen to have, what it is being sent, what comes then.
 import { el } from "./dom.js";
 import { clock, kilobytes, titled } from "./words.js";
+import { t, told } from "./text.js";
 
-const marks = { done: ["✓", "done"], now: ["●", "under way"], next: ["○", "to come"] };
+const marks = { done: ["✓", t`done`], now: ["●", t`under way`], next: ["○", t`to come`] };
 
 function stepItem(kind, title, words, bar) {
   const [mark, meaning] = marks[kind];
@@ -35,15 +36,19 @@ export function updatePath() {
       .slice(0, done)
       .reverse();
     const rate = rateOf(steps);
-    const lasts = (bytes) => (rate > 0 ? `, about ${clock(bytes / rate)}` : "");
-    bar = device.progress && el("progress", { max: "100", "aria-label": "Of this file" });
+    const lasts = (bytes) => (rate > 0 ? t`, about ${clock(bytes / rate)}` : "");
+    bar = device.progress && el("progress", { max: "100", "aria-label": t`Of this file` });
     list.replaceChildren(
       ...behind.map((step) =>
-        stepItem("done", `${step.module} version ${step.version}`, el("p", { class: "quiet" }, step.reason)),
+        stepItem(
+          "done",
+          t`${told(step.module)} version ${step.version}`,
+          el("p", { class: "quiet" }, told(step.reason)),
+        ),
       ),
       ...device.plan.map((step, i) => {
         const now = i === 0 && device.progress;
-        const from = step.from_version === null ? "" : `, in place of version ${step.from_version}`;
+        const from = step.from_version === null ? "" : t`, in place of version ${step.from_version}`;
         const older = step.from_version !== null && step.from_version > step.version;
         return stepItem(
           now ? "now" : "next",
@@ -51,8 +56,8 @@ export function updatePath() {
           el(
             "p",
             { class: "quiet" },
-            `${kilobytes(step.size)}${now ? "" : lasts(step.size)}${from}. ${step.reason}`,
-            older && el("strong", { class: "older" }, " It is older than what it has."),
+            `${kilobytes(step.size)}${now ? "" : lasts(step.size)}${from}. ${told(step.reason)}`,
+            older && el("strong", { class: "older" }, t` It is older than what it has.`),
           ),
           now && bar,
         );
@@ -62,7 +67,7 @@ export function updatePath() {
     const bytes = device.plan.reduce((all, step) => all + (step.size || 0), 0);
     sum.textContent =
       device.plan.length > 1
-        ? `${device.plan.length} files, ${kilobytes(bytes)}${lasts(bytes)}; the device restarts after each.`
+        ? t`${device.plan.length} files, ${kilobytes(bytes)}${lasts(bytes)}; the device restarts after each.`
         : "";
   };
   const update = (device, steps) => {

@@ -2,7 +2,8 @@
 import { upload } from "./api.js";
 import { filesDropped, modulesIn } from "./archive.js";
 import { el, setText } from "./dom.js";
-import { titled } from "./words.js";
+import { plural, titled } from "./words.js";
+import { t } from "./text.js";
 
 /** `area`: where files may be dropped; `done()`: after something was uploaded. `end()` when the view goes. */
 export function uploadBox(area, done) {
@@ -16,53 +17,53 @@ export function uploadBox(area, done) {
   const drop = el(
     "label",
     { for: "files", class: "drop" },
-    "Drop module files (.bin), a folder, or a Device OS release (.zip, .tar.gz) here, or click to choose",
+    t`Drop module files (.bin), a folder, or a Device OS release (.zip, .tar.gz) here, or click to choose`,
     input,
   );
-  const bar = el("progress", { max: "1", value: "0", hidden: true, "aria-label": "Uploading" });
+  const bar = el("progress", { max: "1", value: "0", hidden: true, "aria-label": t`Uploading` });
   const totals = el("p", { role: "status", class: "totals" });
   const verdicts = el("ul", { class: "plain verdicts" });
   const line = (kind, name, words) => el("li", { class: kind }, el("strong", {}, name), ` ${words}`);
 
   const send = async (files) => {
-    setText(totals, "Looks at the files…");
+    setText(totals, t`Looks at the files…`);
     const { modules, problems, others } = await modulesIn(files);
     const counts = { added: 0, known: 0, refused: 0 };
     verdicts.replaceChildren(...problems.map((words) => line("bad", "", words)));
     bar.hidden = modules.length === 0;
     for (const [number, file] of modules.entries()) {
-      setText(totals, `Uploads ${file.name}, ${number + 1} of ${modules.length}`);
+      setText(totals, t`Uploads ${file.name}, ${number + 1} of ${modules.length}`);
       try {
         const module = await upload(file, (part) => {
           bar.value = (number + part) / modules.length;
         });
         counts[module.known_already ? "known" : "added"] += 1;
         if (!module.known_already)
-          verdicts.append(line("good", file.name, `is ${module.platform_name} ${titled(module)}`));
+          verdicts.append(line("good", file.name, t`is ${module.platform_name} ${titled(module)}`));
       } catch (error) {
         counts.refused += 1;
         // The name stands before it already.
         const why = error.message.startsWith(`${file.name}: `)
           ? error.message.slice(file.name.length + 2)
           : error.message;
-        verdicts.append(line("bad", file.name, `was refused: ${why}`));
+        verdicts.append(line("bad", file.name, t`was refused: ${why}`));
       }
     }
     bar.hidden = true;
     const parts = [
-      counts.added && `${counts.added} new`,
-      counts.known && `${counts.known} there already`,
-      counts.refused && `${counts.refused} refused`,
-      others && `${others} no module file${others === 1 ? "" : "s"}, left out`,
+      counts.added && t`${counts.added} new`,
+      counts.known && t`${counts.known} there already`,
+      counts.refused && t`${counts.refused} refused`,
+      others && plural(others, t`no module file, left out`, t`no module files, left out`),
     ].filter(Boolean);
-    setText(totals, parts.length ? `${parts.join(", ")}.` : "Nothing in there is a module file.");
+    setText(totals, parts.length ? `${parts.join(", ")}.` : t`Nothing in there is a module file.`);
     if (counts.added) await done();
   };
   let turn = Promise.resolve();
   const take = (files) => {
     turn = turn
       .then(() => files.then(send))
-      .catch((error) => setText(totals, `It could not be read: ${error.message}`));
+      .catch((error) => setText(totals, t`It could not be read: ${error.message}`));
     return turn;
   };
 

@@ -2,6 +2,7 @@
 import { action, el, setText, tableHead } from "./dom.js";
 import { vitals } from "./cloud.js";
 import { time } from "./words.js";
+import { t } from "./text.js";
 
 // {"network": {"signal": {"at": "LTE"}}} as ["network signal at", "LTE"].
 function lines(value, path = []) {
@@ -12,10 +13,10 @@ function lines(value, path = []) {
 export function vitalsOf(id) {
   const when = el("p", { class: "quiet" });
   const body = el("tbody");
-  const table = el("table", { hidden: true }, tableHead(["What", "Value"]), body);
-  const button = action("Ask for its vitals", async () => {
+  const table = el("table", { hidden: true }, tableHead([t`What`, t`Value`]), body);
+  const button = action(t`Ask for its vitals`, async () => {
     const told = await vitals(id);
-    setText(when, `As of ${time(Date.parse(told.updated_at))}.`);
+    setText(when, t`As of ${time(Date.parse(told.updated_at))}.`);
     table.hidden = false;
     body.replaceChildren(
       ...lines(told.payload.device).map(([name, value]) =>
@@ -23,5 +24,5 @@ export function vitalsOf(id) {
       ),
     );
   });
-  return el("section", {}, el("h2", {}, "Vitals"), el("p", {}, button), when, table);
+  return el("section", {}, el("h2", {}, t`Vitals`), el("p", {}, button), when, table);
 }

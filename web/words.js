@@ -1,19 +1,20 @@
 // States, times and sizes in words.
+import { t, told } from "./text.js";
 
 /** What a device's state is called, and what lists are filtered by. */
 export const stateNames = {
-  unknown_key: "came with another key",
-  awaiting_approval: "waits for approval",
-  parked: "failed, needs a retry",
-  blocked: "misses a file",
-  away: "not seen for days",
-  updates_disabled: "updates disabled",
-  updating: "updating",
-  waiting: "waiting",
-  unknown: "not heard of yet",
-  held: "paused by you",
-  refused: "refused",
-  current: "up to date",
+  unknown_key: t`came with another key`,
+  awaiting_approval: t`waits for approval`,
+  parked: t`failed, needs a retry`,
+  blocked: t`misses a file`,
+  away: t`not seen for days`,
+  updates_disabled: t`updates disabled`,
+  updating: t`updating`,
+  waiting: t`waiting`,
+  unknown: t`not heard of yet`,
+  held: t`paused by you`,
+  refused: t`refused`,
+  current: t`up to date`,
 };
 
 /** States that a person has to do something about. */
@@ -32,30 +33,30 @@ export function stateWords(device) {
   const progress = device.progress;
   if (progress) {
     const percent = Math.floor((100 * progress.bytes) / progress.bytes_total);
-    const eta = progress.eta_seconds == null ? "" : ` · ETA ${clock(progress.eta_seconds)}`;
-    return `updating ${percent} %${eta} · step ${progress.step} of ${progress.steps}`;
+    const eta = progress.eta_seconds == null ? "" : t` · ETA ${clock(progress.eta_seconds)}`;
+    return t`updating ${percent} %${eta} · step ${progress.step} of ${progress.steps}`;
   }
   const state = device.shown_state;
-  if (state === "unknown_key") return "came with another key than the one on file, and was refused";
+  if (state === "unknown_key") return t`came with another key than the one on file, and was refused`;
   if (state === "away")
-    return `not seen for ${ago(device.last_seen).replace(" ago", "")}; before: ${device.state_words || stateNames[device.state]}`;
+    return t`last seen ${ago(device.last_seen)}; before: ${told(device.state_words) || stateNames[device.state]}`;
   if (state === "awaiting_approval" || state === "refused") return stateNames[state];
-  if (state === "held" && device.state === "current") return `${stateNames.held}; ${device.state_words}`;
-  return device.state_words || stateNames[state] || state;
+  if (state === "held" && device.state === "current") return `${stateNames.held}; ${told(device.state_words)}`;
+  return told(device.state_words) || stateNames[state] || state;
 }
 
 export function ago(milliseconds, now = Date.now()) {
-  if (milliseconds === 0) return "never";
+  if (milliseconds === 0) return t`never`;
   const seconds = Math.max(0, (now - milliseconds) / 1000);
-  if (seconds < 60) return "just now";
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86400)} days ago`;
+  if (seconds < 60) return t`just now`;
+  if (seconds < 3600) return t`${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 48 * 3600) return t`${Math.floor(seconds / 3600)} h ago`;
+  return t`${Math.floor(seconds / 86400)} days ago`;
 }
 
 export const time = (milliseconds) => new Date(milliseconds).toLocaleString();
 export const plural = (count, one, several) => `${count} ${count === 1 ? one : several}`;
-export const kilobytes = (bytes) => `${(bytes / 1024).toFixed(bytes < 10240 ? 1 : 0)} kB`;
+export const kilobytes = (bytes) => t`${(bytes / 1024).toFixed(bytes < 10240 ? 1 : 0)} kB`;
 export const nameOf = (device) => device.name || device.id;
 const asset = 9;
 
@@ -65,8 +66,8 @@ export const versionOf = (m) => `${m.version}${m.device_os ? ` (${m.device_os})`
 /** "system part 1 version 6200 (6.2.0)", and the second module of a combined file. */
 export const titled = (m) =>
   m.function === asset
-    ? m.module
-    : `${m.module} version ${versionOf(m)}${m.companion ? ` with ${titled(m.companion)}` : ""}`;
+    ? told(m.module)
+    : t`${told(m.module)} version ${versionOf(m)}` + (m.companion ? t` with ${titled(m.companion)}` : "");
 
 /** "Device OS 3.3.1 · app 7": a release where its system parts have one, else their versions. */
 export function versionsOf(device) {
@@ -75,9 +76,9 @@ export function versionsOf(device) {
   const releases = new Set(system.map((m) => m.device_os).filter(Boolean));
   const words =
     releases.size === 1 && system.every((m) => m.device_os)
-      ? [`Device OS ${[...releases][0]}`]
-      : system.map((m) => `${m.module.replace("system part", "system")} ${m.device_os || `v${m.version}`}`);
+      ? [t`Device OS ${[...releases][0]}`]
+      : system.map((m) => `${m.module.replace("system part", "system")} ${m.device_os || t`v${m.version}`}`);
   const application = modules.find((m) => m.module.startsWith("application"));
-  if (application) words.push(`app v${application.version}`);
+  if (application) words.push(t`app v${application.version}`);
   return words.join(" · ");
 }

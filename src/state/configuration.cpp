@@ -303,7 +303,7 @@ std::string default_configuration_text() {
 # Names under which browsers reach the page, besides its addresses and names that exist in local networks only (one word, .local, .lan,
 # .internal, .home.arpa): others are refused, as a page from elsewhere may have pointed a name of its own at this machine.
 #hosts = []
-# Addresses of reverse proxies in front of the page, ["127.0.0.1"] for one on this machine: who they speak for is read from X-Forwarded-For.
+# Addresses of reverse proxies in front of the page, ["127.0.0.1"] for one on this machine: who they speak for is read from X-Forwarded-For, and whether over TLS from X-Forwarded-Proto.
 #trusted_proxies = []
 # Whether the fleet may be looked at, and nothing else, without logging in.
 #guests = false

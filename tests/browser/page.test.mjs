@@ -4,35 +4,7 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Browser, Harbour, password, until } from "./test_system.mjs";
-
-async function together(policy, options, body) {
-  const test_system = new Harbour(policy);
-  let browser;
-  try {
-    await test_system.start();
-    browser = await Browser.open(options);
-    await body(test_system, browser, browser.page);
-    assert.deepEqual(browser.faults, []);
-  } finally {
-    await browser?.close();
-    await test_system.close();
-  }
-}
-
-const stock = (test_system) =>
-  test_system.drydock(
-    "firmware",
-    "add",
-    join(test_system.modules, "part1.bin"),
-    join(test_system.modules, "part2.bin"),
-  );
-const exported = (test_system) => {
-  const file = join(test_system.folder, "exported.der");
-  test_system.drydock("keys", "export", "--host", "127.0.0.1", "-o", file, "--force");
-  return readFileSync(file);
-};
-const row = (page, number) => page.locator(`tr[data-id="${number.toString(16).padStart(24, "0")}"]`);
+import { Browser, Harbour, exported, password, row, stock, together, until } from "./test_system.mjs";
 
 test("set-up, log out, log in", async () => {
   await together("open", {}, async (test_system, browser, page) => {
@@ -142,7 +114,10 @@ test("three devices come up to date before one's eyes, without a reload", async 
     );
     test_system.launch(3, "--chunk", "15");
     await page.locator("#summary.well").waitFor({ timeout: 60_000 });
-    await page.locator("#summary").getByText(/^All 3 devices are well\.$/).waitFor();
+    await page
+      .locator("#summary")
+      .getByText(/^All 3 devices are well\.$/)
+      .waitFor();
     assert.ok(
       [...seen].some((words) => /^updating \d+ % · ETA \d+:\d\d · step 1 of 2$/.test(words)),
       [...seen].join("\n"),

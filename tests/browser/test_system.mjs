@@ -1,4 +1,5 @@
 // A running Drydock with its page, virtual devices, and a browser that notices everything that goes wrong in it.
+import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, openSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -129,3 +130,37 @@ export class Browser {
     await this.page.locator("#summary").waitFor();
   }
 }
+
+/** A whole test: the service, a browser, and at its end nothing that went wrong in it. */
+export async function together(policy, options, body) {
+  const test_system = new Harbour(policy);
+  let browser;
+  try {
+    await test_system.start();
+    browser = await Browser.open(options);
+    await body(test_system, browser, browser.page);
+    assert.deepEqual(browser.faults, []);
+  } catch (error) {
+    const shown = await browser?.page.locator("body").innerText().catch(String);
+    console.error(`what the page showed:\n${shown}\nits faults: ${browser?.faults}`);
+    throw error;
+  } finally {
+    await browser?.close();
+    await test_system.close();
+  }
+}
+
+export const stock = (test_system) =>
+  test_system.drydock(
+    "firmware",
+    "add",
+    join(test_system.modules, "part1.bin"),
+    join(test_system.modules, "part2.bin"),
+  );
+export const exported = (test_system) => {
+  const file = join(test_system.folder, "exported.der");
+  test_system.drydock("keys", "export", "--host", "127.0.0.1", "-o", file, "--force");
+  return readFileSync(file);
+};
+/** Of the fleet's list. */
+export const row = (page, number) => page.locator(`tr[data-id="${number.toString(16).padStart(24, "0")}"]`);

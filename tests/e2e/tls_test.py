@@ -225,8 +225,7 @@ class Tls(Page):
                 held.append(secure)
             except OSError:  # no place for more of one address
                 s.close()
-        self.assertLess(len(held), 20)
-        self.assertLess(self.descriptors(), idle + 50)
+        self.assertLess(self.descriptors(), idle + 50)  # the older ones gave way
         self.assertEqual(self.ask("GET", "devices")[0], 200)
         self.wait_for(lambda: self.descriptors() <= idle + 2)  # though none of them is closed
         for s in held:
