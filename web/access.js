@@ -1,8 +1,8 @@
 // Set-up, login, password and tokens.
 import { get, post, remove } from "./api.js";
-import { action, el, notify } from "./dom.js";
+import { action, copyButton, el, notify } from "./dom.js";
 import { choice, field, form } from "./forms.js";
-import { time } from "./words.js";
+import { ago, time } from "./words.js";
 import { fleet } from "./state.js";
 import { usersSection } from "./users.js";
 import { t, told } from "./text.js";
@@ -49,6 +49,20 @@ export function showLogin(main, entered, users) {
       entered();
     },
   );
+  element.append(
+    el(
+      "details",
+      {},
+      el("summary", {}, t`Forgotten the password?`),
+      el(
+        "p",
+        {},
+        t`On the machine that Drydock runs on, this ends every login and token, and prints a new set-up code:`,
+      ),
+      el("pre", {}, el("code", {}, "sudo drydock password reset")),
+      users && el("p", {}, t`Only another user's: the owner gives you a new one, at Access, Users.`),
+    ),
+  );
   main.replaceChildren(element);
   element.querySelector("input").focus();
 }
@@ -85,7 +99,8 @@ export function showAccess(main, left) {
           "li",
           {},
           el("strong", {}, token.name),
-          t` made ${time(token.created)}${token.user === fleet.user ? "" : t` by ${token.user}`}, may ${token.scopes.map(told).join(", ")} `,
+          t` made ${time(token.created)}${token.user === fleet.user ? "" : t` by ${token.user}`}, may ${token.scopes.map(told).join(", ")}, `,
+          token.used ? t`last used ${ago(token.used)} ` : t`never used `,
           action(t`Remove`, async () => {
             await remove(`tokens/${token.id}`);
             await load();
@@ -139,7 +154,8 @@ export function showAccess(main, left) {
         t`Make a token`,
         async (values) => {
           const answer = await post("tokens", { name: values.name, scopes: values.scopes });
-          made.replaceChildren(t`Copy it now, it is not shown again: `, el("code", {}, answer.token));
+          const copy = copyButton(answer.token, { "aria-label": t`Copy the token` });
+          made.replaceChildren(t`Copy it now, it is not shown again: `, el("code", {}, answer.token), " ", copy || "");
           await load();
         },
       ),

@@ -1,18 +1,37 @@
 // Talks to /api/v1. A request that fails throws an Error whose message a person can read.
 import { t, told } from "./text.js";
 
+/** `wait`: seconds after which it may be tried again; 0: the server did not say. */
 export class Problem extends Error {
-  constructor(status, message) {
+  constructor(status, message, wait = 0) {
     super(told(message));
     this.status = status;
+    this.wait = wait;
   }
 }
 
+let ahead = 0; // of the appliance's clock before this browser's, milliseconds
+
+/** By the appliance's clock, as all times that it tells. */
+export const now = () => Date.now() + ahead;
+
+// The header has whole seconds, and was on its way for a while: less than that is no difference.
+function compareClocks(response) {
+  const difference = Date.parse(response.headers.get("Date")) - Date.now();
+  const uncertain = 3000;
+  ahead = Math.abs(difference) > uncertain ? difference : 0; // not a number: nothing is known of it
+}
+
 async function answer(response) {
+  compareClocks(response);
   if (response.status === 204) return null;
   const body = await response.json().catch(() => ({}));
   if (!response.ok)
-    throw new Problem(response.status, body.detail || body.title || t`the server answered ${response.status}`);
+    throw new Problem(
+      response.status,
+      body.detail || body.title || t`the server answered ${response.status}`,
+      Number(response.headers.get("Retry-After")) || 0,
+    );
   return body;
 }
 

@@ -182,12 +182,16 @@ export function showDevice(main, id) {
         flashes &&
           action(t`Rename`, async () => {
             const name = prompt(t`A name for this device`, device.name);
-            if (name !== null) await patch(`devices/${id}`, { name });
+            if (name === null || name === device.name) return;
+            await patch(`devices/${id}`, { name });
+            notify(t`Renamed.`, "done", () => patch(`devices/${id}`, { name: device.name }));
           }),
         flashes &&
           action(t`Group`, async () => {
             const group = prompt(t`The group it is in; empty: none`, device.group);
-            if (group !== null) await patch(`devices/${id}`, { group: group.trim() });
+            if (group === null || group.trim() === device.group) return;
+            await patch(`devices/${id}`, { group: group.trim() });
+            notify(t`Its group is another one.`, "done", () => patch(`devices/${id}`, { group: device.group }));
           }),
         flashes && action(t`Labels`, () => changeLabels()),
         flashes &&

@@ -34,17 +34,22 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Says something for a few seconds; errors stay until they are clicked away. */
-export function notify(text, kind = "done") {
+/** Says something for a few seconds; errors stay until they are clicked away. `undo` takes back what was done. */
+export function notify(text, kind = "done", undo = null) {
   const close = () => notice.remove();
+  const takeBack = async () => {
+    close();
+    await undo();
+  };
   const notice = el(
     "p",
     { class: `notice ${kind}${text.startsWith(t`Drydock cannot be reached`) ? " unreachable" : ""}` },
     text,
+    undo && action(t`Undo`, takeBack),
     el("button", { type: "button", "aria-label": t`Close`, onclick: close }, "×"),
   );
   document.getElementById("notices").append(notice);
-  if (kind === "done") setTimeout(close, 5000);
+  if (kind === "done") setTimeout(close, undo ? 20_000 : 5000);
 }
 
 /** A button that copies a text; nothing where a browser allows no page to: without TLS. */

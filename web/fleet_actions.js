@@ -1,5 +1,5 @@
 // What is done to many devices at once: to those that are selected, or to all.
-import { get, patch, post, put } from "./api.js";
+import { get, patch, post, put, remove } from "./api.js";
 import { action, el, notify, setText } from "./dom.js";
 import { plural } from "./words.js";
 import { fleet } from "./state.js";
@@ -9,16 +9,18 @@ const at_once = 4;
 const devices_in_a_list = 200;
 const devices = (count) => plural(count, t`device`, t`devices`);
 
-// Each by itself, so that one that fails keeps no other back.
+// Each by itself, so that one that fails keeps no other back. What `change` gives takes it back again.
 async function each(ids, change, told) {
   const failed = [];
+  const undo = new Map();
   let done = 0;
   const waiting = [...ids];
   const work = async () => {
     while (waiting.length) {
       const id = waiting.shift();
       try {
-        await change(id);
+        const back = await change(id);
+        if (back) undo.set(id, back);
         done += 1;
       } catch (error) {
         failed.push(error.message);
@@ -27,30 +29,57 @@ async function each(ids, change, told) {
     }
   };
   await Promise.all(Array.from({ length: at_once }, work));
-  if (done) notify(t`Done for ${devices(done)}.`);
+  const takeBack = () =>
+    each(
+      undo.keys(),
+      (id) =>
+        undo
+          .get(id)()
+          .then(() => null),
+      () => {},
+    );
+  if (done) notify(t`Done for ${devices(done)}.`, "done", undo.size > 0 ? takeBack : null);
   if (failed.length) notify(t`${devices(failed.length)} could not be changed: ${failed[0]}`, "error");
 }
 
-const told = (name) => (id) => post(`devices/${id}/${name}`);
+const tell = (name) => (id) => post(`devices/${id}/${name}`).then(() => null);
+
+// Those that are so already are left alone, then and when it is taken back.
+const hold = (held) => async (id) => {
+  if ((await get(`devices/${id}`)).held === held) return null;
+  await post(`devices/${id}/${held ? "hold" : "release"}`);
+  return () => post(`devices/${id}/${held ? "release" : "hold"}`);
+};
+const label = (name) => async (id) => {
+  if ((await get(`devices/${id}`)).labels.includes(name)) return null;
+  const path = `devices/${id}/labels/${encodeURIComponent(name)}`;
+  await put(path, {});
+  return () => remove(path);
+};
+const group = (name) => async (id) => {
+  const { group: before } = await get(`devices/${id}`);
+  await patch(`devices/${id}`, { group: name });
+  return before === name ? null : () => patch(`devices/${id}`, { group: before });
+};
 const actions = [
-  [t`Approve`, "administer", () => told("approve")],
-  [t`Pause`, "flash", () => told("hold")],
-  [t`Resume`, "flash", () => told("release")],
-  [t`Retry`, "flash", () => told("retry")],
+  [t`Approve`, "administer", () => tell("approve")],
+  [t`Pause`, "flash", () => hold(true)],
+  [t`Resume`, "flash", () => hold(false)],
+  [t`Retry`, "flash", () => tell("retry")],
   [
     t`Label…`,
     "flash",
     () => {
-      const label = prompt(t`The label that they get`, "")?.trim();
-      return label && ((id) => put(`devices/${id}/labels/${encodeURIComponent(label)}`, {}));
+      const name = prompt(t`The label that they get`, "")?.trim();
+      return name && label(name);
     },
   ],
   [
     t`Group…`,
     "flash",
     () => {
-      const group = prompt(t`The group that they come into; empty: none`, "");
-      return group === null ? null : (id) => patch(`devices/${id}`, { group: group.trim() });
+      const name = prompt(t`The group that they come into; empty: none`, "");
+      return name === null ? null : group(name.trim());
     },
   ],
   [
@@ -58,7 +87,7 @@ const actions = [
     "administer",
     (count) =>
       confirm(t`Delete ${devices(count)}, with their history? They may come again as unknown devices.`) &&
-      told("forget"),
+      tell("forget"),
   ],
 ];
 

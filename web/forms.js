@@ -1,5 +1,6 @@
 // Forms: fields with their labels, and what went wrong below them.
 import { el } from "./dom.js";
+import { clock } from "./words.js";
 import { t } from "./text.js";
 
 let fields = 0; // two forms of a view may both ask for a name
@@ -39,6 +40,15 @@ export function choice(label, name, options) {
   return [el("label", { for: id }, label), select];
 }
 
+// Nothing else is heard of somebody who is locked out: trying again would be in vain until then.
+async function countDown(seconds, shown) {
+  for (let left = seconds; left > 0 && shown.isConnected; left -= 1) {
+    shown.textContent = t`Too many wrong tries: it goes on in ${clock(left)}.`;
+    await new Promise((done) => setTimeout(done, 1000));
+  }
+  shown.textContent = t`You can try again.`;
+}
+
 export function form(title, words, fields, button, submit) {
   const problem = el("p", { class: "problem", role: "alert" });
   const element = el(
@@ -58,6 +68,7 @@ export function form(title, words, fields, button, submit) {
       await submit(Object.fromEntries(new FormData(element)), element);
     } catch (error) {
       problem.textContent = error.message;
+      if (error.wait) await countDown(error.wait, problem);
     } finally {
       element.querySelector("button").disabled = false;
     }

@@ -305,7 +305,17 @@ export const aroundDevices = {
   Guest: "Gast",
   "You may look at the fleet. To change something, log in.":
     "Sie dürfen die Flotte ansehen. Um etwas zu ändern, melden Sie sich an.",
-  " made {0}{1}, may {2} ": " vom {0}{1}, darf {2} ",
+  " made {0}{1}, may {2}, ": " vom {0}{1}, darf {2}, ",
+  "last used {0} ": "zuletzt benutzt {0} ",
+  "never used ": "nie benutzt ",
+  "Copy the token": "Token kopieren",
+  "Forgotten the password?": "Passwort vergessen?",
+  "On the machine that Drydock runs on, this ends every login and token, and prints a new set-up code:":
+    "Auf dem Rechner, auf dem Drydock läuft: das beendet alle Anmeldungen und Token, und gibt einen neuen Einrichtungscode aus:",
+  "Only another user's: the owner gives you a new one, at Access, Users.":
+    "Nur das eines anderen Benutzers: der Besitzer gibt Ihnen ein neues, unter Zugang, Benutzer.",
+  "Too many wrong tries: it goes on in {0}.": "Zu viele falsche Versuche: weiter geht es in {0}.",
+  "You can try again.": "Sie können es wieder versuchen.",
   " by {0}": " von {0}",
   "No token.": "Kein Token.",
   "You are {0}, and may {1}.": "Sie sind {0}, und dürfen {1}.",

@@ -24,6 +24,7 @@ export const ofDevices = {
   Close: "Schließen",
   "Copied.": "Kopiert.",
   Copy: "Kopieren",
+  Undo: "Rückgängig",
   More: "Mehr",
   // words.js
   "came with another key": "kam mit anderem Schlüssel",
@@ -186,6 +187,8 @@ export const ofDevices = {
   "Its light shows a rainbow.": "Seine LED zeigt einen Regenbogen.",
   "Its light is its own again.": "Seine LED gehört wieder ihm.",
   Rename: "Umbenennen",
+  "Renamed.": "Umbenannt.",
+  "Its group is another one.": "Es ist in einer anderen Gruppe.",
   "A name for this device": "Ein Name für dieses Gerät",
   Group: "Gruppe",
   "The group it is in; empty: none": "Die Gruppe, in der es ist; leer: keine",

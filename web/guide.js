@@ -1,6 +1,6 @@
 // The way to the first device, step by step: firmware, the key that devices know this Drydock by, and the device that
 // knocks.
-import { get, patch, post } from "./api.js";
+import { get, now, patch, post } from "./api.js";
 import { action, copyButton, el, notify, setText } from "./dom.js";
 import { field, form } from "./forms.js";
 import { ago, nameOf, plural, stateWords } from "./words.js";
@@ -107,7 +107,7 @@ function keyStep(keys) {
 
 // What knocked since `since`: devices that wait, or came in; and who was turned away, and why.
 function waitStep() {
-  const since = Date.now();
+  const since = now();
   const words = el("p", { role: "status", class: "waiting" }, t`Waiting for your device…`);
   const found = el("div");
   const away = el("ul", { class: "plain verdicts" });
@@ -139,17 +139,20 @@ function waitStep() {
         notify(t`Named.`);
       },
     );
+    const compare = el("a", { href: `#/device/${device.id}`, class: "button", hidden: true }, t`Compare keys`);
     const element = el(
       "section",
       { class: "card", "aria-label": `${device.platform_name} ${device.id}` },
       el("p", {}, el("strong", {}, device.platform_name), " ", link, " ", state),
       approve,
+      compare,
       name,
     );
-    const update = (now) => {
-      setText(state, stateWords(now));
-      approve.hidden = now.approval !== "pending" || Boolean(now.changed_key) || !fleet.may("administer");
-      name.hidden = now.approval !== "approved";
+    const update = (latest) => {
+      setText(state, stateWords(latest));
+      approve.hidden = latest.approval !== "pending" || Boolean(latest.changed_key) || !fleet.may("administer");
+      compare.hidden = !latest.changed_key;
+      name.hidden = latest.approval !== "approved" || Boolean(latest.changed_key);
     };
     update(device);
     return { element, update };

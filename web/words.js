@@ -1,4 +1,5 @@
 // States, times and sizes in words.
+import { now } from "./api.js";
 import { t, told } from "./text.js";
 
 /** What a device's state is called, and what lists are filtered by. */
@@ -45,9 +46,9 @@ export function stateWords(device) {
   return told(device.state_words) || stateNames[state] || state;
 }
 
-export function ago(milliseconds, now = Date.now()) {
+export function ago(milliseconds) {
   if (milliseconds === 0) return t`never`;
-  const seconds = Math.max(0, (now - milliseconds) / 1000);
+  const seconds = Math.max(0, (now() - milliseconds) / 1000);
   if (seconds < 60) return t`just now`;
   if (seconds < 3600) return t`${Math.floor(seconds / 60)} min ago`;
   if (seconds < 48 * 3600) return t`${Math.floor(seconds / 3600)} h ago`;

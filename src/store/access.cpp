@@ -120,14 +120,21 @@ bool remove_api_token(Database& db, std::int64_t id) {
   return s.execute() > 0;
 }
 
+void save_token_use(Database& db, std::int64_t id, std::int64_t utc_now) {
+  Statement s(db, "UPDATE api_tokens SET used = ?2 WHERE id = ?1 AND used < ?2");
+  s.bind(1, id);
+  s.bind(2, utc_now);
+  s.execute();
+}
+
 std::vector<ApiToken> load_api_tokens(Database& db) {
   Statement s(db,
       "SELECT id, name, token_sha256, created, expires, by_password, user_name, scopes, refresh_sha256, "
-      "refresh_expires FROM api_tokens ORDER BY id");
+      "refresh_expires, used FROM api_tokens ORDER BY id");
   std::vector<ApiToken> tokens;
   while (s.step())
     tokens.push_back({s.integer(0), s.text(1), s.text(2), s.integer(3), s.integer(4), s.boolean(5), s.text(6),
-        s.text(7), s.text(8), s.integer(9)});
+        s.text(7), s.text(8), s.integer(9), s.integer(10)});
   return tokens;
 }
 

@@ -50,11 +50,13 @@ struct ApiToken {
   std::string scopes = {};           ///< words between blanks; empty: whatever the user may
   std::string refresh_sha256 = {};   ///< of what another token is given for; empty: nothing
   std::int64_t refresh_expires = 0;  ///< running time
+  std::int64_t used = 0;             ///< last, UTC milliseconds; 0: never
 };
 std::int64_t add_api_token(Database& db, const ApiToken& token);
 /// The token and what it is refreshed by become others; false: `refreshed_by` is not what it was refreshed by.
 bool save_refreshed_token(Database& db, const ApiToken& token, const std::string& refreshed_by);
 bool remove_api_token(Database& db, std::int64_t id);
+void save_token_use(Database& db, std::int64_t id, std::int64_t utc_now);
 std::vector<ApiToken> load_api_tokens(Database& db);
 
 }  // namespace drydock::store

@@ -82,7 +82,7 @@ const std::vector<CopiedTable>& tables() {
       {"web_sessions", columns_of({{"token_sha256", t}, {"created", i}, {"expires", i}, {"user_name", t}})},
       {"api_tokens",
           columns_of({{"id", i}, {"name", t}, {"token_sha256", t}, {"created", i}, {"expires", i}, {"by_password", i},
-              {"user_name", t}, {"scopes", t}, {"refresh_sha256", t}, {"refresh_expires", i}}),
+              {"user_name", t}, {"scopes", t}, {"refresh_sha256", t}, {"refresh_expires", i}, {"used", i}}),
           true},
       {"claim_codes", columns_of({{"code_sha256", t}, {"user_name", t}, {"expires", i}})},
       {"known_browsers", columns_of({{"token_sha256", t}, {"created", i}, {"user_name", t}})},

@@ -32,6 +32,7 @@ std::optional<Identity> Authentication::by_token(const std::string& token, std::
   const auto of_user = scopes_of_user(found->user);
   const auto of_token = Scopes::parse_or_all(found->scopes);
   if (!of_user || !of_token) return std::nullopt;
+  uses_.note(found->id, utc_milliseconds());
   return Identity{
       found->user, found->user.empty() ? found->name : found->user, of_token->within(*of_user), found->expires, false};
 }
@@ -163,6 +164,7 @@ Result<void> Authentication::remove_token(std::int64_t id) {
       return failure(ErrorKind::not_found, "there is no such token");
     ++changes_;
   }
+  uses_.forget(id);
   const auto written = persist([id](store::Database& db) { store::remove_api_token(db, id); });
   const std::lock_guard lock(mutex_);
   std::erase_if(tokens_, [&](const auto& token) { return token.id == id; });  // reload() may have found it
@@ -178,7 +180,17 @@ Result<void> Authentication::revoke_token(const std::string& token) {
 
 std::vector<store::ApiToken> Authentication::tokens() const {
   const std::lock_guard lock(mutex_);
-  return tokens_;
+  auto list = tokens_;
+  for (auto& token : list) token.used = std::max(token.used, uses_.last(token.id));
+  return list;
+}
+
+void Authentication::write_token_uses() {
+  const auto due = uses_.take_due();
+  if (due.empty()) return;
+  (void)persist([due](store::Database& db) {
+    for (const auto& [id, at] : due) store::save_token_use(db, id, at);
+  });
 }
 
 }  // namespace drydock::web

@@ -111,7 +111,8 @@ Response Api::tokens(const Identity& identity) const {
     if (token.user != identity.user && !identity.scopes.has(Scope::administer)) continue;
     const auto scopes = Scopes::parse_or_all(token.scopes).value_or(Scopes{});
     list.push_back({{"id", token.id}, {"name", token.name}, {"created", token.created},
-        {"user", token.user.empty() ? "owner" : token.user}, {"scopes", scopes.names()}, {"tool", token.by_password}});
+        {"user", token.user.empty() ? "owner" : token.user}, {"scopes", scopes.names()}, {"tool", token.by_password},
+        {"used", token.used == 0 ? json(nullptr) : json(token.used)}});
   }
   return {200, "application/json", json{{"tokens", list}}.dump(-1, ' ', false, json::error_handler_t::replace)};
 }

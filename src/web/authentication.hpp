@@ -8,6 +8,7 @@
 #include "store/users.hpp"
 #include "web/lockout.hpp"
 #include "web/scopes.hpp"
+#include "web/token_uses.hpp"
 
 #include <atomic>
 #include <functional>
@@ -102,6 +103,8 @@ public:
   /// Also one that is over, and by what it is refreshed. ErrorKind::not_found.
   Result<void> revoke_token(const std::string& token);
   std::vector<store::ApiToken> tokens() const;
+  /// When tokens were used last, where that was not written down for about an hour.
+  void write_token_uses();
 
   // users.cpp
   struct UserChange {
@@ -165,6 +168,7 @@ private:
   std::map<std::string, store::UserRow> users_;  ///< by name
   std::map<std::string, Session> sessions_;      ///< by the SHA-256 of their tokens
   std::vector<store::ApiToken> tokens_;
+  mutable TokenUses uses_;
   std::vector<store::KnownBrowser> browsers_;  ///< the oldest first
   Lockout lockout_;
   std::counting_semaphore<> hashes_of_strangers_{1};

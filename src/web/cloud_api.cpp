@@ -192,6 +192,7 @@ std::size_t CloudApi::longest_body(const Request& request, bool known) {
 }
 
 Response CloudApi::handle(Request request) {
+  authentication_.write_token_uses();
   try {
     if (request.path == "/oauth/token") {
       // A page from elsewhere can make a browser send this form, and lock its user out by wrong passwords.

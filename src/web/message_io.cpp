@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <civetweb.h>
+#include <ctime>
+#include <fmt/chrono.h>
 #include <fmt/core.h>
 #include <fstream>
 
@@ -75,8 +77,9 @@ void send(mg_connection* connection, const Response& response, bool keep_alive) 
   std::error_code no_file;
   const auto size = response.file ? std::filesystem::file_size(response.file->path(), no_file) : response.body.size();
   if (no_file) return send(connection, problem(500, "It did not work", "the file cannot be read"), false);
-  auto head = fmt::format("HTTP/1.1 {} {}\r\n{}Connection: {}\r\n", response.status, reason(response.status),
-      security_headers, keep_alive ? "keep-alive" : "close");
+  auto head = fmt::format("HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\n{}Connection: {}\r\n",
+      response.status, reason(response.status), fmt::gmtime(std::time(nullptr)), security_headers,
+      keep_alive ? "keep-alive" : "close");
   if (response.status != 204) head += fmt::format("Content-Length: {}\r\n", size);
   if (!response.type.empty()) head += "Content-Type: " + response.type + "\r\n";
   bool cached = false;

@@ -4,6 +4,7 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
+import { firstMinutes } from "./first_minutes.mjs";
 import { Browser, Harbour, exported, password, row, stock, together, until } from "./test_system.mjs";
 
 test("set-up, log out, log in", async () => {
@@ -382,42 +383,15 @@ test("a device with another key is compared, and trusted or not", async () => {
 
 test("from the set-up code to a device out of safe mode, by what the page says alone", async () => {
   await together("approve", { acceptDownloads: true }, async (test_system, browser, page) => {
-    const counted = { clicks: 0 };
-    const click = async (target) => {
-      counted.clicks += 1;
-      await target.click();
-    };
     const archive = join(test_system.folder, "release.zip");
     const files = ["part1.bin", "part2.bin"].map((file) => join(test_system.modules, file));
     spawnSync("python3", ["-m", "zipfile", "-c", archive, ...files]);
-    await page.goto(test_system.url);
-    await page.getByLabel("Set-up code").fill(test_system.code);
-    await page.getByLabel("New password").fill(password);
-    await click(page.getByRole("button", { name: "Set the password" }));
-    await page.getByRole("heading", { name: "Bring in a device" }).waitFor();
-    await page.locator("#files").setInputFiles(archive);
-    await page.getByText("2 new.").waitFor();
-    await page.getByText("The library has 2 files.").waitFor();
-    await page.getByLabel("The address at which it reaches this Drydock").fill("127.0.0.1");
-    await page.getByText(`particle keys server drydock.pub.der --host 127.0.0.1 --port ${test_system.port}`).waitFor();
-    const download = page.waitForEvent("download");
-    await click(page.getByRole("link", { name: "Download drydock.pub.der" }));
-    const key = join(test_system.folder, "from-page.der");
-    await (await download).saveAs(key);
-    assert.ok(readFileSync(key).equals(exported(test_system)));
-    await page.getByText("Waiting for your device…").waitFor();
-    test_system.launch(1, "--first", "1");
-    await click(page.getByRole("button", { name: /^Approve/ }));
-    await page.getByLabel("A name for it").fill("greenhouse");
-    await click(page.getByRole("button", { name: "Name it" }));
-    await page
-      .getByRole("region", { name: /^Photon/ })
-      .getByText("up to date")
-      .waitFor({ timeout: 60_000 });
-    await click(page.getByRole("link", { name: "Fleet", exact: true }));
-    await page.getByText("All is well.").waitFor();
+    const launch = () => test_system.launch(1, "--first", "1");
+    const { clicks, typed, key } = await firstMinutes(page, { ...test_system, archive, launch });
+    assert.ok(key.equals(exported(test_system)));
     await row(page, 1).getByRole("link", { name: "greenhouse" }).waitFor();
-    assert.ok(counted.clicks <= 10, `${counted.clicks} clicks`);
+    assert.ok(clicks <= 10, `${clicks} clicks`);
+    assert.ok(typed <= 4, `${typed} fields`);
   });
 });
 

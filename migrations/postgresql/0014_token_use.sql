@@ -1,0 +1,2 @@
+-- As SQLite's.
+ALTER TABLE api_tokens ADD COLUMN used BIGINT NOT NULL DEFAULT 0;
