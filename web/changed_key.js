@@ -3,7 +3,7 @@ import { post } from "./api.js";
 import { action, el, notify } from "./dom.js";
 import { ago, nameOf, time } from "./words.js";
 import { fleet } from "./state.js";
-import { t } from "./text.js";
+import { t, told } from "./text.js";
 
 /** For a device with `changed_key`. */
 export function changedKey(device) {
@@ -18,7 +18,7 @@ export function changedKey(device) {
       {},
       t`Somebody who says to be ${nameOf(device)} came ${ago(device.changed_key_seen)} (${time(device.changed_key_seen)}) with a key that is not the one on file, and was turned away.`,
     ),
-    came && el("p", { class: "quiet" }, came.words),
+    came && el("p", { class: "quiet" }, told(came.words)),
     el("dl", {}, pair(t`On file`, device.fingerprint), pair(t`New`, device.changed_key)),
     el(
       "p",

@@ -78,7 +78,7 @@ function missingOf(device) {
             m.file && t`. The file is called ${m.file}….bin on the releases page of Device OS.`,
           ),
         ),
-        device.missing_more > 0 && el("li", {}, `and ${device.missing_more} more`),
+        device.missing_more > 0 && el("li", {}, t`and ${device.missing_more} more`),
       ),
       el("a", { class: "button", href: "#/firmware" }, t`Add firmware`),
     );

@@ -160,7 +160,7 @@ export function showFleet(main) {
   search.addEventListener("input", choose);
   filter.addEventListener("change", choose);
   order.addEventListener("change", choose);
-  const head = (name) => el("th", { scope: "col", class: name.toLowerCase() }, name);
+  const head = ([kind, name]) => el("th", { scope: "col", class: kind }, name);
   main.replaceChildren(
     el("h1", { class: "visually-hidden" }, t`Fleet`),
     ...summary.elements,
@@ -185,7 +185,13 @@ export function showFleet(main) {
           "tr",
           {},
           fleet.may("flash") && el("th", { scope: "col", class: "pick" }, whole),
-          [t`Device`, t`State`, t`Platform`, t`Seen`, t`Versions`].map(head),
+          [
+            ["device", t`Device`],
+            ["state", t`State`],
+            ["platform", t`Platform`],
+            ["seen", t`Seen`],
+            ["versions", t`Versions`],
+          ].map(head),
         ),
       ),
       body,

@@ -133,7 +133,7 @@ export function selectionBar(selected, all, clear) {
     { class: "bar selection", role: "group", "aria-label": t`Selected devices`, hidden: true },
     count,
     action(t`Select all that are listed`, all),
-    action(t`Clear`, clear),
+    action(t`Clear selection`, clear),
     buttons,
     progress,
   );

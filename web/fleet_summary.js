@@ -1,17 +1,10 @@
 // How the fleet is, in one sentence and a tile for each state that some devices are in.
 import { el, setText } from "./dom.js";
 import { fleet } from "./state.js";
-import { needsPerson, plural, stateNames } from "./words.js";
+import { countedStates, needsPerson, plural } from "./words.js";
 import { t } from "./text.js";
 
 // Behind a number, of one device or many.
-const tileNames = {
-  ...stateNames,
-  unknown_key: t`with another key`,
-  awaiting_approval: t`waiting for approval`,
-  parked: t`failed, to be retried`,
-  blocked: t`missing a file`,
-};
 
 function sentence({ devices, states }) {
   if (devices === 0) return t`No device yet.`;
@@ -45,7 +38,7 @@ export function fleetSummary(choose) {
       { type: "button", class: "tile", "data-state": state, onclick: () => choose(chosen === state ? "" : state) },
       el("span", { class: "mark" }),
       count,
-      ` ${tileNames[state] || state}`,
+      ` ${countedStates[state] || state}`,
     );
     known.set(state, { button, count });
     return known.get(state);

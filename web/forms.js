@@ -40,13 +40,18 @@ export function choice(label, name, options) {
   return [el("label", { for: id }, label), select];
 }
 
-// Nothing else is heard of somebody who is locked out: trying again would be in vain until then.
-async function countDown(seconds, shown) {
-  for (let left = seconds; left > 0 && shown.isConnected; left -= 1) {
-    shown.textContent = t`Too many wrong tries: it goes on in ${clock(left)}.`;
-    await new Promise((done) => setTimeout(done, 1000));
+// Who is locked out would try in vain until then; as another user one may.
+async function countDown(seconds, shown, element) {
+  const end = performance.now() + seconds * 1000;
+  let other = false;
+  element.addEventListener("input", () => (other = true), { once: true });
+  const ticking = el("span", { "aria-hidden": "true" });
+  shown.replaceChildren(t`Too many wrong tries.`, " ", ticking);
+  for (let left = seconds; left > 0 && !other && shown.isConnected; left = (end - performance.now()) / 1000) {
+    ticking.textContent = t`It goes on in ${clock(left)}.`;
+    await new Promise((done) => setTimeout(done, 250));
   }
-  shown.textContent = t`You can try again.`;
+  shown.textContent = other ? "" : t`You can try again.`;
 }
 
 export function form(title, words, fields, button, submit) {
@@ -68,7 +73,7 @@ export function form(title, words, fields, button, submit) {
       await submit(Object.fromEntries(new FormData(element)), element);
     } catch (error) {
       problem.textContent = error.message;
-      if (error.wait) await countDown(error.wait, problem);
+      if (error.status === 429 && error.wait) await countDown(error.wait, problem, element);
     } finally {
       element.querySelector("button").disabled = false;
     }

@@ -1,8 +1,8 @@
 // German: what stands around devices: the library and the guide, rules and rollouts, events, people, the appliance.
 export const aroundDevices = {
   // firmware.js, upload_box.js, archive.js
-  "device runs this version, and keeps it": "Gerät hat diese Version, und behält sie",
-  "devices run this version, and keep it": "Geräte haben diese Version, und behalten sie",
+  "device runs this version, and keeps it": "Gerät hat diese Version und behält sie",
+  "devices run this version, and keep it": "Geräte haben diese Version und behalten sie",
   "it is the target firmware of {0}": "sie ist Ziel-Firmware für {0}",
   "it belongs to {0}": "sie gehört zu {0}",
   "Nothing uses it.": "Nichts benutzt sie.",
@@ -33,8 +33,8 @@ export const aroundDevices = {
   "{0} new": "{0} neu",
   "{0} there already": "{0} schon da",
   "{0} refused": "{0} abgelehnt",
-  "no module file, left out": "keine Moduldatei, ausgelassen",
-  "no module files, left out": "keine Moduldateien, ausgelassen",
+  "no module file, left out": "andere Datei ausgelassen",
+  "no module files, left out": "andere Dateien ausgelassen",
   "Nothing in there is a module file.": "Nichts darin ist eine Moduldatei.",
   "It could not be read: {0}": "Es konnte nicht gelesen werden: {0}",
   "unpacks to more than a release has": "ist ausgepackt größer als ein Release",
@@ -75,12 +75,12 @@ export const aroundDevices = {
   "The library is empty so far.": "Die Bibliothek ist noch leer.",
   "Bring in a device": "Ein Gerät hereinholen",
   "Three steps. You can leave at any time, and come back by “Add a device” on the fleet's page. ":
-    "Drei Schritte. Sie können jederzeit gehen, und über „Gerät hinzufügen“ auf der Flottenseite zurückkommen. ",
+    "Drei Schritte. Sie können jederzeit gehen und über „Gerät hinzufügen“ auf der Flottenseite zurückkommen. ",
   Skip: "Überspringen",
   "1. Firmware": "1. Firmware",
   "What your devices shall run: the modules of a Device OS release, or a zip with them (from the releases page of particle-iot/device-os on GitHub), and your application's .bin. It can wait: Drydock says what a device lacks.":
     "Was auf Ihren Geräten laufen soll: die Module eines Device-OS-Release, oder ein Zip damit (von der Release-Seite von particle-iot/device-os auf GitHub), und die .bin Ihrer Anwendung. Das kann warten: Drydock sagt, was einem Gerät fehlt.",
-  "2. Point the device here": "2. Das Gerät hierher weisen",
+  "2. Point the device here": "2. Das Gerät auf diesen Server einstellen",
   "3. Let it in": "3. Es einlassen",
   // events.js
   "Connecting…": "Verbindet…",
@@ -104,6 +104,12 @@ export const aroundDevices = {
   "{0}: none yet.": "{0}: noch keine.",
   Groups: "Gruppen",
   "{0} comes into ": "{0} kommt in ",
+  "a {0}": "ein {0}",
+  "of product {0}": "mit Produkt {0}",
+  "called {0}": "namens {0}",
+  "from {0}": "von {0}",
+  " and ": " und ",
+  "every device": "jedes Gerät",
   "Remove the rule for {0}? Devices stay in their groups.":
     "Die Regel für {0} entfernen? Geräte bleiben in ihren Gruppen.",
   "Remove the rule for {0}": "Die Regel für {0} entfernen",
@@ -248,7 +254,7 @@ export const aroundDevices = {
   "{0} MB": "{0} MB",
   "Drydock {0}, with {1}": "Drydock {0}, mit {1}",
   "This machine": "Dieser Rechner",
-  "Devices find it at": "Geräte finden ihn an",
+  "Devices find it at": "Geräte finden ihn unter",
   "TCP port {0} (Photon, P1, Core), UDP port {1} (all others)":
     "TCP-Port {0} (Photon, P1, Core), UDP-Port {1} (alle anderen)",
   "The page": "Die Seite",
@@ -314,14 +320,15 @@ export const aroundDevices = {
     "Auf dem Rechner, auf dem Drydock läuft: das beendet alle Anmeldungen und Token, und gibt einen neuen Einrichtungscode aus:",
   "Only another user's: the owner gives you a new one, at Access, Users.":
     "Nur das eines anderen Benutzers: der Besitzer gibt Ihnen ein neues, unter Zugang, Benutzer.",
-  "Too many wrong tries: it goes on in {0}.": "Zu viele falsche Versuche: weiter geht es in {0}.",
+  "Too many wrong tries.": "Zu viele falsche Versuche.",
+  "It goes on in {0}.": "Weiter geht es in {0}.",
   "You can try again.": "Sie können es wieder versuchen.",
   " by {0}": " von {0}",
   "No token.": "Kein Token.",
-  "You are {0}, and may {1}.": "Sie sind {0}, und dürfen {1}.",
+  "You are {0}, and may {1}.": "Sie sind {0} und dürfen {1}.",
   "Change your password": "Passwort ändern",
   "Your other sessions end, and the tokens that tools got for it.":
-    "Ihre anderen Sitzungen enden, und die Token, die Werkzeuge dafür bekamen.",
+    "Ihre anderen Sitzungen enden, ebenso die Token, die Werkzeuge dafür bekamen.",
   "Old password": "Altes Passwort",
   "New password": "Neues Passwort",
   "Change it": "Ändern",
@@ -343,7 +350,7 @@ export const aroundDevices = {
   "Viewer: may look, read variables, hear events": "Betrachter: darf ansehen, Variablen lesen, Ereignisse hören",
   "Operator: may also call functions and change what devices run":
     "Bediener: darf auch Funktionen aufrufen und ändern, was auf Geräten läuft",
-  "Owner: may also approve devices, and let people in": "Besitzer: darf auch Geräte freigeben, und Leute einlassen",
+  "Owner: may also approve devices, and let people in": "Besitzer: darf auch Geräte freigeben und Leute einlassen",
   "Role of {0}": "Rolle von {0}",
   "{0} is {1} from now on.": "{0} ist ab jetzt {1}.",
   "Remove {0}, with what he is logged in with and his tokens?": "{0} entfernen, mit allen Anmeldungen und Token?",

@@ -2,9 +2,9 @@
 // parts between semicolons are said one by one. The first that fits counts: the particular ones stand first.
 export const sentences = {
   // stages of rollouts, levels, roles, scopes, how a change ended
-  waiting: "wartet",
+  waiting: "wartend",
   begun: "begonnen",
-  soaking: "bewährt sich",
+  soaking: "in Bewährung",
   healthy: "in Ordnung",
   failed: "fehlgeschlagen",
   running: "läuft",
@@ -12,7 +12,7 @@ export const sentences = {
   stopped: "angehalten",
   done: "erledigt",
   aborted: "abgebrochen",
-  reverting: "wird zurückgenommen",
+  reverting: "in Rücknahme",
   reverted: "zurückgenommen",
   warning: "Warnung",
   error: "Fehler",
@@ -44,9 +44,9 @@ export const sentences = {
   "approved: what it runs is known when it is back": "freigegeben: was auf ihm läuft, ist bekannt, wenn es zurück ist",
   "is sent {0} when it is back": "bekommt {0}, wenn es zurück ist",
   "is sent {0} when it is back, and {1} more": "bekommt {0}, wenn es zurück ist, und {1} weitere",
-  "failed, needs attention: {0}": "fehlgeschlagen, braucht Sie: {0}",
   "failed, needs attention: {0}. 'drydock devices approve {1} --retry' tries again":
     "fehlgeschlagen, braucht Sie: {0}. Auf der Kommandozeile: 'drydock devices approve {1} --retry'",
+  "failed, needs attention: {0}": "fehlgeschlagen, braucht Sie: {0}",
   "its application disabled updates: 'drydock devices force {0}' sends this one all the same":
     "seine Anwendung hat Updates abgeschaltet: 'drydock devices force {0}' sendet dieses trotzdem",
   "its application disabled updates": "seine Anwendung hat Updates abgeschaltet",
@@ -76,7 +76,6 @@ export const sentences = {
   "must come back and report what it runs": "muss zurückkommen und melden, was läuft",
   "nothing can be planned, for its Describe cannot be read: {0}":
     "nichts kann geplant werden, denn sein Describe ist unlesbar: {0}",
-  "it {0}": "es {0}",
   // history
   "connected from {0}": "verbunden von {0}",
   "a new device ({0}) connected from {1}": "ein neues Gerät ({0}) verband sich von {1}",
@@ -113,7 +112,7 @@ export const sentences = {
   "target firmware: {0}": "Ziel-Firmware: {0}",
   "no target firmware of its own any more": "keine eigene Ziel-Firmware mehr",
   "less target firmware of its own than before": "weniger eigene Ziel-Firmware als zuvor",
-  "takes the place of {0}, which was deleted": "tritt an die Stelle von {0}, das gelöscht wurde",
+  "takes the place of {0}, which was deleted": "tritt an die Stelle von {0=}, das gelöscht wurde",
   "publishes too often: some of its events are dropped":
     "veröffentlicht zu oft: einige seiner Ereignisse gehen verloren",
   "rollout {0} of '{1}': {2}": "Rollout {0} von '{1}': {2}",
@@ -181,6 +180,8 @@ export const sentences = {
   "went away during its update and did not come back": "ging während seines Updates weg und kam nicht zurück",
   "was updated, went away and did not come back": "wurde aktualisiert, ging weg und kam nicht zurück",
   // what went wrong
+  "came from elsewhere with another key than the one on file, {0}. If its keys were renewed on purpose, run 'drydock devices approve {1} --new-key {2}'":
+    "kam von anderswo mit einem anderen Schlüssel als dem hinterlegten, {0}. Wenn seine Schlüssel mit Absicht erneuert wurden: 'drydock devices approve {1} --new-key {2}'",
   "this is not the password": "das ist nicht das Passwort",
   "this is not the password, or there is no such user": "das ist nicht das Passwort, oder es gibt den Benutzer nicht",
   "this is not the set-up code: 'drydock status' shows it, and so does the log":
@@ -216,10 +217,11 @@ export const sentences = {
   "Drydock is stopping": "Drydock wird beendet",
   "The database cannot be reached": "Die Datenbank ist nicht erreichbar",
   // plans
+  "{0} is the version that was asked for": "{0} ist die verlangte Version",
   "{0} was asked for": "{0} wurde verlangt",
   "was asked for": "wurde verlangt",
-  "needed by {0}": "nötig für {0}",
   "needed by {0}, {1}": "nötig für {0}, {1}",
+  "needed by {0}": "nötig für {0}",
   "asked for": "verlangt",
   "asked for, {0}": "verlangt, {0}",
   "with its dependencies": "mit dem, was es braucht",
@@ -228,9 +230,9 @@ export const sentences = {
   "{0} on the device is damaged": "{0} auf dem Gerät ist beschädigt",
   "{0} is damaged (its CRC is wrong) and the library has no copy of it":
     "{0} ist beschädigt (falsche CRC), und die Bibliothek hat keine Kopie davon",
-  "{0} is the version that was asked for": "{0} ist die verlangte Version",
   "the device does not say whether it is the same application": "das Gerät sagt nicht, ob es dieselbe Anwendung ist",
   "missing in the library: {0}": "der Bibliothek fehlt: {0}",
+  "{0} asset '{1}' (SHA-256 {2}…): {3} needs it": "{0} Asset '{1}' (SHA-256 {2}…): {3} braucht es",
   "{0}: {1} needs {2}": "{0}: {1} braucht {2}",
   "{0} system part {1} version {2} (Device OS {3}): {4}": "{0} Systemteil {1} Version {2} (Device OS {3}): {4}",
   "{0} version {1} (Device OS {2}): {3}": "{0} Version {1} (Device OS {2}): {3}",
@@ -238,8 +240,12 @@ export const sentences = {
   "{0} system part {1}, version {2}: {3}": "{0} Systemteil {1}, Version {2}: {3}",
   "{0}, version {1} or later: {2}": "{0}, Version {1} oder neuer: {2}",
   "{0}, version {1}: {2}": "{0}, Version {1}: {2}",
-  "{0} asset '{1}' (SHA-256 {2}…): {3} needs it": "{0} Asset '{1}' (SHA-256 {2}…): {3} braucht es",
   "but the device is held at version {0}": "aber das Gerät wird auf Version {0} gehalten",
+  "and the file that is there needs what it would be sent for: neither can come first":
+    "und die vorhandene Datei braucht, wofür sie gesendet würde: keine von beiden kann zuerst kommen",
+  "the one installed needs {0}, and would be left with {1}": "das installierte braucht {0} und behielte {1}",
+  "what it needs on the device, would have to be replaced first by what it does not work with":
+    "was es auf dem Gerät braucht, müsste zuerst durch etwas ersetzt werden, womit es nicht arbeitet",
   "and the file that is there has {0} bytes: this device takes {1} at most":
     "und die vorhandene Datei hat {0} Bytes: dieses Gerät nimmt höchstens {1}",
   "and the file that is there needs a later version of itself: it can never be installed":
@@ -249,6 +255,7 @@ export const sentences = {
   "{0} needs it": "{0} braucht es",
   "{0} needs {1}": "{0} braucht {1}",
   "{0} and {1} more": "{0} und {1} weitere",
+  "it {0}": "es {0}",
   // modules: platforms.cpp
   "system part {0} version {1}": "Systemteil {0} Version {1}",
   "system part {0}": "Systemteil {0}",

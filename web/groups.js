@@ -3,12 +3,23 @@ import { get, post, remove } from "./api.js";
 import { action, el, notify } from "./dom.js";
 import { field, form } from "./forms.js";
 import { fleet } from "./state.js";
-import { t, told } from "./text.js";
+import { t } from "./text.js";
 
 function counts(list, what) {
   return list.length
     ? el("p", {}, `${what}: `, list.map(({ name, devices }) => `${name} (${devices})`).join(", "))
     : el("p", { class: "quiet" }, t`${what}: none yet.`);
+}
+
+// Of which devices a rule is.
+function subject(rule) {
+  const parts = [
+    rule.platform_name && t`a ${rule.platform_name}`,
+    rule.product_id !== null && t`of product ${rule.product_id}`,
+    rule.name && t`called ${rule.name}`,
+    rule.addresses && t`from ${rule.addresses}`,
+  ].filter(Boolean);
+  return parts.join(t` and `) || t`every device`;
 }
 
 export function groupsSection() {
@@ -25,18 +36,18 @@ export function groupsSection() {
           el(
             "li",
             {},
-            t`${told(rule.words)} comes into `,
+            t`${subject(rule)} comes into `,
             el("strong", {}, rule.group),
             " ",
             fleet.may("flash") &&
               action(
                 t`Remove`,
                 async () => {
-                  if (!confirm(t`Remove the rule for ${told(rule.words)}? Devices stay in their groups.`)) return;
+                  if (!confirm(t`Remove the rule for ${subject(rule)}? Devices stay in their groups.`)) return;
                   await remove(`groups/rules/${rule.id}`);
                   await load();
                 },
-                { "aria-label": t`Remove the rule for ${told(rule.words)}` },
+                { "aria-label": t`Remove the rule for ${subject(rule)}` },
               ),
           ),
         ),

@@ -1,7 +1,7 @@
 // Tells a person who does not look that somebody should: a device failed, waits for approval, or a rollout stopped.
 // Browsers allow it, and an installed page, over TLS and on the machine itself.
 import { action, el, notify, setText } from "./dom.js";
-import { stateNames } from "./words.js";
+import { countedStates } from "./words.js";
 import { t } from "./text.js";
 
 const key = "drydock.notifications";
@@ -37,7 +37,7 @@ export async function registerWorker() {
 export function news(before, now) {
   const words = watched
     .filter((state) => (now.states[state] || 0) > (before.states[state] || 0))
-    .map((state) => `${now.states[state]} ${stateNames[state]}`);
+    .map((state) => `${now.states[state]} ${countedStates[state]}`);
   const stopped = now.stopped_rollouts.filter((one) => !before.stopped_rollouts.some((other) => other.id === one.id));
   for (const { id, release } of stopped) words.push(t`rollout ${id} of ${release} stopped by itself`);
   return words.join(", ");

@@ -1,6 +1,6 @@
 // What an installed page needs while it is not looked at: notifications, and words while the appliance cannot be
 // reached. Nothing is kept: what is shown is what is true.
-const german = self.navigator.language.startsWith("de");
+const german = self.navigator.languages.find((tag) => /^(en|de)\b/.test(tag))?.startsWith("de");
 const [title, hint] = german
   ? ["Drydock ist nicht erreichbar", "Ist dieses Gerät im selben Netz? Alle fünf Sekunden ein neuer Versuch…"]
   : ["Drydock cannot be reached", "Is this phone in the same network? Trying again every five seconds…"];

@@ -94,7 +94,7 @@ export function showSystem(main) {
   );
   let lines = [];
   const show = () => {
-    const shown = lines.filter((line) => grave.value === "" || ["warning", "error"].includes(told(line.level)));
+    const shown = lines.filter((line) => grave.value === "" || ["warning", "error"].includes(line.level));
     log.replaceChildren(shown.length ? logTable(shown) : el("p", { class: "quiet" }, t`Nothing of the kind.`));
   };
   const load = async () => {

@@ -3,7 +3,7 @@ import { upload } from "./api.js";
 import { filesDropped, modulesIn } from "./archive.js";
 import { el, setText } from "./dom.js";
 import { plural, titled } from "./words.js";
-import { t } from "./text.js";
+import { t, told } from "./text.js";
 
 /** `area`: where files may be dropped; `done()`: after something was uploaded. `end()` when the view goes. */
 export function uploadBox(area, done) {
@@ -46,7 +46,7 @@ export function uploadBox(area, done) {
         const why = error.message.startsWith(`${file.name}: `)
           ? error.message.slice(file.name.length + 2)
           : error.message;
-        verdicts.append(line("bad", file.name, t`was refused: ${why}`));
+        verdicts.append(line("bad", file.name, t`was refused: ${told(why)}`));
       }
     }
     bar.hidden = true;

@@ -18,6 +18,15 @@ export const stateNames = {
   current: t`up to date`,
 };
 
+/** As a count says them: "3 waiting for approval". */
+export const countedStates = {
+  ...stateNames,
+  unknown_key: t`with another key`,
+  awaiting_approval: t`waiting for approval`,
+  parked: t`failed, to be retried`,
+  blocked: t`missing a file`,
+};
+
 /** States that a person has to do something about. */
 export const needsPerson = ["unknown_key", "awaiting_approval", "parked", "blocked", "away"];
 

@@ -2,11 +2,11 @@
 
 #include "base/limits.hpp"
 #include "cli/identity.hpp"
+#include "cli/libzip.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
 #include <memory>
-#include <zip.h>
 
 namespace drydock::cli {
 namespace {
@@ -18,22 +18,23 @@ constexpr std::size_t most_in_a_folder = 10'000;
 constexpr std::size_t largest_archive = 256 * 1024 * 1024;  // bytes, of what is unpacked too
 
 struct Close {
-  void operator()(zip_t* archive) const { zip_discard(archive); }
-  void operator()(zip_file_t* file) const { zip_fclose(file); }
+  const Libzip* zip = nullptr;
+  void operator()(zip_t* archive) const { zip->discard(archive); }
+  void operator()(zip_file_t* file) const { zip->fclose(file); }
 };
 
 Error no_archive(const path& file, const char* why) {
   return {ErrorKind::malformed, fmt::format("{} cannot be read as a zip archive: {}", file.string(), why)};
 }
 
-Result<Bytes> read_entry(zip_t* archive, zip_uint64_t index, const std::string& name) {
-  const std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(archive, index, 0));
-  if (!file) return failure(ErrorKind::malformed, fmt::format("{}: {}", name, zip_strerror(archive)));
+Result<Bytes> read_entry(const Libzip& zip, zip_t* archive, zip_uint64_t index, const std::string& name) {
+  const std::unique_ptr<zip_file_t, Close> file(zip.fopen_index(archive, index, 0), Close{&zip});
+  if (!file) return failure(ErrorKind::malformed, fmt::format("{}: {}", name, zip.strerror(archive)));
   // What the archive says of its size need not be true.
   Bytes content(limits::module_file + 1);
   std::size_t size = 0;
   while (size < content.size()) {
-    const auto read = zip_fread(file.get(), content.data() + size, content.size() - size);
+    const auto read = zip.fread(file.get(), content.data() + size, content.size() - size);
     if (read < 0) return failure(ErrorKind::malformed, fmt::format("{} is damaged in its archive", name));
     if (read == 0) break;
     size += static_cast<std::size_t>(read);
@@ -48,31 +49,34 @@ void read_archive(const path& file, ModuleFiles& all) {
   auto& files = all.files;
   const auto bytes = read_named(file, largest_archive);
   if (!bytes) return files.push_back({file.filename().string(), tl::unexpected(bytes.error())});
+  const auto library = Libzip::load();
+  if (!library) return files.push_back({file.filename().string(), tl::unexpected(library.error())});
+  const auto& zip = **library;
   zip_error_t error;
-  zip_error_init(&error);
-  zip_source_t* source = zip_source_buffer_create(bytes->data(), bytes->size(), 0, &error);
+  zip.error_init(&error);
+  zip_source_t* source = zip.source_buffer_create(bytes->data(), bytes->size(), 0, &error);
   const std::unique_ptr<zip_t, Close> archive(
-      source == nullptr ? nullptr : zip_open_from_source(source, ZIP_RDONLY, &error));
+      source == nullptr ? nullptr : zip.open_from_source(source, ZIP_RDONLY, &error), Close{&zip});
   if (!archive) {
-    files.push_back({file.filename().string(), tl::unexpected(no_archive(file, zip_error_strerror(&error)))});
-    if (source != nullptr) zip_source_free(source);
-    zip_error_fini(&error);
+    files.push_back({file.filename().string(), tl::unexpected(no_archive(file, zip.error_strerror(&error)))});
+    if (source != nullptr) zip.source_free(source);
+    zip.error_fini(&error);
     return;
   }
-  zip_error_fini(&error);
-  const auto entries = zip_get_num_entries(archive.get(), 0);
+  zip.error_fini(&error);
+  const auto entries = zip.get_num_entries(archive.get(), 0);
   if (entries > most_entries)
     return files.push_back({file.filename().string(), tl::unexpected(no_archive(file, "it has too many entries"))});
   std::size_t unpacked = 0;
   std::vector<NamedFile> found;
   for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(entries); ++i) {
-    const char* full_name = zip_get_name(archive.get(), i, 0);
+    const char* full_name = zip.get_name(archive.get(), i, 0);
     const path name(full_name == nullptr ? "" : full_name);
     if (name.extension() != ".bin") {
       if (name.has_filename()) all.passed_over.push_back(name.filename().string());
       continue;
     }
-    found.push_back({name.filename().string(), read_entry(archive.get(), i, name.string())});
+    found.push_back({name.filename().string(), read_entry(zip, archive.get(), i, name.string())});
     if (found.back().content) unpacked += found.back().content->size();
     if (unpacked > largest_archive) {
       found.back().content = tl::unexpected(no_archive(file, "there is too much in it"));

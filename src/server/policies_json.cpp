@@ -56,6 +56,7 @@ std::string groups_as_json(const std::vector<store::GroupCount>& groups, const s
   auto list = json::array();
   for (const auto& rule : rules)
     list.push_back({{"id", rule.id}, {"group", rule.group}, {"platform", number_or_null(rule.platform)},
+        {"platform_name", rule.platform ? json(firmware::platform_name(*rule.platform)) : json(nullptr)},
         {"product_id", number_or_null(rule.product_id)}, {"name", rule.name_pattern}, {"addresses", rule.addresses},
         {"words", store::rule_words(rule)}});
   return print({{"groups", counts_of(groups)}, {"labels", counts_of(labels)}, {"rules", list}});

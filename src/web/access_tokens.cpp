@@ -188,6 +188,7 @@ std::vector<store::ApiToken> Authentication::tokens() const {
 void Authentication::write_token_uses() {
   const auto due = uses_.take_due();
   if (due.empty()) return;
+  // They are told of all the same until the service ends.
   (void)persist([due](store::Database& db) {
     for (const auto& [id, at] : due) store::save_token_use(db, id, at);
   });

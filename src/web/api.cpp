@@ -128,9 +128,9 @@ std::optional<Response> Api::refuse(const Request& request) const {
 Response Api::handle(const Request& request) {
   if (auto refused = refuse(request)) return *refused;
   const auto who = identity(request);
-  authentication_.write_token_uses();
   if (!who && !is_open_to_all(request)) return problem(401, "Log in first");
   try {
+    authentication_.write_token_uses();
     auto response = route(request, who.value_or(Identity{}));
     if (response.status >= 500)
       log::error("the API: {} {}: {}", request.method, log::printable(request.path), response.body);

@@ -192,8 +192,8 @@ std::size_t CloudApi::longest_body(const Request& request, bool known) {
 }
 
 Response CloudApi::handle(Request request) {
-  authentication_.write_token_uses();
   try {
+    authentication_.write_token_uses();
     if (request.path == "/oauth/token") {
       // A page from elsewhere can make a browser send this form, and lock its user out by wrong passwords.
       if (!request.header("origin").empty()) return cloud_error(403, "log in from a program, not from a web page");

@@ -19,6 +19,9 @@ struct Place {
   bool busy = false;   ///< a request is being answered on it; others wait, or are kept for a next one
 };
 
+/// Who counts as one: an IPv4 address, or the /64 of an IPv6 address, of which a household has all.
+std::string network_of(const std::string& address);
+
 /// Indices into `places`, which are in the order in which they came. Of an address, and among the unknown ones of the
 /// address that holds most, the one that has been silent for longest goes; the newest where none is silent.
 std::vector<std::size_t> places_to_give_up(const std::vector<Place>& places, const ConnectionLimits& limits);

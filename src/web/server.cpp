@@ -1,5 +1,6 @@
 #include "web/server.hpp"
 
+#include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -81,57 +82,50 @@ Server::Server(
       connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address,
                        limits::page_connections_of_unknown},
           options.trusted_proxies,
-          [visitors = visitors_](
-              const ConnectionLimiter::Peer& peer) { return visitors->behind(peer.first, peer.second); }),
+          [visitors = visitors_](const ConnectionLimiter::Peer& peer) { return visitors->behind(peer.second).address; }),
       api_(api),
       cloud_(cloud),
       bridge_(bridge),
       event_streams_(streams),
-      loop_(loop) {
-  if (options.tls)
-    listen_with_tls();
-  else
-    listen_without_tls();
-}
-
-void Server::listen_without_tls() {
-  const auto& options = options_;
-  const bool v6 = options.address.find(':') != std::string::npos;
-  const auto at = [&](std::uint16_t port) {
-    return fmt::format("{}{}{}:{}", v6 ? "[" : "", options.address, v6 ? "]" : "", port);
-  };
-  const bool listens = listen(at(options.port) + (options.api_port == 0 ? "" : "," + at(options.api_port)));
-  if (!listens && v6)
-    throw std::runtime_error(
-        fmt::format("cannot listen on {} port {} for the page: the CivetWeb of Debian 12 knows no IPv6 addresses. Give "
-                    "the page an IPv4 address with web.address, or turn it off with --no-web",
-            options.address, options.port));
-  if (!listens) throw std::runtime_error(why_not_listening(options));
-  port_ = page_port_;
-}
-
-void Server::listen_with_tls() {
-  visitors_->all_are_announced();
+      loop_(loop),
+      rest_(loop.context()) {
   const auto known = [this](const std::string& address) { return connections_.is_known(address); };
   try {
-    for (const auto port : {options_.port, options_.api_port}) {
-      if (port == 0 && !tls_listeners_.empty()) continue;
-      const asio::ip::tcp::endpoint at(asio::ip::make_address(options_.address), port);
-      tls_listeners_.push_back(std::make_unique<TlsListener>(loop_.context(), at, visitors_,
-          TlsListener::Options{options_.tls, options_.plain, options_.hosts, known, options_.trusted_proxies}));
+    for (const auto port : {options.port, options.api_port}) {
+      if (port == 0 && !frontends_.empty()) continue;
+      const asio::ip::tcp::endpoint at(asio::ip::make_address(options.address), port);
+      frontends_.push_back(std::make_unique<PageFrontend>(loop.context(), at, visitors_,
+          PageFrontend::Options{options.tls, options.plain, options.hosts, known, options.trusted_proxies}));
     }
   } catch (const std::system_error&) {
-    throw std::runtime_error(why_not_listening(options_));
+    throw std::runtime_error(why_not_listening(options));
   }
-  const bool two = tls_listeners_.size() > 1;
-  if (!listen(two ? "127.0.0.1:0,127.0.0.1:0" : "127.0.0.1:0"))
-    throw std::runtime_error("the page's server finds no free port on 127.0.0.1");
-  port_ = tls_listeners_.front()->port();
-  tls_listeners_.front()->start(page_port_);
-  if (two) tls_listeners_.back()->start(api_port_);
+  port_ = frontends_.front()->port();
+  frontends_.front()->start([this] { return port_of(page_port_); });
+  if (frontends_.size() > 1) frontends_.back()->start([this] { return port_of(api_port_); });
 }
 
-bool Server::listen(const std::string& ports) {
+// CivetWeb's threads hold their stacks for as long as it runs.
+std::uint16_t Server::port_of(const std::atomic<std::uint16_t>& port) {
+  if (context_ == nullptr && !start()) return 0;
+  visited_ = Clock::now();
+  return port;
+}
+
+void Server::rest_when_left() {
+  rest_.expires_after(limits::page_threads_rest);
+  rest_.async_wait([this](asio::error_code stopped) {
+    if (stopped || context_ == nullptr) return;
+    const bool left = std::all_of(
+        frontends_.begin(), frontends_.end(), [](const auto& frontend) { return frontend->connections() == 0; });
+    if (!left || Clock::now() - visited_ < limits::page_threads_rest) return rest_when_left();
+    if (resting_.joinable()) resting_.join();
+    resting_ = std::thread(mg_stop, std::exchange(context_, nullptr));
+  });
+}
+
+bool Server::start() {
+  const std::string ports = frontends_.size() > 1 ? "127.0.0.1:0,127.0.0.1:0" : "127.0.0.1:0";
   const auto threads = std::to_string(limits::page_threads);
   // The defaults list folders, run CGI and let every page of the world read the answers.
   const std::vector<const char*> settings{"listening_ports", ports.c_str(), "num_threads", threads.c_str(),
@@ -147,15 +141,20 @@ bool Server::listen(const std::string& ports) {
     return 1;
   };
   context_ = mg_start(&callbacks, this, const_cast<const char**>(settings.data()));
-  if (context_ == nullptr) return false;
+  if (context_ == nullptr) {
+    log::error("the page's server does not start: too little memory, or no free port on 127.0.0.1");
+    return false;
+  }
   mg_server_port opened[4]{};
   const auto count = mg_get_server_ports(context_, 4, opened);
   if (count > 0) page_port_ = static_cast<std::uint16_t>(opened[0].port);
   if (count > 1) api_port_ = static_cast<std::uint16_t>(opened[1].port);
+  rest_when_left();
   return true;
 }
 
 Server::~Server() {
+  if (resting_.joinable()) resting_.join();
   if (context_) mg_stop(context_);
 }
 
@@ -217,9 +216,10 @@ std::optional<Response> Server::read(
 
 Server::Body Server::answer(mg_connection* connection) {
   auto request = read_head(connection);
-  const std::string from = visitors_->behind(request.peer, mg_get_request_info(connection)->remote_port);
+  const auto visitor = visitors_->behind(mg_get_request_info(connection)->remote_port);
+  const auto& from = visitor.address;
   request.peer = from;
-  request.secure_cookies = options_.tls && options_.plain == TlsListener::Plain::redirected;
+  request.secure_cookies = options_.tls && options_.plain == PageFrontend::Plain::redirected;
   request.peer = client_address(request, options_.trusted_proxies);
   const auto* info = mg_get_request_info(connection);
   const bool announced = info->content_length > 0 || !request.header("transfer-encoding").empty();
@@ -230,6 +230,9 @@ Server::Body Server::answer(mg_connection* connection) {
     return heard ? Body::read : left;
   };
   if (from.empty()) return refuse(problem(421, "Another server", "the page is reached by its own port only"));
+  // A proxy that was believed once may pass on others by the same connection.
+  if (request.secure_cookies && !visitor.encrypted && request.header("x-forwarded-proto") != "https")
+    return refuse(problem(426, "Upgrade required", "this page is reached over TLS only"));
   if (!request.usable_path)
     return refuse(
         problem(400, "This path cannot be used", "names in it have no '/', '\\', '..' or NUL, encoded or not"));
@@ -280,7 +283,7 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
     return heard ? Body::read : left;
   }
   const bool known = cloud_.is_known(request);
-  if (known) connections_.mark_known(visitors_->behind(info->remote_addr, info->remote_port));
+  if (known) connections_.mark_known(visitors_->behind(info->remote_port).address);
   if (const auto filter = CloudApi::stream_filter(request)) return stream_cloud_events(connection, request, *filter);
   const auto take = [&](ByteView piece) -> Result<void> {
     request.body.append(text_of(piece));
@@ -293,7 +296,7 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
   if (CloudApi::is_device_os_file(request)) return send_device_os_file(connection, request), left;
   const auto response = cloud_.handle(std::move(request));
   if (logs_in && response.status == 200)
-    connections_.mark_known(visitors_->behind(info->remote_addr, info->remote_port));
+    connections_.mark_known(visitors_->behind(info->remote_port).address);
   send(connection, response, true);
   return Body::read;
 }

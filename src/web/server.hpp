@@ -6,11 +6,13 @@
 #include "web/cloud_api.hpp"
 #include "web/connection_limiter.hpp"
 #include "web/event_streams.hpp"
-#include "web/tls_listener.hpp"
+#include "base/clock.hpp"
+#include "web/page_frontend.hpp"
 
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <thread>
 
 struct mg_connection;
 struct mg_context;
@@ -25,7 +27,7 @@ struct ServerOptions {
   std::uint16_t port = 0;                             ///< 0: any free one, see port()
   std::uint16_t api_port = 0;                         ///< one more, where Particle's API is and nothing else; 0: none
   std::shared_ptr<const crypto::TlsServer> tls = {};  ///< nothing: without
-  TlsListener::Plain plain = TlsListener::Plain::redirected;  ///< who comes without TLS, where there is some
+  PageFrontend::Plain plain = PageFrontend::Plain::redirected;  ///< who comes without TLS, where there is some
   std::filesystem::path upload_folder;                        ///< where uploads lie while they are looked into
   std::vector<std::string> hosts;                             ///< names under which it is reached, see is_own_host()
   std::vector<std::string> trusted_proxies;                   ///< addresses, see client_address()
@@ -42,10 +44,12 @@ public:
   std::uint16_t port() const { return port_; }
 
 private:
-  void listen_without_tls();
-  /// On loopback, with TlsListeners in front.
-  void listen_with_tls();
-  bool listen(const std::string& ports);
+  /// CivetWeb, on loopback behind the frontends. On the loop.
+  bool start();
+  /// One of CivetWeb's ports, which is started when somebody comes; 0: it does not start.
+  std::uint16_t port_of(const std::atomic<std::uint16_t>& port);
+  /// Ends it when nobody has come for a while.
+  void rest_when_left();
   static int on_connection(const mg_connection* connection, void** data);
   static void on_close(const mg_connection* connection);
   static int on_request(mg_connection* connection);
@@ -72,10 +76,13 @@ private:
   LoopBridge& bridge_;
   EventStreams& event_streams_;
   WebLoop& loop_;
-  mg_context* context_ = nullptr;
-  std::vector<std::unique_ptr<TlsListener>> tls_listeners_;
+  mg_context* context_ = nullptr;  ///< nothing while nobody is there
+  asio::steady_timer rest_;
+  std::thread resting_;  ///< in which CivetWeb ends
+  Clock::time_point visited_{};
+  std::vector<std::unique_ptr<PageFrontend>> frontends_;
   std::uint16_t port_ = 0;                   ///< of the page, as visitors know it
-  std::atomic<std::uint16_t> page_port_{0};  ///< CivetWeb's own: the same, or one on loopback
+  std::atomic<std::uint16_t> page_port_{0};  ///< CivetWeb's, on loopback
   std::atomic<std::uint16_t> api_port_{0};
   std::atomic<int> streams_{0};
   std::atomic<int> files_for_strangers_{0};

@@ -1,7 +1,6 @@
-// Who is behind a connection that the TLS listener has made to CivetWeb for a visitor.
+// Who is behind a connection that the page's frontend has made to CivetWeb for a visitor.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -9,33 +8,32 @@
 
 namespace drydock::web {
 
-/// For any thread.
+/// Address empty: nobody has announced it, or it has left.
+struct Visitor {
+  std::string address;
+  bool encrypted = false;  ///< came over TLS
+};
+
+/// For any thread. Visitors by the frontend's port on loopback.
 class Visitors {
 public:
-  /// `port`: that of the listener's end, on loopback.
-  void came(std::uint16_t port, std::string address) {
+  void came(std::uint16_t port, Visitor visitor) {
     const std::lock_guard lock(mutex_);
-    addresses_[port] = std::move(address);
+    visitors_[port] = std::move(visitor);
   }
   void left(std::uint16_t port) {
     const std::lock_guard lock(mutex_);
-    addresses_.erase(port);
+    visitors_.erase(port);
   }
-  /// From now on every connection is somebody's.
-  void all_are_announced() { announced_ = true; }
-  /// The visitor's address: `address` itself, or, where all are announced, that of who is behind the connection; empty
-  /// for one that nobody has announced, or that has left.
-  std::string behind(const std::string& address, int port) const {
-    if (!announced_) return address;
+  Visitor behind(int port) const {
     const std::lock_guard lock(mutex_);
-    const auto found = addresses_.find(static_cast<std::uint16_t>(port));
-    return found == addresses_.end() ? "" : found->second;
+    const auto found = visitors_.find(static_cast<std::uint16_t>(port));
+    return found == visitors_.end() ? Visitor{} : found->second;
   }
 
 private:
-  std::atomic<bool> announced_{false};
   mutable std::mutex mutex_;
-  std::map<std::uint16_t, std::string> addresses_;
+  std::map<std::uint16_t, Visitor> visitors_;
 };
 
 }  // namespace drydock::web

@@ -51,7 +51,7 @@ ServerOptions server_options(
   options.port = web.port;
   options.api_port = web.api_port;
   options.tls = tls.server;
-  if (web.tls() == state::Configuration::Web::Tls::both) options.plain = TlsListener::Plain::passed_on;
+  if (web.tls() == state::Configuration::Web::Tls::both) options.plain = PageFrontend::Plain::passed_on;
   options.upload_folder = folder.firmware();
   options.hosts = web.hosts;
   options.trusted_proxies = web.trusted_proxies;

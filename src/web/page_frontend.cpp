@@ -1,4 +1,4 @@
-#include "web/tls_listener.hpp"
+#include "web/page_frontend.hpp"
 
 #include "base/asio_tokens.hpp"
 #include "base/deadline_timer.hpp"
@@ -7,6 +7,7 @@
 #include "base/plain_address.hpp"
 #include "base/text.hpp"
 #include "web/fair_places.hpp"
+#include "web/redirection.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -32,13 +33,13 @@ constexpr unsigned unacknowledged_ms = 30'000;
 
 }  // namespace
 
-struct TlsListener::Shared {
+struct PageFrontend::Shared {
   Shared(asio::io_context& l, const tcp::endpoint& at, std::shared_ptr<Visitors> v, Options o)
       : loop(l), acceptor(l, at), visitors(std::move(v)), options(std::move(o)) {}
   bool has_room(const std::string& address, bool stranger) const {
     const auto found = of_address.find(address);
     const int same = found == of_address.end() ? 0 : found->second;
-    return total < limits::tls_connections && (stranger || same < limits::tls_connections_per_address);
+    return total < limits::visitors && (stranger || same < limits::visitors_per_address);
   }
   void end_those_too_many();
 
@@ -46,14 +47,14 @@ struct TlsListener::Shared {
   tcp::acceptor acceptor;
   std::shared_ptr<Visitors> visitors;
   Options options;
-  std::uint16_t behind = 0;
+  std::function<std::uint16_t()> behind;
   std::map<std::string, int> of_address;
   std::list<Connection*> strangers;  // in the order in which they came
   int total = 0;
 };
 
 // Counts itself until it is gone: CivetWeb may have answered and forgotten it long before the visitor has read that.
-struct TlsListener::Connection {
+struct PageFrontend::Connection {
   Connection(std::shared_ptr<Shared> s, tcp::socket socket, std::string from, bool strange)
       : shared(std::move(s)),
         visitor(std::move(socket)),
@@ -106,7 +107,7 @@ struct TlsListener::Connection {
   }
   // Who takes it too slowly takes no more.
   static asio::awaitable<bool> write(Connected self, ByteView bytes) {
-    self->deadline->set(std::min(self->end, Clock::now() + limits::tls_write_time));
+    self->deadline->set(std::min(self->end, Clock::now() + limits::visitor_write_time));
     auto written = co_await asio::async_write(self->visitor, asio::buffer(bytes.data(), bytes.size()), as_result);
     self->deadline->set(self->end);
     co_return !std::get<0>(written);
@@ -128,36 +129,40 @@ struct TlsListener::Connection {
   bool flushing = false;
 };
 
-void TlsListener::Shared::end_those_too_many() {
+void PageFrontend::Shared::end_those_too_many() {
   std::vector<Place> places;
   std::vector<Connection*> connections;
   for (auto* connection : strangers) {
-    if (!connection->visitor.is_open()) continue;
+    if (!connection->visitor.is_open() || options.is_known(connection->address)) continue;
     const bool shook_hands = connection->port != 0;
     places.push_back({connection->address, false, shook_hands});
     connections.push_back(connection);
   }
   for (const auto i :
-      places_to_give_up(places, {0, limits::tls_connections_per_stranger, limits::tls_connections_of_strangers}))
+      places_to_give_up(places, {0, limits::visitors_per_stranger, limits::visitors_of_strangers}))
     connections[i]->close();
 }
 
-TlsListener::TlsListener(
+PageFrontend::PageFrontend(
     asio::io_context& loop, const tcp::endpoint& at, std::shared_ptr<Visitors> visitors, Options options)
     : shared_(std::make_shared<Shared>(loop, at, std::move(visitors), std::move(options))) {}
 
-TlsListener::~TlsListener() = default;
+PageFrontend::~PageFrontend() = default;
 
-std::uint16_t TlsListener::port() const {
+std::uint16_t PageFrontend::port() const {
   return shared_->acceptor.local_endpoint().port();
 }
 
-void TlsListener::start(std::uint16_t behind) {
-  shared_->behind = behind;
+int PageFrontend::connections() const {
+  return shared_->total;
+}
+
+void PageFrontend::start(std::function<std::uint16_t()> behind) {
+  shared_->behind = std::move(behind);
   asio::co_spawn(shared_->loop, accept(shared_), asio::detached);
 }
 
-void TlsListener::take(const std::shared_ptr<Shared>& shared, tcp::socket socket) {
+void PageFrontend::take(const std::shared_ptr<Shared>& shared, tcp::socket socket) {
   asio::error_code gone;
   const auto from = socket.remote_endpoint(gone);
   if (gone) return;
@@ -172,7 +177,7 @@ void TlsListener::take(const std::shared_ptr<Shared>& shared, tcp::socket socket
   shared->end_those_too_many();
 }
 
-std::function<void(std::exception_ptr)> TlsListener::ended(Connected connection) {
+std::function<void(std::exception_ptr)> PageFrontend::ended(Connected connection) {
   return [connection = std::move(connection)](std::exception_ptr failed) {
     if (!failed) return;
     try {
@@ -184,7 +189,7 @@ std::function<void(std::exception_ptr)> TlsListener::ended(Connected connection)
   };
 }
 
-asio::awaitable<void> TlsListener::accept(std::shared_ptr<Shared> shared) {
+asio::awaitable<void> PageFrontend::accept(std::shared_ptr<Shared> shared) {
   asio::steady_timer pause(shared->loop);
   for (;;) {
     auto accepted = co_await shared->acceptor.async_accept(as_result);
@@ -203,25 +208,16 @@ asio::awaitable<void> TlsListener::accept(std::shared_ptr<Shared> shared) {
   }
 }
 
-asio::awaitable<void> TlsListener::serve(Connected c) {
+asio::awaitable<void> PageFrontend::serve(Connected c) {
   c->deadline.emplace(c->shared->loop.get_executor(), [weak = std::weak_ptr(c)] {
     if (const auto late = weak.lock()) late->close();
   });
   c->ends_within(limits::page_body_time);
   auto ready = co_await c->visitor.async_wait(tcp::socket::wait_read, as_result);
   if (std::get<0>(ready)) co_return;
-  std::uint8_t first = 0;
-  asio::error_code gone;
-  if (c->visitor.receive(asio::buffer(&first, 1), tcp::socket::message_peek, gone) != 1 || gone) co_return;
-  if (first == tls_handshake) {
-    const bool done = co_await shake_hands(c);
-    if (!done) co_return;
-  } else if (c->shared->options.plain == Plain::redirected) {
-    c->head = co_await read_head(c);
-    if (c->head.empty()) co_return;
-    const auto& proxies = c->shared->options.trusted_proxies;
-    const bool proxy = std::find(proxies.begin(), proxies.end(), c->address) != proxies.end();
-    if (!proxy || header_of(c->head, "x-forwarded-proto") != "https") co_return co_await redirect(c);
+  if (c->shared->options.tls) {
+    const bool let_in = co_await speak_tls(c);
+    if (!let_in) co_return;
   }
   const bool connected = co_await connect_behind(c);
   if (!connected) co_return;
@@ -231,6 +227,7 @@ asio::awaitable<void> TlsListener::serve(Connected c) {
   co_await pass_to_visitor(c);
   // What the visitor still sends is read for a moment: closing over it would take the answer away.
   constexpr auto rest = 2s;
+  asio::error_code gone;
   c->visitor.shutdown(tcp::socket::shutdown_send, gone);
   c->close_server();
   c->tail.expires_after(rest);
@@ -238,7 +235,23 @@ asio::awaitable<void> TlsListener::serve(Connected c) {
   c->close();
 }
 
-asio::awaitable<bool> TlsListener::shake_hands(Connected c) {
+// Or without, where that is allowed.
+asio::awaitable<bool> PageFrontend::speak_tls(Connected c) {
+  std::uint8_t first = 0;
+  asio::error_code gone;
+  if (c->visitor.receive(asio::buffer(&first, 1), tcp::socket::message_peek, gone) != 1 || gone) co_return false;
+  if (first == tls_handshake) co_return co_await shake_hands(c);
+  if (c->shared->options.plain != Plain::redirected) co_return true;
+  c->head = co_await read_head(c);
+  if (c->head.empty()) co_return false;
+  const auto& proxies = c->shared->options.trusted_proxies;
+  const bool proxy = std::find(proxies.begin(), proxies.end(), c->address) != proxies.end();
+  if (proxy && header_of(c->head, "x-forwarded-proto") == "https") co_return true;
+  co_await redirect(c);
+  co_return false;
+}
+
+asio::awaitable<bool> PageFrontend::shake_hands(Connected c) {
   c->tls.emplace(c->shared->options.tls);
   Bytes received(piece);
   for (;;) {
@@ -254,7 +267,9 @@ asio::awaitable<bool> TlsListener::shake_hands(Connected c) {
   }
 }
 
-asio::awaitable<bool> TlsListener::connect_behind(Connected c) {
+asio::awaitable<bool> PageFrontend::connect_behind(Connected c) {
+  const auto server_port = c->shared->behind();
+  if (server_port == 0) co_return false;
   asio::error_code failed;
   const auto loopback = asio::ip::address_v4::loopback();
   c->server.open(tcp::v4(), failed);
@@ -262,43 +277,65 @@ asio::awaitable<bool> TlsListener::connect_behind(Connected c) {
   if (failed) co_return false;
   // Known before CivetWeb sees the connection.
   c->port = c->server.local_endpoint(failed).port();
-  c->shared->visitors->came(c->port, c->address);
-  const tcp::endpoint behind(loopback, c->shared->behind);
+  c->shared->visitors->came(c->port, {c->address, c->tls.has_value()});
+  const tcp::endpoint behind(loopback, server_port);
   auto connected = co_await c->server.async_connect(behind, as_result);
   if (std::get<0>(connected)) co_return false;
   c->server.set_option(tcp::no_delay(true), failed);
+  c->server.non_blocking(true, failed);
+  c->visitor.non_blocking(true, failed);
   co_return true;
 }
 
-asio::awaitable<void> TlsListener::pass_to_server(Connected c) {
-  Bytes received(piece), plain(piece);
+// Buffers live while there is something in them: an event stream may say nothing for hours.
+asio::awaitable<std::optional<Bytes>> PageFrontend::read_some(tcp::socket& socket) {
+  for (;;) {
+    auto ready = co_await socket.async_wait(tcp::socket::wait_read, as_result);
+    if (std::get<0>(ready)) co_return std::nullopt;
+    Bytes received(piece);
+    asio::error_code error;
+    const auto size = socket.read_some(asio::buffer(received), error);
+    if (error == asio::error::would_block) continue;
+    if (error || size == 0) co_return std::nullopt;
+    received.resize(size);
+    co_return received;
+  }
+}
+
+// What the visitor said is passed on; false: there is nobody to hear any more, or to say it.
+asio::awaitable<bool> PageFrontend::pass_decrypted(Connected c, ByteView received, bool& wanted) {
+  c->tls->receive(received);
+  for (;;) {
+    Bytes plain(piece);
+    const auto count = c->tls->read(plain);
+    const bool sent = co_await Connection::flush(c);
+    if (!count || !sent) co_return false;
+    if (*count == 0) co_return true;
+    if (!wanted) continue;
+    auto written = co_await asio::async_write(c->server, asio::buffer(plain.data(), *count), as_result);
+    wanted = !std::get<0>(written);
+  }
+}
+
+asio::awaitable<void> PageFrontend::pass_to_server(Connected c) {
   bool wanted = true;
   if (!c->head.empty()) {
     auto written = co_await asio::async_write(c->server, asio::buffer(c->head), as_result);
     wanted = !std::get<0>(written);
     c->head = {};
   }
-  for (;;) {
-    ByteView next;
+  bool open = true;
+  // The handshake may have brought the first request along.
+  if (c->tls) open = co_await pass_decrypted(c, {}, wanted);
+  while (open) {
+    auto received = co_await read_some(c->visitor);
+    if (!received) break;
     if (c->tls) {
-      const auto count = c->tls->read(plain);
-      const bool sent = co_await Connection::flush(c);
-      if (!count || !sent) break;
-      next = ByteView(plain).first(*count);
+      open = co_await pass_decrypted(c, *received, wanted);
+    } else if (wanted) {
+      auto written = co_await asio::async_write(c->server, asio::buffer(*received), as_result);
+      wanted = !std::get<0>(written);
     }
-    if (next.empty()) {
-      auto read = co_await c->visitor.async_read_some(asio::buffer(received), as_result);
-      const auto& [error, size] = read;
-      if (error) break;
-      if (c->tls) {
-        c->tls->receive(ByteView(received).first(size));
-        continue;
-      }
-      next = ByteView(received).first(size);
-    }
-    if (!wanted) continue;
-    auto written = co_await asio::async_write(c->server, asio::buffer(next.data(), next.size()), as_result);
-    wanted = !std::get<0>(written);
   }
   // Nobody is there to read an answer, or it is under way.
   c->visitor_ended = true;
@@ -309,13 +346,11 @@ asio::awaitable<void> TlsListener::pass_to_server(Connected c) {
   c->ends_within(last_answer);
 }
 
-asio::awaitable<void> TlsListener::pass_to_visitor(Connected c) {
-  Bytes received(piece);
+asio::awaitable<void> PageFrontend::pass_to_visitor(Connected c) {
   for (;;) {
-    auto read = co_await c->server.async_read_some(asio::buffer(received), as_result);
-    const auto& [error, size] = read;
-    if (error) break;
-    const auto next = ByteView(received).first(size);
+    const auto received = co_await read_some(c->server);
+    if (!received) break;
+    const ByteView next(*received);
     if (c->tls && !c->tls->write(next)) co_return;
     const bool sent = c->tls ? co_await Connection::flush(c) : co_await Connection::write(c, next);
     if (!sent) co_return;
@@ -326,7 +361,7 @@ asio::awaitable<void> TlsListener::pass_to_visitor(Connected c) {
 }
 
 // Empty when it does not come.
-asio::awaitable<std::string> TlsListener::read_head(Connected c) {
+asio::awaitable<std::string> PageFrontend::read_head(Connected c) {
   constexpr std::size_t longest_head = 16 * 1024;
   std::string head;
   Bytes received(piece);
@@ -339,7 +374,7 @@ asio::awaitable<std::string> TlsListener::read_head(Connected c) {
   co_return head;
 }
 
-asio::awaitable<void> TlsListener::redirect(Connected c) {
+asio::awaitable<void> PageFrontend::redirect(Connected c) {
   Bytes received(piece);
   const auto answer = redirection(c->head, c->shared->options.hosts);
   (void)co_await asio::async_write(c->visitor, asio::buffer(answer), as_result);
@@ -349,38 +384,6 @@ asio::awaitable<void> TlsListener::redirect(Connected c) {
     auto rest = co_await c->visitor.async_read_some(asio::buffer(received), as_result);
     if (std::get<0>(rest)) co_return;
   }
-}
-
-std::string_view header_of(std::string_view head, std::string_view name) {
-  for (auto at = head.find("\r\n"); at != std::string_view::npos; at = head.find("\r\n", at + 2)) {
-    const auto field = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
-    if (!begins_with_lower_ascii(field, name) || !field.substr(name.size()).starts_with(':')) continue;
-    auto value = field.substr(name.size() + 1);
-    while (value.starts_with(' ')) value.remove_prefix(1);
-    while (value.ends_with(' ')) value.remove_suffix(1);
-    return value;
-  }
-  return {};
-}
-
-std::string redirection(std::string_view head, const std::vector<std::string>& hosts) {
-  const auto line = head.substr(0, head.find("\r\n"));
-  const auto method = line.substr(0, line.find(' '));
-  std::string_view path;
-  if (const auto begin = line.find(' '); begin != std::string_view::npos)
-    path = line.substr(begin + 1, line.rfind(' ') - begin - 1);
-  const auto host = header_of(head, "host");
-  const auto usable = [](std::string_view text, std::string_view more) {
-    return std::all_of(text.begin(), text.end(), [&](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-          more.find(c) != std::string_view::npos;
-    });
-  };
-  constexpr const char* end = "Connection: close\r\nContent-Length: 0\r\n\r\n";
-  if ((method != "GET" && method != "HEAD") || host.empty() || !path.starts_with('/') || !usable(host, ".:-_[]") ||
-      !is_own_host(std::string(host), hosts) || !usable(path, "/-._~%!$&'()*+,;=:@?"))
-    return fmt::format("HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.2, HTTP/1.1\r\n{}", end);
-  return fmt::format("HTTP/1.1 307 Temporary Redirect\r\nLocation: https://{}{}\r\n{}", host, path, end);
 }
 
 }  // namespace drydock::web
