@@ -106,13 +106,13 @@ inline constexpr int page_connections_per_address =
     20;  ///< where somebody has logged in; trusted proxies have any number
 inline constexpr int page_connections_per_unknown_address = 8;  ///< a browser makes six
 inline constexpr int page_connections_of_unknown =
-    16;                                        ///< all together: the other threads are for those who have logged in
-inline constexpr int visitors = 2'400;              ///< connections to the page, and event streams
+    16;                                 ///< all together: the other threads are for those who have logged in
+inline constexpr int visitors = 2'400;  ///< connections to the page, and event streams
 inline constexpr int visitors_per_address = 2'200;  ///< cloud_streams, and some
 inline constexpr int visitors_of_strangers = 64;    ///< of addresses from which nobody has logged in, together
 inline constexpr int visitors_per_stranger = 16;
-inline constexpr auto visitor_write_time = 10s;     ///< for 8 KiB
-inline constexpr auto page_threads_rest = 5min;     ///< without a visitor, after which CivetWeb's threads end
+inline constexpr auto visitor_write_time = 10s;      ///< for 8 KiB
+inline constexpr auto page_threads_rest = 5min;      ///< without a visitor, after which CivetWeb's threads end
 inline constexpr std::size_t page_body = 64 * 1024;  ///< but for uploads
 inline constexpr auto unwanted_body_time = 2s;
 inline constexpr int files_for_strangers = 6;              ///< of Device OS, fetched at the same time

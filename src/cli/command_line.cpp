@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fmt/core.h>
+#include <memory>
 
 namespace drydock::cli {
 
@@ -99,8 +100,9 @@ void name_password_file(const state::Configuration& configuration) {
 class CommandLine {
 public:
   CommandLine()
-      : app_(
-            "Drydock: a local cloud for Particle devices. It brings devices up to date, module by module.", "drydock") {
+      : parser_(std::make_unique<CLI::App>(
+            "Drydock: a local cloud for Particle devices. It brings devices up to date, module by module.", "drydock")),
+        app_(*parser_) {
     app_.require_subcommand(1);
     app_.set_version_flag("--version", version_words());
     app_.add_option("-c,--config", flags_.configuration_file,
@@ -174,6 +176,7 @@ public:
       }
       return app_.exit(e) == 0 ? 0 : 2;
     }
+    parser_.reset();  // a service runs for months
     auto context = make_context(flags_, registry_.json);
     if (!context) return print_error(context.error().message);
     act_as_owner_of(context->configuration.state_folder);
@@ -340,7 +343,8 @@ private:
     registry_.with_json(sub);
   }
 
-  CLI::App app_;
+  std::unique_ptr<CLI::App> parser_;
+  CLI::App& app_;
   Flags flags_;
   CommandRegistry registry_;
   DemoOptions demo_;

@@ -2,6 +2,7 @@
 #include "store/postgresql_values.hpp"
 #include "service/service.hpp"
 #include "cli/commands.hpp"
+#include "crypto/ecc.hpp"
 #include "cli/identity.hpp"
 #include "version.hpp"
 #include "web/web_service.hpp"
@@ -63,6 +64,7 @@ bool serve_once(const Context& context) {
   std::optional<web::WebService> site;
   if (context.configuration.web.enabled) site.emplace(loop, service, context.configuration);
   if (site) invite(*site, context.configuration);
+  crypto::release_ec_tables();  // of the keys that were read or made
   asio::co_spawn(loop, start(service, context.configuration), rethrow);
   loop.run();
   site.reset();

@@ -33,7 +33,8 @@ std::vector<std::size_t> places_to_give_up(const std::vector<Place>& places, con
     if (!known) unknown += static_cast<int>(held.size());
   }
   for (; unknown > limits.unknown_addresses; --unknown) {
-    // Of those that hold equally many, the one whose silent connection is the oldest; where none is silent, who came last.
+    // Of those that hold equally many, the one whose silent connection is the oldest; where none is silent, who came
+    // last.
     std::vector<std::size_t>* largest = nullptr;
     const auto first_silent = [&](const std::vector<std::size_t>& held) {
       const auto found = std::find_if(held.begin(), held.end(), [&](std::size_t i) { return !places[i].busy; });

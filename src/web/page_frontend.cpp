@@ -138,8 +138,7 @@ void PageFrontend::Shared::end_those_too_many() {
     places.push_back({connection->address, false, shook_hands});
     connections.push_back(connection);
   }
-  for (const auto i :
-      places_to_give_up(places, {0, limits::visitors_per_stranger, limits::visitors_of_strangers}))
+  for (const auto i : places_to_give_up(places, {0, limits::visitors_per_stranger, limits::visitors_of_strangers}))
     connections[i]->close();
 }
 

@@ -1,5 +1,6 @@
 // Where visitors of the page come in: takes a connection, and makes one to CivetWeb, which listens on loopback alone,
-// and runs while somebody is there. With TLS or without; who comes without is sent to it, or let through, as configured.
+// and runs while somebody is there. With TLS or without; who comes without is sent to it, or let through, as
+// configured.
 #pragma once
 
 #include "crypto/tls.hpp"

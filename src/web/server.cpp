@@ -82,7 +82,8 @@ Server::Server(
       connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address,
                        limits::page_connections_of_unknown},
           options.trusted_proxies,
-          [visitors = visitors_](const ConnectionLimiter::Peer& peer) { return visitors->behind(peer.second).address; }),
+          [visitors = visitors_](
+              const ConnectionLimiter::Peer& peer) { return visitors->behind(peer.second).address; }),
       api_(api),
       cloud_(cloud),
       bridge_(bridge),
@@ -295,8 +296,7 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
   const bool logs_in = request.path == "/oauth/token";
   if (CloudApi::is_device_os_file(request)) return send_device_os_file(connection, request), left;
   const auto response = cloud_.handle(std::move(request));
-  if (logs_in && response.status == 200)
-    connections_.mark_known(visitors_->behind(info->remote_port).address);
+  if (logs_in && response.status == 200) connections_.mark_known(visitors_->behind(info->remote_port).address);
   send(connection, response, true);
   return Body::read;
 }

@@ -28,9 +28,9 @@ struct ServerOptions {
   std::uint16_t api_port = 0;                         ///< one more, where Particle's API is and nothing else; 0: none
   std::shared_ptr<const crypto::TlsServer> tls = {};  ///< nothing: without
   PageFrontend::Plain plain = PageFrontend::Plain::redirected;  ///< who comes without TLS, where there is some
-  std::filesystem::path upload_folder;                        ///< where uploads lie while they are looked into
-  std::vector<std::string> hosts;                             ///< names under which it is reached, see is_own_host()
-  std::vector<std::string> trusted_proxies;                   ///< addresses, see client_address()
+  std::filesystem::path upload_folder;                          ///< where uploads lie while they are looked into
+  std::vector<std::string> hosts;                               ///< names under which it is reached, see is_own_host()
+  std::vector<std::string> trusted_proxies;                     ///< addresses, see client_address()
 };
 
 class Server {
