@@ -35,6 +35,13 @@ exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/syst
 """
 
 
+def mask(root, *units):
+    """A getty, for one, hangs up the terminal by which the machine hangs."""
+    for unit in units:
+        (root / "etc/systemd/system" / unit).unlink(missing_ok=True)
+        (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+
+
 class Machine:
     def __init__(self, root):
         for folder in own_cgroups:
@@ -59,7 +66,13 @@ class Machine:
 
     def boot(self):
         children = Path(f"/proc/{self.child}/task/{self.child}/children")
-        self.system = wait_for(lambda: int(children.read_text().split()[0]), "namespaces", self)
+        # There are others for a moment before it.
+        is_system = lambda process: Path(f"/proc/{process}/comm").read_text().strip() == "systemd"
+        self.system = wait_for(
+            lambda: next((int(child) for child in children.read_text().split() if is_system(child)), 0),
+            "namespaces",
+            self,
+        )
         wait_for(
             lambda: self.inside("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"),
             "systemd to boot",

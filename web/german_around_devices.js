@@ -277,8 +277,15 @@ export const aroundDevices = {
   "How grave": "Wie ernst",
   "warnings and errors": "Warnungen und Fehler",
   "Nothing of the kind.": "Nichts dergleichen.",
-  "What is configured stands in /etc/drydock/drydock.toml, unless another file was named; 'drydock check' on the machine looks at all of it and says what to do. ":
-    "Was eingestellt ist, steht in /etc/drydock/drydock.toml, wenn keine andere Datei genannt wurde; 'drydock check' auf dem Rechner prüft alles und sagt, was zu tun ist. ",
+  "What is configured stands in /etc/drydock/drydock.toml, unless another file was named. ":
+    "Was eingestellt ist, steht in /etc/drydock/drydock.toml, wenn keine andere Datei genannt wurde. ",
+  Check: "Prüfung",
+  "Check everything": "Alles prüfen",
+  "What was looked at": "Was geprüft wurde",
+  "Looks at files, database and keys…": "Prüft Dateien, Datenbank und Schlüssel…",
+  problem: "Problem",
+  problems: "Probleme",
+  "Everything is as it should be.": "Alles ist, wie es sein soll.",
   "Password, users and tokens": "Passwort, Benutzer und Token",
   "This browser": "Dieser Browser",
   Backup: "Sicherung",

@@ -216,6 +216,27 @@ export const sentences = {
   "no device would get anything: a dry run says why": "kein Gerät bekäme etwas: „Was würde geschehen?“ sagt warum",
   "Drydock is stopping": "Drydock wird beendet",
   "The database cannot be reached": "Die Datenbank ist nicht erreichbar",
+  // check
+  "state folder": "Datenordner",
+  "key for TCP": "Schlüssel für TCP",
+  "key for UDP": "Schlüssel für UDP",
+  database: "Datenbank",
+  firmware: "Firmware",
+  certificate: "Zertifikat",
+  ports: "Ports",
+  "Drydock is running and has them": "Drydock läuft und hat sie",
+  "{0}, {1} MB left on its disk": "{0}, {1} MB frei auf seinem Datenträger",
+  "only {0} MB are left on the disk of {1}: free some":
+    "nur {0} MB sind frei auf dem Datenträger von {1}: schaffen Sie Platz",
+  "{0} module file, all whole": "{0} Moduldatei, unversehrt",
+  "{0} module files, all whole": "{0} Moduldateien, alle unversehrt",
+  "{0} ({1}) is missing or damaged on disk: add it again with 'drydock firmware add'":
+    "{0=} ({1}) fehlt oder ist auf dem Datenträger beschädigt: fügen Sie sie noch einmal hinzu",
+  "{0} may be read by others: 'sudo chmod 600 {1}'": "{0=} ist für andere lesbar: 'sudo chmod 600 {1}'",
+  "{0} holds keys and may be entered by others: 'sudo chmod 700 {1}'":
+    "{0=} enthält Schlüssel und ist für andere offen: 'sudo chmod 700 {1}'",
+  "{0} is damaged: {1}. Restore a backup with 'drydock restore'":
+    "{0=} ist beschädigt: {1}. Spielen Sie eine Sicherung mit 'drydock restore' zurück",
   // plans
   "{0} is the version that was asked for": "{0} ist die verlangte Version",
   "{0} was asked for": "{0} wurde verlangt",

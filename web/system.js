@@ -1,10 +1,10 @@
 // The appliance: what runs, where it listens, a copy of everything, and its log.
 import { download, get } from "./api.js";
-import { action, el, notify, tableHead } from "./dom.js";
+import { action, el, notify, setText, tableHead } from "./dom.js";
 import { field, form } from "./forms.js";
 import { notificationsSection } from "./notifications.js";
 import { fleet } from "./state.js";
-import { clock, kilobytes, time } from "./words.js";
+import { clock, kilobytes, plural, time } from "./words.js";
 import { t, told } from "./text.js";
 
 const megabytes = (bytes) => t`${Math.round(bytes / 1024 / 1024)} MB`;
@@ -83,6 +83,32 @@ function logTable(lines) {
   );
 }
 
+const verdicts = { good: ["✓", "good"], problem: ["!", "bad"], later: ["…", ""] };
+
+// As 'drydock check' on the machine.
+function checkSection() {
+  const list = el("ul", { class: "plain verdicts", "aria-label": t`What was looked at` });
+  const sum = el("p", { role: "status" });
+  const run = async () => {
+    setText(sum, t`Looks at files, database and keys…`);
+    const { lines } = await get("check");
+    const problems = lines.filter((line) => line.verdict === "problem").length;
+    setText(sum, problems ? plural(problems, t`problem`, t`problems`) : t`Everything is as it should be.`);
+    list.replaceChildren(
+      ...lines.map(({ verdict, what, words }) =>
+        el(
+          "li",
+          { class: verdicts[verdict][1] },
+          el("span", { class: "sign", "aria-hidden": "true" }, verdicts[verdict][0]),
+          el("strong", {}, told(what)),
+          ` ${told(words)}`,
+        ),
+      ),
+    );
+  };
+  return el("div", {}, el("p", {}, action(t`Check everything`, run)), sum, list);
+}
+
 export function showSystem(main) {
   const facts = el("div");
   const log = el("div");
@@ -110,13 +136,15 @@ export function showSystem(main) {
           el(
             "p",
             {},
-            t`What is configured stands in /etc/drydock/drydock.toml, unless another file was named; 'drydock check' on the machine looks at all of it and says what to do. `,
+            t`What is configured stands in /etc/drydock/drydock.toml, unless another file was named. `,
             el("a", { href: "#/access" }, t`Password, users and tokens`),
             " · ",
             el("a", { href: "#/audit" }, t`Who changed what`),
           ),
           el("h2", {}, t`This browser`),
           notificationsSection(),
+          el("h2", {}, t`Check`),
+          checkSection(),
           el("h2", {}, t`Backup`),
           backupForm(),
           el("h2", {}, t`Log`),

@@ -47,7 +47,7 @@ bool is_own_access(const std::vector<std::string>& path) {
 
 // What is not listed needs somebody who may look, or who may say what devices run.
 Scope needed_scope(const Request& request, const std::vector<std::string>& path) {
-  if (path[0] == "users" || path[0] == "audit" || path[0] == "keys" || path[0] == "system" || path[0] == "log" ||
+  if (path[0] == "users" || path[0] == "audit" || path[0] == "keys" || path[0] == "system" || path[0] == "check" || path[0] == "log" ||
       path[0] == "backup")
     return Scope::administer;
   if (!changes_something(request)) return Scope::read;
@@ -168,6 +168,7 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("GET", {"firmware", "*", "uses"})) return firmware_uses(parts[1]);
   if (is("GET", {"keys"})) return keys();
   if (is("GET", {"system"})) return system();
+  if (is("GET", {"check"})) return check();
   if (is("GET", {"log"})) return log_lines();
   if (is("GET", {"history"})) return history(request);
   if (is("POST", {"backup"})) return backup(request, identity);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "state/state_folder.hpp"
+#include "service/check.hpp"
 #include "web/authentication.hpp"
 #include "web/fleet_view.hpp"
 #include "web/loop_bridge.hpp"
@@ -20,6 +21,9 @@ struct ApiOptions {
   std::string server_key;          ///< fingerprint, for people
   std::string certificate;         ///< of the page, its fingerprint; empty: it has none
   int away_days = 0;               ///< see store::away_before()
+  std::function<std::vector<service::CheckLine>()> check = [] {
+    return std::vector<service::CheckLine>{};
+  };
   std::function<std::int64_t()> running = [] {
     return std::int64_t{0};
   };  ///< milliseconds of running time, from any thread
@@ -81,6 +85,7 @@ private:
   // api_keys.cpp
   // api_system.cpp
   Response system() const;
+  Response check();
   Response log_lines() const;
   Response history(const Request& request) const;
   Response backup(const Request& request, const Identity& identity);
@@ -117,6 +122,7 @@ private:
   mutable store::Readers readers_;
   ApiOptions options_;
   FleetView view_;
+  std::atomic<int> checks_{0};
   std::atomic<int> backups_{0};  ///< being made
 };
 

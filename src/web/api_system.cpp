@@ -28,13 +28,20 @@ json bytes_free(const std::filesystem::path& folder) {
   return error ? json(nullptr) : json(space.available);
 }
 
+// With what was written and is not in its own file yet.
+json bytes_of_database(const state::StateFolder& folder) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(folder.database(), error);
+  if (error || !folder.store_url.empty()) return nullptr;
+  const auto behind = std::filesystem::file_size(folder.database().string() + "-wal", error);
+  return size + (error ? 0 : behind);
+}
+
 }  // namespace
 
 Response Api::system() const {
   const auto listening = state::load_listening(folder_).value_or(state::Listening{});
   const auto page = state::load_page_listening(folder_).value_or(state::PageListening{});
-  std::error_code none;
-  const auto size = std::filesystem::file_size(folder_.database(), none);
   const bool sqlite = folder_.store_url.empty();
   return json_answer(json{{"version", version},
       {"libraries",
@@ -43,7 +50,7 @@ Response Api::system() const {
       {"host", state::host_name()}, {"addresses", state::own_addresses()},
       {"ports", {{"tcp", listening.tcp_port}, {"udp", listening.udp_port}, {"page", page.port}}}, {"tls", page.tls},
       {"certificate", options_.certificate.empty() ? json(nullptr) : json(options_.certificate)},
-      {"database", sqlite ? "SQLite" : "PostgreSQL"}, {"database_bytes", sqlite && !none ? json(size) : json(nullptr)},
+      {"database", sqlite ? "SQLite" : "PostgreSQL"}, {"database_bytes", bytes_of_database(folder_)},
       {"free_bytes", bytes_free(folder_.root)}, {"state_folder", folder_.root.string()},
       {"running_ms", options_.running()}, {"now", utc_milliseconds()}}
                          .dump(-1, ' ', false, json::error_handler_t::replace));
@@ -73,6 +80,16 @@ Response Api::history(const Request& request) const {
     line["name"] = names[id];
   }
   return json_answer(json{{"history", list}}.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+// It reads every firmware file.
+Response Api::check() {
+  const CountedPlace place(checks_);
+  if (place.number() > 1) return problem(409, "Another one is under way", "try again in a moment");
+  auto list = json::array();
+  for (const auto& line : options_.check())
+    list.push_back({{"verdict", service::verdict_name(line.verdict)}, {"what", line.what}, {"words", line.words}});
+  return json_answer(json{{"lines", list}}.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 // It holds the server's keys: whoever found a page open must not get it.

@@ -70,6 +70,7 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
       api_(bridge_, authentication_, service.folder(),
           ApiOptions{configuration.web.guests, configuration.web.tls() == state::Configuration::Web::Tls::redirect,
               state::fingerprint(service.server_key().public_key_spki()), tls_.fingerprint, configuration.away_days,
+              [folder = service.folder(), configuration] { return service::check(folder, configuration); },
               [this] { return uptime_.now(); }}),
       cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),
       server_(server_options(service.folder(), configuration, tls_), api_, cloud_, bridge_, streams_, loop_) {

@@ -86,6 +86,33 @@ class GettingIn(Page):
         self.assertEqual(self.ask("POST", "setup", {"code": self.code(), "password": password})[0], 409)
         self.assertNotIn("set-up code", self.run_drydock("status").stdout)
 
+    def test_the_page_costs_no_threads_while_nobody_looks(self):
+        self.open()
+        threads = lambda: len(os.listdir(f"/proc/{self.process.pid}/task"))
+        with socket.create_connection(("127.0.0.1", self.web), timeout=patience):
+            before = threads()  # nor does a connection that says nothing
+            self.assertLess(before, 10)
+            self.assertEqual(self.ask("GET", "/")[0], 200)
+            self.assertGreater(threads(), before + 30)
+
+    def test_over_ipv6(self):
+        config = self.folder / "drydock.toml"
+        config.write_text('[web]\naddress = "::1"\n')
+        self.program_options = ("--config", config)
+        self.open()
+        connection = http.client.HTTPConnection("::1", self.web, timeout=patience)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/api/v1/session")
+        self.assertEqual(json.loads(connection.getresponse().read())["state"], "setup")
+        for _ in range(4):
+            connection.request(
+                "POST", "/api/v1/setup", json.dumps({"code": "a", "password": password}), {"X-Drydock": "1"}
+            )
+            answer = connection.getresponse()
+            answer.read()
+        self.assertEqual(answer.status, 429)  # its address is known
+        self.assertIn("the page: ::1 was not let in", self.log.read_text())
+
     def test_a_session_outlives_a_restart_and_ends_with_logging_out(self):
         self.open()
         self.enter()
