@@ -57,7 +57,7 @@ export function showLogin(main, entered, users) {
       el(
         "p",
         {},
-        t`On the machine that Drydock runs on, this ends every login and token, and prints a new set-up code:`,
+        t`On the machine that Drydock runs on, this removes all users, logins and tokens, and prints a new set-up code:`,
       ),
       el("pre", {}, el("code", {}, "sudo drydock password reset")),
       users && el("p", {}, t`Only another user's: the owner gives you a new one, at Access, Users.`),
@@ -145,10 +145,10 @@ export function showAccess(main, left) {
         [
           field(t`What it is for`, { name: "name", maxlength: "64" }),
           choice(t`What it may`, "scopes", [
-            ["", t`Whatever you may`],
             ["read", t`Read: look at the fleet, read variables, hear events`],
             ["read call", t`Read, and call functions and publish events`],
             ["read call flash", t`Read, call, and change what devices run`],
+            ["", t`Whatever you may`],
           ]),
         ],
         t`Make a token`,

@@ -28,7 +28,7 @@ export function deviceCard() {
   const build = () => {
     const rows = [
       [t`Is a`, device.platform_name],
-      [t`Runs`, versionsOf(device) + (device.safe_mode ? t` · in safe mode` : "")],
+      [t`Runs`, [versionsOf(device), device.safe_mode && t`in safe mode`].filter(Boolean).join(" · ")],
       [t`Seen`, seenWords(device)],
       [t`First seen`, time(device.first_seen)],
       [t`Group`, device.group],

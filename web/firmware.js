@@ -50,11 +50,12 @@ function fileRow(m, files, platform, done) {
       "td",
       { "data-label": t`File`, class: "file" },
       m.file,
+      twins.length > 0 && el("span", { class: "quiet" }, ` (${m.sha256.slice(0, 8)}…)`),
       twins.length > 0 &&
         el(
           "strong",
           { class: "older" },
-          t` The same version as ${twins.map((twin) => twin.file).join(", ")}, and another file: remove the wrong one.`,
+          t` The same version as ${twins.map((twin) => `${twin.file} (${twin.sha256.slice(0, 8)}…)`).join(", ")}, and another file: remove the wrong one.`,
         ),
     ),
     el(

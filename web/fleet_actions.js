@@ -150,7 +150,7 @@ export function fleetButtons() {
     await post(fleet.paused ? "fleet/resume" : "fleet/pause");
   });
   const forget = action(
-    t`Delete all waiting`,
+    t`Delete all without approval`,
     async () => {
       const waiting = fleet.summary.states.awaiting_approval || 0;
       if (!confirm(t`Delete ${devices(waiting)} waiting for approval? They may come again.`)) return;

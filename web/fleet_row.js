@@ -16,6 +16,7 @@ export class Row {
     this.bar = el("progress", { max: "100", hidden: true, "aria-label": t`Progress` });
     this.link = el("a", { href: `#/device/${device.id}` });
     this.id = el("span", { class: "id", title: device.id });
+    this.group = el("span", { class: "id" });
     this.platform = el("td", { "data-label": t`Platform` });
     this.seen = el("td", { "data-label": t`Seen` });
     this.versions = el("td", { "data-label": t`Versions`, class: "versions" });
@@ -33,7 +34,7 @@ export class Row {
       "tr",
       { "data-id": device.id },
       fleet.may("flash") && el("td", { class: "pick" }, this.box),
-      el("th", { scope: "row" }, this.link, this.id),
+      el("th", { scope: "row" }, this.link, this.id, this.group),
       el("td", { class: "state" }, this.mark, this.words, this.bar, this.approve, this.key),
       this.platform,
       this.seen,
@@ -47,6 +48,7 @@ export class Row {
     setText(this.link, device.name || shortId(device.id));
     this.link.title = device.id;
     setText(this.id, device.name ? shortId(device.id) : "");
+    setText(this.group, device.group);
     this.box.setAttribute("aria-label", t`Select ${nameOf(device)}`);
     this.approve.setAttribute("aria-label", t`Approve ${nameOf(device)}`);
     this.key.setAttribute("aria-label", t`Compare the keys of ${nameOf(device)}`);

@@ -15,7 +15,7 @@ export const aroundDevices = {
   Remove: "Entfernen",
   "Remove {0}": "{0} entfernen",
   " ✓ complete": " ✓ vollständig",
-  " lacks {0}": " es fehlt {0}",
+  " lacks {0}": ": es fehlt {0}",
   " ({0}….bin)": " ({0}….bin)",
   "Releases for {0}": "Releases für {0}",
   "The library is empty. Files come from the releases page of Device OS (particle-iot/device-os on GitHub): single modules (photon-system-part1@3.3.1.bin), or a zip with those of a release. Your application is the .bin that your tools build.":
@@ -161,6 +161,7 @@ export const aroundDevices = {
   "Set it": "Setzen",
   "Say which platform, group or device.": "Sagen Sie, welche Plattform, welche Gruppe oder welches Gerät.",
   "It counts from now on.": "Das gilt ab jetzt.",
+  "It counts from now on; no device is in group {0} yet.": "Das gilt ab jetzt; noch ist kein Gerät in Gruppe {0}.",
   "Every device is brought to what its application needs: no rule says more.":
     "Jedes Gerät wird auf den Stand gebracht, den seine Anwendung braucht: keine Regel sagt mehr.",
   // releases.js, rollouts.js
@@ -189,7 +190,7 @@ export const aroundDevices = {
   Waves: "Wellen",
   "{0} of {1} well{2}": "{0} von {1} in Ordnung{2}",
   ", {0} failed": ", {0} fehlgeschlagen",
-  "adds none": "bringt keine dazu",
+  "adds none": "keine weiteren",
   "has not begun": "hat nicht begonnen",
   "Wave {0}": "Welle {0}",
   "{0} devices: {1}": "{0} Geräte: {1}",
@@ -274,7 +275,7 @@ export const aroundDevices = {
     "Bewahren Sie sie auf, wo sonst niemand sie lesen kann. Zurück kommt sie mit 'drydock restore DATEI' auf diesem Rechner oder einem anderen.",
   "Make a backup and download it": "Sicherung anlegen und herunterladen",
   "The backup was made.": "Die Sicherung wurde angelegt.",
-  "How grave": "Wie ernst",
+  "How grave": "Stufe",
   "warnings and errors": "Warnungen und Fehler",
   "Nothing of the kind.": "Nichts dergleichen.",
   "What is configured stands in /etc/drydock/drydock.toml, unless another file was named. ":
@@ -296,8 +297,8 @@ export const aroundDevices = {
     "Dieser Browser meldet, wenn ein Gerät fehlschlägt oder auf Sie wartet, solange eine Drydock-Seite offen ist, ob jemand hinsieht oder nicht.",
   "This browser can tell you when a device fails or waits for you, while a Drydock page is open.":
     "Dieser Browser kann melden, wenn ein Gerät fehlschlägt oder auf Sie wartet, solange eine Drydock-Seite offen ist.",
-  "Tell me no more": "Nicht mehr melden",
-  "Tell me": "Melden",
+  "Tell me no more": "Nicht mehr benachrichtigen",
+  "Tell me": "Benachrichtigen",
   "This browser does not allow it: look into its settings for this page.":
     "Dieser Browser erlaubt es nicht: sehen Sie in seine Einstellungen für diese Seite.",
   "This browser does not trust the page's certificate, and so lets it tell of nothing: import it, or use one of your own (web.certificate).":
@@ -312,7 +313,7 @@ export const aroundDevices = {
   "New password, 8 characters or more": "Neues Passwort, 8 Zeichen oder mehr",
   "Set the password": "Passwort setzen",
   "Log in": "Anmelden",
-  "To this Drydock.": "Bei diesem Drydock.",
+  "To this Drydock.": "An diesem Drydock.",
   "Name (nothing: the owner)": "Name (leer: der Besitzer)",
   Password: "Passwort",
   Guest: "Gast",
@@ -323,8 +324,8 @@ export const aroundDevices = {
   "never used ": "nie benutzt ",
   "Copy the token": "Token kopieren",
   "Forgotten the password?": "Passwort vergessen?",
-  "On the machine that Drydock runs on, this ends every login and token, and prints a new set-up code:":
-    "Auf dem Rechner, auf dem Drydock läuft: das beendet alle Anmeldungen und Token, und gibt einen neuen Einrichtungscode aus:",
+  "On the machine that Drydock runs on, this removes all users, logins and tokens, and prints a new set-up code:":
+    "Auf dem Rechner, auf dem Drydock läuft: das entfernt alle Benutzer, Anmeldungen und Token und gibt einen neuen Einrichtungscode aus:",
   "Only another user's: the owner gives you a new one, at Access, Users.":
     "Nur das eines anderen Benutzers: der Besitzer gibt Ihnen ein neues, unter Zugang, Benutzer.",
   "Too many wrong tries.": "Zu viele falsche Versuche.",

@@ -56,7 +56,7 @@ export const ofDevices = {
   "v{0}": "v{0}",
   "app v{0}": "App v{0}",
   // fleet.js, fleet_row.js
-  "what needs you first": "was Sie braucht zuerst",
+  "what needs you first": "Dringendes zuerst",
   "by name": "nach Name",
   "by state": "nach Zustand",
   "by platform": "nach Plattform",
@@ -131,7 +131,7 @@ export const ofDevices = {
   "{0} selected": "{0} ausgewählt",
   "Clear selection": "Auswahl aufheben",
   "and {0} more": "und {0} weitere",
-  "Delete all waiting": "Alle wartenden löschen",
+  "Delete all without approval": "Alle ohne Freigabe löschen",
   "Delete {0} waiting for approval? They may come again.":
     "{0} mit ausstehender Freigabe löschen? Solche Geräte können wiederkommen.",
   "Deleted.": "Gelöscht.",
@@ -168,8 +168,7 @@ export const ofDevices = {
   "It shall have {0}: so says the rule for {1}.": "Es soll {0} haben: so sagt es die Regel für {1}.",
   "Its updates are paused: so says the rule for {0}.": "Seine Updates sind pausiert: so sagt es die Regel für {0}.",
   "It is updated {0}: so says the rule for {1}.": "Es wird aktualisiert {0}: so sagt es die Regel für {1}.",
-  "Rollout {0} says what it has in the slots of its release.":
-    "Rollout {0} bestimmt, was es in den Plätzen seines Release hat.",
+  "Rollout {0} says what it has in the slots of its release.": "Rollout {0} bestimmt die Module seines Release.",
   "All rules": "Alle Regeln",
   "It is not connected: nothing can be asked of it now.": "Es ist nicht verbunden: jetzt kann man es nichts fragen.",
   "Approved.": "Freigegeben.",
@@ -215,7 +214,7 @@ export const ofDevices = {
   "The device": "Das Gerät",
   "Is a": "Ist ein",
   Runs: "Läuft mit",
-  " · in safe mode": " · im Safe Mode",
+  "in safe mode": "im Safe Mode",
   "First seen": "Zuerst gesehen",
   Id: "ID",
   "Copy the id": "ID kopieren",

@@ -17,6 +17,8 @@ export const sentences = {
   warning: "Warnung",
   error: "Fehler",
   info: "Hinweis",
+  notice: "Meldung",
+  all: "alle",
   viewer: "Betrachter",
   operator: "Bediener",
   owner: "Besitzer",
@@ -121,8 +123,8 @@ export const sentences = {
     "falscher Serverschlüssel im Gerät bei {0}: es wurde für einen anderen Server eingerichtet, oder sein Schlüssel nie geschrieben. Schreiben Sie ihm den dieses Servers: 'drydock keys export' macht die Datei und zeigt die Befehle",
   "the device at {0} does not get through its handshake: {1}. As a rule it was set up for another server, or its key was never written. Write this server's key to it: 'drydock keys export --udp' makes the file and shows the commands":
     "das Gerät bei {0} kommt nicht durch seinen Handshake: {1}. Meist wurde es für einen anderen Server eingerichtet, oder sein Schlüssel nie geschrieben. Schreiben Sie ihm den dieses Servers: 'drydock keys export --udp' macht die Datei und zeigt die Befehle",
-  "device {0} was refused by a person": "Gerät {0} wurde von einem Menschen abgelehnt",
-  "device {0} was refused by a person (from {1})": "Gerät {0} wurde von einem Menschen abgelehnt (von {1})",
+  "device {0} was refused by a person": "Gerät {0} wurde abgelehnt",
+  "device {0} was refused by a person (from {1})": "Gerät {0} wurde abgelehnt (von {1})",
   'device {0} is unknown, and unknown devices are rejected (devices.policy = "closed")':
     'Gerät {0} ist unbekannt, und unbekannte werden abgewiesen (devices.policy = "closed")',
   // attempts
@@ -162,8 +164,11 @@ export const sentences = {
   "Device OS {0}": "Device OS {0}",
   "release '{0}'": "Release '{0}'",
   "at any time ({0})": "jederzeit ({0})",
+  "shall have {0} of its own: 'drydock devices target {1} --clear' takes that back":
+    "soll {0} haben, für sich allein: auf seiner Seite, unter Ziel-Firmware, lässt sich das zurücknehmen",
+  "{0} ({1}), not on {2}": "{0} ({1=}), nicht am {2=}",
   "has all of it already": "hat all das schon",
-  "is paused by a person": "ist von einem Menschen pausiert",
+  "is paused by a person": "ist pausiert",
   "is paused, as {0} is": "ist pausiert, wie {0}",
   "is not approved": "ist nicht freigegeben",
   "has not said yet what it runs": "hat noch nicht gesagt, was auf ihm läuft",
@@ -182,6 +187,37 @@ export const sentences = {
   // what went wrong
   "came from elsewhere with another key than the one on file, {0}. If its keys were renewed on purpose, run 'drydock devices approve {1} --new-key {2}'":
     "kam von anderswo mit einem anderen Schlüssel als dem hinterlegten, {0}. Wenn seine Schlüssel mit Absicht erneuert wurden: 'drydock devices approve {1} --new-key {2}'",
+  "there is no platform '{0}'": "es gibt keine Plattform '{0}'",
+  "no device is in a group '{0}'": "kein Gerät ist in einer Gruppe '{0}'",
+  "no device has the label '{0}'": "kein Gerät hat das Label '{0}'",
+  "no device '{0}': see 'drydock devices list'": "es gibt kein Gerät '{0}'",
+  "'{0}' stands for {1} devices ({2}): give more of the name or the id":
+    "'{0}' steht für {1} Geräte ({2}): geben Sie mehr vom Namen oder der ID",
+  "another key came for {0}: compare the two first, as 'drydock devices show {1}' prints them":
+    "für {0=} kam ein anderer Schlüssel: vergleichen Sie zuerst die beiden",
+  "another key came for this device: compare the two first":
+    "für dieses Gerät kam ein anderer Schlüssel: vergleichen Sie zuerst die beiden",
+  "'{0}' is no wave: waves are numbers of devices, shares, or 'all', as in {1}":
+    "'{0}' ist keine Welle: Wellen sind Zahlen von Geräten, Anteile oder 'all', wie in {1=}",
+  "'{0}' are no hours: {1} would be": "'{0}' sind keine Stunden: {1=} wären welche",
+  "at least a quarter of an hour": "mindestens eine Viertelstunde",
+  "'{0}' are no days: {1} would be": "'{0}' sind keine Tage: {1=} wären welche",
+  "this machine knows no time zone '{0}': 'timedatectl list-timezones' lists them (package tzdata)":
+    "dieser Rechner kennt keine Zeitzone '{0}': 'timedatectl list-timezones' zählt sie auf",
+  "a time zone without hours or days means nothing": "eine Zeitzone ohne Stunden oder Tage bedeutet nichts",
+  "'{0}' is no Device OS release for {1}: 3.3.1 would be, or the number of its system modules, 3302":
+    "'{0}' ist kein Release von Device OS für {1}: 3.3.1 wäre eines, oder die Nummer seiner Systemmodule, 3302",
+  "say which version of Device OS: 3.3.1": "sagen Sie, welche Version von Device OS: 3.3.1",
+  "this platform": "diese Plattform",
+  "any platform": "irgendeine Plattform",
+  "say which release": "sagen Sie, welches Release",
+  "say which devices: 'devices', 'group', 'label', or 'all': true":
+    "sagen Sie, welche Geräte: eine Gruppe oder ein Label, nicht beides",
+  "a label has no comma": "ein Label hat kein Komma",
+  "this looks like a device's id, and would be taken for one":
+    "das sieht aus wie die ID eines Geräts und würde dafür gehalten",
+  "this needs the scope '{0}', which your role, or the token, does not have":
+    "dazu braucht es das Recht '{0}', das Ihre Rolle oder das Token nicht hat",
   "this is not the password": "das ist nicht das Passwort",
   "this is not the password, or there is no such user": "das ist nicht das Passwort, oder es gibt den Benutzer nicht",
   "this is not the set-up code: 'drydock status' shows it, and so does the log":
@@ -253,6 +289,8 @@ export const sentences = {
     "{0} ist beschädigt (falsche CRC), und die Bibliothek hat keine Kopie davon",
   "the device does not say whether it is the same application": "das Gerät sagt nicht, ob es dieselbe Anwendung ist",
   "missing in the library: {0}": "der Bibliothek fehlt: {0}",
+  "{0} bootloader version {1} (Device OS {2}): {3}": "{0} Bootloader Version {1} (Device OS {2}): {3}",
+  "{0} bootloader, version {1} or later: {2}": "{0} Bootloader, Version {1} oder neuer: {2}",
   "{0} asset '{1}' (SHA-256 {2}…): {3} needs it": "{0} Asset '{1}' (SHA-256 {2}…): {3} braucht es",
   "{0}: {1} needs {2}": "{0}: {1} braucht {2}",
   "{0} system part {1} version {2} (Device OS {3}): {4}": "{0} Systemteil {1} Version {2} (Device OS {3}): {4}",

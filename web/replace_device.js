@@ -15,7 +15,9 @@ export function replaceDevice(device, leaving, done) {
   };
   const open = action(t`Replace…`, async () => {
     const { devices } = await get("devices?sort=-first_seen&limit=200");
-    const others = devices.filter((each) => each.id !== device().id && each.approval !== "refused");
+    const others = devices.filter(
+      (each) => each.id !== device().id && each.approval !== "refused" && !each.changed_key,
+    );
     const choice = el(
       "select",
       { id: "replacement" },

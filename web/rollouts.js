@@ -61,7 +61,7 @@ function waveBars(rollout) {
       return el(
         "li",
         { "aria-current": index + 1 === rollout.wave ? "step" : false },
-        el("span", {}, `${name}: ${words}`),
+        el("span", {}, `${told(name)}: ${words}`),
         el("progress", { max: Math.max(begun.length, 1), value: well, "aria-label": t`Wave ${index + 1}` }),
       );
     }),

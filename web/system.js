@@ -4,10 +4,10 @@ import { action, el, notify, setText, tableHead } from "./dom.js";
 import { field, form } from "./forms.js";
 import { notificationsSection } from "./notifications.js";
 import { fleet } from "./state.js";
-import { clock, kilobytes, plural, time } from "./words.js";
+import { clock, kilobytes, number, plural, time } from "./words.js";
 import { t, told } from "./text.js";
 
-const megabytes = (bytes) => t`${Math.round(bytes / 1024 / 1024)} MB`;
+const megabytes = (bytes) => t`${number(bytes / 1024 / 1024)} MB`;
 
 function factsOf(system) {
   const libraries = Object.entries(system.libraries).map(([name, version]) => `${name} ${version}`);

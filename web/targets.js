@@ -134,7 +134,8 @@ function newRule(releases, groups, load) {
         time_zone: windowed ? values.time_zone : "",
       });
       element.reset();
-      notify(t`It counts from now on.`);
+      const empty = values.scope === "group" && !groups.some(({ name }) => name === subject);
+      notify(empty ? t`It counts from now on; no device is in group ${subject} yet.` : t`It counts from now on.`);
       await load();
     },
   );

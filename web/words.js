@@ -1,6 +1,6 @@
 // States, times and sizes in words.
 import { now } from "./api.js";
-import { t, told } from "./text.js";
+import { language, t, told } from "./text.js";
 
 /** What a device's state is called, and what lists are filtered by. */
 export const stateNames = {
@@ -66,7 +66,10 @@ export function ago(milliseconds) {
 
 export const time = (milliseconds) => new Date(milliseconds).toLocaleString();
 export const plural = (count, one, several) => `${count} ${count === 1 ? one : several}`;
-export const kilobytes = (bytes) => t`${(bytes / 1024).toFixed(bytes < 10240 ? 1 : 0)} kB`;
+/** 4.0, or 4,0. */
+export const number = (value, digits = 0) =>
+  value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+export const kilobytes = (bytes) => t`${number(bytes / 1024, bytes < 10240 ? 1 : 0)} kB`;
 export const nameOf = (device) => device.name || device.id;
 const asset = 9;
 

@@ -68,8 +68,13 @@ Result<store::DeviceRow> find_device(store::Database& db, const std::string& nam
 }
 
 Result<void> approve(store::Database& db, const std::string& device_id, const std::string& new_key) {
+  const auto row = store::load_device(db, device_id);
+  // Whichever of the two keys came first is not the right one for that.
+  if (new_key.empty() && row && row->approval == "pending" && !row->changed_key.empty())
+    return failure(ErrorKind::conflict,
+        fmt::format("another key came for {}: compare the two first, as 'drydock devices show {}' prints them",
+            row->name.empty() ? device_id : row->name, device_id));
   if (!new_key.empty()) {
-    const auto row = store::load_device(db, device_id);
     if (!row || row->changed_key.empty())
       return failure(ErrorKind::not_found, device_id + " has not come with another key");
     const auto known = without_blanks(state::fingerprint(row->changed_key));

@@ -125,12 +125,24 @@ std::string Authentication::setup_code() const {
   return setup_code_;
 }
 
+namespace {
+
+// Without the dashes that make it readable, and in any letters.
+std::string as_typed(const std::string& code) {
+  std::string kept;
+  for (const char c : lower_ascii(code))
+    if (c != '-' && c != ' ') kept += c;
+  return kept;
+}
+
+}  // namespace
+
 Result<std::string> Authentication::set_up(
     const std::string& code, const std::string& password, const Client& client, std::int64_t now) {
   if (!needs_setup()) return failure(ErrorKind::conflict, "a password was set already: log in with it");
   const auto tries = who("", client);
   if (auto may = lockout_.register_attempt(tries, now); !may) return tl::unexpected(may.error());
-  if (!equal_in_constant_time(code, setup_code()))
+  if (!equal_in_constant_time(as_typed(code), as_typed(setup_code())))
     return failure(ErrorKind::refused, "this is not the set-up code: 'drydock status' shows it, and so does the log");
   lockout_.succeeded(tries);
   if (auto good = check_new_password(password); !good) return tl::unexpected(good.error());

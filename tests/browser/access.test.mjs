@@ -9,12 +9,13 @@ test("who is locked out sees how long, and who forgot the password what to do", 
     await browser.enter(test_system);
     await page.getByRole("link", { name: "Access" }).click();
     await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
     const submit = page.getByRole("button", { name: "Log in" });
     const problem = page.getByRole("alert");
     for (let tries = 0; tries < 5; tries += 1) {
       await page.getByLabel("Password").fill("not this one");
       await submit.click();
-      await page.getByText(/this is not the password|Too many wrong tries: it goes on in 0:\d\d\./).waitFor();
+      await page.getByText(/this is not the password|Too many wrong tries\. It goes on in 0:\d\d\./).waitFor();
       if (/Too many/.test(await problem.textContent())) {
         assert.ok(await submit.isDisabled());
         break;

@@ -343,7 +343,7 @@ test("a browser that was asked to tells of a device that waits, while nobody loo
       document.dispatchEvent(new Event("visibilitychange"));
     });
     test_system.launch(1, "--first", "1", "--peace", "600000");
-    await until(() => page.evaluate(() => window.told.includes("1 waits for approval")));
+    await until(() => page.evaluate(() => window.told.includes("1 waiting for approval")));
     // Who comes back to it finds it as it is; and while the appliance is away, words instead of the browser's own.
     await test_system.kill(test_system.service);
     browser.expected.push(/./);
