@@ -32,7 +32,8 @@ const patterns = [...sentences]
  * What stands in its places, and between semicolons, is said in the same way: a reason may be a sentence too.
  */
 export function told(words) {
-  if (!words || sentences.size === 0) return words;
+  const longest = 2000; // patterns take more and more time for more
+  if (!words || sentences.size === 0 || words.length > longest) return words;
   if (sentences.has(words)) return sentences.get(words);
   for (const { pattern, is_name, other } of patterns) {
     const match = pattern.exec(words);

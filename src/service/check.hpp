@@ -1,4 +1,5 @@
-// Whether everything is as it must be for the service to run, looked at from outside: the files, the database, the ports.
+// Whether everything is as it must be for the service to run, looked at from outside: the files, the database, the
+// ports.
 #pragma once
 
 #include "state/configuration.hpp"

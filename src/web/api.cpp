@@ -47,8 +47,8 @@ bool is_own_access(const std::vector<std::string>& path) {
 
 // What is not listed needs somebody who may look, or who may say what devices run.
 Scope needed_scope(const Request& request, const std::vector<std::string>& path) {
-  if (path[0] == "users" || path[0] == "audit" || path[0] == "keys" || path[0] == "system" || path[0] == "check" || path[0] == "log" ||
-      path[0] == "backup")
+  if (path[0] == "users" || path[0] == "audit" || path[0] == "keys" || path[0] == "system" || path[0] == "check" ||
+      path[0] == "log" || path[0] == "backup")
     return Scope::administer;
   if (!changes_something(request)) return Scope::read;
   if (path[0] == "devices" && path.size() == 3 &&

@@ -21,9 +21,7 @@ struct ApiOptions {
   std::string server_key;          ///< fingerprint, for people
   std::string certificate;         ///< of the page, its fingerprint; empty: it has none
   int away_days = 0;               ///< see store::away_before()
-  std::function<std::vector<service::CheckLine>()> check = [] {
-    return std::vector<service::CheckLine>{};
-  };
+  std::function<std::vector<service::CheckLine>()> check = [] { return std::vector<service::CheckLine>{}; };
   std::function<std::int64_t()> running = [] {
     return std::int64_t{0};
   };  ///< milliseconds of running time, from any thread

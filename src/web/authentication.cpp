@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "crypto/hash.hpp"
 #include "web/password.hpp"
+#include "web/fair_places.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -97,7 +98,8 @@ bool Authentication::is_trusted(const std::string& browser, const std::string& u
 
 // By account, too: who has one password must not begin anew at another's by using his own.
 Lockout::Who Authentication::who(const std::string& user, const Client& client) const {
-  return {is_trusted(client.browser, user) ? "browser " + token_digest(client.browser) : client.address, user};
+  return {
+      is_trusted(client.browser, user) ? "browser " + token_digest(client.browser) : network_of(client.address), user};
 }
 
 Result<std::string> Authentication::trust_browser(const std::string& user, std::int64_t now) {

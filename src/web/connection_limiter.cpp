@@ -51,7 +51,11 @@ std::vector<int> connections_to(const std::vector<std::uint16_t>& local_ports) {
 void ConnectionLimiter::mark_known(const std::string& address) {
   constexpr std::size_t remembered = 1'000;
   const std::lock_guard lock(mutex_);
-  if (known_.size() < remembered) known_.insert(address);
+  if (!known_.insert(address).second) return;
+  known_since_.push_back(address);
+  if (known_since_.size() <= remembered) return;
+  known_.erase(known_since_.front());
+  known_since_.pop_front();
 }
 
 bool ConnectionLimiter::is_known(const std::string& address) const {

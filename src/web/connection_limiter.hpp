@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -60,6 +61,21 @@ public:
   static void stop_reading(const Peer& peer, std::uint16_t local_port);
   static void end(const Peer& peer, std::uint16_t local_port);
 
+  /// While a body is read: who does not send it gives way.
+  class Waiting {
+  public:
+    Waiting(ConnectionLimiter& limiter, Peer peer) : limiter_(limiter), peer_(std::move(peer)) {
+      limiter_.busy(peer_, false);
+    }
+    ~Waiting() { limiter_.busy(peer_, true); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+  private:
+    ConnectionLimiter& limiter_;
+    Peer peer_;
+  };
+
 private:
   void busy(const Peer& peer, bool is_busy);
 
@@ -73,6 +89,7 @@ private:
   std::set<Peer> busy_;
   std::set<Peer> taken_over_;
   std::set<std::string> known_;
+  std::deque<std::string> known_since_;  // the same, in the order in which they came
 };
 
 }  // namespace drydock::web

@@ -10,6 +10,7 @@ std::string network_of(const std::string& address) {
   asio::error_code error;
   const auto v6 = asio::ip::make_address_v6(address, error);
   if (error) return address;
+  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
   auto bytes = v6.to_bytes();
   std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
   return asio::ip::address_v6(bytes).to_string();

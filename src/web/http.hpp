@@ -18,6 +18,7 @@ struct Request {
   std::string method;                          ///< "GET"
   std::string path;                            ///< decoded, without the query
   bool usable_path = true;                     ///< see decode_path()
+  bool usable_framing = true;                  ///< where its body ends is said once, and clearly (RFC 9112 §6.3)
   std::string query;                           ///< still encoded
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;                            ///< but for an upload

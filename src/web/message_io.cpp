@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <civetweb.h>
 #include <ctime>
+#include <vector>
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 #include <fstream>
@@ -34,6 +35,7 @@ const char* reason(int status) {
     case 411: return "Length Required";
     case 413: return "Content Too Large";
     case 421: return "Misdirected Request";
+    case 426: return "Upgrade Required";
     case 422: return "Unprocessable Content";
     case 429: return "Too Many Requests";
     case 501: return "Not Implemented";
@@ -65,11 +67,21 @@ Request read_head(const mg_connection* connection) {
   request.path = std::move(path).value_or("");
   request.query = info->query_string ? info->query_string : "";
   request.peer = info->remote_addr;
+  std::vector<std::string> lengths, encodings;
   for (int i = 0; i < info->num_headers; ++i) {
     std::string name = info->http_headers[i].name;
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
     request.headers[name] = info->http_headers[i].value;
+    if (name == "content-length") lengths.emplace_back(info->http_headers[i].value);
+    if (name == "transfer-encoding") encodings.emplace_back(info->http_headers[i].value);
   }
+  constexpr std::size_t digits_of_a_length = 15;
+  const bool clear =
+      lengths.size() + encodings.size() <= 1 && std::all_of(lengths.begin(), lengths.end(), [&](const auto& length) {
+        return !length.empty() && length.size() <= digits_of_a_length &&
+            length.find_first_not_of("0123456789") == std::string::npos;
+      });
+  request.usable_framing = clear;
   return request;
 }
 
@@ -92,6 +104,8 @@ void send(mg_connection* connection, const Response& response, bool keep_alive) 
   constexpr std::size_t one_segment = 1'400;
   const bool together = head.size() + response.body.size() < one_segment;
   if (together && !is_head(connection)) head += response.body;
+  // What has come behind this request is not looked at any more.
+  if (!keep_alive) mg_disable_connection_keep_alive(connection);
   mg_write(connection, head.data(), head.size());
   if (!together && !is_head(connection)) mg_write(connection, response.body.data(), response.body.size());
   if (response.file && !is_head(connection)) send_file(connection, response.file->path());

@@ -28,6 +28,7 @@ using namespace std::chrono_literals;
 
 constexpr auto heartbeat = 15s;
 constexpr auto settling = 3s;
+constexpr auto look_for_end = 1s;
 
 const char* why_unusable(int status) {
   switch (status) {
@@ -82,8 +83,7 @@ Server::Server(
       connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address,
                        limits::page_connections_of_unknown},
           options.trusted_proxies,
-          [visitors = visitors_](
-              const ConnectionLimiter::Peer& peer) { return visitors->behind(peer.second).address; }),
+          [visitors = visitors_](const ConnectionLimiter::Peer& peer) { return visitors->behind(peer).address; }),
       api_(api),
       cloud_(cloud),
       bridge_(bridge),
@@ -165,6 +165,11 @@ std::uint16_t local_port(const mg_request_info& info) {
   return static_cast<std::uint16_t>(info.server_port);
 }
 
+ConnectionLimiter::Peer peer_of(const mg_connection* connection) {
+  const auto* info = mg_get_request_info(connection);
+  return {info->remote_addr, info->remote_port};
+}
+
 }  // namespace
 
 int Server::on_connection(const mg_connection* connection, void**) {
@@ -181,7 +186,7 @@ int Server::on_request(mg_connection* connection) {
   const auto* info = mg_get_request_info(connection);
   auto& server = *static_cast<Server*>(info->user_data);
   try {
-    const ConnectionLimiter::Peer peer(info->remote_addr, info->remote_port);
+    const auto peer = peer_of(connection);
     const ConnectionLimiter::Busy busy(server.connections_, peer);
     if (server.answer(connection) == Body::left) ConnectionLimiter::stop_reading(peer, local_port(*info));
   } catch (const std::exception& e) {
@@ -194,10 +199,9 @@ int Server::on_request(mg_connection* connection) {
 // reads one at a time would have the thread.
 Deadline Server::end_after(const mg_connection* connection, std::chrono::milliseconds time, Ends ends) {
   const auto* info = mg_get_request_info(connection);
-  return Deadline(loop_, time,
-      [ends, peer = ConnectionLimiter::Peer(info->remote_addr, info->remote_port), port = local_port(*info)] {
-        ends == Ends::reading ? ConnectionLimiter::stop_reading(peer, port) : ConnectionLimiter::end(peer, port);
-      });
+  return Deadline(loop_, time, [ends, peer = peer_of(connection), port = local_port(*info)] {
+    ends == Ends::reading ? ConnectionLimiter::stop_reading(peer, port) : ConnectionLimiter::end(peer, port);
+  });
 }
 
 bool Server::is_api_alone(const mg_connection* connection) const {
@@ -206,18 +210,20 @@ bool Server::is_api_alone(const mg_connection* connection) const {
 
 bool Server::discard(mg_connection* connection) {
   const auto deadline = end_after(connection, limits::unwanted_body_time, Ends::reading);
+  const ConnectionLimiter::Waiting waiting(connections_, peer_of(connection));
   return discard_body(connection);
 }
 
 std::optional<Response> Server::read(
     mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take, Chunked chunked) {
   const auto deadline = end_after(connection, time_for_body(*connection, limit), Ends::reading);
+  const ConnectionLimiter::Waiting waiting(connections_, peer_of(connection));
   return read_body(connection, limit, take, chunked);
 }
 
 Server::Body Server::answer(mg_connection* connection) {
   auto request = read_head(connection);
-  const auto visitor = visitors_->behind(mg_get_request_info(connection)->remote_port);
+  const auto visitor = visitors_->behind(peer_of(connection));
   const auto& from = visitor.address;
   request.peer = from;
   request.secure_cookies = options_.tls && options_.plain == PageFrontend::Plain::redirected;
@@ -231,6 +237,10 @@ Server::Body Server::answer(mg_connection* connection) {
     return heard ? Body::read : left;
   };
   if (from.empty()) return refuse(problem(421, "Another server", "the page is reached by its own port only"));
+  if (!request.usable_framing) {
+    send(connection, problem(400, "This cannot be used", "where its body ends is said in two ways, or in none"), false);
+    return Body::left;
+  }
   // A proxy that was believed once may pass on others by the same connection.
   if (request.secure_cookies && !visitor.encrypted && request.header("x-forwarded-proto") != "https")
     return refuse(problem(426, "Upgrade required", "this page is reached over TLS only"));
@@ -284,7 +294,7 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
     return heard ? Body::read : left;
   }
   const bool known = cloud_.is_known(request);
-  if (known) connections_.mark_known(visitors_->behind(info->remote_port).address);
+  if (known) connections_.mark_known(visitors_->behind(peer_of(connection)).address);
   if (const auto filter = CloudApi::stream_filter(request)) return stream_cloud_events(connection, request, *filter);
   const auto take = [&](ByteView piece) -> Result<void> {
     request.body.append(text_of(piece));
@@ -296,7 +306,7 @@ Server::Body Server::answer_cloud(mg_connection* connection, Request request) {
   const bool logs_in = request.path == "/oauth/token";
   if (CloudApi::is_device_os_file(request)) return send_device_os_file(connection, request), left;
   const auto response = cloud_.handle(std::move(request));
-  if (logs_in && response.status == 200) connections_.mark_known(visitors_->behind(info->remote_port).address);
+  if (logs_in && response.status == 200) connections_.mark_known(visitors_->behind(peer_of(connection)).address);
   send(connection, response, true);
   return Body::read;
 }
@@ -321,7 +331,7 @@ Server::Body Server::stream_cloud_events(mg_connection* connection, const Reques
   if (event_streams_.open() >= limits::cloud_streams)
     return refuse(cloud_error(529, "too many event streams are open: close one"));
   const auto* info = mg_get_request_info(connection);
-  const ConnectionLimiter::Peer peer(info->remote_addr, info->remote_port);
+  const auto peer = peer_of(connection);
   EventStreams::Listener listener;
   listener.socket = Descriptor(connections_.take_over(peer, local_port(*info)));
   if (listener.socket.get() < 0) return refuse(cloud_error(500, "no event stream can be opened"));
@@ -356,6 +366,7 @@ void Server::stream(mg_connection* connection, const Request& request) {
       security_headers);
   bool open = mg_write(connection, head.data(), head.size()) > 0;
   const auto devices = followed_devices(request);
+  const auto is_there = [&] { return !visitors_->behind(peer_of(connection)).address.empty(); };
   std::uint64_t seen = 0;
   std::uint64_t seen_elsewhere = 0;
   std::map<std::string, std::string> shown_elsewhere;
@@ -375,8 +386,11 @@ void Server::stream(mg_connection* connection, const Request& request) {
     if (text.empty()) text = ": still here\n\n";
     open = mg_write(connection, text.data(), text.size()) > 0;
     seen = now->revision;
-    now = bridge_.wait_newer(seen, news ? settling : heartbeat);
-    if (!may_look()) break;
+    const auto until = Clock::now() + (news ? settling : heartbeat);
+    do {
+      now = bridge_.wait_newer(seen, look_for_end);
+    } while (now && now->revision == seen && Clock::now() < until && is_there());
+    if (!may_look() || !is_there()) break;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace drydock::web {
 
@@ -25,9 +26,12 @@ public:
     const std::lock_guard lock(mutex_);
     visitors_.erase(port);
   }
-  Visitor behind(int port) const {
+  /// `peer`: address and port of the other end. Any program of this machine could come from another one of its
+  /// addresses by the same port.
+  Visitor behind(const std::pair<std::string, int>& peer) const {
     const std::lock_guard lock(mutex_);
-    const auto found = visitors_.find(static_cast<std::uint16_t>(port));
+    const auto found =
+        peer.first == "127.0.0.1" ? visitors_.find(static_cast<std::uint16_t>(peer.second)) : visitors_.end();
     return found == visitors_.end() ? Visitor{} : found->second;
   }
 

@@ -500,20 +500,42 @@ class Harm(Page):
 
         def silent(i):
             s = socket.create_connection(
-                ("127.0.0.1", self.web), timeout=patience, source_address=(f"127.0.7.{1 + i % 3}", 0)
+                ("127.0.0.1", self.web), timeout=patience, source_address=(f"127.0.7.{1 + i % 20}", 0)
             )
-            s.sendall(b"GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n" if i % 2 else b"GET / HT")
+            begun = b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\nContent-Length: 2000\r\n\r\n{"
+            s.sendall((b"GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HT", begun)[i % 3])
             return s
 
         held = []
         for turn in range(5):
-            held += [silent(i) for i in range(30)]
+            held += [silent(i) for i in range(60)]
             newcomer = http.client.HTTPConnection("127.0.0.1", self.web, patience, source_address=("127.0.8.1", 0))
             newcomer.request("GET", "/")
             self.assertEqual(newcomer.getresponse().status, 200, turn)
             newcomer.close()
         for s in held:
             s.close()
+
+    def test_a_body_whose_end_is_not_clear_ends_the_connection(self):
+        for fields in (
+            b"Content-Length: 2\r\nContent-Length: 40",
+            b"Content-Length: 2, 2",
+            b"Content-Length: +2",
+            b"Content-Length: 0x10",
+            b"Content-Length: 99999999999999999999999",
+            b"Content-Length: 2\r\nTransfer-Encoding: chunked",
+        ):
+            with socket.create_connection(("127.0.0.1", self.web), timeout=patience) as s:
+                s.sendall(b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Drydock: 1\r\n" + fields + b"\r\n\r\n")
+                s.sendall(b"{}GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n")
+                answer = b""
+                try:
+                    while more := s.recv(65536):
+                        answer += more
+                except ConnectionResetError:
+                    pass
+            self.assertTrue(answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 413")), (fields, answer[:80]))
+            self.assertEqual(answer.count(b"HTTP/1.1"), 1, fields)
 
     def test_bodies_that_nobody_wants_hold_no_place(self):
         self.still_well()

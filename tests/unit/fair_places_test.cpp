@@ -1,4 +1,5 @@
 #include "web/fair_places.hpp"
+#include "web/visitors.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -38,6 +39,24 @@ BOOST_AUTO_TEST_CASE(among_equals_the_longest_silence_goes_and_busy_ones_stay) {
   for (const char* address : {"a", "b", "c", "d", "e", "f"}) busy.push_back({address, false, true});
   busy.push_back({"g"});
   BOOST_TEST(places_to_give_up(busy, limits) == Indices{6}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_household_counts_as_one) {
+  BOOST_TEST(network_of("192.168.1.7") == "192.168.1.7");
+  BOOST_TEST(network_of("::ffff:10.9.9.9") == "10.9.9.9");
+  BOOST_TEST(network_of("2001:db8:2:6::17") == network_of("2001:db8:2:6:1:2:3:4"));
+  BOOST_TEST(network_of("2001:db8:2:6::17") != network_of("2001:db8:2:7::17"));
+  const std::vector<Place> places{{"2001:db8::1"}, {"2001:db8::2"}, {"2001:db8::3"}, {"2001:db8::4"}};
+  BOOST_TEST(places_to_give_up(places, limits) == Indices{0}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_visitor_is_known_by_all_of_his_address) {
+  Visitors visitors;
+  visitors.came(4711, {"192.168.1.7", true});
+  BOOST_TEST(visitors.behind({"127.0.0.1", 4711}).address == "192.168.1.7");
+  BOOST_TEST(visitors.behind({"127.0.0.2", 4711}).address == "");
+  visitors.left(4711);
+  BOOST_TEST(visitors.behind({"127.0.0.1", 4711}).address == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -34,6 +34,25 @@ struct AuthenticationFixture {
 
 BOOST_AUTO_TEST_SUITE(web_unit)
 
+BOOST_FIXTURE_TEST_CASE(a_household_of_ipv6_has_one_number_of_tries, AuthenticationFixture) {
+  BOOST_REQUIRE(
+      authentication.set_up(authentication.setup_code(), good_password, web::Client("10.0.0.1"), 0).has_value());
+  int refused = 0;
+  for (int i = 0; i < 10; ++i)
+    refused +=
+        authentication.log_in({"", "wrong"}, web::Client("2001:db8:2:6::" + std::to_string(i + 1)), 0).error().kind ==
+        ErrorKind::refused;
+  BOOST_TEST(refused == 3);
+  BOOST_TEST(authentication.log_in({"", good_password}, web::Client("2001:db8:2:7::1"), 0).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_set_up_code_may_be_typed_without_dashes, AuthenticationFixture) {
+  auto code = authentication.setup_code();
+  std::erase(code, '-');
+  for (auto& c : code) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  BOOST_TEST(authentication.set_up(code, good_password, web::Client("10.0.0.1"), 0).has_value());
+}
+
 BOOST_FIXTURE_TEST_CASE(wrong_tries_lock_a_peer_out_for_longer_and_longer, AuthenticationFixture) {
   BOOST_REQUIRE(
       authentication.set_up(authentication.setup_code(), good_password, web::Client("10.0.0.1"), 0).has_value());
