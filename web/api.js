@@ -71,11 +71,14 @@ export const put = (path, body) => send("PUT", path, body);
 export const patch = (path, body) => send("PATCH", path, body);
 export const remove = (path) => send("DELETE", path);
 
-/** Uploads a module file; `progress` gets 0 to 1. fetch() cannot tell how much has been sent. */
-export function upload(file, progress) {
+/** Uploads a module file; `progress` gets 0 to 1. */
+export const upload = (file, progress) => sendFile(`firmware?name=${encodeURIComponent(file.name)}`, file, progress);
+
+/** By a POST whose body is the file. fetch() cannot tell how much has been sent. */
+export function sendFile(path, file, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `api/v1/firmware?name=${encodeURIComponent(file.name)}`);
+    request.open("POST", `api/v1/${path}`);
     request.setRequestHeader("X-Drydock", "1");
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.addEventListener(

@@ -289,6 +289,14 @@ export const aroundDevices = {
   "Everything is as it should be.": "Alles ist, wie es sein soll.",
   "Password, users and tokens": "Passwort, Benutzer und Token",
   "This browser": "Dieser Browser",
+  Restore: "Zurückspielen",
+  "The backup's file": "Die Datei der Sicherung",
+  "Your password": "Ihr Passwort",
+  "A backup takes the place of everything here: devices, rules, history, firmware, users and keys. What was here is kept aside on the machine. Drydock begins anew with it, and devices come back by themselves.":
+    "Eine Sicherung tritt an die Stelle von allem hier: Geräte, Regeln, Verlauf, Firmware, Benutzer und Schlüssel. Was hier war, bleibt auf dem Rechner beiseite liegen. Drydock beginnt damit von Neuem, und Geräte kommen von selbst zurück.",
+  "Replace everything here by what is in {0}?": "Alles hier durch den Inhalt von {0} ersetzen?",
+  "Drydock begins anew with the backup. The log says how it went; log in as it was then.":
+    "Drydock beginnt mit der Sicherung von Neuem. Das Protokoll sagt, wie es ging; melden Sie sich an wie damals.",
   Backup: "Sicherung",
   Log: "Protokoll",
   "Only who may administer sees this.": "Das sieht nur, wer verwalten darf.",

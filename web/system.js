@@ -1,5 +1,5 @@
 // The appliance: what runs, where it listens, a copy of everything, and its log.
-import { download, get } from "./api.js";
+import { download, get, post, sendFile } from "./api.js";
 import { action, el, notify, setText, tableHead } from "./dom.js";
 import { field, form } from "./forms.js";
 import { notificationsSection } from "./notifications.js";
@@ -55,6 +55,35 @@ function backupForm() {
       await download("backup", { password: values.password }, `drydock-${day}.backup`);
       element.reset();
       notify(t`The backup was made.`);
+    },
+  );
+  return element;
+}
+
+// What was here before lies aside on the machine: nothing is lost by the wrong file.
+function restoreForm() {
+  const bar = el("progress", { max: "1", value: "0", hidden: true, "aria-label": t`Uploading` });
+  const element = form(
+    "",
+    t`A backup takes the place of everything here: devices, rules, history, firmware, users and keys. What was here is kept aside on the machine. Drydock begins anew with it, and devices come back by themselves.`,
+    [
+      field(t`The backup's file`, { name: "file", type: "file", accept: ".backup" }),
+      field(t`Your password`, { name: "password", type: "password", autocomplete: "current-password" }),
+      bar,
+    ],
+    t`Restore`,
+    async (values) => {
+      if (!confirm(t`Replace everything here by what is in ${values.file.name}?`)) return;
+      bar.hidden = false;
+      try {
+        await sendFile("restore/file", values.file, (part) => {
+          bar.value = part;
+        });
+        await post("restore", { password: values.password });
+      } finally {
+        bar.hidden = true;
+      }
+      notify(t`Drydock begins anew with the backup. The log says how it went; log in as it was then.`);
     },
   );
   return element;
@@ -147,6 +176,8 @@ export function showSystem(main) {
           checkSection(),
           el("h2", {}, t`Backup`),
           backupForm(),
+          el("h2", {}, t`Restore`),
+          restoreForm(),
           el("h2", {}, t`Log`),
           el("p", { class: "bar" }, el("label", { for: "grave" }, t`Show`), grave, action(t`Look again`, load)),
           log,

@@ -1,3 +1,4 @@
+#include "state/backup.hpp"
 #include "state/server_keys.hpp"
 #include "store/postgresql_values.hpp"
 #include "service/service.hpp"
@@ -8,6 +9,8 @@
 #include "web/web_service.hpp"
 
 #include <asio/co_spawn.hpp>
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <malloc.h>
 #include <sys/resource.h>
@@ -56,8 +59,9 @@ void rethrow(std::exception_ptr failed) {
   if (failed) std::rethrow_exception(failed);
 }
 
-// Whether to begin anew.
-bool serve_once(const Context& context) {
+enum class Next { end, begin_anew, restore };
+
+Next serve_once(const Context& context) {
   asio::io_context loop(1);
   service::Service service(loop, context.configuration);
   service.stop_on_signals();  // before anything is said, which somebody may take for a reason to send one
@@ -68,7 +72,20 @@ bool serve_once(const Context& context) {
   asio::co_spawn(loop, start(service, context.configuration), rethrow);
   loop.run();
   site.reset();
-  return service.taken_for_gone();
+  if (service.restoring()) return Next::restore;
+  return service.taken_for_gone() ? Next::begin_anew : Next::end;
+}
+
+// What the page was given. Whatever becomes of it, the service begins anew, with the old state where it is no backup.
+void restore_uploaded(const Context& context) {
+  const state::StateFolder folder{context.configuration.state_folder, context.configuration.store_url};
+  std::ifstream from(state::uploaded_backup(folder), std::ios::binary);
+  std::error_code not_there;
+  std::filesystem::remove(state::uploaded_backup(folder), not_there);
+  const auto restored = state::restore(folder, from, "the backup from the page", true);
+  if (!restored) return log::error("nothing was restored: {}", restored.error().message);
+  log::notice("restored: {} devices, {} module files; what was there before is in {}", restored->contents.devices,
+      restored->contents.modules, restored->moved_to.string());
 }
 
 }  // namespace
@@ -79,7 +96,8 @@ int serve(const Context& context) {
   raise_descriptor_limit();
   keep_little_memory();
   give_up_root();
-  while (serve_once(context)) {}
+  for (auto next = serve_once(context); next != Next::end; next = serve_once(context))
+    if (next == Next::restore) restore_uploaded(context);
   log::notice("stopped");
   return 0;
 }

@@ -38,7 +38,15 @@ public:
   /// Called on the writer's thread when somebody else changed the database: the command line did.
   void on_change(std::function<void(store::Database&)> told) { on_change_ = std::move(told); }
 
+  /// stop(), for state::restore() of what was uploaded and a new Service behind it. On the loop.
+  void stop_to_restore() {
+    restoring_ = true;
+    stop();
+  }
+
   bool stopping() const { return stopping_; }
+  /// And nobody asked it to stop for good.
+  bool restoring() const { return restoring_ && !asked_to_stop_; }
   /// It stopped because the other machines had taken this one for gone, and nobody asked it to: a new Service may begin
   /// at once.
   bool taken_for_gone() const { return taken_for_gone_ && !asked_to_stop_; }
@@ -82,6 +90,7 @@ private:
   std::unique_ptr<NodeHeartbeat> heartbeat_;             ///< likewise
   std::int64_t others_revision_ = 0;
   bool taken_for_gone_ = false;
+  bool restoring_ = false;
   bool asked_to_stop_ = false;  ///< by a signal
   bool change_announced_ = false;
   bool applying_ = false;

@@ -38,4 +38,9 @@ Result<Restored> restore(const StateFolder& folder, std::istream& from, const st
 /// folder does not name any more. Where the old contents are now; empty when there were none.
 Result<std::filesystem::path> finish_restore(const StateFolder& folder);
 
+/// Where the page puts what is to be restored.
+inline std::filesystem::path uploaded_backup(const StateFolder& folder) {
+  return folder.root / "uploaded.backup";
+}
+
 }  // namespace drydock::state

@@ -48,7 +48,7 @@ bool is_own_access(const std::vector<std::string>& path) {
 // What is not listed needs somebody who may look, or who may say what devices run.
 Scope needed_scope(const Request& request, const std::vector<std::string>& path) {
   if (path[0] == "users" || path[0] == "audit" || path[0] == "keys" || path[0] == "system" || path[0] == "check" ||
-      path[0] == "log" || path[0] == "backup")
+      path[0] == "log" || path[0] == "backup" || path[0] == "restore")
     return Scope::administer;
   if (!changes_something(request)) return Scope::read;
   if (path[0] == "devices" && path.size() == 3 &&
@@ -172,6 +172,8 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("GET", {"log"})) return log_lines();
   if (is("GET", {"history"})) return history(request);
   if (is("POST", {"backup"})) return backup(request, identity);
+  if (is("POST", {"restore", "file"})) return keep_backup(request);
+  if (is("POST", {"restore"})) return restore(request, identity);
   if (is("GET", {"keys", "*"})) return key_file(request, parts[1]);
 
   if (is("POST", {"logout"})) return log_out(request);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "state/state_folder.hpp"
+#include "base/limits.hpp"
 #include "service/check.hpp"
 #include "web/authentication.hpp"
 #include "web/fleet_view.hpp"
@@ -22,6 +23,7 @@ struct ApiOptions {
   std::string certificate;         ///< of the page, its fingerprint; empty: it has none
   int away_days = 0;               ///< see store::away_before()
   std::function<std::vector<service::CheckLine>()> check = [] { return std::vector<service::CheckLine>{}; };
+  std::function<void()> restore = [] {};  ///< ends the service, and begins anew with what was uploaded
   std::function<std::int64_t()> running = [] {
     return std::int64_t{0};
   };  ///< milliseconds of running time, from any thread
@@ -42,8 +44,14 @@ public:
   /// Why the body of this request need not be read; nothing when it may be.
   std::optional<Response> refuse(const Request& request) const;
   /// Whether its body is a file, which goes to a file.
-  static bool is_upload(const Request& request) {
-    return request.method == "POST" && request.path == "/api/v1/firmware";
+  static bool is_upload(const Request& request) { return longest_file(request) != 0; }
+  static constexpr std::size_t longest_backup = std::size_t{1024} * 1024 * 1024;
+  /// 0: it is none.
+  static std::size_t longest_file(const Request& request) {
+    if (request.method != "POST") return 0;
+    return request.path == "/api/v1/firmware"    ? limits::module_file
+        : request.path == "/api/v1/restore/file" ? longest_backup
+                                                 : 0;
   }
 
   /// Who asks, by cookie or token; a guest where guests may look. Nothing: nobody that may come in.
@@ -87,6 +95,11 @@ private:
   Response log_lines() const;
   Response history(const Request& request) const;
   Response backup(const Request& request, const Identity& identity);
+  /// The file of a backup, kept until it is restored or another one comes.
+  Response keep_backup(const Request& request);
+  Response restore(const Request& request, const Identity& identity);
+  /// Nothing: it is this user's password.
+  std::optional<Response> ask_password(const Request& request, const Identity& identity);
   Response keys() const;
   Response key_file(const Request& request, const std::string& kind) const;
   // api_firmware.cpp

@@ -92,8 +92,8 @@ Response Api::check() {
   return json_answer(json{{"lines", list}}.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
-// It holds the server's keys: whoever found a page open must not get it.
-Response Api::backup(const Request& request, const Identity& identity) {
+// Whoever found a page open must not get the server's keys, or put others in their place.
+std::optional<Response> Api::ask_password(const Request& request, const Identity& identity) {
   const auto body = json_body(request, {"password"});
   if (!body) return problem(body.error());
   const auto password = text_in(*body, "password");
@@ -103,6 +103,27 @@ Response Api::backup(const Request& request, const Identity& identity) {
     return problem(429, "Too many tries", session.error().message);
   if (!session) return problem(session.error());
   (void)authentication_.log_out(*session);
+  return std::nullopt;
+}
+
+Response Api::keep_backup(const Request& request) {
+  std::error_code error;
+  std::filesystem::rename(request.upload, state::uploaded_backup(folder_), error);
+  return error ? problem(500, "It did not work", error.message()) : done();
+}
+
+// Everything else that can be wrong with it is found before anything is changed, and stands in the log.
+Response Api::restore(const Request& request, const Identity& identity) {
+  if (auto refused = ask_password(request, identity)) return std::move(*refused);
+  if (!std::filesystem::exists(state::uploaded_backup(folder_)))
+    return problem(409, "Not now", "send the backup's file first");
+  log::warning("the page: {} restores a backup; the service begins anew with it", log::printable(request.peer));
+  options_.restore();
+  return {202, "application/json", "{}"};
+}
+
+Response Api::backup(const Request& request, const Identity& identity) {
+  if (auto refused = ask_password(request, identity)) return std::move(*refused);
   const auto place = std::make_shared<CountedPlace>(backups_);
   if (place->number() > 1) return problem(409, "Another one is being made", "try again in a moment");
   Response response{200, "application/octet-stream", ""};

@@ -275,7 +275,7 @@ Server::Body Server::answer(mg_connection* connection) {
     request.body.append(text_of(piece));
     return {};
   };
-  if (const auto unusable = read(connection, upload ? limits::module_file : limits::page_body, take))
+  if (const auto unusable = read(connection, upload ? Api::longest_file(request) : limits::page_body, take))
     return send(connection, *unusable, false), left;
   const auto response = api_.handle(request);
   if (response.status == 204 && (request.path == "/api/v1/login" || request.path == "/api/v1/setup"))

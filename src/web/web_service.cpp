@@ -7,6 +7,8 @@
 #include "store/access.hpp"
 #include "store/changes.hpp"
 
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 #include <fmt/core.h>
 
 namespace drydock::web {
@@ -58,6 +60,13 @@ ServerOptions server_options(
   return options;
 }
 
+// The answer is to reach the browser before.
+void restore_soon(asio::io_context& loop, service::Service& service) {
+  constexpr std::chrono::milliseconds soon{500};
+  const auto timer = std::make_shared<asio::steady_timer>(loop, soon);
+  timer->async_wait([timer, &service](asio::error_code) { service.stop_to_restore(); });
+}
+
 }  // namespace
 
 WebService::WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration)
@@ -71,6 +80,7 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
           ApiOptions{configuration.web.guests, configuration.web.tls() == state::Configuration::Web::Tls::redirect,
               state::fingerprint(service.server_key().public_key_spki()), tls_.fingerprint, configuration.away_days,
               [folder = service.folder(), configuration] { return service::check(folder, configuration); },
+              [&loop, &service] { asio::post(loop, [&loop, &service] { restore_soon(loop, service); }); },
               [this] { return uptime_.now(); }}),
       cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),
       server_(server_options(service.folder(), configuration, tls_), api_, cloud_, bridge_, streams_, loop_) {

@@ -307,10 +307,10 @@ test("the system: what runs, a backup, the log; and what happened to all devices
     await page.getByLabel("Show", { exact: true }).selectOption("warning");
     await page.getByText("Nothing of the kind.").waitFor();
     browser.expected.push(/403/);
-    await page.getByLabel("Password").fill("not this one");
+    await page.getByLabel("Password", { exact: true }).fill("not this one");
     await page.getByRole("button", { name: "Make a backup and download it" }).click();
     await page.getByText("this is not the password").waitFor();
-    await page.getByLabel("Password").fill(password);
+    await page.getByLabel("Password", { exact: true }).fill(password);
     const coming = page.waitForEvent("download");
     await page.getByRole("button", { name: "Make a backup and download it" }).click();
     const saved = join(test_system.folder, "saved.backup");
