@@ -79,6 +79,7 @@ Next serve_once(const Context& context) {
 // What the page was given. Whatever becomes of it, the service begins anew, with the old state where it is no backup.
 void restore_uploaded(const Context& context) {
   const state::StateFolder folder{context.configuration.state_folder, context.configuration.store_url};
+  const service::WatchdogPings pings;  // a large backup takes its time
   std::ifstream from(state::uploaded_backup(folder), std::ios::binary);
   std::error_code not_there;
   std::filesystem::remove(state::uploaded_backup(folder), not_there);
@@ -96,6 +97,8 @@ int serve(const Context& context) {
   raise_descriptor_limit();
   keep_little_memory();
   give_up_root();
+  std::error_code not_there;  // of one that nobody restored
+  std::filesystem::remove(state::uploaded_backup({context.configuration.state_folder, ""}), not_there);
   for (auto next = serve_once(context); next != Next::end; next = serve_once(context))
     if (next == Next::restore) restore_uploaded(context);
   log::notice("stopped");

@@ -243,7 +243,10 @@ void Service::stop() {
   force_stop_ = stopping_;
   if (std::exchange(stopping_, true)) return;
   if (taken_for_gone_) force_stop_ = true;  // whatever runs is not this machine's any more
-  systemd_.stopping();
+  if (restoring_ || taken_for_gone_)
+    systemd_.pausing();
+  else
+    systemd_.stopping();
   if (listener_) listener_->stop();
   udp_->stop();
   if (database_watcher_) database_watcher_->stop();

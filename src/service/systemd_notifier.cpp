@@ -1,5 +1,8 @@
 #include "service/systemd_notifier.hpp"
 
+#include <condition_variable>
+#include <mutex>
+
 namespace drydock::service {
 
 void SystemdNotifier::ready() {
@@ -18,10 +21,28 @@ void SystemdNotifier::send_watchdog_ping() {
   });
 }
 
+void SystemdNotifier::pausing() {
+  stopped_ = true;
+  if (systemd::watchdog_time()) systemd::notify("WATCHDOG=1");
+  timer_.cancel();
+}
+
 void SystemdNotifier::stopping() {
   stopped_ = true;
   systemd::notify("STOPPING=1");
   timer_.cancel();
 }
+
+WatchdogPings::WatchdogPings()
+    : thread_([](const std::stop_token& stop) {
+        const auto time = systemd::watchdog_time();
+        std::mutex mutex;
+        std::condition_variable_any ended;
+        std::unique_lock lock(mutex);
+        while (time && !stop.stop_requested()) {
+          systemd::notify("WATCHDOG=1");
+          ended.wait_for(lock, stop, *time / 3, [] { return false; });
+        }
+      }) {}
 
 }  // namespace drydock::service

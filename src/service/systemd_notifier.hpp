@@ -6,6 +6,7 @@
 #include "base/systemd.hpp"
 
 #include <asio/any_io_executor.hpp>
+#include <thread>
 
 namespace drydock::service {
 
@@ -16,6 +17,8 @@ public:
   void ready();
   /// From now on nobody is told anything: the service manager has its own limit for stopping.
   void stopping();
+  /// Another Service begins in this process: who has said to stop would be killed after a while.
+  void pausing();
 
 private:
   void send_watchdog_ping();
@@ -23,6 +26,15 @@ private:
   Timer timer_;
   Clock::duration pause_{};
   bool stopped_ = false;
+};
+
+/// Signs of life while no event loop runs, for what takes longer than the service manager waits for one.
+class WatchdogPings {
+public:
+  WatchdogPings();
+
+private:
+  std::jthread thread_;
 };
 
 }  // namespace drydock::service
