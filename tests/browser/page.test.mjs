@@ -202,6 +202,7 @@ test("a device that is away stands where people and the library say, at once and
     await page.getByRole("row", { name: /updates paused/ }).waitFor();
     await page.getByRole("row", { name: /approved/ }).waitFor();
     await page.getByRole("link", { name: "← Fleet" }).click();
+    await row(page, 1).waitFor();
     assert.equal(await page.getByLabel("Show").inputValue(), "held"); // as it was left
     test_system.drydock("devices", "hold", "--release", "0".repeat(23) + "1");
     await page.getByText("No device is like that.").waitFor();
