@@ -82,6 +82,7 @@ test("the owner lets a viewer in, who looks and finds nothing to change", async 
     await page.getByRole("button", { name: "Save the user" }).click();
     await page.getByText("vera", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("heading", { name: "Log in" }).waitFor(); // a name is asked for before, too
     await page.getByLabel("Name").fill("vera");
     await page.getByLabel("Password").fill("battery staple");
     await page.getByRole("button", { name: "Log in" }).click();
