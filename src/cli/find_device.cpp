@@ -4,13 +4,10 @@
 
 namespace drydock::cli {
 
-server::commands::ByBeginning ways_to_name() {
-  using server::commands::ByBeginning;
-  return ::isatty(STDIN_FILENO) != 0 ? ByBeginning::yes : ByBeginning::other_letters;
-}
-
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name) {
-  return server::commands::find_device(db, name, ways_to_name());
+  using server::commands::ByBeginning;
+  const bool person = ::isatty(STDIN_FILENO) != 0;
+  return server::commands::find_device(db, name, person ? ByBeginning::yes : ByBeginning::other_letters);
 }
 
 Result<std::vector<std::string>> ids_of(store::Database& db, const std::vector<std::string>& names) {

@@ -11,7 +11,6 @@ namespace drydock::cli {
 
 /// As commands name a device that they change: also in other letters, and where a person sits at it by the beginning of
 /// its name. A script that runs a second time must not find another device by the name of one that is gone.
-server::commands::ByBeginning ways_to_name();
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name);
 /// The ids of all of them, or what is wrong with the first that is not found.
 Result<std::vector<std::string>> ids_of(store::Database& db, const std::vector<std::string>& names);

@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "crypto/ecc.hpp"
 #include "cli/identity.hpp"
+#include "cli/open_store.hpp"
 #include "version.hpp"
 #include "web/web_service.hpp"
 
@@ -76,13 +77,16 @@ Next serve_once(const Context& context) {
   return service.taken_for_gone() ? Next::begin_anew : Next::end;
 }
 
-// What the page was given. Whatever becomes of it, the service begins anew, with the old state where it is no backup.
-void restore_uploaded(const Context& context) {
-  const state::StateFolder folder{context.configuration.state_folder, context.configuration.store_url};
-  const service::WatchdogPings pings;  // a large backup takes its time
-  std::ifstream from(state::uploaded_backup(folder), std::ios::binary);
+void forget_upload(const state::StateFolder& folder) {
   std::error_code not_there;
   std::filesystem::remove(state::uploaded_backup(folder), not_there);
+}
+
+// What the page was given. Whatever becomes of it, the service begins anew, with the old state where it is no backup.
+void restore_uploaded(const state::StateFolder& folder) {
+  const service::WatchdogPings pings;  // a large backup takes its time
+  std::ifstream from(state::uploaded_backup(folder), std::ios::binary);
+  forget_upload(folder);  // it is open, and must not be in the way of what comes
   const auto restored = state::restore(folder, from, "the backup from the page", true);
   if (!restored) return log::error("nothing was restored: {}", restored.error().message);
   log::notice("restored: {} devices, {} module files; what was there before is in {}", restored->contents.devices,
@@ -97,10 +101,10 @@ int serve(const Context& context) {
   raise_descriptor_limit();
   keep_little_memory();
   give_up_root();
-  std::error_code not_there;  // of one that nobody restored
-  std::filesystem::remove(state::uploaded_backup({context.configuration.state_folder, ""}), not_there);
+  const auto folder = folder_of(context);
+  forget_upload(folder);  // that nobody restored
   for (auto next = serve_once(context); next != Next::end; next = serve_once(context))
-    if (next == Next::restore) restore_uploaded(context);
+    if (next == Next::restore) restore_uploaded(folder);
   log::notice("stopped");
   return 0;
 }

@@ -154,6 +154,7 @@ Result<EcPrivateKey> EcPrivateKey::parse(ByteView der_or_pem) {
   const auto stated = ecc.type == ECC_PRIVATEKEY ? key.public_key_spki() : Bytes();
   if (wc_ecc_make_pub_ex(&ecc, nullptr, &key.impl_->rng) != 0)
     return failure(ErrorKind::malformed, "not a P-256 private key");
+  release_ec_tables();  // some threads would keep them for good
   if (!stated.empty() && stated != key.public_key_spki())
     return failure(ErrorKind::malformed, "a damaged P-256 private key");
   return key;

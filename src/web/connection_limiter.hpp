@@ -32,19 +32,22 @@ public:
   void opened(const std::vector<std::uint16_t>& local_ports);
   void closed() { --open_; }
 
-  /// A request is answered on this connection, for as long as this lives.
+  /// For as long as this lives, the connection counts as busy, for a request is answered on it, or does not, for a body
+  /// is waited for; behind that the other way.
   class Busy {
   public:
-    Busy(ConnectionLimiter& limiter, Peer peer) : limiter_(limiter), peer_(std::move(peer)) {
-      limiter_.busy(peer_, true);
+    Busy(ConnectionLimiter& limiter, Peer peer, bool is_busy = true)
+        : limiter_(limiter), peer_(std::move(peer)), is_busy_(is_busy) {
+      limiter_.busy(peer_, is_busy_);
     }
-    ~Busy() { limiter_.busy(peer_, false); }
+    ~Busy() { limiter_.busy(peer_, !is_busy_); }
     Busy(const Busy&) = delete;
     Busy& operator=(const Busy&) = delete;
 
   private:
     ConnectionLimiter& limiter_;
     Peer peer_;
+    bool is_busy_;
   };
 
   /// Somebody has shown from there to be logged in.
@@ -60,21 +63,6 @@ public:
   /// Nothing more is read from this one: CivetWeb would wait for the rest of a body that nobody wants, without a limit.
   static void stop_reading(const Peer& peer, std::uint16_t local_port);
   static void end(const Peer& peer, std::uint16_t local_port);
-
-  /// While a body is read: who does not send it gives way.
-  class Waiting {
-  public:
-    Waiting(ConnectionLimiter& limiter, Peer peer) : limiter_(limiter), peer_(std::move(peer)) {
-      limiter_.busy(peer_, false);
-    }
-    ~Waiting() { limiter_.busy(peer_, true); }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
-
-  private:
-    ConnectionLimiter& limiter_;
-    Peer peer_;
-  };
 
 private:
   void busy(const Peer& peer, bool is_busy);

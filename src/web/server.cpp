@@ -210,14 +210,14 @@ bool Server::is_api_alone(const mg_connection* connection) const {
 
 bool Server::discard(mg_connection* connection) {
   const auto deadline = end_after(connection, limits::unwanted_body_time, Ends::reading);
-  const ConnectionLimiter::Waiting waiting(connections_, peer_of(connection));
+  const ConnectionLimiter::Busy waiting(connections_, peer_of(connection), false);
   return discard_body(connection);
 }
 
 std::optional<Response> Server::read(
     mg_connection* connection, std::size_t limit, const std::function<Result<void>(ByteView)>& take, Chunked chunked) {
   const auto deadline = end_after(connection, time_for_body(*connection, limit), Ends::reading);
-  const ConnectionLimiter::Waiting waiting(connections_, peer_of(connection));
+  const ConnectionLimiter::Busy waiting(connections_, peer_of(connection), false);
   return read_body(connection, limit, take, chunked);
 }
 

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { row, stock, together } from "./test_system.mjs";
+import { row, stock, together, views, visit } from "./test_system.mjs";
 
 const root = new URL("../..", import.meta.url).pathname;
 const web = join(root, "web");
-const views = readdirSync(web).filter((name) => name.endsWith(".js") && !/^(german|text|service_worker)/.test(name));
+const scripts = readdirSync(web).filter((name) => name.endsWith(".js") && !/^(german|text|service_worker)/.test(name));
 const { texts, sentences } = await import(join(web, "german.js"));
 
 // The keys of t`…` in a source: what stands between its values, which may have texts in them again.
@@ -51,7 +51,7 @@ function keysOf(source) {
 const places = (text) => (text.replaceAll("=}", "}").match(/\{\d\}/g) || []).sort().join();
 
 test("every text of the page has its German, and no other", () => {
-  const used = new Set(views.flatMap((name) => keysOf(readFileSync(join(web, name), "utf8"))));
+  const used = new Set(scripts.flatMap((name) => keysOf(readFileSync(join(web, name), "utf8"))));
   const frame = readFileSync(join(web, "index.html"), "utf8");
   for (const [, words] of frame.matchAll(/<a (?:class="skip"|href="#\/\w+")[^>]*>([^<]+)<\/a>/g)) used.add(words);
   assert.ok(used.size > 500, `${used.size} found`);
@@ -126,26 +126,8 @@ test("in a German browser nothing English is left on any view", async () => {
       /\b(the|of|and|is|are|it|its|with|not|for|from|to|what|when|by|this|that|device|devices|file|files|has|have|waits?|sent|seen|approved?|pause|update|updates|name|group|needs?|other|more|none|yet|part|version)\b/;
     const allowed = [/auth|'drydock |particle-iot|particle keys|dfu-util|fetch/];
     const left = [];
-    for (const view of [
-      "fleet",
-      "start",
-      "device/000000000000000000000001",
-      "device/000000000000000000000000",
-      "device/0000000000000000000000ff",
-      "firmware",
-      "rollouts",
-      "targets",
-      "events",
-      "activity",
-      "system",
-      "access",
-      "audit",
-    ]) {
-      await page.evaluate((hash) => {
-        location.hash = hash;
-      }, `#/${view}`);
-      await page.locator("h1").first().waitFor({ state: "attached" });
-      await page.waitForTimeout(500);
+    for (const view of [...views, `device/${"f".repeat(24)}`]) {
+      await visit(page, view);
       const said = await page.evaluate(() => {
         const found = [];
         const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

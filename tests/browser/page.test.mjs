@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { firstMinutes } from "./first_minutes.mjs";
-import { Browser, Harbour, exported, password, row, stock, together, until } from "./test_system.mjs";
+import { Browser, Harbour, exported, password, row, stock, together, until, views, visit } from "./test_system.mjs";
 
 test("set-up, log out, log in", async () => {
   await together("open", {}, async (test_system, browser, page) => {
@@ -689,25 +689,8 @@ for (const [name, options] of [
       await row(page, 1).getByRole("button", { name: "Approve" }).click();
       await row(page, 1).getByRole("checkbox").check();
       const found = await faults(page); // with a device selected
-      for (const view of [
-        "fleet",
-        "start",
-        "device/000000000000000000000001",
-        "device/000000000000000000000000",
-        "firmware",
-        "rollouts",
-        "targets",
-        "events",
-        "activity",
-        "system",
-        "access",
-        "audit",
-      ]) {
-        await page.evaluate((hash) => {
-          location.hash = hash;
-        }, `#/${view}`);
-        await page.locator("h1").first().waitFor();
-        await page.waitForTimeout(500);
+      for (const view of views) {
+        await visit(page, view);
         found.push(...(await faults(page)).map((fault) => `${view}: ${fault}`));
       }
       assert.deepEqual(found, []);
@@ -723,24 +706,8 @@ test("on a phone nothing is cut off, and the keyboard reaches everything", async
       await browser.enter(test_system);
       test_system.launch(2, "--chunk", "60");
       await row(page, 0).getByText("waits for approval").waitFor();
-      const views = [
-        "#/fleet",
-        "#/start",
-        "#/device/000000000000000000000000",
-        "#/firmware",
-        "#/rollouts",
-        "#/targets",
-        "#/access",
-        "#/audit",
-        "#/events",
-        "#/activity",
-        "#/system",
-      ];
       for (const view of views) {
-        await page.evaluate((hash) => {
-          location.hash = hash;
-        }, view);
-        await page.waitForTimeout(300);
+        await visit(page, view);
         const wide = await page.evaluate(
           () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
         );

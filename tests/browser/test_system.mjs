@@ -164,3 +164,29 @@ export const exported = (test_system) => {
 };
 /** Of the fleet's list. */
 export const row = (page, number) => page.locator(`tr[data-id="${number.toString(16).padStart(24, "0")}"]`);
+
+const first = "0".repeat(24);
+/** Every view of the page, where devices 0 and 1 are. */
+export const views = [
+  "fleet",
+  "start",
+  `device/${first.slice(1)}1`,
+  `device/${first}`,
+  "firmware",
+  "rollouts",
+  "targets",
+  "events",
+  "activity",
+  "system",
+  "access",
+  "audit",
+];
+
+/** Goes there, and waits until it is built. */
+export async function visit(page, view) {
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, `#/${view}`);
+  await page.locator("h1").first().waitFor();
+  await page.waitForTimeout(500);
+}
