@@ -12,6 +12,7 @@ import { showTargets } from "./targets.js";
 import { showAudit } from "./audit.js";
 import { showActivity } from "./activity.js";
 import { showEvents } from "./events.js";
+import { showIntegrations } from "./integrations.js";
 import { showSystem } from "./system.js";
 import { showAccess, showLogin, showSetup } from "./access.js";
 import { t, told, translateFrame } from "./text.js";
@@ -91,6 +92,7 @@ const views = [
   [/^#\/events$/, () => showEvents(main)],
   [/^#\/activity$/, () => showActivity(main)],
   [/^#\/system$/, () => showSystem(main)],
+  [/^#\/integrations$/, () => showIntegrations(main)],
   [/^#\/access$/, () => showAccess(main, start)],
 ];
 

@@ -169,6 +169,8 @@ export function showSystem(main) {
             el("a", { href: "#/access" }, t`Password, users and tokens`),
             " · ",
             el("a", { href: "#/audit" }, t`Who changed what`),
+            " · ",
+            el("a", { href: "#/integrations" }, t`Notifications and webhooks`),
           ),
           el("h2", {}, t`This browser`),
           notificationsSection(),

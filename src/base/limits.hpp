@@ -130,6 +130,16 @@ inline constexpr std::size_t describe_file = 1024 * 1024;  ///< for `plan --desc
 inline constexpr int history_per_device = 500;
 inline constexpr int steps_per_device = 200;
 
+// What others are told of: webhooks, e-mail, ntfy.
+inline constexpr int integrations = 20;
+inline constexpr int deliveries_waiting = 1'000;      ///< for each; what comes beyond is counted and not kept
+inline constexpr int deliveries_dead = 200;           ///< likewise
+inline constexpr std::size_t deliveries_begun = 500;  ///< that are not written down yet, for a database that is away
+inline constexpr int deliveries_told = 100;           ///< in one digest, one by one
+inline constexpr auto delivery_time = 10s;            ///< for a message, from its beginning to the answer
+inline constexpr int delivery_attempts = 10;
+inline constexpr auto longest_delivery_pause = 1h;  ///< between two of these; each is twice as long as the one before
+
 // What one device may make us write and decide, whether it stays connected or comes again and again.
 inline constexpr std::int64_t audit_entries = 100'000;  ///< changes by people that are remembered
 inline constexpr std::size_t message_length = 300;      ///< bytes of a line of history or log, and of a state in words

@@ -6,6 +6,8 @@
 #include "crypto/ecc.hpp"
 #include "cli/identity.hpp"
 #include "cli/open_store.hpp"
+#include "integrations/integrations.hpp"
+#include "state/state_folder.hpp"
 #include "version.hpp"
 #include "web/web_service.hpp"
 
@@ -66,8 +68,11 @@ Next serve_once(const Context& context) {
   asio::io_context loop(1);
   service::Service service(loop, context.configuration);
   service.stop_on_signals();  // before anything is said, which somebody may take for a reason to send one
+  integrations::Integrations integrations(
+      {loop, service.server(), service.writer(), service.folder().location(), state::host_name()},
+      context.configuration.integrations);
   std::optional<web::WebService> site;
-  if (context.configuration.web.enabled) site.emplace(loop, service, context.configuration);
+  if (context.configuration.web.enabled) site.emplace(loop, service, context.configuration, integrations);
   if (site) invite(*site, context.configuration);
   crypto::release_ec_tables();  // of the keys that were read or made
   asio::co_spawn(loop, start(service, context.configuration), rethrow);

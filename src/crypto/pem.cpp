@@ -1,10 +1,8 @@
 #include "crypto/pem.hpp"
 
-#include "base/text.hpp"
+#include "crypto/base64.hpp"
 
-#include <wolfssl/options.h>
-
-#include <wolfssl/wolfcrypt/coding.h>
+#include <utility>
 
 namespace drydock::crypto {
 
@@ -16,13 +14,9 @@ Result<Bytes> public_key_der(std::string_view pem) {
   if (first == std::string_view::npos || last == std::string_view::npos || last < first + begin.size())
     return failure(ErrorKind::malformed, "not a public key in PEM form");
   const auto text = pem.substr(first + begin.size(), last - first - begin.size());
-  Bytes der(text.size());
-  auto size = static_cast<word32>(der.size());
-  if (Base64_Decode(reinterpret_cast<const byte*>(text.data()), static_cast<word32>(text.size()), der.data(), &size) !=
-      0)
-    return failure(ErrorKind::malformed, "not a public key in PEM form");
-  der.resize(size);
-  return der;
+  auto der = from_base64(text);
+  if (!der) return failure(ErrorKind::malformed, "not a public key in PEM form");
+  return std::move(*der);
 }
 
 }  // namespace drydock::crypto

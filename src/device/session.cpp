@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "transfer/chunked.hpp"
 #include "transfer/ota_v3.hpp"
+#include "transport/handshake_metrics.hpp"
 #include "transport/lightssl/channel.hpp"
 
 #include <asio/this_coro.hpp>
@@ -135,8 +136,10 @@ asio::awaitable<Result<HandshakeResult>> handshake(transport::ByteStream& stream
 }
 
 asio::awaitable<Result<void>> establish_session(transport::ByteStream& stream, SessionHost& host) {
+  const auto began = Clock::now();
   auto opened = co_await handshake(stream, host);
   if (!opened) co_return tl::unexpected(opened.error());
+  transport::count_tcp_handshake(began);
 
   const auto executor = co_await asio::this_coro::executor;
   lightssl::LightsslChannel channel(executor, stream, opened->credentials);

@@ -2,6 +2,7 @@
 
 #include "server/commands.hpp"
 #include "server/device_calls.hpp"
+#include "server/server_metrics.hpp"
 #include "base/asio_tokens.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -307,6 +308,7 @@ bool DeviceServer::is_known_address(const std::string& peer) const {
 }
 
 void DeviceServer::connection_rejected(const Error& why, const std::string& peer) {
+  rejected_over_tcp.add();
   const auto address = without_port(peer);
   std::string words;
   std::string kind = "refused";
@@ -327,6 +329,7 @@ void DeviceServer::connection_rejected(const Error& why, const std::string& peer
 }
 
 void DeviceServer::handshake_failed(const Error& why, const std::string& peer) {
+  rejected_over_udp.add();
   const auto address = without_port(peer);
   const auto words = fmt::format(
       "the device at {} does not get through its handshake: {}. As a rule it was set up for another server, or its key "

@@ -91,6 +91,7 @@ public:
   std::size_t connected() const { return connected_; }
   std::size_t connected_elsewhere() const { return connected_elsewhere_; }
   Clock::duration longest_delay() const { return delay_.longest(); }
+  const UpdateSlots& update_slots() const { return update_slots_; }
   const firmware::Library& library() const { return library_; }
   bool paused() const { return paused_; }
   /// Of the whole fleet: no entry's is larger. Entries whose revision is larger than one seen before have changed
@@ -115,6 +116,10 @@ public:
   /// Nothing when there are none.
   OtherNodes* others() const { return others_.get(); }
   void on_event(std::function<void(const PublishedEvent&)> told) { services_.on_event = std::move(told); }
+  /// Somebody changed who is told outside.
+  void on_integrations_changed(std::function<void()> told) { on_integrations_changed_ = std::move(told); }
+  /// Those published here: each is told of on one machine alone.
+  void on_own_event(std::function<void(const PublishedEvent&)> told) { on_own_event_ = std::move(told); }
 
   // device::SessionHost
   const crypto::RsaPrivateKey& server_key() const override { return services_.server_key; }
@@ -196,6 +201,8 @@ private:
   std::unordered_set<std::string> known_addresses_;  ///< where approved devices were last
   std::vector<transport::DeviceId> unfinished_;
   std::function<bool(const transport::DeviceId&)> let_go_session_;
+  std::function<void(const PublishedEvent&)> on_own_event_;
+  std::function<void()> on_integrations_changed_;
   std::int64_t last_change_ = 0;  ///< of the store's changes, the last that was looked at
   /// Who left, the first one first: some may be back.
   std::deque<std::pair<Clock::time_point, transport::DeviceId>> absent_;

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "server/application_json.hpp"
 #include "server/device_server.hpp"
+#include "server/server_metrics.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,9 +14,19 @@
 namespace drydock::server {
 namespace {
 
-PublishedEvent system_event(const transport::DeviceId& device, const char* name, std::string_view data) {
+constexpr std::size_t longest_words = 500;
+
+std::string printed(const nlohmann::json& data) {
+  return data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+bool is_ours(std::string_view name) {
+  return begins_with_lower_ascii(name, "drydock/");
+}
+
+PublishedEvent system_event(const transport::DeviceId& device, std::string name, std::string_view data) {
   PublishedEvent event;
-  event.name = name;
+  event.name = std::move(name);
   event.data = data;
   event.from = device;
   event.published_at = utc_milliseconds();
@@ -25,14 +36,14 @@ PublishedEvent system_event(const transport::DeviceId& device, const char* name,
 }  // namespace
 
 bool is_system_event(std::string_view name) {
-  return begins_with_lower_ascii(name, "spark") || begins_with_lower_ascii(name, "particle");
+  return begins_with_lower_ascii(name, "spark") || begins_with_lower_ascii(name, "particle") || is_ours(name);
 }
 
 bool is_unheard(std::string_view name) {
   constexpr std::array<std::string_view, 6> between_us{"spark/device/claim/", "spark/device/random",
       "spark/device/name", "spark/device/ip", "spark/device/key/", "spark/hardware/"};
   return std::any_of(between_us.begin(), between_us.end(), [&](auto prefix) { return name.starts_with(prefix); }) ||
-      (name.starts_with("particle/device/") && !name.starts_with("particle/device/updates/"));
+      (name.starts_with("particle/device/") && !name.starts_with("particle/device/updates/")) || is_ours(name);
 }
 
 PublishedEvent status_event(const transport::DeviceId& device, std::string_view what) {
@@ -56,10 +67,19 @@ PublishedEvent application_event(const transport::DeviceId& device, std::string_
 PublishedEvent rollout_event(std::int64_t id, const std::string& release, const std::string& reason) {
   PublishedEvent event;
   event.name = "drydock/rollout/stopped";
-  event.data = nlohmann::json{{"rollout", id}, {"release", release}, {"reason", shorten(reason, 500)}}.dump(
-      -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  event.data = printed({{"rollout", id}, {"release", release}, {"reason", shorten(reason, longest_words)}});
   event.published_at = utc_milliseconds();
   return event;
+}
+
+PublishedEvent update_event(
+    const transport::DeviceId& device, std::string_view what, const std::string& module, const std::string& words) {
+  return system_event(device, fmt::format("drydock/update/{}", what),
+      printed({{"module", module}, {"words", shorten(words, longest_words)}}));
+}
+
+PublishedEvent waiting_event(const transport::DeviceId& device, const std::string& address) {
+  return system_event(device, "drydock/device/waiting", printed({{"address", address}}));
 }
 
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what) {
@@ -101,6 +121,8 @@ void DeviceServer::note_health(DeviceEntry& entry, const std::string& event) {
 }
 
 void DeviceServer::publish(const PublishedEvent& event) {
+  events_published.add();
+  if (on_own_event_) on_own_event_(event);
   publish_here(event);
   if (others_) others_->tell(event);
 }

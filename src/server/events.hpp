@@ -14,7 +14,7 @@ struct PublishedEvent : device::Event {
 };
 
 /// Names below spark/ and particle/ are the system's, in any case of letters: a device acts on some of them, so only
-/// devices and this server publish such.
+/// devices and this server publish such. Those below drydock/ this server alone.
 bool is_system_event(std::string_view name);
 
 /// What is only between the device and this server, or a secret: nobody else hears of it.
@@ -30,6 +30,12 @@ PublishedEvent vitals_event(const transport::DeviceId& device, std::string_view 
 PublishedEvent application_event(const transport::DeviceId& device, std::string_view sha256);
 /// drydock/rollout/stopped, for programs: a rollout has stopped by itself.
 PublishedEvent rollout_event(std::int64_t id, const std::string& release, const std::string& reason);
+/// drydock/update/…, for programs: "verified" and "failed", of one module; "finished" when the device has all it needs,
+/// "given_up" when it waits for a person. Data: {"module", "words"}.
+PublishedEvent update_event(
+    const transport::DeviceId& device, std::string_view what, const std::string& module, const std::string& words);
+/// drydock/device/waiting, for programs: one that nobody has seen before wants to come in. Data: {"address"}.
+PublishedEvent waiting_event(const transport::DeviceId& device, const std::string& address);
 /// "started", "success" (transferred, not yet running), "failed": spark/flash/status. Particle's cloud adds a blank.
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what);
 

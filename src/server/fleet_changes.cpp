@@ -113,6 +113,7 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes_behind_last() {
   bool settings = false;
   bool every_device = false;
   bool rollouts = false;
+  bool integrations = false;
   bool lists = false;
   std::vector<transport::DeviceId> ids;
   for (const auto& change : *changes) {
@@ -120,6 +121,7 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes_behind_last() {
     library |= change.subject == store::subject::modules;
     settings |= change.subject == store::subject::settings;
     rollouts |= change.subject == store::subject::rollouts;
+    integrations |= change.subject == store::subject::integrations;
     every_device |= change.subject == store::subject::every_device;
     const auto id = transport::DeviceId::parse(change.subject);
     if (id && find(*id) != nullptr) ids.push_back(*id);
@@ -130,6 +132,7 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes_behind_last() {
     for (const auto& [id, entry] : fleet_) ids.push_back(id);
   }
   if (rollouts) rollouts_.wake();
+  if (integrations && on_integrations_changed_) on_integrations_changed_();
   if (library)
     if (const auto loaded = co_await reload_library(); !loaded) co_return loaded;
   const bool was_paused = paused_;

@@ -1,6 +1,9 @@
 // How a transfer goes on and how it ends, as far as its connection can know.
 #include "server/update_controller.hpp"
 
+#include "base/clock.hpp"
+#include "server/server_metrics.hpp"
+
 #include <fmt/core.h>
 
 namespace drydock::server {
@@ -55,6 +58,7 @@ asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer:
   if (!delivery) {
     // A connection that broke says nothing of what the device has: its next Describe does.
     if (delivery.error().kind == ErrorKind::closed || delivery.error().kind == ErrorKind::session_restarted) {
+      transfers_interrupted.add();
       if (transfer_bytes > 0) server_.repository_.progress(id_.text(), transfer.step_id, transfer_bytes, ownership_);
       record(log::Level::warning, "interrupted",
           fmt::format("the sending of {} was interrupted: {}. What the device has of it, its next Describe tells",
@@ -62,11 +66,14 @@ asio::awaitable<void> DeviceUpdateController::transfer_finished(Result<transfer:
       co_return;
     }
     record(log::Level::warning, "failed", fmt::format("{} was not sent: {}", title, delivery.error().message));
+    count_failed_step(delivery.error().kind);
     server_.publish(flash_event(id_, "failed"));
+    server_.publish(update_event(id_, "failed", title, delivery.error().message));
     (void)co_await server_.repository_.failed(id_.text(), transfer.step_id, delivery.error().message, ownership_);
     co_return;
   }
-  const auto seconds = std::chrono::duration<double>(Clock::now() - transfer.began).count();
+  const auto seconds = seconds_since(transfer.began);
+  transfer_time.observe(seconds);
   const auto again = delivery->resent ? fmt::format(", {} chunks twice", delivery->resent) : "";
   const bool confirmed = delivery->confirmed || resets_without_reply_;
   record(log::Level::info, "sent",

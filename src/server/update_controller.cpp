@@ -2,6 +2,7 @@
 
 #include "server/application_json.hpp"
 #include "base/text.hpp"
+#include "server/server_metrics.hpp"
 #include "firmware/releases.hpp"
 
 #include <algorithm>
@@ -143,6 +144,7 @@ bool DeviceUpdateController::awaits_approval(const device::ReportedState& report
   m->row.last_seen = utc_milliseconds();
   m->plan = {};
   m->modules_stored = {};
+  if (m->row.state != "awaiting_approval") server_.publish(waiting_event(id_, m->row.address));
   set_state(*m, "awaiting_approval", fmt::format("waits for approval: 'drydock devices approve {}'", m->row.id));
   return true;
 }
@@ -216,10 +218,15 @@ asio::awaitable<Result<void>> DeviceUpdateController::reconcile(const device::Re
     m->modules_stored = {image};
     server_.save_modules(*m);
   }
-  if (judged->outcome.verified)
+  if (judged->outcome.verified) {
+    steps_verified.add();
     record(log::Level::notice, "verified", title + " is installed: the device reports it");
-  else
+    server_.publish(update_event(id_, "verified", title, ""));
+  } else {
+    steps_not_installed.add();
     record(log::Level::warning, "failed", judged->outcome.words);
+    server_.publish(update_event(id_, "failed", title, judged->outcome.words));
+  }
   co_return Result<void>{};
 }
 
@@ -253,6 +260,10 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
     if (firmware::is_monolithic(inventory.platform))
       words = inventory.modules.empty() ? "does not say what it runs: choose an image for it, if it should run another"
                                         : "runs the image that it was sent";
+    if (m->steps_done > 0) {
+      updates_finished.add();
+      server_.publish(update_event(id_, "finished", "", words));
+    }
     co_return co_await finish_update("current", words, "done");
   }
   if (!m->row.updates_enabled.value_or(true) && !reported.updates_forced) {
@@ -306,6 +317,10 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   const auto& permission = begun->permission;
   if (permission.answer != Permission::Answer::go) leave_queue();
   if (permission.answer == Permission::Answer::give_up) {
+    if (m->row.state != "parked") {
+      updates_given_up.add();
+      server_.publish(update_event(id_, "given_up", steps.front().module.title(), permission.words));
+    }
     set_state(*m, "parked",
         fmt::format("failed, needs attention: {}. 'drydock devices approve {} --retry' tries again", permission.words,
             m->row.id));
@@ -333,6 +348,7 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   current_transfer_ = transfer;
   stall_timer_.emplace(server_.services_.loop.get_executor(), [this] { give_up_slot(); });
   stall_timer_->set(Clock::now() + limits::transfer_stall_timeout);
+  steps_begun.add();
   server_.publish(flash_event(id_, "started"));
   set_state(*m, "updating",
       fmt::format("step {} of {}: {}", m->steps_done + 1, m->steps_done + steps.size(), steps.front().module.title()));

@@ -11,7 +11,7 @@ namespace drydock::server {
 
 class UpdateSlots {
 public:
-  explicit UpdateSlots(int at_once) : free_(at_once) {}
+  explicit UpdateSlots(int at_once) : at_once_(at_once), free_(at_once) {}
 
   /// Takes a slot when one is free that nobody further ahead is waiting for.
   bool try_acquire(const transport::DeviceId& id) {
@@ -28,6 +28,9 @@ public:
   }
   void release() { ++free_; }
 
+  std::size_t queued() const { return queue_.size(); }
+  int taken() const { return at_once_ - free_; }
+
   /// The device wants no slot any more.
   void dequeue(const transport::DeviceId& id) { std::erase(queue_, id); }
 
@@ -38,6 +41,7 @@ public:
   }
 
 private:
+  int at_once_;
   int free_;
   std::deque<transport::DeviceId> queue_;
 };

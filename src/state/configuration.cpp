@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <asio/ip/address.hpp>
+#include <asio/ip/network_v4.hpp>
+#include <asio/ip/network_v6.hpp>
 #include <cctype>
 #include <fmt/core.h>
 #include <functional>
@@ -72,6 +74,15 @@ bool is_address(const std::string& text) {
   asio::error_code no_address;
   (void)asio::ip::make_address(text, no_address);
   return !no_address;
+}
+
+bool is_network(const std::string& text) {
+  asio::error_code no_network;
+  if (text.find(':') == std::string::npos)
+    (void)asio::ip::make_network_v4(text, no_network);
+  else
+    (void)asio::ip::make_network_v6(text, no_network);
+  return !no_network;
 }
 
 template <class Word, class Parse>
@@ -172,6 +183,20 @@ const std::map<std::string, Option, std::less<>>& options() {
               "a list of IP addresses in quotes"}},
       {"web.guests",
           {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.guests); }, "true or false"}},
+      {"integrations.private_networks",
+          {[](const toml::node& n, Configuration& c) {
+             auto& networks = c.integrations.private_networks;
+             return take_list(n, networks) && std::all_of(networks.begin(), networks.end(), is_network);
+           },
+              "a list of networks in quotes, as \"192.168.1.0/24\""}},
+      {"integrations.retry_seconds",
+          {[](const toml::node& n, Configuration& c) {
+             int seconds = 0;
+             const bool good = take_number(n, seconds, 1, 3600);
+             if (good) c.integrations.retry = std::chrono::seconds(seconds);
+             return good;
+           },
+              "a number, 1 to 3600"}},
       {"log.level",
           {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); },
               "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
@@ -307,6 +332,13 @@ std::string default_configuration_text() {
 #trusted_proxies = []
 # Whether the fleet may be looked at, and nothing else, without logging in.
 #guests = false
+
+[integrations]
+# Webhooks, e-mail and ntfy are set up on the page, and reach public addresses only. Networks of your own that they may reach too,
+# ["192.168.1.0/24", "127.0.0.0/8"] say. Whoever administers the page can make this machine send requests there.
+#private_networks = []
+# After how many seconds a message that could not be sent is tried again; before each further one of ten tries the pause is twice as long.
+#retry_seconds = 5
 
 [log]
 # "error", "warning", "notice", "info" or "debug".

@@ -51,6 +51,26 @@ struct Configuration {
     bool guests = false;                       ///< the fleet may be looked at without logging in
   };
   Web web = {};
+  struct Integrations {
+    std::vector<std::string> private_networks;  ///< that webhooks, e-mail and ntfy may go to, as "192.168.1.0/24"
+    std::chrono::seconds retry{5};              ///< before the second try; before each further one twice as long
+  };
+  Integrations integrations = {};
+  struct Mqtt {
+    std::string host;        ///< of the broker; empty: none
+    std::uint16_t port = 0;  ///< 0: 1883, or 8883 over TLS
+    bool tls = false;
+    std::filesystem::path ca;  ///< PEM of who signed the broker's certificate; empty: who the system trusts
+    std::string user;
+    std::filesystem::path password_file;
+    std::string topic = "drydock";            ///< what all topics begin with
+    std::string discovery = "homeassistant";  ///< what Home Assistant's topics begin with; empty: it is not told
+    bool devices = true;                      ///< each device is one in Home Assistant, and not the fleet alone
+    bool commands = false;                    ///< updates may be begun and paused by topics
+    std::vector<std::string> events;          ///< how names of events begin that devices' are topics of
+    std::vector<std::string> publish;         ///< likewise, of events that come by topics to devices
+  };
+  Mqtt mqtt = {};
   log::Level log_level = log::Level::info;
 };
 

@@ -15,7 +15,8 @@ inline constexpr const char* every_device = "devices";
 inline constexpr const char* modules = "modules";
 inline constexpr const char* settings = "settings";
 inline constexpr const char* rollouts = "rollouts";
-inline constexpr const char* access = "access";  ///< who may use the page
+inline constexpr const char* access = "access";              ///< who may use the page
+inline constexpr const char* integrations = "integrations";  ///< who is told outside
 }  // namespace subject
 
 struct Change {

@@ -43,6 +43,16 @@ Result<DevicePage> list_devices(Database& db, const DeviceQuery& query);
 /// How many devices there are of each shown state.
 std::map<std::string, std::int64_t> count_devices(Database& db, std::int64_t away_before);
 
+/// Likewise, by platform too.
+struct DeviceCount {
+  std::string shown_state;
+  std::uint16_t platform = 0;
+  std::int64_t devices = 0;
+  std::int64_t in_safe_mode = 0;
+  std::int64_t connected = 0;  ///< as was written last
+};
+std::vector<DeviceCount> count_devices_by_platform(Database& db, std::int64_t away_before);
+
 /// Devices with this id or name, or an id that begins with it (4 digits or more): not more than `limit`. One whose
 /// whole id it is comes alone.
 std::vector<DeviceRow> find_devices(Database& db, const std::string& id_or_name, int limit);

@@ -1,48 +1,41 @@
 #include "store/libpq.hpp"
 
+#include "base/shared_library.hpp"
 #include "store/engine.hpp"
-
-#include <dlfcn.h>
 
 namespace drydock::store {
 namespace {
 
-template <class Function>
-void find(void* library, Function& function, const char* name) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  if (function == nullptr) throw StoreError(std::string("the PostgreSQL client library lacks ") + name);
-}
-
 Libpq load_library() {
-  void* library = ::dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr)
-    throw StoreError("the PostgreSQL client library is not there: install it with 'sudo apt install libpq5'");
+  SharedLibrary library({"libpq.so.5"});
   Libpq pq{};
-  find(library, pq.connect, "PQconnectdbParams");
-  find(library, pq.finish, "PQfinish");
-  find(library, pq.reset, "PQreset");
-  find(library, pq.status, "PQstatus");
-  find(library, pq.socket, "PQsocket");
-  find(library, pq.error_message, "PQerrorMessage");
-  find(library, pq.exec, "PQexec");
-  find(library, pq.exec_params, "PQexecParams");
-  find(library, pq.prepare, "PQprepare");
-  find(library, pq.exec_prepared, "PQexecPrepared");
-  find(library, pq.result_status, "PQresultStatus");
-  find(library, pq.error_field, "PQresultErrorField");
-  find(library, pq.clear, "PQclear");
-  find(library, pq.rows, "PQntuples");
-  find(library, pq.value, "PQgetvalue");
-  find(library, pq.length, "PQgetlength");
-  find(library, pq.is_null, "PQgetisnull");
-  find(library, pq.changed_rows, "PQcmdTuples");
-  find(library, pq.consume_input, "PQconsumeInput");
-  find(library, pq.notifies, "PQnotifies");
-  find(library, pq.free_memory, "PQfreemem");
-  find(library, pq.set_notice_processor, "PQsetNoticeProcessor");
-  find(library, pq.transaction_status, "PQtransactionStatus");
-  find(library, pq.parse_url, "PQconninfoParse");
-  find(library, pq.free_options, "PQconninfoFree");
+  library.find(pq.connect, "PQconnectdbParams");
+  library.find(pq.finish, "PQfinish");
+  library.find(pq.reset, "PQreset");
+  library.find(pq.status, "PQstatus");
+  library.find(pq.socket, "PQsocket");
+  library.find(pq.error_message, "PQerrorMessage");
+  library.find(pq.exec, "PQexec");
+  library.find(pq.exec_params, "PQexecParams");
+  library.find(pq.prepare, "PQprepare");
+  library.find(pq.exec_prepared, "PQexecPrepared");
+  library.find(pq.result_status, "PQresultStatus");
+  library.find(pq.error_field, "PQresultErrorField");
+  library.find(pq.clear, "PQclear");
+  library.find(pq.rows, "PQntuples");
+  library.find(pq.value, "PQgetvalue");
+  library.find(pq.length, "PQgetlength");
+  library.find(pq.is_null, "PQgetisnull");
+  library.find(pq.changed_rows, "PQcmdTuples");
+  library.find(pq.consume_input, "PQconsumeInput");
+  library.find(pq.notifies, "PQnotifies");
+  library.find(pq.free_memory, "PQfreemem");
+  library.find(pq.set_notice_processor, "PQsetNoticeProcessor");
+  library.find(pq.transaction_status, "PQtransactionStatus");
+  library.find(pq.parse_url, "PQconninfoParse");
+  library.find(pq.free_options, "PQconninfoFree");
+  if (!library.complete())
+    throw StoreError("the PostgreSQL client library is not there: install it with 'sudo apt install libpq5'");
   return pq;
 }
 

@@ -153,6 +153,29 @@ std::vector<RolloutRow> load_stopped_rollouts(Database& db) {
   return rows;
 }
 
+std::map<std::string, std::int64_t> count_rollouts(Database& db) {
+  Statement s(db, "SELECT stage, count(*) FROM rollouts GROUP BY stage");
+  std::map<std::string, std::int64_t> counts;
+  using planning::RolloutStage;
+  for (const auto stage : {RolloutStage::running, RolloutStage::paused, RolloutStage::stopped, RolloutStage::done,
+           RolloutStage::aborted, RolloutStage::reverting, RolloutStage::reverted})
+    counts[std::string(planning::stage_name(stage))] = 0;
+  while (s.step()) counts[s.text(0)] = s.integer(1);
+  return counts;
+}
+
+std::vector<RolloutDeviceCount> count_rollout_devices(Database& db, int latest) {
+  Statement s(db,
+      fmt::format("SELECT r.id, r.release_name, d.stage, count(*) FROM (SELECT id, release_name FROM rollouts WHERE "
+                  "stage IN {} ORDER BY id DESC LIMIT ?1) r JOIN rollout_devices d ON d.rollout_id = r.id GROUP BY "
+                  "r.id, r.release_name, d.stage ORDER BY r.id, d.stage",
+          under_way));
+  s.bind(1, latest);
+  std::vector<RolloutDeviceCount> counts;
+  while (s.step()) counts.push_back({s.integer(0), s.text(1), s.text(2), s.integer(3)});
+  return counts;
+}
+
 std::vector<std::int64_t> rollouts_under_way(Database& db) {
   Statement s(db, fmt::format("SELECT id FROM rollouts WHERE stage IN {} ORDER BY id", under_way));
   std::vector<std::int64_t> ids;

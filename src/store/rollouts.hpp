@@ -5,6 +5,7 @@
 #include "planning/standing_target.hpp"
 #include "store/releases.hpp"
 
+#include <map>
 #include <optional>
 
 namespace drydock::store {
@@ -25,6 +26,16 @@ std::optional<RolloutRow> load_rollout(Database& db, std::int64_t id);
 std::vector<RolloutRow> load_rollouts(Database& db, int limit);
 /// Without their devices: those that stopped by themselves and wait for a person.
 std::vector<RolloutRow> load_stopped_rollouts(Database& db);
+/// How many there are of each stage.
+std::map<std::string, std::int64_t> count_rollouts(Database& db);
+/// Of the `latest` that are not over: how many devices of each stage.
+struct RolloutDeviceCount {
+  std::int64_t rollout = 0;
+  std::string release;
+  std::string stage;
+  std::int64_t devices = 0;
+};
+std::vector<RolloutDeviceCount> count_rollout_devices(Database& db, int latest);
 /// Those of which devices may still come to something.
 std::vector<std::int64_t> rollouts_under_way(Database& db);
 /// One that the device is in and that is not over.

@@ -1,5 +1,6 @@
 #include "store/sqlite_engine.hpp"
 
+#include "base/metrics.hpp"
 #include "store/database.hpp"
 #include "store/migrations.hpp"
 
@@ -18,6 +19,7 @@ namespace {
 // "DRYD": marks the file, so that no other program's database is ever migrated.
 constexpr int application_id = 0x44525944;
 constexpr int busy_milliseconds = 5000;
+metrics::Counter bytes_written("drydock_database_bytes_total", "Bytes that SQLite wrote: to its log, as a rule.");
 // Small pages: a step of an update changes a few rows, and each page it touches goes to the card whole, twice.
 constexpr int page_bytes = 1024;
 
@@ -213,6 +215,12 @@ void SqliteConnection::begin(Transaction kind) {
 
 void SqliteConnection::commit() {
   sql_->exec("COMMIT");
+  if (page_size_ == 0) page_size_ = static_cast<std::uint64_t>(pragma(*sql_, "page_size"));
+  int pages = 0;
+  int unused = 0;
+  constexpr int reset = 1;
+  if (sqlite3_db_status(sql_->getHandle(), SQLITE_DBSTATUS_CACHE_WRITE, &pages, &unused, reset) == SQLITE_OK)
+    bytes_written.add(static_cast<std::uint64_t>(pages) * page_size_);
 }
 
 void SqliteConnection::rollback() noexcept {

@@ -41,6 +41,7 @@ private:
   explicit SqliteConnection(std::unique_ptr<SQLite::Database> sql);
   std::unique_ptr<SQLite::Database> sql_;
   std::unique_ptr<IdleStatements> idle_;
+  std::uint64_t page_size_ = 0;
 };
 
 }  // namespace drydock::store

@@ -1,6 +1,8 @@
 #include "store/writer.hpp"
 
 #include "base/log.hpp"
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
 #include "store/statement.hpp"
 
 #include <asio/execution/outstanding_work.hpp>
@@ -8,6 +10,7 @@
 #include <asio/prefer.hpp>
 #include <asio/this_coro.hpp>
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -15,6 +18,13 @@
 
 namespace drydock::store {
 namespace {
+
+constexpr std::array commit_bounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5};
+metrics::Histogram commit_time(
+    "drydock_database_commit_duration_seconds", "A transaction of the writer, with its sync.", commit_bounds);
+metrics::Counter jobs_written("drydock_database_jobs_total", "What transactions of the writer had in them.");
+metrics::Counter commits_failed("drydock_database_commits_failed_total", "Transactions that were not written.");
+metrics::Gauge jobs_waiting("drydock_database_queue_jobs", "What waits to be written.");
 
 Error storage_error(const std::string& reason) {
   return {ErrorKind::storage, "the database could not be written: " + reason};
@@ -80,6 +90,7 @@ std::optional<std::string> Writer::run_reads(Database& db, std::vector<Job> jobs
 Writer::Outcome Writer::commit(Database& db, const std::vector<Job>& batch) {
   Outcome outcome;
   outcome.errors.resize(batch.size());
+  const auto began = Clock::now();
   try {
     db.connection().set_durable(std::any_of(batch.begin(), batch.end(), [](const Job& job) { return job.durable; }));
     Transaction transaction(db, Connection::Transaction::writes);
@@ -87,6 +98,9 @@ Writer::Outcome Writer::commit(Database& db, const std::vector<Job>& batch) {
     outcome.in_doubt = true;
     transaction.commit();
     outcome.in_doubt = false;
+    commit_time.observe(seconds_since(began));
+    jobs_written.add(batch.size());
+    return outcome;
   } catch (const Contended& e) {
     outcome.lost = e.what();
     outcome.again_at_once = true;
@@ -97,6 +111,7 @@ Writer::Outcome Writer::commit(Database& db, const std::vector<Job>& batch) {
     outcome.errors.assign(batch.size(), storage_error(e));
     outcome.in_doubt = false;
   }
+  commits_failed.add();
   return outcome;
 }
 
@@ -180,6 +195,7 @@ protected:
       auto& queue = job.reads ? reads_ : waiting_;
       if (away_ && !job.done && queue.size() >= most_kept) return;
       queue.push_back(std::move(job));
+      jobs_waiting.set(std::ssize(waiting_));
     }
     wake_.notify_one();
   }
@@ -202,6 +218,7 @@ private:
           const auto end = waiting_.begin() + std::min(std::ssize(waiting_), most_jobs_at_once);
           batch.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
           waiting_.erase(waiting_.begin(), end);
+          jobs_waiting.set(std::ssize(waiting_));
         }
         if (stopping_ && reads.empty() && batch.empty()) return;  // everything submitted is written first
       }

@@ -3,9 +3,11 @@
 #include "transfer/chunked_messages.hpp"
 #include "transfer/chunk_pacer.hpp"
 #include "transfer/image_check.hpp"
+#include "transfer/transfer_metrics.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <utility>
 
 namespace drydock::transfer {
 namespace {
@@ -105,6 +107,7 @@ private:
     while (index < chunk_count()) {
       auto request = chunk(chunk_data(index));
       if (const auto sent = co_await send_request(request); !sent) co_return tl::unexpected(sent.error());
+      count_chunk(chunk_data(index).size());
       const auto received = co_await chunk_received(request);
       if (!received) co_return tl::unexpected(received.error());
       if (*received) {
@@ -114,7 +117,7 @@ private:
       } else if (++tries == bad_chunk_tries) {
         co_return failure(ErrorKind::refused, fmt::format("chunk {} arrives damaged every time", index));
       } else {
-        ++delivery_.resent;
+        resend(delivery_.resent + 1);
       }
     }
     co_return co_await finish();
@@ -182,7 +185,7 @@ private:
       const auto until = std::min({next_wakeup, probe_at, stalled});
       const auto answer = co_await device_.receive_update_message(until);
       const auto now = Clock::now();
-      delivery_.resent = pacer.sent_again();
+      resend(pacer.sent_again());
       if (!answer && answer.error().kind == ErrorKind::timed_out) {
         if (now >= stalled)
           co_return failure(ErrorKind::timed_out, "the device stopped answering in the middle of the transfer");
@@ -242,8 +245,11 @@ private:
     auto message = chunk(chunk_data(index), static_cast<std::uint16_t>(index));
     const auto sent = co_await send_request(message, true);
     if (sent) report_written((index + 1) * options_.chunk_size);
+    if (sent) count_chunk(chunk_data(index).size());
     co_return sent;
   }
+
+  void resend(std::size_t chunks) { count_resent(chunks - std::exchange(delivery_.resent, chunks)); }
 
   // In fast OTA the device is silent while chunks arrive; what its TCP has acknowledged is the best word there is.
   void report_written(std::size_t written) {
@@ -275,7 +281,7 @@ private:
         co_return failure(
             ErrorKind::refused, fmt::format("the device asks for chunk {} again and again", missing->front()));
       for (const auto index : *missing) {
-        if (index < highest_sent_) ++delivery_.resent;
+        if (index < highest_sent_) resend(delivery_.resent + 1);
         highest_sent_ = std::max<std::size_t>(highest_sent_, index + std::size_t{1});
         if (const auto sent = co_await send_fast_chunk(index); !sent) co_return tl::unexpected(sent.error());
       }

@@ -3,9 +3,11 @@
 #include "crypto/hash.hpp"
 #include "transfer/chunked.hpp"
 #include "transfer/chunk_pacer.hpp"
+#include "transfer/transfer_metrics.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <utility>
 
 namespace drydock::transfer {
 namespace {
@@ -67,12 +69,14 @@ private:
         auto message = update_chunk(static_cast<std::uint32_t>(*index + 1), chunk(*index));
         message.id = device_.next_message_id();
         if (const auto sent = co_await device_.send(message, true); !sent) co_return sent;
+        count_chunk(chunk(*index).size());
       }
       const auto stalled = pacer.last_progress_at() + stall_timeout;
       const auto until = std::min({pacer.next_wakeup(), stalled, deadline_});
       const auto message = co_await device_.receive_update_message(until);
       const auto now = Clock::now();
-      delivery_.resent = pacer.sent_again();
+      const auto resent = pacer.sent_again();
+      count_resent(resent - std::exchange(delivery_.resent, resent));
       if (now >= deadline_) co_return failure(ErrorKind::timed_out, "the transfer takes longer than any device needs");
       if (!message && message.error().kind == ErrorKind::timed_out) {
         if (now >= stalled)

@@ -48,7 +48,7 @@ bool is_own_access(const std::vector<std::string>& path) {
 // What is not listed needs somebody who may look, or who may say what devices run.
 Scope needed_scope(const Request& request, const std::vector<std::string>& path) {
   if (path[0] == "users" || path[0] == "audit" || path[0] == "keys" || path[0] == "system" || path[0] == "check" ||
-      path[0] == "log" || path[0] == "backup" || path[0] == "restore")
+      path[0] == "log" || path[0] == "backup" || path[0] == "restore" || path[0] == "integrations")
     return Scope::administer;
   if (!changes_something(request)) return Scope::read;
   if (path[0] == "devices" && path.size() == 3 &&
@@ -56,6 +56,8 @@ Scope needed_scope(const Request& request, const std::vector<std::string>& path)
           path[2] == "replace"))
     return Scope::administer;
   if (path[0] == "fleet" && path.size() == 2 && path[1] == "forget_pending") return Scope::administer;
+  if (request.method == "POST" && path.size() == 1 && (path[0] == "firmware" || path[0] == "releases"))
+    return Scope::release;
   return Scope::flash;
 }
 
@@ -202,6 +204,14 @@ Response Api::route(const Request& request, const Identity& identity) {
   if (is("POST", {"groups", "rules"})) return add_group_rule(request);
   if (is("DELETE", {"groups", "rules", "*"})) return remove_group_rule(parts[2]);
   if (is("GET", {"audit"})) return audit(request);
+  if (is("GET", {"integrations"})) return integrations();
+  if (is("POST", {"integrations"})) return add_integration(request);
+  if (is("PUT", {"integrations", "*"})) return save_integration(request, parts[1]);
+  if (is("DELETE", {"integrations", "*"})) return remove_integration(parts[1]);
+  if (is("POST", {"integrations", "*", "test"})) return test_integration(parts[1]);
+  if (is("POST", {"integrations", "*", "retry"})) return retry_integration(parts[1]);
+  if (is("GET", {"integrations", "*", "dead"})) return dead_deliveries(parts[1]);
+  if (is("DELETE", {"integrations", "*", "dead"})) return remove_dead_deliveries(parts[1]);
   if (is("PUT", {"devices", "*", "labels", "*"})) return set_label(parts[1], parts[3], true);
   if (is("DELETE", {"devices", "*", "labels", "*"})) return set_label(parts[1], parts[3], false);
   if (is("PATCH", {"devices", "*"})) return rename(request, parts[1]);
@@ -213,7 +223,7 @@ Response Api::route(const Request& request, const Identity& identity) {
 
   static constexpr std::string_view known[] = {"session", "setup", "login", "logout", "password", "tokens", "users",
       "status", "devices", "fleet", "firmware", "releases", "rollouts", "targets", "groups", "audit", "keys", "events",
-      "openapi.json"};
+      "integrations", "openapi.json"};
   const bool path_known = !parts.empty() && std::find(std::begin(known), std::end(known), parts[0]) != std::end(known);
   if (path_known && parts.size() <= 1) return problem(405, "Wrong method", request.method + " means nothing here");
   return problem(404, "Not found");

@@ -5,9 +5,11 @@
 #include "state/state_folder.hpp"
 #include "base/limits.hpp"
 #include "service/check.hpp"
+#include "store/integrations.hpp"
 #include "web/authentication.hpp"
 #include "web/fleet_view.hpp"
 #include "web/loop_bridge.hpp"
+#include "web/metrics_page.hpp"
 #include "web/http.hpp"
 
 #include <mutex>
@@ -23,6 +25,11 @@ struct ApiOptions {
   std::string certificate;         ///< of the page, its fingerprint; empty: it has none
   int away_days = 0;               ///< see store::away_before()
   std::function<std::vector<service::CheckLine>()> check = [] { return std::vector<service::CheckLine>{}; };
+  /// Sends a message that says that it is a test. ErrorKind::not_found: it cannot be sent from here.
+  std::function<Result<void>(const store::Integration&)> test_integration = [](const store::Integration&) {
+    return Result<void>(failure(ErrorKind::not_found, "nothing is sent from here"));
+  };
+  std::function<void()> hurry_integrations = [] {};
   std::function<void()> restore = [] {};  ///< ends the service, and begins anew with what was uploaded
   std::function<std::int64_t()> running = [] {
     return std::int64_t{0};
@@ -37,7 +44,8 @@ public:
         folder_(std::move(folder)),
         readers_(folder_.location()),
         options_(std::move(options)),
-        view_(bridge_, readers_, options_.away_days) {}
+        view_(bridge_, readers_, options_.away_days),
+        metrics_page_(bridge_, readers_, options_.away_days) {}
 
   Response handle(const Request& request);
 
@@ -59,6 +67,9 @@ public:
   bool is_guest(const Request& request) const { return !known(request); }
 
   const FleetView& view() const { return view_; }
+
+  /// For Prometheus, at /metrics; `streams`: of Particle's API, that are open.
+  Response metrics(const Request& request, int streams) const;
 
 private:
   std::optional<Identity> known(const Request& request) const;
@@ -126,6 +137,17 @@ private:
   Response remove_group_rule(const std::string& id);
   Response set_label(const std::string& id, const std::string& label, bool has);
   Response audit(const Request& request) const;
+  // api_integrations.cpp
+  Response integrations() const;
+  Response add_integration(const Request& request);
+  Response save_integration(const Request& request, const std::string& id);
+  Response remove_integration(const std::string& id);
+  Response test_integration(const std::string& id);
+  Response dead_deliveries(const std::string& id) const;
+  Response retry_integration(const std::string& id);
+  Response remove_dead_deliveries(const std::string& id);
+  /// ErrorKind::not_found.
+  Result<store::Integration> find_integration(const std::string& id) const;
 
   LoopBridge& bridge_;
   Authentication& authentication_;
@@ -133,7 +155,9 @@ private:
   mutable store::Readers readers_;
   ApiOptions options_;
   FleetView view_;
+  MetricsPage metrics_page_;
   std::atomic<int> checks_{0};
+  std::atomic<int> tests_{0};    ///< of integrations
   std::atomic<int> backups_{0};  ///< being made
 };
 

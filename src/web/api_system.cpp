@@ -56,6 +56,27 @@ Response Api::system() const {
                          .dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
+Response Api::metrics(const Request& request, int streams) const {
+  if (request.method != "GET" && request.method != "HEAD") return problem(405, "Wrong method");
+  const auto who = identity(request);
+  if (!who) {
+    auto response = problem(401, "Log in first",
+        "/metrics wants 'Authorization: Bearer TOKEN', with a token of the scope metrics: the page makes one");
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return response;
+  }
+  if (!who->scopes.has(Scope::metrics)) return problem(403, "Not allowed", lacking_words(Scope::metrics));
+  const bool open = request.header("accept").find("application/openmetrics-text") != std::string::npos;
+  try {
+    return {200,
+        open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+             : "text/plain; version=0.0.4; charset=utf-8",
+        metrics_page_.text(open, streams)};
+  } catch (const store::Unavailable& e) {
+    return problem(503, "The database cannot be reached", e.what());
+  }
+}
+
 Response Api::log_lines() const {
   auto list = json::array();
   for (const auto& line : log::recent())

@@ -75,6 +75,8 @@ void LoopBridge::publish() {
   next->longest_delay = server_.longest_delay();
   next->connected = server_.connected() + server_.connected_elsewhere();
   next->paused = server_.paused();
+  next->updates_running = server_.update_slots().taken();
+  next->updates_waiting = server_.update_slots().queued();
   const bool same_structure = next->membership_revision == before->membership_revision;
   next->library = same_structure ? before->library : std::make_shared<firmware::Library>(server_.library());
   {

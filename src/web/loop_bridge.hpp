@@ -27,6 +27,8 @@ struct Snapshot {
   Clock::duration longest_delay{};        ///< of the event loop: LoopDelay::longest()
   std::shared_ptr<const firmware::Library> library = std::make_shared<firmware::Library>();
   bool paused = false;
+  int updates_running = 0;
+  std::size_t updates_waiting = 0;  ///< for one of these to end
 };
 
 class LoopBridge {

@@ -6,8 +6,9 @@
 namespace drydock::web {
 namespace {
 
-constexpr std::array<std::pair<Scope, std::string_view>, 4> names_of_scopes{
-    {{Scope::read, "read"}, {Scope::call, "call"}, {Scope::flash, "flash"}, {Scope::administer, "administer"}}};
+constexpr std::array<std::pair<Scope, std::string_view>, 6> names_of_scopes{
+    {{Scope::read, "read"}, {Scope::call, "call"}, {Scope::flash, "flash"}, {Scope::administer, "administer"},
+        {Scope::metrics, "metrics"}, {Scope::release, "release"}}};
 
 }  // namespace
 
@@ -22,17 +23,24 @@ Result<Scopes> Scopes::parse(std::string_view words) {
     for (const auto& [scope, name] : names_of_scopes)
       if (name == word) one = {scope};
     if (one.empty())
-      return failure(
-          ErrorKind::malformed, "a scope is one of read, call, flash and administer, not '" + std::string(word) + "'");
+      return failure(ErrorKind::malformed,
+          "a scope is one of read, call, flash, administer, metrics and release, not '" + std::string(word) + "'");
     scopes.bits_ |= one.bits_;
   }
   return scopes;
 }
 
+Scopes Scopes::within(Scopes other) const {
+  Scopes both;
+  for (const auto& [scope, name] : names_of_scopes)
+    if ((bits_ & static_cast<unsigned>(scope)) != 0 && other.has(scope)) both.bits_ |= static_cast<unsigned>(scope);
+  return both;
+}
+
 std::vector<std::string> Scopes::names() const {
   std::vector<std::string> names;
   for (const auto& [scope, name] : names_of_scopes)
-    if (has(scope)) names.emplace_back(name);
+    if ((bits_ & static_cast<unsigned>(scope)) != 0) names.emplace_back(name);
   return names;
 }
 

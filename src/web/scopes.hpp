@@ -15,6 +15,8 @@ enum class Scope : unsigned {
   call = 2,        ///< call functions, publish events, let a device signal
   flash = 4,       ///< what devices run: firmware, targets, updates; their names and notes
   administer = 8,  ///< who may come in, devices and people
+  metrics = 16,    ///< the numbers at /metrics; who may read may do that too
+  release = 32,    ///< firmware into the library, and releases of it, which reach no device by that; part of flash
 };
 
 class Scopes {
@@ -30,13 +32,14 @@ public:
   /// The same; without a word all of them.
   static Result<Scopes> parse_or_all(std::string_view words) { return words.empty() ? all() : parse(words); }
 
-  constexpr bool has(Scope scope) const { return (bits_ & static_cast<unsigned>(scope)) != 0; }
-  constexpr bool empty() const { return bits_ == 0; }
-  constexpr Scopes within(Scopes other) const {
-    Scopes both;
-    both.bits_ = bits_ & other.bits_;
-    return both;
+  constexpr bool has(Scope scope) const {
+    if (scope == Scope::metrics && has(Scope::read)) return true;
+    if (scope == Scope::release && has(Scope::flash)) return true;
+    return (bits_ & static_cast<unsigned>(scope)) != 0;
   }
+  constexpr bool empty() const { return bits_ == 0; }
+  /// Of these, what the others have too.
+  Scopes within(Scopes other) const;
   std::vector<std::string> names() const;
   std::string text() const;
   friend constexpr bool operator==(Scopes a, Scopes b) { return a.bits_ == b.bits_; }

@@ -255,6 +255,8 @@ Server::Body Server::answer(mg_connection* connection) {
   if (is_api_alone(connection))
     return refuse(
         cloud_error(404, fmt::format("Particle's API alone is at this port: the page is at port {}", port())));
+  if (request.path == "/metrics")
+    return send(connection, api_.metrics(request, event_streams_.open()), !announced), left;
   if (!request.path.starts_with("/api/")) return send(connection, page_file(request), !announced), left;
   // Decided before a byte of the body is read, or kept.
   if (const auto refused = api_.refuse(request)) return refuse(*refused);

@@ -69,7 +69,8 @@ void restore_soon(asio::io_context& loop, service::Service& service) {
 
 }  // namespace
 
-WebService::WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration)
+WebService::WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration,
+    integrations::Integrations& integrations)
     : device_server_(service.server()),
       streams_(loop_),
       uptime_(running_time_of(service.folder())),
@@ -80,6 +81,8 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
           ApiOptions{configuration.web.guests, configuration.web.tls() == state::Configuration::Web::Tls::redirect,
               state::fingerprint(service.server_key().public_key_spki()), tls_.fingerprint, configuration.away_days,
               [folder = service.folder(), configuration] { return service::check(folder, configuration); },
+              [&integrations](const store::Integration& one) { return integrations.test(one); },
+              [&integrations] { integrations.hurry(); },
               [&loop, &service] { asio::post(loop, [&loop, &service] { restore_soon(loop, service); }); },
               [this] { return uptime_.now(); }}),
       cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),

@@ -1,6 +1,7 @@
 // The page of a running service: everything in this layer, put together.
 #pragma once
 
+#include "integrations/integrations.hpp"
 #include "service/service.hpp"
 #include "web/server.hpp"
 
@@ -15,7 +16,8 @@ struct PageTls {
 class WebService {
 public:
   /// Throws std::runtime_error with a message for the person who started it. Before the loop runs.
-  WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration);
+  WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration,
+      integrations::Integrations& integrations);
   /// After the loop has ended.
   ~WebService();
 

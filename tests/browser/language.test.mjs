@@ -72,7 +72,18 @@ test("every text of the page has its German, and no other", () => {
 });
 
 test("what is German for the server's words is what the server says", () => {
-  const sources = ["server", "planning", "device", "firmware", "store", "web", "service", "transport", "base"]
+  const sources = [
+    "server",
+    "planning",
+    "device",
+    "firmware",
+    "store",
+    "web",
+    "service",
+    "transport",
+    "base",
+    "integrations",
+  ]
     .flatMap((room) => readdirSync(join(root, "src", room)).map((name) => join(root, "src", room, name)))
     .filter((name) => /\.[ch]pp$/.test(name))
     .map((name) => readFileSync(name, "utf8"))

@@ -1,7 +1,7 @@
 // A running Drydock with its page, virtual devices, and a browser that notices everything that goes wrong in it.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, openSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, openSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
@@ -131,11 +131,18 @@ export class Browser {
   }
 }
 
-/** A whole test: the service, a browser, and at its end nothing that went wrong in it. */
-export async function together(policy, options, body) {
+/**
+ * A whole test: the service, a browser, and at its end nothing that went wrong in it. `configuration`: what stands in the
+ * service's; all other options are the browser's.
+ */
+export async function together(policy, { configuration, ...options }, body) {
   const test_system = new Harbour(policy);
   let browser;
   try {
+    if (configuration) {
+      test_system.configuration = join(test_system.folder, "drydock.toml");
+      writeFileSync(test_system.configuration, configuration);
+    }
     await test_system.start();
     browser = await Browser.open(options);
     await body(test_system, browser, browser.page);
@@ -178,6 +185,7 @@ export const views = [
   "events",
   "activity",
   "system",
+  "integrations",
   "access",
   "audit",
 ];

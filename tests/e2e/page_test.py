@@ -256,6 +256,12 @@ class Description(Page):
         described = self.ask("GET", "openapi.json")[1]
         device = self.ask("GET", "devices")[1]["devices"][0]["id"]
         sha256 = self.ask("GET", "firmware")[1]["modules"][0]["sha256"]
+        integration = {
+            "name": "hall",
+            "kind": "webhook",
+            "events": ["drydock/"],
+            "settings": {"url": "http://127.0.0.1:1/"},
+        }
         bodies = {
             "/tokens post": {"name": "n"},
             "/password post": {"old": password, "new": password},
@@ -271,6 +277,8 @@ class Description(Page):
             "/targets/fleet put": {"target": {"kind": "latest"}, "hours": "22:00-05:00", "time_zone": "Europe/Berlin"},
             "/targets/{scope}/{subject} put": {"held": True},
             "/groups/rules post": {"group": "greenhouse", "platform": 6},
+            "/integrations post": integration,
+            "/integrations/{id} put": integration,
         }
         seen = set()
         last = ("/logout", "/devices/{id}/forget")
@@ -282,7 +290,7 @@ class Description(Page):
                     changes = self.ask("GET", "audit")[1]["changes"]
                 places = {"id": device, "sha256": sha256, "name": "vera", "action": "pause"}
                 places |= {"scope": "platform", "subject": "photon", "label": "pump", "kind": "tcp"}
-                if "tokens" in path or "rollouts" in path or "rules" in path:
+                if any(word in path for word in ("tokens", "rollouts", "rules", "integrations")):
                     places["id"] = "1"
                 where = path.format(**places).lstrip("/")
                 body = bodies.get(f"{path} {method}")

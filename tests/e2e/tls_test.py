@@ -134,7 +134,9 @@ class Tls(Page):
     def test_a_proxy_that_does_tls_itself_is_believed_and_nobody_else(self):
         self.configure('tls = "redirect"', 'trusted_proxies = ["127.0.0.9"]')
         self.open()
-        request = b"GET /style.css HTTP/1.1\r\nHost: drydock.local\r\nX-Forwarded-Proto: %s\r\nConnection: close\r\n\r\n"
+        request = (
+            b"GET /style.css HTTP/1.1\r\nHost: drydock.local\r\nX-Forwarded-Proto: %s\r\nConnection: close\r\n\r\n"
+        )
         ask = lambda scheme, source: self.plainly(request % scheme, source_address=(source, 0)).split(b"\r\n")[0]
         self.assertEqual(ask(b"https", "127.0.0.9"), b"HTTP/1.1 200 OK")
         self.assertEqual(ask(b"http", "127.0.0.9"), b"HTTP/1.1 307 Temporary Redirect")

@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "transport/handshake_metrics.hpp"
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
@@ -179,6 +180,7 @@ asio::awaitable<void> DtlsAcceptor::run_handshake(std::shared_ptr<PendingHandsha
     drop(pending->address);
   } else if (pending->handshake->established()) {
     drop(pending->address);
+    count_udp_handshake(pending->began);
     services_.received(pending->id, std::move(pending->handshake), pending->address);
   }
 }

@@ -1,0 +1,22 @@
+#include "integrations/delivery_schedule.hpp"
+
+#include "base/limits.hpp"
+
+#include <algorithm>
+
+namespace drydock::integrations {
+
+bool DeliverySchedule::failed(
+    Clock::time_point now, std::int64_t attempts, std::optional<Clock::duration> asked_to_wait) {
+  under_way_ = false;
+  if (attempts >= limits::delivery_attempts) {
+    not_before_ = now;
+    return true;
+  }
+  const Clock::duration longest = limits::longest_delivery_pause;
+  const auto pause = std::min<Clock::duration>(retry_ * (std::int64_t{1} << (attempts - 1)), longest);
+  not_before_ = now + std::min(std::max(pause, asked_to_wait.value_or(pause)), longest);
+  return false;
+}
+
+}  // namespace drydock::integrations

@@ -1,0 +1,39 @@
+// When the next message of one integration may go: in order, one at a time, with a growing pause behind a failure, and
+// for digests with one between any two. Pure; times are passed in.
+#pragma once
+
+#include "base/clock.hpp"
+
+#include <optional>
+
+namespace drydock::integrations {
+
+class DeliverySchedule {
+public:
+  explicit DeliverySchedule(Clock::duration retry) : retry_(retry) {}
+
+  /// Whether one may go now.
+  bool ready(Clock::time_point now) const { return !under_way_ && now >= not_before_; }
+  /// When to ask again, of one that is not under way.
+  Clock::time_point not_before() const { return not_before_; }
+  bool under_way() const { return under_way_; }
+
+  void begin() { under_way_ = true; }
+  /// `digest`: before which no other message goes.
+  void sent(Clock::time_point now, Clock::duration digest) {
+    under_way_ = false;
+    not_before_ = now + digest;
+  }
+  /// The message has failed as often as `attempts` now; the receiver may have said how long to wait. True: it is given
+  /// up, and the next one may go.
+  bool failed(Clock::time_point now, std::int64_t attempts, std::optional<Clock::duration> asked_to_wait);
+  /// A person wants it tried at once.
+  void hurry() { not_before_ = {}; }
+
+private:
+  Clock::duration retry_;
+  bool under_way_ = false;
+  Clock::time_point not_before_{};
+};
+
+}  // namespace drydock::integrations

@@ -1,0 +1,87 @@
+#include "integrations/event_words.hpp"
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+namespace drydock::integrations {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t longest_data = 200;
+
+std::string field(const json& data, const char* key) {
+  const auto found = data.is_object() ? data.find(key) : data.end();
+  return data.is_object() && found != data.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// Devices may publish any bytes.
+std::string as_utf8(const std::string& text) {
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
+
+std::string what_happened(const store::Delivery& event) {
+  const auto data = json::parse(event.data, nullptr, false);
+  if (event.event == "spark/status")
+    return event.data == "online" ? "is here" : event.data == "offline" ? "went away" : event.data;
+  if (event.event == "spark/status/safe-mode") return "is in safe mode";
+  if (event.event == "drydock/update/verified") return "runs " + field(data, "module") + " now";
+  if (event.event == "drydock/update/failed") return field(data, "module") + " failed: " + field(data, "words");
+  if (event.event == "drydock/update/given_up")
+    return "needs attention, for " + field(data, "module") + " failed too often: " + field(data, "words");
+  if (event.event == "drydock/update/finished") return "has all it needs";
+  if (event.event == "drydock/device/waiting")
+    return "is new, at " + field(data, "address") + ", and waits for approval";
+  if (event.event == "drydock/rollout/stopped")
+    return "The rollout of " + field(data, "release") + " has stopped: " + field(data, "reason");
+  if (event.event == "drydock/test") return "This is a test: messages arrive";
+  return fmt::format("published {}{}{}", event.event, event.data.empty() ? "" : ": ", event.data);
+}
+
+struct Kind {
+  std::string_view event;
+  const char* one;
+  const char* many;
+};
+constexpr Kind kinds[] = {{"drydock/rollout/stopped", "rollout stopped", "rollouts stopped"},
+    {"drydock/update/given_up", "device needs attention", "devices need attention"},
+    {"drydock/update/failed", "module failed", "modules failed"},
+    {"drydock/device/waiting", "device waits for approval", "devices wait for approval"},
+    {"drydock/update/finished", "device is up to date", "devices are up to date"},
+    {"drydock/update/verified", "module is installed", "modules are installed"}};
+
+}  // namespace
+
+bool is_urgent(const std::string& event) {
+  return event == "drydock/rollout/stopped" || event == "drydock/update/given_up";
+}
+
+std::string line_of(const Told& told) {
+  const auto& id = told.delivery.device_id;
+  const auto who = told.device_name.empty() ? id : told.device_name;
+  auto words = what_happened(told.delivery);
+  if (!who.empty()) words = fmt::format("{}{}{}", who, words.find(" failed: ") != words.npos ? ": " : " ", words);
+  return shorten(log::printable(as_utf8(words)), longest_data + 100);
+}
+
+std::string headline(const std::vector<Told>& told) {
+  if (told.size() == 1) return line_of(told.front());
+  std::string words;
+  std::size_t named = 0;
+  for (const auto& kind : kinds) {
+    const auto count =
+        std::count_if(told.begin(), told.end(), [&](const auto& each) { return each.delivery.event == kind.event; });
+    if (count == 0) continue;
+    named += static_cast<std::size_t>(count);
+    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, count == 1 ? kind.one : kind.many);
+  }
+  if (const auto others = told.size() - named; others != 0)
+    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", others, others == 1 ? "other event" : "other events");
+  return words;
+}
+
+}  // namespace drydock::integrations

@@ -1,0 +1,136 @@
+#include "integrations/integrations.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/post.hpp>
+#include <future>
+
+namespace drydock::integrations {
+namespace {
+
+metrics::Counter events_dropped(
+    "drydock_messages_dropped_total", "Events that nobody was told of, as too many waited to be written down.");
+
+bool wants(const store::Integration& integration, const std::string& event) {
+  return integration.enabled &&
+      std::any_of(integration.events.begin(), integration.events.end(),
+          [&](const auto& prefix) { return event.starts_with(prefix); });
+}
+
+}  // namespace
+
+Integrations::Integrations(Services services, const state::Configuration::Integrations& configuration)
+    : services_(std::move(services)), configuration_(configuration) {
+  services_.server.on_own_event([this](const server::PublishedEvent& event) { take(event); });
+  services_.server.on_integrations_changed([this] { reload(); });
+  reload();
+}
+
+Integrations::~Integrations() {
+  services_.server.on_own_event({});
+  services_.server.on_integrations_changed({});
+  stopping_ = true;
+  sender_.reset();
+}
+
+void Integrations::reload() {
+  asio::co_spawn(services_.loop, load(), asio::detached);
+}
+
+asio::awaitable<void> Integrations::load() {
+  const std::weak_ptr<bool> alive = alive_;
+  const auto number = ++loading_;
+  std::function<std::vector<store::Integration>(store::Database&)> work = store::load_integrations;
+  auto loaded = co_await services_.writer.read<std::vector<store::Integration>>(std::move(work));
+  if (alive.expired() || number != loading_) co_return;
+  if (!loaded) {
+    log::warning("integrations cannot be read: {}", loaded.error().message);
+    co_return;
+  }
+  list_ = std::move(*loaded);
+  const bool any = std::any_of(list_.begin(), list_.end(), [](const auto& each) { return each.enabled; });
+  if (!any && !sender_) co_return;
+  if (const auto there = sender(); there)
+    (*there)->hurry();
+  else
+    log::error("{}", there.error().message);
+}
+
+void Integrations::take(const server::PublishedEvent& event) {
+  for (const auto& integration : list_) {
+    if (!wants(integration, event.name)) continue;
+    // A database that is away must not fill the memory.
+    if (begun_ >= limits::deliveries_begun) {
+      events_dropped.add();
+      continue;
+    }
+    store::Delivery delivery;
+    delivery.integration = integration.id;
+    delivery.node = services_.server.node();
+    delivery.event = event.name;
+    delivery.data = event.data;
+    delivery.device_id = event.from ? event.from->text() : "";
+    delivery.published_at = event.published_at;
+    ++begun_;
+    asio::co_spawn(services_.loop, enqueue(std::move(delivery)), asio::detached);
+  }
+}
+
+asio::awaitable<void> Integrations::enqueue(store::Delivery delivery) {
+  const std::weak_ptr<bool> alive = alive_;
+  std::function<void(store::Database&)> work = [delivery = std::move(delivery)](store::Database& db) {
+    store::enqueue(db, delivery, limits::deliveries_waiting);
+  };
+  const auto written = co_await services_.writer.perform(std::move(work));
+  if (alive.expired()) co_return;
+  --begun_;
+  if (!written) events_dropped.add();
+  const std::lock_guard lock(mutex_);
+  if (sender_) sender_->wake();
+}
+
+bool Integrations::write(std::function<void(store::Database&)> work) {
+  const auto promise = std::make_shared<std::promise<bool>>();
+  auto done = promise->get_future();
+  asio::post(services_.loop,
+      [&loop = services_.loop, &writer = services_.writer, alive = std::weak_ptr<bool>(alive_), promise,
+          work = std::move(work)]() mutable {
+        if (alive.expired()) return promise->set_value(false);
+        asio::co_spawn(
+            loop, writer.perform(std::move(work)), [promise](std::exception_ptr failed, Result<void> result) {
+              promise->set_value(!failed && result.has_value());
+            });
+      });
+  constexpr std::chrono::milliseconds look{100};
+  while (!stopping_)
+    if (done.wait_for(look) == std::future_status::ready) return done.get();
+  return false;
+}
+
+Result<Sender*> Integrations::sender() {
+  const std::lock_guard lock(mutex_);
+  if (sender_) return sender_.get();
+  const auto curl = Libcurl::load();
+  if (!curl) return tl::unexpected(curl.error());
+  Sender::Options options{services_.location, services_.server.node(), services_.host, configuration_.private_networks,
+      configuration_.retry, [this](std::function<void(store::Database&)> work) { return write(std::move(work)); }};
+  sender_ = std::make_unique<Sender>(**curl, std::move(options));
+  return sender_.get();
+}
+
+void Integrations::hurry() {
+  const std::lock_guard lock(mutex_);
+  if (sender_) sender_->hurry();
+}
+
+Result<void> Integrations::test(const store::Integration& integration) {
+  const auto there = sender();
+  return there ? (*there)->test(integration) : tl::unexpected(there.error());
+}
+
+}  // namespace drydock::integrations

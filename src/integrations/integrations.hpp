@@ -1,0 +1,55 @@
+// Tells others of what happens here. On the devices' loop an event costs a comparison with what integrations want, and
+// a row for the writer where one does; everything else is the sender's, which runs while there is an integration.
+#pragma once
+
+#include "integrations/sender.hpp"
+#include "server/device_server.hpp"
+#include "store/writer.hpp"
+
+#include <asio/io_context.hpp>
+#include <memory>
+
+namespace drydock::integrations {
+
+class Integrations {
+public:
+  struct Services {
+    asio::io_context& loop;
+    server::DeviceServer& server;
+    store::Writer& writer;
+    store::Location location;
+    std::string host;  ///< of this machine, for people
+  };
+  /// Before the loop runs.
+  Integrations(Services services, const state::Configuration::Integrations& configuration);
+  /// After it has ended.
+  ~Integrations();
+
+  /// Any thread but the loop's: a person wants what waits to be tried at once.
+  void hurry();
+  /// Any thread but the loop's: sends a test and waits for what becomes of it. ErrorKind::not_found: libcurl is not
+  /// installed.
+  Result<void> test(const store::Integration& integration);
+
+private:
+  /// Takes up what integrations there are.
+  void reload();
+  void take(const server::PublishedEvent& event);
+  asio::awaitable<void> load();
+  asio::awaitable<void> enqueue(store::Delivery delivery);
+  bool write(std::function<void(store::Database&)> work);
+  /// Nothing when libcurl is not there.
+  Result<Sender*> sender();
+
+  Services services_;
+  state::Configuration::Integrations configuration_;
+  std::vector<store::Integration> list_;
+  std::size_t begun_ = 0;  ///< rows that the writer has and has not written yet
+  std::uint64_t loading_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::unique_ptr<Sender> sender_;  ///< guarded, once it is there
+};
+
+}  // namespace drydock::integrations

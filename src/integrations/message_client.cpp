@@ -1,0 +1,203 @@
+#include "integrations/message_client.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "version.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <stdexcept>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace drydock::integrations {
+namespace {
+
+// Of an answer, what is told when it is an error.
+constexpr std::size_t longest_answer = 200;
+
+std::optional<asio::ip::address> address_of(const curl_sockaddr& where) {
+  if (where.family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, &where.addr, sizeof in);
+    return asio::ip::address_v4(ntohl(in.sin_addr.s_addr));
+  }
+  if (where.family == AF_INET6 && where.addrlen >= sizeof(sockaddr_in6)) {
+    asio::ip::address_v6::bytes_type bytes{};
+    // Longer than what curl_sockaddr declares; addrlen says how long it is.
+    const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&where.addr);
+    std::memcpy(bytes.data(), &in6->sin6_addr, bytes.size());
+    return asio::ip::address_v6(bytes);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+struct MessageClient::Transfer {
+  Transfer(const Libcurl& library, const PrivateNetworks& to, std::int64_t k, Message m)
+      : curl(library), networks(to), key(k), message(std::move(m)), handle(curl.easy_init()) {
+    if (handle == nullptr) throw std::runtime_error("libcurl has no memory");
+  }
+  ~Transfer() {
+    curl.easy_cleanup(handle);
+    if (mime != nullptr) curl.mime_free(mime);
+    curl.slist_free_all(headers);
+    curl.slist_free_all(recipients);
+  }
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  static std::size_t take(char* data, std::size_t size, std::size_t count, void* to) {
+    auto& self = *static_cast<Transfer*>(to);
+    const auto bytes = size * count;
+    self.answer.append(data, std::min(bytes, longest_answer - std::min(longest_answer, self.answer.size())));
+    return bytes;
+  }
+  // What a name stands for is known here for the first time.
+  static curl_socket_t open(void* of, curlsocktype, curl_sockaddr* where) {
+    auto& self = *static_cast<Transfer*>(of);
+    const auto address = address_of(*where);
+    if (!address || !self.networks.may_reach(*address)) {
+      self.refused = address ? address->to_string() : "this kind of address";
+      return CURL_SOCKET_BAD;
+    }
+    return ::socket(where->family, where->socktype | SOCK_CLOEXEC, where->protocol);
+  }
+
+  const Libcurl& curl;
+  const PrivateNetworks& networks;
+  std::int64_t key;
+  Message message;
+  CURL* handle;
+  curl_slist* headers = nullptr;
+  curl_slist* recipients = nullptr;
+  curl_mime* mime = nullptr;
+  std::string answer;
+  std::string refused;  ///< an address that is not allowed
+};
+
+MessageClient::MessageClient(const Libcurl& curl, PrivateNetworks networks)
+    : curl_(curl), networks_(std::move(networks)), multi_(curl.multi_init()) {
+  if (multi_ == nullptr) throw std::runtime_error("libcurl has no memory");
+}
+
+MessageClient::~MessageClient() {
+  for (auto& [key, transfer] : transfers_) curl_.multi_remove_handle(multi_, transfer->handle);
+  transfers_.clear();
+  curl_.multi_cleanup(multi_);
+}
+
+void MessageClient::start(std::int64_t key, Message message) {
+  auto transfer = std::make_unique<Transfer>(curl_, networks_, key, std::move(message));
+  prepare(*transfer);
+  curl_.multi_add_handle(multi_, transfer->handle);
+  transfers_[key] = std::move(transfer);
+}
+
+void MessageClient::prepare(Transfer& transfer) {
+  const auto& message = transfer.message;
+  const auto set = [&](CURLoption option, auto value) { curl_.easy_setopt(transfer.handle, option, value); };
+  set(CURLOPT_URL, message.url.c_str());
+  set(CURLOPT_PROTOCOLS_STR, message.mail_from.empty() ? "http,https" : "smtp,smtps");
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_FOLLOWLOCATION, 0L);  // it would be another receiver than the one that was chosen
+  set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::chrono::milliseconds(limits::delivery_time).count()));
+  set(CURLOPT_WRITEFUNCTION, &Transfer::take);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
+  set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::open);
+  set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(&transfer));
+  set(CURLOPT_PRIVATE, static_cast<void*>(&transfer));
+  static const auto agent = fmt::format("drydock/{}", version);
+  set(CURLOPT_USERAGENT, agent.c_str());
+  for (const auto& header : message.headers) transfer.headers = curl_.slist_append(transfer.headers, header.c_str());
+  if (message.mail_from.empty()) {
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDSIZE, static_cast<long>(message.body.size()));
+    set(CURLOPT_POSTFIELDS, message.body.data());
+    set(CURLOPT_HTTPHEADER, transfer.headers);
+    return;
+  }
+  for (const auto& address : message.mail_to)
+    transfer.recipients = curl_.slist_append(transfer.recipients, address.c_str());
+  set(CURLOPT_MAIL_FROM, message.mail_from.c_str());
+  set(CURLOPT_MAIL_RCPT, transfer.recipients);
+  set(CURLOPT_USE_SSL, static_cast<long>(message.needs_tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
+  if (!message.user.empty()) {
+    set(CURLOPT_USERNAME, message.user.c_str());
+    set(CURLOPT_PASSWORD, message.password.c_str());
+  }
+  transfer.mime = curl_.mime_init(transfer.handle);
+  auto* part = curl_.mime_addpart(transfer.mime);
+  curl_.mime_data(part, message.body.data(), message.body.size());
+  curl_.mime_type(part, "text/plain; charset=utf-8");
+  curl_.mime_encoder(part, "quoted-printable");
+  set(CURLOPT_HTTPHEADER, transfer.headers);
+  set(CURLOPT_MIMEPOST, transfer.mime);
+}
+
+std::vector<std::pair<std::int64_t, Outcome>> MessageClient::wait(std::chrono::milliseconds longest) {
+  std::vector<std::pair<std::int64_t, Outcome>> ended;
+  int running = 0;
+  curl_.multi_perform(multi_, &running);
+  int left = 0;
+  while (const auto* told = curl_.multi_info_read(multi_, &left)) {
+    if (told->msg != CURLMSG_DONE) continue;
+    void* of = nullptr;
+    curl_.easy_getinfo(told->easy_handle, CURLINFO_PRIVATE, &of);
+    end(*static_cast<Transfer*>(of), told->data.result, ended);
+  }
+  if (ended.empty()) curl_.multi_poll(multi_, nullptr, 0, static_cast<int>(longest.count()), nullptr);
+  return ended;
+}
+
+void MessageClient::end(Transfer& transfer, CURLcode result, std::vector<std::pair<std::int64_t, Outcome>>& to) {
+  to.emplace_back(transfer.key, outcome_of(transfer, result));
+  curl_.multi_remove_handle(multi_, transfer.handle);
+  transfers_.erase(transfer.key);
+}
+
+Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
+  Outcome outcome;
+  const auto fail = [&](ErrorKind kind, std::string words) { outcome.error = Error{kind, std::move(words)}; };
+  if (!transfer.refused.empty()) {
+    fail(ErrorKind::refused,
+        fmt::format("{} is a private address: if it is meant, name its network in integrations.private_networks",
+            transfer.refused));
+    return outcome;
+  }
+  long status = 0;
+  curl_.easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
+  if (result != CURLE_OK) {
+    const auto said = status >= 400 ? fmt::format(" (it answered {})", status) : "";
+    fail(ErrorKind::closed, fmt::format("it was not sent: {}{}", curl_.easy_strerror(result), said));
+    return outcome;
+  }
+  const bool by_mail = !transfer.message.mail_from.empty();
+  if (by_mail || (status >= 200 && status < 300)) return outcome;
+  curl_off_t wait = 0;
+  curl_.easy_getinfo(transfer.handle, CURLINFO_RETRY_AFTER, &wait);
+  if (wait > 0)
+    outcome.asked_to_wait = std::min<Clock::duration>(
+        std::chrono::seconds(std::min<curl_off_t>(wait, 86'400)), limits::longest_delivery_pause);
+  char* elsewhere = nullptr;
+  curl_.easy_getinfo(transfer.handle, CURLINFO_REDIRECT_URL, &elsewhere);
+  if (elsewhere != nullptr)
+    fail(ErrorKind::refused,
+        fmt::format("the receiver answered {} and points to {}: if that is right, set it", status,
+            log::printable(shorten(elsewhere, longest_answer))));
+  else
+    fail(ErrorKind::refused,
+        fmt::format("the receiver answered {}{}{}", status, transfer.answer.empty() ? "" : ": ",
+            log::printable(transfer.answer)));
+  return outcome;
+}
+
+void MessageClient::wake() {
+  curl_.multi_wakeup(multi_);
+}
+
+}  // namespace drydock::integrations

@@ -1,0 +1,47 @@
+// Sends messages with libcurl, any number at the same time, on the thread that calls wait().
+#pragma once
+
+#include "base/clock.hpp"
+#include "integrations/libcurl.hpp"
+#include "integrations/message.hpp"
+#include "integrations/private_networks.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace drydock::integrations {
+
+/// What became of a message. The error says, in words for people, what the receiver answered or why it was not reached.
+struct Outcome {
+  std::optional<Error> error;
+  std::optional<Clock::duration> asked_to_wait;  ///< Retry-After
+};
+
+class MessageClient {
+public:
+  MessageClient(const Libcurl& curl, PrivateNetworks networks);
+  ~MessageClient();
+
+  /// `key` names it in wait(), and is not used by another one that is under way.
+  void start(std::int64_t key, Message message);
+
+  /// Works on what is under way until something has ended, wake() was called, or that time is over.
+  std::vector<std::pair<std::int64_t, Outcome>> wait(std::chrono::milliseconds longest);
+  /// Any thread.
+  void wake();
+
+private:
+  struct Transfer;
+  void end(Transfer& transfer, CURLcode result, std::vector<std::pair<std::int64_t, Outcome>>& to);
+  Outcome outcome_of(Transfer& transfer, CURLcode result);
+  void prepare(Transfer& transfer);
+
+  const Libcurl& curl_;
+  PrivateNetworks networks_;
+  CURLM* multi_;
+  std::map<std::int64_t, std::unique_ptr<Transfer>> transfers_;
+};
+
+}  // namespace drydock::integrations

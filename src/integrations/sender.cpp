@@ -1,0 +1,189 @@
+#include "integrations/sender.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "store/devices.hpp"
+
+#include <algorithm>
+
+namespace drydock::integrations {
+namespace {
+
+using namespace std::chrono_literals;
+
+metrics::Counter messages_sent("drydock_messages_sent_total", "Webhooks, e-mails and ntfy messages that arrived.");
+metrics::Counter messages_failed("drydock_messages_failed_total", "Tries to send one that came to nothing.");
+metrics::Counter messages_dead("drydock_messages_given_up_total", "Events that were tried too often.");
+
+// While there is nothing to wait for; and while the database does not take what there is to write.
+constexpr auto idle = 60s;
+constexpr std::chrono::milliseconds database_pause = 1s;
+// Machines that went away leave theirs behind.
+constexpr auto adopting_pause = 30s;
+
+constexpr int most_in_a_digest = limits::deliveries_waiting;
+
+}  // namespace
+
+Sender::Sender(const Libcurl& curl, Options options)
+    : options_(std::move(options)),
+      readers_(options_.location),
+      client_(curl, PrivateNetworks(options_.private_networks)),
+      thread_([this] { run(); }) {}
+
+Sender::~Sender() {
+  stopping_ = true;
+  client_.wake();
+  tested_.notify_all();
+  thread_.join();
+}
+
+void Sender::wake() {
+  look_ = true;
+  client_.wake();
+}
+
+void Sender::hurry() {
+  hurry_ = true;
+  wake();
+}
+
+Result<void> Sender::test(const store::Integration& integration) {
+  Told told;
+  told.delivery.event = "drydock/test";
+  told.delivery.data = R"({"test":true})";
+  told.delivery.published_at = utc_milliseconds();
+  const auto test = std::make_shared<Test>();
+  test->message = make_message(integration, {told}, options_.host, utc_milliseconds());
+  std::unique_lock lock(mutex_);
+  asked_.push_back(test);
+  client_.wake();
+  tested_.wait_for(lock, limits::delivery_time + 5s, [&] { return test->outcome || stopping_; });
+  if (test->outcome) return *test->outcome;
+  return failure(ErrorKind::timed_out, "it took too long");
+}
+
+void Sender::run() {
+  auto adopted = Clock::time_point{};
+  const bool alone = options_.node == 0;
+  while (!stopping_) {
+    try {
+      if (!ended_.empty()) write_down();
+      begin_tests();
+      if (adopted == Clock::time_point{} || (!alone && Clock::now() - adopted >= adopting_pause)) {
+        adopted = Clock::now();
+        options_.write([node = options_.node](store::Database& db) { store::adopt_deliveries(db, node); });
+        look_ = true;
+      }
+      const bool due = std::any_of(schedules_.begin(), schedules_.end(), [](const auto& entry) {
+        return entry.second.not_before() != Clock::time_point{} && entry.second.ready(Clock::now());
+      });
+      if (look_.exchange(false) || due) look();
+    } catch (const std::exception& e) {
+      log::warning("what there is to send cannot be looked at: {}", e.what());
+      look_ = true;
+      for (auto until = Clock::now() + database_pause; Clock::now() < until && !stopping_;) (void)client_.wait(100ms);
+      continue;
+    }
+    for (auto& [key, outcome] : client_.wait(time_to_next())) take(key, std::move(outcome));
+  }
+}
+
+// Until a pause is over, or there may be something new of another machine's.
+std::chrono::milliseconds Sender::time_to_next() const {
+  if (!ended_.empty()) return database_pause;
+  if (look_) return 0ms;
+  auto next = Clock::now() + idle;
+  for (const auto& [id, schedule] : schedules_)
+    if (!schedule.under_way() && schedule.not_before() > Clock::now()) next = std::min(next, schedule.not_before());
+  return std::chrono::duration_cast<std::chrono::milliseconds>(next - Clock::now()) + 1ms;
+}
+
+void Sender::look() {
+  auto lease = readers_.lease();
+  auto& db = *lease;
+  const bool hurry = hurry_.exchange(false);
+  for (const auto& integration : store::load_integrations(db)) {
+    auto& schedule = schedules_.try_emplace(integration.id, options_.retry).first->second;
+    if (hurry) schedule.hurry();
+    if (integration.enabled && schedule.ready(Clock::now())) begin(integration, db);
+  }
+}
+
+void Sender::begin(const store::Integration& integration, store::Database& db) {
+  Batch batch;
+  batch.digest = std::chrono::milliseconds(integration.digest);
+  const bool one_by_one = integration.kind == "webhook";
+  batch.deliveries = store::waiting_deliveries(db, integration.id, options_.node, one_by_one ? 1 : most_in_a_digest);
+  auto& schedule = schedules_.at(integration.id);
+  if (batch.deliveries.empty()) return schedule.hurry();
+  std::vector<Told> told;
+  for (const auto& delivery : batch.deliveries) {
+    const auto row = delivery.device_id.empty() ? std::nullopt : store::load_device(db, delivery.device_id);
+    told.push_back({delivery, row ? row->name : ""});
+  }
+  client_.start(integration.id, make_message(integration, told, options_.host, utc_milliseconds()));
+  schedule.begin();
+  under_way_[integration.id] = std::move(batch);
+}
+
+void Sender::begin_tests() {
+  std::vector<std::shared_ptr<Test>> asked;
+  {
+    const std::lock_guard lock(mutex_);
+    asked.swap(asked_);
+  }
+  for (auto& test : asked) {
+    client_.start(--last_test_, std::move(test->message));
+    tests_[last_test_] = std::move(test);
+  }
+}
+
+void Sender::take(std::int64_t key, Outcome outcome) {
+  if (const auto test = tests_.find(key); test != tests_.end()) {
+    {
+      const std::lock_guard lock(mutex_);
+      test->second->outcome = outcome.error ? Result<void>(tl::unexpected(*outcome.error)) : Result<void>();
+    }
+    tested_.notify_all();
+    tests_.erase(test);
+    return;
+  }
+  auto batch = under_way_.extract(key);
+  (outcome.error ? messages_failed : messages_sent).add();
+  ended_.push_back({key, std::move(batch.mapped()), std::move(outcome)});
+}
+
+// Nothing further of an integration begins before, so that nothing is sent twice.
+void Sender::write_down() {
+  while (!ended_.empty()) {
+    const auto& ended = ended_.front();
+    auto& schedule = schedules_.at(ended.integration);
+    const auto& deliveries = ended.batch.deliveries;
+    std::function<void(store::Database&)> work;
+    bool dead = false;
+    auto after = schedule;
+    if (ended.outcome.error) {
+      std::int64_t attempts = 0;
+      for (const auto& delivery : deliveries) attempts = std::max(attempts, delivery.attempts + 1);
+      dead = after.failed(Clock::now(), attempts, ended.outcome.asked_to_wait);
+      work = [deliveries, words = ended.outcome.error->message, dead](
+                 store::Database& db) { store::mark_failed(db, deliveries, words, dead, limits::deliveries_dead); };
+    } else {
+      after.sent(Clock::now(), ended.batch.digest);
+      work = [deliveries](store::Database& db) { store::mark_sent(db, deliveries, utc_milliseconds()); };
+    }
+    if (!options_.write(std::move(work))) return;
+    if (dead) {
+      messages_dead.add(deliveries.size());
+      log::warning("{} was given up after {} tries: {}", deliveries.size() == 1 ? "a message" : "a digest",
+          limits::delivery_attempts, ended.outcome.error->message);
+    }
+    schedule = after;
+    ended_.pop_front();
+    look_ = true;
+  }
+}
+
+}  // namespace drydock::integrations

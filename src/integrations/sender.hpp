@@ -1,0 +1,87 @@
+// Sends what waits in the store to whom it is for, on a thread of its own: each receiver gets one message at a time, in
+// order, and holds up nobody else. What was sent and is not written down yet when the program is killed is sent again;
+// its id says so.
+#pragma once
+
+#include "base/clock.hpp"
+#include "integrations/delivery_schedule.hpp"
+#include "integrations/message_client.hpp"
+#include "store/integrations.hpp"
+#include "store/readers.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace drydock::integrations {
+
+class Sender {
+public:
+  struct Options {
+    store::Location location;
+    std::int64_t node = 0;
+    std::string host;  ///< of this machine, for people
+    std::vector<std::string> private_networks;
+    Clock::duration retry{};
+    /// Writes it before it returns. False: it was not written. On the sender's thread.
+    std::function<bool(std::function<void(store::Database&)>)> write;
+  };
+  /// Throws std::runtime_error when libcurl has no memory.
+  Sender(const Libcurl& curl, Options options);
+  ~Sender();
+
+  /// Any thread: there is more to send, or integrations were changed.
+  void wake();
+  /// Any thread: likewise, and a person does not want to wait.
+  void hurry();
+
+  /// Any thread: sends a message that is a test, and waits for what becomes of it.
+  Result<void> test(const store::Integration& integration);
+
+private:
+  struct Test {
+    Message message;
+    std::optional<Result<void>> outcome;  ///< guarded
+  };
+  struct Batch {
+    std::vector<store::Delivery> deliveries;
+    Clock::duration digest{};
+  };
+  struct Ended {
+    std::int64_t integration = 0;
+    Batch batch;
+    Outcome outcome;
+  };
+
+  void run();
+  void look();
+  void begin(const store::Integration& integration, store::Database& db);
+  void begin_tests();
+  void take(std::int64_t key, Outcome outcome);
+  void write_down();
+  std::chrono::milliseconds time_to_next() const;
+
+  Options options_;
+  store::Readers readers_;
+  MessageClient client_;
+  std::map<std::int64_t, DeliverySchedule> schedules_;   ///< by integration
+  std::map<std::int64_t, Batch> under_way_;              ///< likewise
+  std::deque<Ended> ended_;                              ///< and not written down yet
+  std::map<std::int64_t, std::shared_ptr<Test>> tests_;  ///< under way, by a key below 0
+  std::int64_t last_test_ = 0;
+
+  std::mutex mutex_;
+  std::condition_variable tested_;
+  std::vector<std::shared_ptr<Test>> asked_;  ///< guarded
+  std::atomic<bool> look_{true};
+  std::atomic<bool> hurry_{false};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace drydock::integrations

@@ -1,0 +1,143 @@
+// What people may set, and what they are shown of it.
+#include "integrations/message.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+#include <span>
+
+namespace drydock::integrations {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t longest = 2'000;
+constexpr std::size_t longest_template = 16'000;
+constexpr std::size_t most_in_a_list = 20;
+
+enum class Kind { text, url, secret, list, body };
+struct Field {
+  const char* name;
+  Kind kind;
+  bool needed;
+};
+constexpr std::array webhook_fields{Field{"url", Kind::url, true}, Field{"secret", Kind::secret, false},
+    Field{"template", Kind::body, false}, Field{"content_type", Kind::text, false},
+    Field{"headers", Kind::list, false}};
+constexpr std::array ntfy_fields{Field{"url", Kind::url, true}, Field{"token", Kind::secret, false}};
+constexpr std::array email_fields{Field{"server", Kind::text, true}, Field{"tls", Kind::text, true},
+    Field{"user", Kind::text, false}, Field{"password", Kind::secret, false}, Field{"from", Kind::text, true},
+    Field{"to", Kind::list, true}};
+
+std::span<const Field> fields_of(const std::string& kind) {
+  if (kind == "email") return email_fields;
+  if (kind == "ntfy") return ntfy_fields;
+  return webhook_fields;
+}
+
+// They become lines of a protocol.
+bool is_one_line(const std::string& text) {
+  return std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
+}
+
+bool is_http_url(const std::string& text) {
+  return (text.starts_with("https://") || text.starts_with("http://")) &&
+      text.find_first_of(" <>\"") == std::string::npos;
+}
+
+bool is_mail_address(const std::string& text) {
+  const auto at = text.find('@');
+  return at != 0 && at != std::string::npos && at + 1 < text.size() &&
+      text.find_first_of(" <>\",;:()") == std::string::npos && text.find('@', at + 1) == std::string::npos;
+}
+
+bool is_header(const std::string& text) {
+  const auto colon = text.find(':');
+  constexpr auto token = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
+  return colon != 0 && colon != std::string::npos &&
+      text.substr(0, colon).find_first_not_of(token) == std::string::npos;
+}
+
+std::string wrong(const Field& field, const json& value) {
+  if (field.kind == Kind::list) {
+    const bool usable = value.is_array() && value.size() <= most_in_a_list &&
+        std::all_of(value.begin(), value.end(), [](const json& each) {
+          return each.is_string() && each.get<std::string>().size() <= longest && is_one_line(each.get<std::string>());
+        });
+    if (!usable) return fmt::format("'{}' must be a list of texts, {} at the most", field.name, most_in_a_list);
+    if (field.needed && value.empty()) return fmt::format("'{}' is needed", field.name);
+    return "";
+  }
+  if (!value.is_string()) return fmt::format("'{}' must be a text", field.name);
+  const auto text = value.get<std::string>();
+  if (field.needed && text.empty()) return fmt::format("'{}' is needed", field.name);
+  if (field.kind == Kind::body) return text.size() <= longest_template ? "" : "'template' is too long";
+  if (text.size() > longest || !is_one_line(text)) return fmt::format("'{}' is too long, or not one line", field.name);
+  if (field.kind == Kind::url && !is_http_url(text))
+    return fmt::format("'{}' must begin with https:// or http://", field.name);
+  return "";
+}
+
+std::string wrong_together(const std::string& kind, const json& settings) {
+  if (kind == "webhook") {
+    for (const auto& header : settings.value("headers", json::array()))
+      if (!is_header(header.get<std::string>())) return "a header is written as 'Name: value'";
+    const auto secret = settings.value("secret", "");
+    if (!secret.empty() && !secret.starts_with("whsec_")) return "a secret begins with whsec_";
+  }
+  if (kind == "email") {
+    if (const auto tls = settings.value("tls", ""); tls != "tls" && tls != "starttls" && tls != "off")
+      return "'tls' is one of starttls, tls and off";
+    if (settings.value("server", "").find_first_of("/ @") != std::string::npos)
+      return "'server' is a name, or name:port";
+    if (!is_mail_address(settings.value("from", ""))) return "'from' must be an e-mail address";
+    for (const auto& address : settings.value("to", json::array()))
+      if (!is_mail_address(address.get<std::string>())) return "'to' must be e-mail addresses";
+    if (settings.value("tls", "") == "off" && !settings.value("password", "").empty())
+      return "a password is sent over TLS only: choose starttls or tls";
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<std::string> usable_settings(
+    const store::Integration& integration, const json& given, const std::string& before) {
+  if (integration.name.empty() || integration.name.size() > 100 || !is_one_line(integration.name))
+    return failure(ErrorKind::malformed, "a name has 1 to 100 characters");
+  if (integration.kind != "webhook" && integration.kind != "email" && integration.kind != "ntfy")
+    return failure(ErrorKind::malformed, "'kind' is one of webhook, email and ntfy");
+  if (integration.events.empty()) return failure(ErrorKind::malformed, "choose what it is told of");
+  for (const auto& event : integration.events)
+    if (event.empty() || event.size() > 64 || !is_one_line(event))
+      return failure(ErrorKind::malformed, "a name of events has 1 to 64 characters");
+  if (!given.is_object()) return failure(ErrorKind::malformed, "'settings' must be an object");
+  const auto fields = fields_of(integration.kind);
+  for (const auto& [key, value] : given.items())
+    if (std::none_of(fields.begin(), fields.end(), [name = key](const Field& field) { return name == field.name; }))
+      return failure(ErrorKind::malformed, fmt::format("there is no setting '{}'", key));
+  const auto old_one = json::parse(before, nullptr, false);
+  json settings = json::object();
+  for (const auto& field : fields) {
+    const auto empty = field.kind == Kind::list ? json::array() : json("");
+    auto value = given.value(field.name, json(nullptr));
+    if (value.is_null())
+      value = field.kind == Kind::secret && old_one.is_object() ? old_one.value(field.name, empty) : empty;
+    if (const auto why = wrong(field, value); !why.empty()) return failure(ErrorKind::malformed, why);
+    settings[field.name] = value;
+  }
+  if (const auto why = wrong_together(integration.kind, settings); !why.empty())
+    return failure(ErrorKind::malformed, why);
+  return settings.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json shown_settings(const std::string& settings) {
+  auto shown = json::parse(settings, nullptr, false);
+  if (!shown.is_object()) return json::object();
+  for (const auto* secret : {"secret", "token", "password"})
+    if (shown.contains(secret)) shown[secret] = !shown.value(secret, "").empty();
+  return shown;
+}
+
+}  // namespace drydock::integrations

@@ -1,0 +1,71 @@
+// Who is told outside of what happens here, and what waits to be told to them.
+#pragma once
+
+#include "base/result.hpp"
+#include "store/database.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drydock::store {
+
+struct Integration {
+  std::int64_t id = 0;
+  std::string name;
+  std::string kind;                 ///< "webhook", "email" or "ntfy"
+  std::vector<std::string> events;  ///< how names of events begin that it is told of
+  std::string settings = "{}";      ///< JSON: see integrations/message.hpp
+  std::int64_t digest = 0;          ///< milliseconds between two messages, which tell all since; 0: each event is one
+  bool enabled = true;
+  std::int64_t created = 0;    ///< UTC milliseconds
+  std::int64_t dropped = 0;    ///< events, because too many waited
+  std::int64_t last_sent = 0;  ///< UTC milliseconds; 0: never
+  std::string last_error;      ///< empty: the last one was sent
+};
+
+struct Delivery {
+  std::int64_t id = 0;
+  std::int64_t integration = 0;
+  std::int64_t node = 0;  ///< the machine that is to send it
+  std::string event;
+  std::string data;
+  std::string device_id;          ///< empty: of none
+  std::int64_t published_at = 0;  ///< UTC milliseconds
+  std::int64_t attempts = 0;
+  std::string error;  ///< of the last one
+};
+
+std::vector<Integration> load_integrations(Database& db);
+std::optional<Integration> load_integration(Database& db, std::int64_t id);
+/// Gives the new one's id. ErrorKind::conflict: there are too many, or one of this name.
+Result<std::int64_t> add_integration(Database& db, const Integration& integration);
+/// What people say of it. ErrorKind::not_found, or ErrorKind::conflict as above.
+Result<void> save_integration(Database& db, const Integration& integration);
+/// With all that waits. ErrorKind::not_found.
+Result<void> remove_integration(Database& db, std::int64_t id);
+
+/// Unless `most` wait already: then it is counted as dropped.
+void enqueue(Database& db, const Delivery& delivery, std::int64_t most);
+/// What waits to be sent by this machine, the oldest first.
+std::vector<Delivery> waiting_deliveries(Database& db, std::int64_t integration, std::int64_t node, int limit);
+/// Deliveries of machines that are gone are this one's from now on.
+void adopt_deliveries(Database& db, std::int64_t node);
+void mark_sent(Database& db, const std::vector<Delivery>& deliveries, std::int64_t utc_now);
+/// `dead`: they are not tried again. Of those, the oldest beyond `most_dead` go.
+void mark_failed(
+    Database& db, const std::vector<Delivery>& deliveries, const std::string& error, bool dead, std::int64_t most_dead);
+
+struct DeliveryCounts {
+  std::int64_t waiting = 0;
+  std::int64_t dead = 0;
+};
+std::map<std::int64_t, DeliveryCounts> count_deliveries(Database& db);
+/// Those that were given up, the latest first.
+std::vector<Delivery> dead_deliveries(Database& db, std::int64_t integration, int limit);
+void retry_dead_deliveries(Database& db, std::int64_t integration);
+void remove_dead_deliveries(Database& db, std::int64_t integration);
+
+}  // namespace drydock::store

@@ -1,0 +1,433 @@
+"""Webhooks, ntfy and e-mail, from the real binary to receivers that are slow, closed, angry or elsewhere."""
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+import unittest
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from harness import patience, status
+from page_test import Page
+
+
+class Receiver:
+    """An HTTP server that keeps what comes. `answer(request)` gives status, headers and body, and may take its time."""
+
+    def __init__(self, test, port=0):
+        receiver = self
+        self.requests = []
+        self.answer = lambda request: (204, {}, b"")
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                request = {"path": self.path, "headers": dict(self.headers), "body": body, "at": time.monotonic()}
+                receiver.requests.append(request)
+                code, headers, content = receiver.answer(request)
+                try:
+                    self.send_response(code)
+                    for name, value in headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content)
+                except OSError:
+                    pass  # who asked has gone
+
+            def log_message(self, *_):
+                pass
+
+        ThreadingHTTPServer.daemon_threads = True
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+        self.thread.start()
+        test.addCleanup(self.close)
+
+    def close(self):
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+    def bodies(self):
+        return [json.loads(request["body"]) for request in self.requests]
+
+
+class Integrations(Page):
+    private = '["127.0.0.0/8"]'
+
+    def setUp(self):
+        super().setUp()
+        self.configuration = self.folder / "drydock.toml"
+        self.configuration.write_text(
+            f"[integrations]\nprivate_networks = {self.private}\nretry_seconds = 1\n[updates]\nstop_seconds = 1\n"
+        )
+        self.program_options = ("--config", str(self.configuration))
+
+    def restart(self, how="terminate"):
+        getattr(self.process, how)()
+        self.process.wait(timeout=patience)
+        self.udp_port = 0
+        self.open()
+
+    def add(self, kind="webhook", events=("door/",), digest=0, expected=201, **settings):
+        body = {
+            "name": f"{kind} {time.monotonic()}",
+            "kind": kind,
+            "events": list(events),
+            "settings": settings,
+            "digest_minutes": digest,
+        }
+        code, answer, _ = self.ask("POST", "integrations", body)
+        self.assertEqual(code, expected, answer)
+        return answer
+
+    def shown(self, number):
+        return next(i for i in self.ask("GET", "integrations")[1]["integrations"] if i["id"] == number)
+
+    def token(self):
+        code, answer, _ = self.ask("POST", "tokens", {"name": "program", "scopes": "call"})
+        self.assertEqual(code, 201, answer)
+        return answer["token"]
+
+    def publish(self, token, name, data=""):
+        code, answer, _ = self.ask(
+            "POST",
+            "/v1/devices/events",
+            urllib.parse.urlencode({"name": name, "data": data}),
+            {"Authorization": "Bearer " + token, "Content-Type": "application/x-www-form-urlencoded"},
+            raw=True,
+            cookie=False,
+        )
+        self.assertEqual(code, 200, answer)
+
+    def begun(self, **options):
+        self.open()
+        self.enter()
+        self.receiver = Receiver(self)
+        return self.add(url=f"http://127.0.0.1:{self.receiver.port}/hook", **options), self.token()
+
+
+class Webhooks(Integrations):
+    def test_an_event_arrives_as_it_was_and_is_signed(self):
+        made, token = self.begun(headers=["X-Room: cellar"])
+        self.publish(token, "door/open", "front")
+        self.publish(token, "window/open", "front")
+        self.publish(token, "door/shut", "back")
+        self.wait_for(lambda: len(self.receiver.requests) == 2)
+        first, second = self.receiver.requests
+        body = json.loads(first["body"])
+        self.assertEqual((body["event"], body["data"], body["coreid"]), ("door/open", "front", ""))
+        self.assertRegex(body["published_at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertEqual(json.loads(second["body"])["event"], "door/shut")
+        self.assertEqual(first["headers"]["X-Room"], "cellar")
+        # https://www.standardwebhooks.com, worked out here by itself
+        key = base64.b64decode(made["secret"].removeprefix("whsec_"))
+        head = {name.lower(): value for name, value in first["headers"].items()}
+        text = f"{head['webhook-id']}.{head['webhook-timestamp']}.".encode() + first["body"]
+        signature = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+        self.assertEqual(head["webhook-signature"], "v1," + signature)
+        self.wait_for(lambda: self.shown(made["id"])["waiting"] == 0)
+        self.assertIsNotNone(self.shown(made["id"])["last_sent"])
+
+    def test_updates_of_devices_are_told(self):
+        self.stock()
+        self.open()
+        self.enter()
+        self.receiver = Receiver(self)
+        self.add(events=["spark/status", "drydock/update/"], url=f"http://127.0.0.1:{self.receiver.port}/")
+        self.result(self.launch(1))
+        told = lambda: [(b["event"], b["data"]) for b in self.receiver.bodies()]
+        self.wait_for(lambda: "drydock/update/finished" in [name for name, _ in told()])
+        self.assertEqual(told()[0], ("spark/status", "online"))
+        verified = [json.loads(data)["module"] for name, data in told() if name == "drydock/update/verified"]
+        self.assertEqual(len(verified), 2, told())
+        self.assertTrue(all(body["coreid"] for body in self.receiver.bodies()))
+
+    def test_a_template_makes_the_body(self):
+        _, token = self.begun(
+            template='{"text":"{{PARTICLE_EVENT_NAME}}: {{temperature}} {{{list}}}{{nothing}}"}', content_type="text/x"
+        )
+        self.publish(token, "door/a", '{"temperature":21.5,"list":[1,2]}')
+        self.publish(token, "door/b", 'a "quoted" word')
+        self.wait_for(lambda: len(self.receiver.requests) == 2)
+        self.assertEqual(self.receiver.requests[0]["body"], b'{"text":"door/a: 21.5 [1,2]"}')
+        self.assertEqual(self.receiver.requests[0]["headers"]["Content-Type"], "text/x")
+
+    def test_what_fails_is_tried_again_in_order_and_nobody_else_waits(self):
+        made, token = self.begun()
+        other = Receiver(self)
+        self.add(url=f"http://127.0.0.1:{other.port}/other")
+        failures = [500, 302, 429]
+        places = {302: {"Location": "http://127.0.0.1:1/elsewhere"}, 429: {"Retry-After": "1"}}
+        self.receiver.answer = lambda _: (
+            (lambda code: (code, places.get(code, {}), b"no <b>today</b>"))(failures.pop(0))
+            if failures
+            else (200, {}, b"")
+        )
+        for number in range(3):
+            self.publish(token, "door/open", str(number))
+        self.wait_for(lambda: len(other.requests) == 3)
+        self.assertGreater(len(failures), 0)  # the other one was not kept waiting
+        self.wait_for(lambda: self.shown(made["id"])["last_error"])
+        self.assertIn("500: no <b>today</b>", self.shown(made["id"])["last_error"])
+        self.wait_for(lambda: "points to http://127.0.0.1:1/elsewhere" in self.shown(made["id"])["last_error"])
+        self.wait_for(lambda: len(self.receiver.requests) == 6)
+        self.assertEqual([b["data"] for b in self.receiver.bodies()], ["0", "0", "0", "0", "1", "2"])
+        self.assertEqual(len({r["headers"]["webhook-id"] for r in self.receiver.requests[:4]}), 1)
+        self.wait_for(lambda: self.shown(made["id"])["waiting"] == 0)
+        self.assertEqual(self.shown(made["id"])["last_error"], "")
+
+    def test_a_slow_receiver_and_a_closed_one_hold_up_nothing(self):
+        made, token = self.begun()
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        self.receiver.answer = lambda _: (go_on.wait(patience), (200, {}, b""))[1]
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            nobody = self.add(url=f"http://127.0.0.1:{closed.getsockname()[1]}/")
+            self.publish(token, "door/open")
+            self.wait_for(lambda: self.receiver.requests and self.shown(nobody["id"])["last_error"])
+            self.stock()
+            self.updated(1)
+            began = time.monotonic()
+            self.process.terminate()
+            self.process.wait(timeout=patience)
+            self.assertLess(time.monotonic() - began, 8)
+
+    def test_a_restart_loses_nothing_that_was_promised(self):
+        made, token = self.begun()
+        port = self.receiver.port
+        self.receiver.close()
+        for number in range(40):
+            self.publish(token, "door/open", str(number))
+        self.wait_for(lambda: self.shown(made["id"])["waiting"] == 40)
+        self.restart("kill")
+        self.restart("terminate")
+        self.receiver = Receiver(self, port)
+        self.wait_for(lambda: self.shown(made["id"])["waiting"] == 0)
+        self.assertEqual([b["data"] for b in self.receiver.bodies()], [str(n) for n in range(40)])
+
+    def test_the_queue_is_bounded_and_what_was_given_up_waits_for_a_person(self):
+        made, token = self.begun()
+        self.receiver.close()
+        bound = 1000
+        self.process.terminate()
+        self.process.wait(timeout=patience)
+        database = __import__("sqlite3").connect(self.state / "drydock.db")
+        with database:
+            database.executemany(
+                "INSERT INTO deliveries (integration_id, node, event, data, device_id, published_at, state, attempts, error)"
+                " VALUES (?, 0, 'door/open', ?, '', 0, 'waiting', 9, '')",
+                [(made["id"], str(n)) for n in range(bound - 1)],
+            )
+        database.close()
+        self.udp_port = 0
+        self.open()
+        # The tenth try is the last one of each.
+        self.wait_for(lambda: self.shown(made["id"])["dead"] == 200)
+        self.wait_for(lambda: self.shown(made["id"])["waiting"] == 0)
+        dead = self.ask("GET", f"integrations/{made['id']}/dead")[1]["dead"]
+        self.assertEqual([d["data"] for d in dead[:2]], ["998", "997"])
+        self.assertIn("was not sent", dead[0]["error"])
+        for number in range(bound + 5):
+            self.publish(token, "door/open", str(number))
+        self.wait_for(lambda: self.shown(made["id"])["dropped"] >= 5)
+        self.assertLessEqual(self.shown(made["id"])["waiting"], bound)
+        self.assertEqual(self.ask("DELETE", f"integrations/{made['id']}/dead")[0], 204)
+        self.assertEqual(self.shown(made["id"])["dead"], 0)
+
+    def test_a_person_tries_again_what_was_given_up(self):
+        made, token = self.begun()
+        self.receiver.answer = lambda _: (500, {}, b"")
+        self.publish(token, "door/open", "late")
+        self.wait_for(lambda: self.receiver.requests)
+        self.process.terminate()
+        self.process.wait(timeout=patience)
+        database = __import__("sqlite3").connect(self.state / "drydock.db")
+        with database:
+            database.execute("UPDATE deliveries SET attempts = 9")
+        database.close()
+        self.udp_port = 0
+        self.open()
+        self.wait_for(lambda: self.shown(made["id"])["dead"] == 1)
+        self.receiver.answer = lambda _: (200, {}, b"")
+        self.assertEqual(self.ask("POST", f"integrations/{made['id']}/retry")[0], 204)
+        self.wait_for(lambda: self.shown(made["id"])["dead"] == self.shown(made["id"])["waiting"] == 0)
+        self.assertEqual(self.receiver.bodies()[-1]["data"], "late")
+
+    def test_a_test_says_at_once_what_became_of_it(self):
+        made, _ = self.begun()
+        self.assertEqual(self.ask("POST", f"integrations/{made['id']}/test")[0], 204)
+        self.assertEqual(self.receiver.bodies()[0]["event"], "drydock/test")
+        self.receiver.answer = lambda _: (403, {}, b"wrong key")
+        code, answer, _ = self.ask("POST", f"integrations/{made['id']}/test")
+        self.assertEqual((code, answer["detail"]), (502, "the receiver answered 403: wrong key"))
+
+
+class PrivateAddresses(Integrations):
+    private = '["10.0.0.0/8"]'
+
+    def test_what_is_not_allowed_is_not_asked(self):
+        self.open()
+        self.enter()
+        receiver = Receiver(self)
+        for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433"):
+            made = self.add(url=f"http://{host}:{receiver.port}/")
+            code, answer, _ = self.ask("POST", f"integrations/{made['id']}/test")
+            self.assertEqual(code, 502)
+            self.assertIn("integrations.private_networks", answer["detail"], host)
+        self.assertEqual(receiver.requests, [])
+
+
+class Harm(Integrations):
+    def test_settings_that_cannot_be_used_are_told(self):
+        self.open()
+        self.enter()
+        for settings in (
+            {"url": "ftp://a/b"},
+            {"url": "file:///etc/passwd"},
+            {"url": "http://a/\r\nX: y"},
+            {"url": "http://a/", "headers": ["no colon"]},
+            {"url": "http://a/", "headers": ["A: b\r\nC: d"]},
+            {"url": "http://a/", "secret": "short"},
+            {"url": "http://a/", "method": "GET"},
+            {},
+        ):
+            self.add(expected=422, **settings)
+        good = {"server": "mail.example.org", "tls": "starttls", "from": "a@example.org", "to": ["b@example.org"]}
+        for wrong in (
+            {"tls": "yes"},
+            {"from": "nobody"},
+            {"to": []},
+            {"to": ["b@example.org\r\nDATA"]},
+            {"server": "a/b"},
+            {"tls": "off", "user": "u", "password": "p"},
+        ):
+            self.add(kind="email", expected=422, **{**good, **wrong})
+        self.add(kind="email", **good)
+
+    def test_secrets_do_not_come_back_and_stay_when_nothing_is_said(self):
+        self.open()
+        self.enter()
+        made = self.add(url="https://example.org/", secret="whsec_c2VjcmV0")
+        text = json.dumps(self.ask("GET", "integrations")[1])
+        self.assertNotIn("c2VjcmV0", text)
+        self.assertIs(self.shown(made["id"])["settings"]["secret"], True)
+        body = {"name": "n", "kind": "webhook", "events": ["a"], "settings": {"url": "https://example.com/"}}
+        self.assertEqual(self.ask("PUT", f"integrations/{made['id']}", body)[0], 204)
+        self.assertIn("c2VjcmV0", self.query("SELECT settings FROM integrations")[0][0])
+        self.assertNotIn("c2VjcmV0", json.dumps(self.query("SELECT * FROM audit")))
+
+    def test_a_device_cannot_pass_for_this_server(self):
+        made, token = self.begun(events=["drydock/", "spark/"])
+        for name in ("drydock/update/failed", "Drydock/test", "spark/status"):
+            code, _, _ = self.ask(
+                "POST",
+                "/v1/devices/events",
+                f"name={name}",
+                {"Authorization": "Bearer " + token, "Content-Type": "application/x-www-form-urlencoded"},
+                raw=True,
+                cookie=False,
+            )
+            self.assertEqual(code, 400, name)
+
+
+class Notifications(Integrations):
+    def test_ntfy_gets_one_message_and_then_a_digest(self):
+        self.open()
+        self.enter()
+        receiver = Receiver(self)
+        hold = threading.Event()
+        self.addCleanup(hold.set)
+        receiver.answer = lambda _: (hold.wait(patience), (200, {}, b""))[1]
+        self.add(kind="ntfy", events=["door/"], url=f"http://127.0.0.1:{receiver.port}/topic", token="tk_1")
+        token = self.token()
+        self.publish(token, "door/open", "first")
+        self.wait_for(lambda: receiver.requests)
+        for number in range(120):
+            self.publish(token, "door/open", f"more {number}")
+        hold.set()
+        self.wait_for(lambda: len(receiver.requests) == 2)
+        first, second = receiver.requests
+        self.assertEqual(first["path"], "/topic")
+        self.assertEqual(first["headers"]["Authorization"], "Bearer tk_1")
+        self.assertIn("Drydock on", first["headers"]["Title"])
+        self.assertEqual(first["body"].decode(), "published door/open: first")
+        text = second["body"].decode()
+        self.assertIn("120 other events", text)
+        self.assertIn("more 99\n", text)
+        self.assertIn("and 20 more", text)
+
+    def test_mail_arrives(self):
+        mails = []
+
+        class Smtp(socketserver.StreamRequestHandler):
+            def handle(self):
+                say = lambda line: self.wfile.write(line.encode() + b"\r\n")
+                say("220 test")
+                mail = {"to": []}
+                while line := self.rfile.readline().decode().strip():
+                    word = line.upper()
+                    if word.startswith("MAIL FROM"):
+                        mail["from"] = line
+                    elif word.startswith("RCPT TO"):
+                        mail["to"].append(line)
+                    elif word == "DATA":
+                        say("354 go on")
+                        lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
+                        mail["text"] = "".join(lines)
+                        mails.append(mail)
+                    elif word == "QUIT":
+                        say("221 bye")
+                        return
+                    say("250 ok")
+
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Smtp)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.open()
+        self.enter()
+        made = self.add(
+            kind="email",
+            events=["door/"],
+            digest=15,
+            server=f"127.0.0.1:{server.server_address[1]}",
+            tls="off",
+            to=["one@example.org", "two@example.org"],
+            **{"from": "drydock@example.org"},
+        )
+        self.assertEqual(self.ask("POST", f"integrations/{made['id']}/test")[0], 204)
+        token = self.token()
+        self.publish(token, "door/open", "größer")
+        self.wait_for(lambda: len(mails) == 2)
+        import email
+        import email.policy
+
+        mail = email.message_from_string(mails[1]["text"], policy=email.policy.default)
+        self.assertEqual(mail["To"], "one@example.org, two@example.org")
+        self.assertIn("published door/open: größer", mail["Subject"])
+        self.assertIn("published door/open: größer", mail.get_body().get_content())
+        self.assertIsNotNone(mail["Date"].datetime)
+        self.assertEqual(len(mails[1]["to"]), 2)
+        # What comes within the next quarter of an hour waits for its end.
+        self.publish(token, "door/open", "later")
+        self.wait_for(lambda: self.shown(made["id"])["waiting"] == 1)
+        self.assertEqual(len(mails), 2)
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = []
+    unittest.main()
