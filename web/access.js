@@ -67,6 +67,11 @@ export function showLogin(main, entered, users) {
   element.querySelector("input").focus();
 }
 
+function endOf(token) {
+  if (token.days_left === null) return "";
+  return token.days_left ? t`(good for ${token.days_left} more days) ` : t`(its time is over) `;
+}
+
 export function showAccess(main, left) {
   if (!fleet.user) {
     main.replaceChildren(
@@ -101,6 +106,7 @@ export function showAccess(main, left) {
           el("strong", {}, token.name),
           t` made ${time(token.created)}${token.user === fleet.user ? "" : t` by ${token.user}`}, may ${token.scopes.map(told).join(", ")}, `,
           token.used ? t`last used ${ago(token.used)} ` : t`never used `,
+          endOf(token),
           action(t`Remove`, async () => {
             await remove(`tokens/${token.id}`);
             await load();
@@ -148,12 +154,21 @@ export function showAccess(main, left) {
             ["read", t`Read: look at the fleet, read variables, hear events`],
             ["read call", t`Read, and call functions and publish events`],
             ["read call flash", t`Read, call, and change what devices run`],
+            ["release", t`Bring firmware and releases, which reach no device by that: for CI`],
+            ["metrics", t`Read /metrics: for Prometheus`],
             ["", t`Whatever you may`],
+          ]),
+          choice(t`How long it is good`, "days", [
+            ["", t`until it is removed`],
+            ["30", t`30 days`],
+            ["90", t`90 days`],
+            ["365", t`a year`],
           ]),
         ],
         t`Make a token`,
         async (values) => {
-          const answer = await post("tokens", { name: values.name, scopes: values.scopes });
+          const days = values.days ? { days: Number(values.days) } : {};
+          const answer = await post("tokens", { name: values.name, scopes: values.scopes, ...days });
           const copy = copyButton(answer.token, { "aria-label": t`Copy the token` });
           made.replaceChildren(t`Copy it now, it is not shown again: `, el("code", {}, answer.token), " ", copy || "");
           await load();

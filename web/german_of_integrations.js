@@ -65,6 +65,23 @@ export const ofIntegrations = {
   "Another one": "Ein weiterer Empfänger",
 };
 
+// Of access.js and system.js.
+Object.assign(ofIntegrations, {
+  "Bring firmware and releases, which reach no device by that: for CI":
+    "Firmware und Releases bringen, was damit noch kein Gerät erreicht: für CI",
+  "Read /metrics: for Prometheus": "/metrics lesen: für Prometheus",
+  "How long it is good": "Wie lange es gilt",
+  "until it is removed": "bis es entfernt wird",
+  "30 days": "30 Tage",
+  "90 days": "90 Tage",
+  "a year": "ein Jahr",
+  "(good for {0} more days) ": "(gilt noch {0} Tage) ",
+  "(its time is over) ": "(seine Zeit ist vorbei) ",
+  "MQTT broker": "MQTT-Broker",
+  "{0}, connected": "{0}, verbunden",
+  "{0}, not connected: {1}": "{0}, nicht verbunden: {1}",
+});
+
 // What the server says of them.
 export const sentencesOfIntegrations = {
   metrics: "Zahlen",

@@ -26,6 +26,12 @@ function factsOf(system) {
         : t`port ${system.ports.page}, without TLS: web.tls in the configuration adds it`,
     ],
     system.certificate && [t`Its certificate`, system.certificate],
+    system.mqtt && [
+      t`MQTT broker`,
+      system.mqtt.connected
+        ? t`${system.mqtt.broker}, connected`
+        : t`${system.mqtt.broker}, not connected: ${told(system.mqtt.problem)}`,
+    ],
     [t`Database`, system.database + (system.database_bytes === null ? "" : `, ${kilobytes(system.database_bytes)}`)],
     [
       t`State folder`,

@@ -121,6 +121,10 @@ public:
     auto* status_command =
         registry_.command(app_, "status", "How the devices are doing", [](const Context& c) { return status(c); });
     registry_.with_json(status_command);
+    add_wait();
+    auto* watching = registry_.command(app_, "watch", "The devices in a table that stays fresh, until Ctrl-C",
+        [this](const Context& c) { return watch(c, clear_); });
+    watching->add_flag("--once", clear_, "Print it and end");
     auto* password = app_.add_subcommand("password", "The password of the page");
     password->require_subcommand(1);
     registry_.command(*password, "reset",
@@ -326,6 +330,21 @@ private:
     target->add_option("modules", names_, "File names, or beginnings of their SHA-256");
     target->add_flag("--clear", clear_, "Clear the target firmware of this device");
   }
+  void add_wait() {
+    auto* sub = registry_.command(app_, "wait", "Wait until devices have all they need, or are connected",
+        [this](const Context& c) { return wait(c, wait_); });
+    auto& chosen = wait_.devices;
+    sub->add_option("devices,--device", chosen.names, "Ids or names");
+    sub->add_option("--group", chosen.group, "All devices of this group");
+    sub->add_option("--platform", chosen.platform, "All devices of this platform: photon, p1, …");
+    sub->add_flag("--all", chosen.all, "All devices that were let in");
+    sub->add_flag("--current", wait_.current, "Until they have all they need (the default)");
+    sub->add_flag("--connected", wait_.connected, "Until they are connected");
+    sub->add_option("--timeout", wait_.timeout, "How long, as 90s, 10m or 2h: behind that it ends with status 124")
+        ->capture_default_str();
+    sub->footer("Ends with 0 when they are; 1: an error; 3: somebody has to do something first; 124: not in time.");
+    registry_.with_json(sub);
+  }
   void add_plan() {
     auto* sub =
         registry_.command(app_, "plan", "Say what would be sent to a device that reports this, without a device",
@@ -353,6 +372,7 @@ private:
   DeviceFilter device_filter_;
   DeviceSelection selection_;
   Approval approval_;
+  WaitOptions wait_;
   std::vector<std::filesystem::path> files_;
   std::filesystem::path file_;
   std::vector<std::string> names_;

@@ -178,6 +178,28 @@ struct PlanOptions {
 };
 int plan(const Context& context, const PlanOptions& options);
 
+/// Firmware files that become a release at a Drydock on another machine.
+struct ReleasePush {
+  std::string name;
+  std::vector<std::filesystem::path> files;  ///< or folders, or archives
+  std::string url;                           ///< of its page
+  std::filesystem::path token_file;          ///< empty: the environment has the token
+  std::filesystem::path ca;                  ///< PEM of the page's certificate, or who signed it
+  std::string notes;
+};
+int release_push(const Context& context, const ReleasePush& push);
+
+struct WaitOptions {
+  DeviceSelection devices;
+  bool current = false;  ///< they have all they need; the default
+  bool connected = false;
+  std::string timeout = "10m";
+};
+/// 0: they are; 1: an error; 3: somebody has to do something first; 124: not in time.
+int wait(const Context& context, WaitOptions options);
+/// `once`: prints it and ends.
+int watch(const Context& context, bool once);
+
 int status(const Context& context);
 int pause(const Context& context, bool paused);
 /// Names of one kind, a line each, for the shell's completion; nothing when they cannot be read.

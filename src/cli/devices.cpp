@@ -22,32 +22,11 @@ namespace commands = server::commands;
 
 constexpr int devices_at_once = 500;
 
-Result<std::vector<store::DeviceRow>> select(store::Database& db, const DeviceSelection& selection) {
-  if (!selection.names.empty() + !selection.group.empty() + !selection.platform.empty() + selection.all != 1)
-    return failure(ErrorKind::malformed, "say which devices: by name, --group, --platform, or --all");
-  std::vector<store::DeviceRow> rows;
-  for (const auto& name : selection.names) {
-    auto row = find_device(db, name);
-    if (!row) return tl::unexpected(row.error());
-    rows.push_back(std::move(*row));
-  }
-  if (!selection.names.empty()) return rows;
-  const auto* platform = selection.platform.empty() ? nullptr : firmware::find_platform(selection.platform);
-  if (platform == nullptr && !selection.platform.empty())
-    return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", selection.platform));
-  for (auto& row : store::load_devices(db))
-    if (row.approval == "approved" && (selection.group.empty() || row.group == selection.group) &&
-        (platform == nullptr || row.platform == platform->id))
-      rows.push_back(std::move(row));
-  if (rows.empty()) return failure(ErrorKind::not_found, "no device is like that");
-  return rows;
-}
-
 // Applies `change` to each device chosen and tells the running service.
 template <class Change>
 int change_each(const Context& context, const DeviceSelection& selection, Change change) {
   auto db = open_to_write(context);
-  const auto rows = select(db, selection);
+  const auto rows = select_devices(db, selection);
   if (!rows) return print_error(rows.error().message);
   int status = 0;
   for (const auto& row : *rows) status = std::max(status, change(db, row));
@@ -213,7 +192,7 @@ int devices_hold(const Context& context, const DeviceSelection& devices, bool re
 
 int devices_forget(const Context& context, const std::vector<std::string>& devices, bool yes) {
   auto db = open_to_write(context);
-  const auto rows = select(db, DeviceSelection{devices, "", "", false});
+  const auto rows = select_devices(db, DeviceSelection{devices, "", "", false});
   if (!rows) return print_error(rows.error().message);
   std::string question = rows->size() == 1 ? "Delete " : fmt::format("Delete these {} devices:\n", rows->size());
   for (const auto& row : *rows) question += rows->size() == 1 ? title_of(row) : "  " + title_of(row) + "\n";
@@ -234,7 +213,7 @@ int devices_forget(const Context& context, const std::vector<std::string>& devic
 
 int devices_replace(const Context& context, const std::string& old, const std::string& by, bool yes) {
   auto db = open_to_write(context);
-  const auto rows = select(db, DeviceSelection{{old, by}, "", "", false});
+  const auto rows = select_devices(db, DeviceSelection{{old, by}, "", "", false});
   if (!rows) return print_error(rows.error().message);
   const auto question = fmt::format("Let {} take the place of {}, which is deleted with its history?",
       title_of(rows->back()), title_of(rows->front()));

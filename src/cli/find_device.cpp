@@ -1,5 +1,8 @@
 #include "cli/find_device.hpp"
 
+#include "firmware/platforms.hpp"
+#include "store/devices.hpp"
+
 #include <unistd.h>
 
 namespace drydock::cli {
@@ -18,6 +21,27 @@ Result<std::vector<std::string>> ids_of(store::Database& db, const std::vector<s
     ids.push_back(row->id);
   }
   return ids;
+}
+
+Result<std::vector<store::DeviceRow>> select_devices(store::Database& db, const DeviceSelection& selection) {
+  if (!selection.names.empty() + !selection.group.empty() + !selection.platform.empty() + selection.all != 1)
+    return failure(ErrorKind::malformed, "say which devices: by name, --group, --platform, or --all");
+  std::vector<store::DeviceRow> rows;
+  for (const auto& name : selection.names) {
+    auto row = find_device(db, name);
+    if (!row) return tl::unexpected(row.error());
+    rows.push_back(std::move(*row));
+  }
+  if (!selection.names.empty()) return rows;
+  const auto* platform = selection.platform.empty() ? nullptr : firmware::find_platform(selection.platform);
+  if (platform == nullptr && !selection.platform.empty())
+    return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", selection.platform));
+  for (auto& row : store::load_devices(db))
+    if (row.approval == "approved" && (selection.group.empty() || row.group == selection.group) &&
+        (platform == nullptr || row.platform == platform->id))
+      rows.push_back(std::move(row));
+  if (rows.empty()) return failure(ErrorKind::not_found, "no device is like that");
+  return rows;
 }
 
 }  // namespace drydock::cli

@@ -12,6 +12,7 @@ struct Given {
   TargetScope scope;
   TargetChange change;
   NewRelease release;
+  ReleasePush push;
   NewRollout rollout;
   int most = 50;
   bool csv = false;
@@ -73,7 +74,7 @@ void add_targets(CLI::App& app, CommandRegistry& registry, const Shared& given) 
 }
 
 void add_releases(CLI::App& app, CommandRegistry& registry, const Shared& given) {
-  auto* releases = app.add_subcommand("releases", "Named sets of firmware files, which never change");
+  auto* releases = app.add_subcommand("releases", "Named sets of firmware files, which never change")->alias("release");
   releases->require_subcommand(1);
   auto& release = given->release;
   auto* create = registry.command(*releases, "create", "Make one of files of the library, or of a folder or zip",
@@ -84,6 +85,22 @@ void add_releases(CLI::App& app, CommandRegistry& registry, const Shared& given)
       ->check(CLI::ExistingPath);
   create->add_option("--notes", release.notes, "What it is for");
   registry.with_json(create);
+  auto& push = given->push;
+  auto* pushing = registry.command(*releases, "push", "Bring files to a Drydock on another machine, as a release",
+      [given](const Context& c) { return release_push(c, given->push); });
+  pushing->add_option("name", push.name, "Its name")->required();
+  pushing->add_option("files", push.files, "Module files (.bin), folders, or zip archives with such")
+      ->required()
+      ->check(CLI::ExistingPath);
+  pushing->add_option("--url", push.url, "Where its page is: https://drydock.example.org:8080")
+      ->required()
+      ->envname("DRYDOCK_URL");
+  pushing->add_option("--token-file", push.token_file,
+      "A file with an API token of the scope release; without it the token is in DRYDOCK_TOKEN");
+  pushing->add_option("--ca", push.ca, "The page's certificate, or that of who signed it, as a PEM file")
+      ->check(CLI::ExistingFile);
+  pushing->add_option("--notes", push.notes, "What it is for");
+  registry.with_json(pushing);
   registry.with_json(
       registry.command(*releases, "list", "All of them", [](const Context& c) { return releases_list(c); }));
   auto* show = registry.command(*releases, "show", "What one is made of, and what its files need",

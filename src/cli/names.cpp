@@ -16,6 +16,8 @@ std::set<std::string> names_in(store::Database& db, const std::string& kind) {
   std::set<std::string> names;
   if (kind == "devices")
     for (const auto& row : store::load_devices(db)) names.insert(row.name.empty() ? row.id : row.name);
+  if (kind == "ids")
+    for (const auto& row : store::load_devices(db)) names.insert(row.id);
   if (kind == "files")
     for (const auto* module : store::load_library(db).all()) names.insert(module->file_name);
   if (kind == "groups")

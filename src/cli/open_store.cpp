@@ -5,8 +5,11 @@
 #include "state/store_move.hpp"
 
 #include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "store/audit.hpp"
+#include "store/nodes.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <pwd.h>
@@ -42,6 +45,13 @@ store::Database open_to_write(const Context& context) {
     context.audit->id =
         store::append_audit(db, {0, utc_milliseconds(), account(), "command line", context.audit->what, "begun"});
   return db;
+}
+
+bool is_running(const Context& context, store::Database& db) {
+  const auto oldest = utc_milliseconds() - std::chrono::milliseconds(limits::node_gone).count();
+  const auto nodes = store::load_nodes(db);
+  return state::ServiceLock::is_taken(folder_of(context)) ||
+      std::any_of(nodes.begin(), nodes.end(), [oldest](const auto& node) { return node.seen > oldest; });
 }
 
 void note_outcome(const Context& context, int status) {

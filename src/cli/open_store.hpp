@@ -28,6 +28,9 @@ inline store::Database open_to_read(const Context& context) {
 /// For changing; makes the folder, and the server's keys, where there are none. Throws store::StoreError.
 store::Database open_to_write(const Context& context);
 
+/// Whether the service runs, here or on another machine with this database: only then anything is connected.
+bool is_running(const Context& context, store::Database& db);
+
 /// How a command that changed something ended, for the audit.
 void note_outcome(const Context& context, int status);
 

@@ -7,6 +7,7 @@
 #include "cli/identity.hpp"
 #include "cli/open_store.hpp"
 #include "integrations/integrations.hpp"
+#include "integrations/mqtt_publisher.hpp"
 #include "state/state_folder.hpp"
 #include "version.hpp"
 #include "web/web_service.hpp"
@@ -62,6 +63,23 @@ void rethrow(std::exception_ptr failed) {
   if (failed) std::rethrow_exception(failed);
 }
 
+struct Broker {
+  std::unique_ptr<integrations::MqttPublisher> publisher;
+  std::function<nlohmann::json()> status = [] { return nlohmann::json(); };
+};
+
+Broker connect_to_broker(
+    service::LoopBridge& bridge, service::Service& service, const state::Configuration& configuration) {
+  if (configuration.mqtt.host.empty()) return {};
+  const auto library = integrations::Libmosquitto::load();
+  if (!library) throw std::runtime_error(library.error().message);
+  integrations::MqttPublisher::Services services{bridge, service.server().heard_events(), service.folder().location(),
+      state::host_name(), configuration.away_days};
+  auto publisher = std::make_unique<integrations::MqttPublisher>(**library, std::move(services), configuration.mqtt);
+  auto* const told = publisher.get();
+  return {std::move(publisher), [told] { return told->status(); }};
+}
+
 enum class Next { end, begin_anew, restore };
 
 Next serve_once(const Context& context) {
@@ -71,12 +89,17 @@ Next serve_once(const Context& context) {
   integrations::Integrations integrations(
       {loop, service.server(), service.writer(), service.folder().location(), state::host_name()},
       context.configuration.integrations);
+  service::LoopBridge bridge(loop, service.server(), service.writer());
+  const auto mqtt = connect_to_broker(bridge, service, context.configuration);
   std::optional<web::WebService> site;
-  if (context.configuration.web.enabled) site.emplace(loop, service, context.configuration, integrations);
+  if (context.configuration.web.enabled)
+    site.emplace(
+        loop, service, context.configuration, bridge, web::WebService::Integrations{integrations, mqtt.status});
   if (site) invite(*site, context.configuration);
   crypto::release_ec_tables();  // of the keys that were read or made
   asio::co_spawn(loop, start(service, context.configuration), rethrow);
   loop.run();
+  bridge.close();
   site.reset();
   if (service.restoring()) return Next::restore;
   return service.taken_for_gone() ? Next::begin_anew : Next::end;

@@ -1,5 +1,4 @@
 #include "base/clock.hpp"
-#include "base/limits.hpp"
 #include "server/as_json.hpp"
 #include "server/commands.hpp"
 #include "cli/open_store.hpp"
@@ -26,7 +25,6 @@ namespace {
 // Somebody whose device was rejected looks here first, and for a day.
 constexpr std::int64_t recent = 24 * 3600 * 1000;
 constexpr int devices_shown = 5;  // of a state
-constexpr std::int64_t node_is_there = std::chrono::milliseconds(limits::node_gone).count();
 
 std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t now) {
   std::vector<store::HistoryRow> rows;
@@ -81,8 +79,7 @@ int status(const Context& context) {
   const auto now = utc_milliseconds();
   const auto away_before = store::away_before(context.configuration.away_days, now);
   const auto nodes = store::load_nodes(db);
-  const bool running = state::ServiceLock::is_taken(folder_of(context)) ||
-      std::any_of(nodes.begin(), nodes.end(), [now](const auto& node) { return now - node.seen < node_is_there; });
+  const bool running = is_running(context, db);
   const auto refusals = recent_refusals(db, now);
   const auto stopped = store::load_stopped_rollouts(db);
   if (context.json) {

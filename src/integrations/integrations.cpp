@@ -26,14 +26,13 @@ bool wants(const store::Integration& integration, const std::string& event) {
 
 Integrations::Integrations(Services services, const state::Configuration::Integrations& configuration)
     : services_(std::move(services)), configuration_(configuration) {
-  services_.server.on_own_event([this](const server::PublishedEvent& event) { take(event); });
-  services_.server.on_integrations_changed([this] { reload(); });
+  listening_.push_back(services_.server.own_events().add([this](const server::PublishedEvent& event) { take(event); }));
+  listening_.push_back(services_.server.integrations_changed().add([this] { reload(); }));
   reload();
 }
 
 Integrations::~Integrations() {
-  services_.server.on_own_event({});
-  services_.server.on_integrations_changed({});
+  listening_.clear();
   stopping_ = true;
   sender_.reset();
 }

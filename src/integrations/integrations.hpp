@@ -43,6 +43,7 @@ private:
 
   Services services_;
   state::Configuration::Integrations configuration_;
+  std::vector<std::shared_ptr<void>> listening_;
   std::vector<store::Integration> list_;
   std::size_t begun_ = 0;  ///< rows that the writer has and has not written yet
   std::uint64_t loading_ = 0;

@@ -11,6 +11,7 @@ Result<Libcurl> load_library() {
   library.find(curl.global_init, "curl_global_init");
   library.find(curl.easy_init, "curl_easy_init");
   library.find(curl.easy_cleanup, "curl_easy_cleanup");
+  library.find(curl.easy_perform, "curl_easy_perform");
   library.find(curl.easy_setopt, "curl_easy_setopt");
   library.find(curl.easy_getinfo, "curl_easy_getinfo");
   library.find(curl.easy_strerror, "curl_easy_strerror");

@@ -11,6 +11,7 @@
 #include "server/subscription_index.hpp"
 #include "server/update_slots.hpp"
 #include "base/limits.hpp"
+#include "base/listeners.hpp"
 #include "base/loop_delay.hpp"
 #include "device/session_host.hpp"
 #include "server/events.hpp"
@@ -117,9 +118,11 @@ public:
   OtherNodes* others() const { return others_.get(); }
   void on_event(std::function<void(const PublishedEvent&)> told) { services_.on_event = std::move(told); }
   /// Somebody changed who is told outside.
-  void on_integrations_changed(std::function<void()> told) { on_integrations_changed_ = std::move(told); }
+  Listeners<>& integrations_changed() { return integrations_changed_; }
   /// Those published here: each is told of on one machine alone.
-  void on_own_event(std::function<void(const PublishedEvent&)> told) { on_own_event_ = std::move(told); }
+  Listeners<const PublishedEvent&>& own_events() { return own_events_; }
+  /// Of all machines.
+  Listeners<const PublishedEvent&>& heard_events() { return heard_events_; }
 
   // device::SessionHost
   const crypto::RsaPrivateKey& server_key() const override { return services_.server_key; }
@@ -201,8 +204,9 @@ private:
   std::unordered_set<std::string> known_addresses_;  ///< where approved devices were last
   std::vector<transport::DeviceId> unfinished_;
   std::function<bool(const transport::DeviceId&)> let_go_session_;
-  std::function<void(const PublishedEvent&)> on_own_event_;
-  std::function<void()> on_integrations_changed_;
+  Listeners<const PublishedEvent&> own_events_;
+  Listeners<const PublishedEvent&> heard_events_;
+  Listeners<> integrations_changed_;
   std::int64_t last_change_ = 0;  ///< of the store's changes, the last that was looked at
   /// Who left, the first one first: some may be back.
   std::deque<std::pair<Clock::time_point, transport::DeviceId>> absent_;

@@ -122,13 +122,14 @@ void DeviceServer::note_health(DeviceEntry& entry, const std::string& event) {
 
 void DeviceServer::publish(const PublishedEvent& event) {
   events_published.add();
-  if (on_own_event_) on_own_event_(event);
+  own_events_.tell(event);
   publish_here(event);
   if (others_) others_->tell(event);
 }
 
 void DeviceServer::publish_here(const PublishedEvent& event) {
   if (services_.on_event) services_.on_event(event);
+  heard_events_.tell(event);
   if (is_system_event(event.name)) return;
   for (const auto& id : subscriptions_.subscribers(event.name)) {
     const auto* entry = find(id);

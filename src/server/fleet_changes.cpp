@@ -132,7 +132,7 @@ asio::awaitable<Result<void>> DeviceServer::apply_changes_behind_last() {
     for (const auto& [id, entry] : fleet_) ids.push_back(id);
   }
   if (rollouts) rollouts_.wake();
-  if (integrations && on_integrations_changed_) on_integrations_changed_();
+  if (integrations) integrations_changed_.tell();
   if (library)
     if (const auto loaded = co_await reload_library(); !loaded) co_return loaded;
   const bool was_paused = paused_;

@@ -76,6 +76,12 @@ bool is_address(const std::string& text) {
   return !no_address;
 }
 
+bool is_topic(const std::string& text) {
+  constexpr std::size_t longest = 200;
+  return text.size() <= longest && text.find_first_of("+#") == std::string::npos && !text.starts_with('/') &&
+      !text.ends_with('/') && !text.starts_with('$');
+}
+
 bool is_network(const std::string& text) {
   asio::error_code no_network;
   if (text.find(':') == std::string::npos)
@@ -197,6 +203,39 @@ const std::map<std::string, Option, std::less<>>& options() {
              return good;
            },
               "a number, 1 to 3600"}},
+      {"mqtt.host",
+          {[](const toml::node& n, Configuration& c) { return take_text(n, c.mqtt.host); },
+              "the name or address of a broker in quotes"}},
+      {"mqtt.port",
+          {[](const toml::node& n, Configuration& c) { return take_number(n, c.mqtt.port, 0, 65535); },
+              "a port number, or 0 for 1883 (8883 over TLS)"}},
+      {"mqtt.tls", {[](const toml::node& n, Configuration& c) { return take_flag(n, c.mqtt.tls); }, "true or false"}},
+      {"mqtt.ca", {[](const toml::node& n, Configuration& c) { return take_text(n, c.mqtt.ca); }, "a path in quotes"}},
+      {"mqtt.user",
+          {[](const toml::node& n, Configuration& c) { return take_text(n, c.mqtt.user); }, "a name in quotes"}},
+      {"mqtt.password_file",
+          {[](const toml::node& n, Configuration& c) { return take_text(n, c.mqtt.password_file); },
+              "a path in quotes"}},
+      {"mqtt.topic",
+          {[](const toml::node& n, Configuration& c) { return take_text(n, c.mqtt.topic) && is_topic(c.mqtt.topic); },
+              "the beginning of topics in quotes, without + and #"}},
+      {"mqtt.discovery",
+          {[](const toml::node& n, Configuration& c) {
+             const auto text = n.value_exact<std::string>();
+             c.mqtt.discovery = text.value_or("");
+             return text && (text->empty() || is_topic(*text));
+           },
+              "the beginning of topics in quotes, without + and #, or \"\""}},
+      {"mqtt.devices",
+          {[](const toml::node& n, Configuration& c) { return take_flag(n, c.mqtt.devices); }, "true or false"}},
+      {"mqtt.commands",
+          {[](const toml::node& n, Configuration& c) { return take_flag(n, c.mqtt.commands); }, "true or false"}},
+      {"mqtt.events",
+          {[](const toml::node& n, Configuration& c) { return take_list(n, c.mqtt.events); },
+              "a list of beginnings of names in quotes"}},
+      {"mqtt.publish",
+          {[](const toml::node& n, Configuration& c) { return take_list(n, c.mqtt.publish); },
+              "a list of beginnings of names in quotes"}},
       {"log.level",
           {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); },
               "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},
@@ -339,6 +378,30 @@ std::string default_configuration_text() {
 #private_networks = []
 # After how many seconds a message that could not be sent is tried again; before each further one of ten tries the pause is twice as long.
 #retry_seconds = 5
+
+[mqtt]
+# A broker (Mosquitto, say) that is told of devices, and Home Assistant by it. None, unless a host is named.
+#host = "localhost"
+# 0: 1883, or 8883 over TLS.
+#port = 0
+#tls = false
+# Who signed the broker's certificate, as a PEM file; without one: whom the system trusts.
+#ca = "/etc/drydock/broker-ca.pem"
+#user = "drydock"
+# A file with the password and nothing else, which only the user drydock may read.
+#password_file = "/etc/drydock/mqtt-password"
+# What all topics begin with. 'man drydock.toml' lists them.
+#topic = "drydock"
+# Where Home Assistant looks for devices; "": it is not told.
+#discovery = "homeassistant"
+# Whether each device is one in Home Assistant, or the fleet alone.
+#devices = true
+# Whether the broker's clients may begin updates and pause all.
+#commands = false
+# Events of devices that become topics, by how their names begin: ["door/"]. [""]: all.
+#events = []
+# Events that the broker's clients may publish to devices, likewise.
+#publish = []
 
 [log]
 # "error", "warning", "notice", "info" or "debug".

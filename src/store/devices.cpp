@@ -100,6 +100,13 @@ void set_absent_state(Database& db, const std::string& id, const std::string& st
   s.execute();
 }
 
+std::vector<std::string> device_ids(Database& db) {
+  Statement s(db, "SELECT id FROM devices ORDER BY id");
+  std::vector<std::string> ids;
+  while (s.step()) ids.push_back(s.text(0));
+  return ids;
+}
+
 std::vector<std::string> approved_addresses(Database& db) {
   Statement s(db, "SELECT DISTINCT address FROM devices WHERE approval = 'approved' AND address != ''");
   std::vector<std::string> addresses;

@@ -45,6 +45,8 @@ std::vector<DeviceRow> load_devices(Database& db);
 std::vector<DeviceRow> load_pending_devices(Database& db);
 /// Where approved devices were last, each address once.
 std::vector<std::string> approved_addresses(Database& db);
+/// Of all, in their order.
+std::vector<std::string> device_ids(Database& db);
 /// Approved ones that are not connected to any machine, by id, behind `after`.
 std::vector<DeviceRow> load_absent_devices(Database& db, const std::string& after, int limit);
 std::int64_t count_all_devices(Database& db);

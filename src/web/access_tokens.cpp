@@ -38,7 +38,7 @@ std::optional<Identity> Authentication::by_token(const std::string& token, std::
 }
 
 Result<std::string> Authentication::make_token(
-    const Identity& maker, const std::string& name, Scopes scopes, std::int64_t utc_now) {
+    const Identity& maker, const std::string& name, Scopes scopes, std::int64_t utc_now, std::int64_t expires) {
   const auto given = scopes.within(maker.scopes);
   if (given.empty()) return failure(ErrorKind::refused, "of these scopes you have none yourself");
   const auto all = tokens();
@@ -48,6 +48,7 @@ Result<std::string> Authentication::make_token(
   store::ApiToken row{0, name, "", utc_now};
   row.user = maker.user;
   row.scopes = kept_text(given);
+  row.expires = expires;
   return add_token(row);
 }
 

@@ -110,6 +110,8 @@ std::optional<Response> Api::refuse(const Request& request) const {
   // Words in a header are no token: a browser's page can be made to send them beside the cookie.
   const bool by_token = authorization.starts_with(bearer) &&
       authentication_.by_token(authorization.substr(bearer.size()), options_.running()).has_value();
+  if (authorization.starts_with(bearer) && !by_token && request.cookie("drydock").empty())
+    return problem(401, "Log in first", "this token is unknown, or its time is over");
   if (changes_something(request) && !by_token && !comes_from_our_page(request))
     return problem(
         403, "Not allowed", "a change needs the header 'X-Drydock: 1' and must come from this page, or an API token");

@@ -8,7 +8,7 @@
 #include "store/integrations.hpp"
 #include "web/authentication.hpp"
 #include "web/fleet_view.hpp"
-#include "web/loop_bridge.hpp"
+#include "service/loop_bridge.hpp"
 #include "web/metrics_page.hpp"
 #include "web/http.hpp"
 
@@ -30,6 +30,7 @@ struct ApiOptions {
     return Result<void>(failure(ErrorKind::not_found, "nothing is sent from here"));
   };
   std::function<void()> hurry_integrations = [] {};
+  std::function<nlohmann::json()> mqtt = [] { return nlohmann::json(); };  ///< MqttPublisher::status(); null: none
   std::function<void()> restore = [] {};  ///< ends the service, and begins anew with what was uploaded
   std::function<std::int64_t()> running = [] {
     return std::int64_t{0};
@@ -38,7 +39,7 @@ struct ApiOptions {
 
 class Api {
 public:
-  Api(LoopBridge& bridge, Authentication& authentication, state::StateFolder folder, ApiOptions options)
+  Api(service::LoopBridge& bridge, Authentication& authentication, state::StateFolder folder, ApiOptions options)
       : bridge_(bridge),
         authentication_(authentication),
         folder_(std::move(folder)),
@@ -149,7 +150,7 @@ private:
   /// ErrorKind::not_found.
   Result<store::Integration> find_integration(const std::string& id) const;
 
-  LoopBridge& bridge_;
+  service::LoopBridge& bridge_;
   Authentication& authentication_;
   state::StateFolder folder_;
   mutable store::Readers readers_;

@@ -14,6 +14,16 @@ namespace drydock::web {
 
 using nlohmann::json;
 
+namespace {
+
+// Begun ones count; 0: it is over.
+std::int64_t days_until(std::int64_t expires, std::int64_t now) {
+  constexpr std::int64_t day = 24LL * 3600 * 1000;
+  return expires <= now ? 0 : (expires - now + day - 1) / day;
+}
+
+}  // namespace
+
 Response Api::session(const Request& request) const {
   const auto who = known(request);
   json body{{"state",
@@ -112,13 +122,14 @@ Response Api::tokens(const Identity& identity) const {
     const auto scopes = Scopes::parse_or_all(token.scopes).value_or(Scopes{});
     list.push_back({{"id", token.id}, {"name", token.name}, {"created", token.created},
         {"user", token.user.empty() ? "owner" : token.user}, {"scopes", scopes.names()}, {"tool", token.by_password},
-        {"used", token.used == 0 ? json(nullptr) : json(token.used)}});
+        {"used", token.used == 0 ? json(nullptr) : json(token.used)},
+        {"days_left", token.expires == 0 ? json(nullptr) : json(days_until(token.expires, options_.running()))}});
   }
   return {200, "application/json", json{{"tokens", list}}.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
 Response Api::make_token(const Request& request, const Identity& identity) {
-  const auto body = json_body(request, {"name", "scopes"});
+  const auto body = json_body(request, {"name", "scopes", "days"});
   if (!body) return problem(body.error());
   const auto name = text_in(*body, "name");
   if (!name) return problem(name.error());
@@ -126,7 +137,12 @@ Response Api::make_token(const Request& request, const Identity& identity) {
   if (!words) return problem(words.error());
   const auto scopes = Scopes::parse_or_all(*words);
   if (!scopes) return problem(scopes.error());
-  const auto token = authentication_.make_token(identity, *name, *scopes, utc_milliseconds());
+  constexpr std::int64_t day = 24LL * 3600 * 1000;
+  constexpr std::int64_t most_days = 3650;
+  std::int64_t lifetime = 0;
+  if (const auto read = number_in(*body, "days", 1, most_days, lifetime, day); !read) return problem(read.error());
+  const auto expires = lifetime == 0 ? 0 : options_.running() + lifetime;
+  const auto token = authentication_.make_token(identity, *name, *scopes, utc_milliseconds(), expires);
   if (!token) return problem(token.error());
   return {201, "application/json", json{{"token", *token}}.dump()};
 }

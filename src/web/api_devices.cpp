@@ -63,7 +63,7 @@ Result<store::DeviceQuery> device_query_of(const Request& request) {
 }
 
 // A change of one device, which must be there.
-LoopBridge::Work on_device(
+service::LoopBridge::Work on_device(
     const std::string& id, std::function<Result<void>(store::Database&, const store::DeviceRow&)> work) {
   return [id, work = std::move(work)](store::Database& db) -> Result<void> {
     const auto row = store::load_device(db, id);
@@ -206,7 +206,7 @@ Response Api::replace(const Request& request, const std::string& id) {
 Response Api::act_on_all(const Request& request, const std::string& action) {
   if (!request.body.empty())
     if (const auto body = json_body(request, {}); !body) return problem(body.error());
-  LoopBridge::Work work;
+  service::LoopBridge::Work work;
   if (action == "pause" || action == "resume") {
     work = [paused = action == "pause"](store::Database& db) -> Result<void> {
       commands::pause(db, paused);

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <set>
 
 namespace drydock::web {
 namespace {
@@ -56,6 +57,13 @@ Response no_rollout() {
   return problem(404, "Not found", "there is no such rollout");
 }
 
+// By SHA-256.
+bool has_exactly(const store::ReleaseRow& release, const std::vector<std::string>& files) {
+  std::set<std::string> there;
+  for (const auto& module : release.modules) there.insert(module.sha256);
+  return release.missing == 0 && there == std::set<std::string>(files.begin(), files.end());
+}
+
 }  // namespace
 
 Response Api::releases() const {
@@ -80,14 +88,21 @@ Response Api::make_release(const Request& request) {
   if (!files) return problem(files.error());
   if (!notes) return problem(notes.error());
   auto made = std::make_shared<std::string>();
+  auto known = std::make_shared<bool>(false);
   const auto changed =
-      bridge_.change([made, name = *name, files = *files, notes = *notes](store::Database& db) -> Result<void> {
+      bridge_.change([made, known, name = *name, files = *files, notes = *notes](store::Database& db) -> Result<void> {
+        // A build that runs once more brings the same.
+        if (const auto before = store::load_release(db, name); before && has_exactly(*before, files)) {
+          *made = server::release_as_json(*before);
+          *known = true;
+          return {};
+        }
         const auto release = server::create_release(db, name, files, notes, utc_milliseconds());
         if (!release) return tl::unexpected(release.error());
         *made = server::release_as_json(*release);
         return {};
       });
-  return changed ? json_answer(*made, 201) : problem(changed.error());
+  return changed ? json_answer(*made, *known ? 200 : 201) : problem(changed.error());
 }
 
 Response Api::remove_release(const std::string& name) {

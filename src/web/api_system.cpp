@@ -51,7 +51,7 @@ Response Api::system() const {
       {"ports", {{"tcp", listening.tcp_port}, {"udp", listening.udp_port}, {"page", page.port}}}, {"tls", page.tls},
       {"certificate", options_.certificate.empty() ? json(nullptr) : json(options_.certificate)},
       {"database", sqlite ? "SQLite" : "PostgreSQL"}, {"database_bytes", bytes_of_database(folder_)},
-      {"free_bytes", bytes_free(folder_.root)}, {"state_folder", folder_.root.string()},
+      {"free_bytes", bytes_free(folder_.root)}, {"state_folder", folder_.root.string()}, {"mqtt", options_.mqtt()},
       {"running_ms", options_.running()}, {"now", utc_milliseconds()}}
                          .dump(-1, ' ', false, json::error_handler_t::replace));
 }

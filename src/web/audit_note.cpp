@@ -7,7 +7,8 @@
 
 namespace drydock::web {
 
-void note_change(LoopBridge& bridge, const Identity& who, const char* via, std::string what, const Response& response) {
+void note_change(
+    service::LoopBridge& bridge, const Identity& who, const char* via, std::string what, const Response& response) {
   // What was refused has changed nothing; and anybody who may change something could fill the list with it.
   if (response.status >= 300 && response.status < 500) return;
   store::AuditRow row;

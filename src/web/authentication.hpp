@@ -85,7 +85,9 @@ public:
 
   // access_tokens.cpp
   /// The token itself is given once and never again. It may what its maker may, and of that `scopes` at the most.
-  Result<std::string> make_token(const Identity& maker, const std::string& name, Scopes scopes, std::int64_t utc_now);
+  /// `expires`: running time; 0: never.
+  Result<std::string> make_token(
+      const Identity& maker, const std::string& name, Scopes scopes, std::int64_t utc_now, std::int64_t expires = 0);
   struct ToolTokens {
     std::string access;
     std::string refresh;  ///< good once, for another pair; empty: the other lasts

@@ -8,7 +8,7 @@
 #include "web/authentication.hpp"
 #include "web/event_log.hpp"
 #include "web/http.hpp"
-#include "web/loop_bridge.hpp"
+#include "service/loop_bridge.hpp"
 
 #include <atomic>
 #include <map>
@@ -21,7 +21,7 @@ namespace drydock::web {
 class CloudApi {
 public:
   /// `running`: milliseconds of running time, from any thread.
-  CloudApi(LoopBridge& bridge, Authentication& authentication, state::StateFolder folder,
+  CloudApi(service::LoopBridge& bridge, Authentication& authentication, state::StateFolder folder,
       std::function<std::int64_t()> running)
       : bridge_(bridge),
         authentication_(authentication),
@@ -98,7 +98,7 @@ private:
   // cloud_flash.cpp
   Response flash(const Request& request, const store::DeviceRow& device);
 
-  LoopBridge& bridge_;
+  service::LoopBridge& bridge_;
   Authentication& authentication_;
   state::StateFolder folder_;
   mutable store::Readers readers_;

@@ -137,7 +137,7 @@ Response CloudApi::change(const Request& request, const std::string& id_or_name)
     const auto wanted = truth(*on);
     return wanted ? signal(*row, *wanted) : cloud_error(400, "'signal' is 1 or 0");
   }
-  const auto change = [&](LoopBridge::Work work, const json& answer) {
+  const auto change = [&](service::LoopBridge::Work work, const json& answer) {
     const auto changed = bridge_.change(std::move(work));
     return changed ? cloud_answer(json_text(answer)) : cloud_error(changed.error());
   };

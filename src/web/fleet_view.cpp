@@ -1,9 +1,8 @@
 #include "web/fleet_view.hpp"
 
 #include "server/as_json.hpp"
-#include "store/dtls_sessions.hpp"
+#include "server/stored_view.hpp"
 #include "store/groups.hpp"
-#include "store/policies.hpp"
 #include "store/rollouts.hpp"
 #include "store/updates.hpp"
 
@@ -19,22 +18,6 @@ using nlohmann::json;
 constexpr int history_shown = 100;
 constexpr int steps_shown = 50;
 constexpr auto counted_every = 1s;
-
-server::DeviceView view_in_store(store::Database& db, store::ListedDevice device) {
-  server::DeviceView view;
-  view.policy = store::load_update_policy(db, device.row.id);
-  view.modules_stored = store::load_modules(db, device.row.id);
-  view.session_known = device.session_known;
-  view.row = std::move(device.row);
-  return view;
-}
-
-firmware::Inventory last_report(const server::DeviceView& view) {
-  firmware::Inventory reported;
-  reported.platform = view.row.platform;
-  reported.modules = view.modules_stored;
-  return reported;
-}
 
 }  // namespace
 
@@ -58,7 +41,7 @@ Result<std::string> FleetView::list(store::DeviceQuery query) const {
     if (body.back() != '[') body += ',';
     const auto fresher = in_memory.find(device.row.id);
     body += server::device_as_json(
-        fresher != in_memory.end() ? fresher->second : view_in_store(db, std::move(device)), query.away_before);
+        fresher != in_memory.end() ? fresher->second : server::stored_view(db, std::move(device)), query.away_before);
   }
   body += "]}";
   return body;
@@ -71,12 +54,9 @@ std::int64_t FleetView::away_before() const {
 Result<server::DeviceView> FleetView::load(store::Database& db, const std::string& id) const {
   const auto in_memory = bridge_.devices_in_memory({id});
   if (const auto fresher = in_memory.find(id); fresher != in_memory.end()) return fresher->second;
-  auto row = store::load_device(db, id);
-  if (!row) return failure(ErrorKind::not_found, "there is no device " + id);
-  store::ListedDevice device;
-  device.row = std::move(*row);
-  device.session_known = store::has_dtls_session(db, id);
-  return view_in_store(db, std::move(device));
+  auto view = server::stored_view(db, id);
+  if (!view) return failure(ErrorKind::not_found, "there is no device " + id);
+  return std::move(*view);
 }
 
 Result<std::string> FleetView::plan(const std::string& id, const std::vector<std::string>& modules) const {
@@ -104,7 +84,7 @@ Result<std::string> FleetView::plan(const std::string& id, const std::vector<std
   }
   for (const auto& target : of_rollout)
     if (!targets.names(target.key)) targets.targets.push_back(target);
-  const auto plan = planning::plan(last_report(*view), *library, targets);
+  const auto plan = planning::plan(server::last_report(*view), *library, targets);
   auto body = json::parse(server::plan_as_json(view->row.platform, plan));
   body["downgrades"] = std::count_if(plan.steps.begin(), plan.steps.end(),
       [](const auto& step) { return step.from_version && *step.from_version > step.module.version; });
@@ -119,7 +99,7 @@ Result<std::string> FleetView::device(const std::string& id) const {
   auto& view = *loaded;
   // As it would be planned if it came now and still had what it said last.
   if (!view.row.connected && view.row.approval == "approved" && !view.modules_stored.empty())
-    view.plan = planning::plan(last_report(view), *bridge_.snapshot()->library, view.policy.targets);
+    view.plan = planning::plan(server::last_report(view), *bridge_.snapshot()->library, view.policy.targets);
   auto body = json::parse(server::device_as_json(view, away_before()));
   const auto application = json::parse(view.row.application, nullptr, false);
   body["application"] = application.is_object() ? application : json();
@@ -129,7 +109,7 @@ Result<std::string> FleetView::device(const std::string& id) const {
   return body.dump();
 }
 
-std::string FleetView::summary(const Snapshot& snapshot) const {
+std::string FleetView::summary(const service::Snapshot& snapshot) const {
   std::map<std::string, std::int64_t> counts;
   json stopped;
   {
@@ -161,12 +141,9 @@ std::string FleetView::changed_elsewhere(
   std::string list;
   for (const auto& id : ids) {
     if (in_memory.contains(id)) continue;
-    auto row = store::load_device(db, id);
-    if (!row) continue;
-    store::ListedDevice device;
-    device.row = std::move(*row);
-    device.session_known = store::has_dtls_session(db, id);
-    auto text = server::device_as_json(view_in_store(db, std::move(device)), away_before());
+    const auto view = server::stored_view(db, id);
+    if (!view) continue;
+    auto text = server::device_as_json(*view, away_before());
     auto& before = shown[id];
     if (before == text) continue;
     before = text;

@@ -4,7 +4,7 @@
 
 #include "store/readers.hpp"
 #include "store/device_list.hpp"
-#include "web/loop_bridge.hpp"
+#include "service/loop_bridge.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -13,7 +13,7 @@ namespace drydock::web {
 class FleetView {
 public:
   /// `away_days`: see store::away_before().
-  FleetView(LoopBridge& bridge, store::Readers& readers, int away_days)
+  FleetView(service::LoopBridge& bridge, store::Readers& readers, int away_days)
       : bridge_(bridge), readers_(readers), away_days_(away_days) {}
 
   /// {"revision", "paused", "devices": […], "next": null or where the next page begins}.
@@ -28,7 +28,7 @@ public:
 
   /// {"membership", "paused", "connected", "devices", "states": {state: count}}. Counted once a second at
   /// the most, however many ask.
-  std::string summary(const Snapshot& snapshot) const;
+  std::string summary(const service::Snapshot& snapshot) const;
 
   /// A list of those of these devices that changed behind `revision`; empty when none did.
   std::string changed(const std::vector<std::string>& ids, std::uint64_t revision) const;
@@ -41,7 +41,7 @@ private:
   std::int64_t away_before() const;
   Result<server::DeviceView> load(store::Database& db, const std::string& id) const;
 
-  LoopBridge& bridge_;
+  service::LoopBridge& bridge_;
   store::Readers& readers_;
   int away_days_;
   mutable std::mutex counting_;

@@ -5,7 +5,7 @@
 #include "store/device_list.hpp"
 #include "store/readers.hpp"
 #include "store/rollouts.hpp"
-#include "web/loop_bridge.hpp"
+#include "service/loop_bridge.hpp"
 
 #include <mutex>
 
@@ -14,7 +14,7 @@ namespace drydock::web {
 class MetricsPage {
 public:
   /// `away_days`: see store::away_before().
-  MetricsPage(LoopBridge& bridge, store::Readers& readers, int away_days)
+  MetricsPage(service::LoopBridge& bridge, store::Readers& readers, int away_days)
       : bridge_(bridge), readers_(readers), away_days_(away_days) {}
 
   /// As Prometheus' text format 0.0.4 has it, or, `open`, OpenMetrics 1.0. The fleet is counted once a second at the
@@ -29,7 +29,7 @@ private:
   };
   Counts count() const;
 
-  LoopBridge& bridge_;
+  service::LoopBridge& bridge_;
   store::Readers& readers_;
   int away_days_;
   mutable std::mutex counting_;

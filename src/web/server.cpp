@@ -77,8 +77,8 @@ std::string why_not_listening(const ServerOptions& options) {
 
 }  // namespace
 
-Server::Server(
-    const ServerOptions& options, Api& api, CloudApi& cloud, LoopBridge& bridge, EventStreams& streams, WebLoop& loop)
+Server::Server(const ServerOptions& options, Api& api, CloudApi& cloud, service::LoopBridge& bridge,
+    EventStreams& streams, WebLoop& loop)
     : options_(options),
       connections_({limits::page_connections_per_address, limits::page_connections_per_unknown_address,
                        limits::page_connections_of_unknown},

@@ -36,7 +36,7 @@ struct ServerOptions {
 class Server {
 public:
   /// Listens at once. Throws std::runtime_error with a message for the person who started it.
-  Server(const ServerOptions& options, Api& api, CloudApi& cloud, LoopBridge& bridge, EventStreams& streams,
+  Server(const ServerOptions& options, Api& api, CloudApi& cloud, service::LoopBridge& bridge, EventStreams& streams,
       WebLoop& loop);
   /// Takes up to two seconds. The bridge must have been closed.
   ~Server();
@@ -73,7 +73,7 @@ private:
   ConnectionLimiter connections_;
   Api& api_;
   CloudApi& cloud_;
-  LoopBridge& bridge_;
+  service::LoopBridge& bridge_;
   EventStreams& event_streams_;
   WebLoop& loop_;
   mg_context* context_ = nullptr;  ///< nothing while nobody is there

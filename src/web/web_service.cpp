@@ -22,7 +22,7 @@ server::ServiceUptime running_time_of(const state::StateFolder& folder) {
 }
 
 Authentication make_authentication(
-    const state::StateFolder& folder, crypto::Random& random, LoopBridge& bridge, std::int64_t running) {
+    const state::StateFolder& folder, crypto::Random& random, service::LoopBridge& bridge, std::int64_t running) {
   auto db = store::Database::open(folder.location(), store::Access::read_write);
   const auto persist = [&bridge](Authentication::Work work) {
     return bridge.write([work = std::move(work)](store::Database& to) -> Result<void> {
@@ -70,19 +70,19 @@ void restore_soon(asio::io_context& loop, service::Service& service) {
 }  // namespace
 
 WebService::WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration,
-    integrations::Integrations& integrations)
+    service::LoopBridge& bridge, Integrations integrations)
     : device_server_(service.server()),
       streams_(loop_),
       uptime_(running_time_of(service.folder())),
-      bridge_(loop, service.server(), service.writer()),
+      bridge_(bridge),
       authentication_(make_authentication(service.folder(), random_, bridge_, uptime_.now())),
       tls_(page_tls(service.folder(), configuration)),
       api_(bridge_, authentication_, service.folder(),
           ApiOptions{configuration.web.guests, configuration.web.tls() == state::Configuration::Web::Tls::redirect,
               state::fingerprint(service.server_key().public_key_spki()), tls_.fingerprint, configuration.away_days,
               [folder = service.folder(), configuration] { return service::check(folder, configuration); },
-              [&integrations](const store::Integration& one) { return integrations.test(one); },
-              [&integrations] { integrations.hurry(); },
+              [&messages = integrations.messages](const store::Integration& one) { return messages.test(one); },
+              [&messages = integrations.messages] { messages.hurry(); }, std::move(integrations.mqtt),
               [&loop, &service] { asio::post(loop, [&loop, &service] { restore_soon(loop, service); }); },
               [this] { return uptime_.now(); }}),
       cloud_(bridge_, authentication_, service.folder(), [this] { return uptime_.now(); }),
@@ -96,7 +96,6 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
 
 WebService::~WebService() {
   device_server_.on_event({});
-  bridge_.close();
   loop_.stop();
 }
 

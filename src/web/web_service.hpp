@@ -15,9 +15,14 @@ struct PageTls {
 
 class WebService {
 public:
+  /// Who tells others, and what is said of the connection to the broker.
+  struct Integrations {
+    integrations::Integrations& messages;
+    std::function<nlohmann::json()> mqtt;
+  };
   /// Throws std::runtime_error with a message for the person who started it. Before the loop runs.
   WebService(asio::io_context& loop, service::Service& service, const state::Configuration& configuration,
-      integrations::Integrations& integrations);
+      service::LoopBridge& bridge, WebService::Integrations integrations);
   /// After the loop has ended.
   ~WebService();
 
@@ -32,7 +37,7 @@ private:
   EventStreams streams_;
   crypto::SystemRandom random_;
   server::ServiceUptime uptime_;  ///< begun with what the server begins with; read by all threads, changed by none
-  LoopBridge bridge_;
+  service::LoopBridge& bridge_;
   Authentication authentication_;
   PageTls tls_;
   Api api_;

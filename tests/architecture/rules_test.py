@@ -48,7 +48,18 @@ layers = {
         "integrations",
         "version.hpp",
     ],
-    "integrations": ["base", "crypto", "state", "store", "server", "version.hpp"],
+    "integrations": [
+        "base",
+        "crypto",
+        "firmware",
+        "planning",
+        "state",
+        "store",
+        "server",
+        "service",
+        "transport/device_id.hpp",
+        "version.hpp",
+    ],
     # Shares with the server the CoAP codec and an abstract stream, no protocol code.
     "virtual_device": ["base", "coap", "transport/byte_stream.hpp"],
     "cli": [

@@ -66,7 +66,7 @@ struct Users : TestSystem {
 
   std::int64_t now = 0;
   std::unique_ptr<store::Writer> writer;
-  web::LoopBridge bridge;
+  service::LoopBridge bridge;
   store::Database db;
   web::Authentication authentication;
   web::Api page;

@@ -51,7 +51,7 @@ struct Access : TestSystem {
   static int status(const std::optional<web::Response>& refused) { return refused ? refused->status : 0; }
 
   std::unique_ptr<store::Writer> writer;
-  web::LoopBridge bridge;
+  service::LoopBridge bridge;
   store::Database db;
   web::Authentication authentication;
   std::string session;

@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(passwords_are_salted_and_hashed_with_argon2id) {
 BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, TestSystem) {
   add_firmware(system_part(1, 3, {}, 100'000));
   auto writer = store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor());
-  web::LoopBridge bridge(world.loop, server(), *writer);
+  service::LoopBridge bridge(world.loop, server(), *writer);
   auto& quiet = start_device(2, {system_part(1, 3), user_part(1, {4, 1, 3})});
   BOOST_REQUIRE(run_until_state(2, "current", 1min));
   world.advance(1s);
@@ -165,7 +165,7 @@ BOOST_FIXTURE_TEST_CASE(the_page_is_told_rarely_and_only_what_changed, TestSyste
 BOOST_FIXTURE_TEST_CASE(the_page_goes_on_behind_a_change_while_devices_change_all_the_time, TestSystem) {
   add_firmware(system_part(1, 3, {}, 200'000));
   auto writer = store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor());
-  web::LoopBridge bridge(world.loop, server(), *writer);
+  service::LoopBridge bridge(world.loop, server(), *writer);
   virtual_device::Options options;
   options.takes_fast_ota = false;
   options.chunk_timeout = 20ms;
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(a_change_from_another_thread_is_made_on_the_loop_and_refuse
   const firmware::ModuleFiles files(state.firmware());
   SeededRandom random(1);
   server::DeviceServer server(server::Services{loop, *writer, files, server_key(), random, crypto::Workers()}, {});
-  web::LoopBridge bridge(loop, server, *writer);
+  service::LoopBridge bridge(loop, server, *writer);
   std::thread browser([&] {
     const auto paused = bridge.change([](store::Database& db) -> Result<void> {
       server::commands::pause(db, true);

@@ -16,7 +16,7 @@
 #include <functional>
 #include <mutex>
 
-namespace drydock::web {
+namespace drydock::service {
 
 /// What there is to see, at one moment. Never changes once published.
 struct Snapshot {
@@ -46,6 +46,10 @@ public:
   /// when the loop does not answer within a second.
   std::map<std::string, server::DeviceView> devices_in_memory(
       const std::vector<std::string>& ids, std::uint64_t revision = 0) const;
+
+  /// Any thread but the loop's: the ids of all that are in memory and changed behind `revision`. Empty when the loop
+  /// does not answer within a second.
+  std::vector<std::string> changed_devices(std::uint64_t revision) const;
 
   /// Any thread but the loop's: asks `precondition` on the loop, makes the change in the store, lets the server look
   /// again, and comes back when it has. ErrorKind::timed_out after a few seconds (the change may still be made),
@@ -92,4 +96,4 @@ private:
   std::atomic<bool> closed_{false};  ///< changed under the mutex
 };
 
-}  // namespace drydock::web
+}  // namespace drydock::service

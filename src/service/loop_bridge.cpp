@@ -1,4 +1,4 @@
-#include "web/loop_bridge.hpp"
+#include "service/loop_bridge.hpp"
 
 #include "base/asio_tokens.hpp"
 #include "base/limits.hpp"
@@ -10,7 +10,7 @@
 #include <asio/post.hpp>
 #include <optional>
 
-namespace drydock::web {
+namespace drydock::service {
 namespace {
 
 using namespace std::chrono_literals;
@@ -131,6 +131,29 @@ std::map<std::string, server::DeviceView> LoopBridge::ask(std::vector<std::strin
   return std::move(question->found);
 }
 
+std::vector<std::string> LoopBridge::changed_devices(std::uint64_t revision) const {
+  struct IdsAsked {
+    std::vector<std::string> ids;
+    bool answered = false;  ///< guarded by the bridge's mutex, as `ids`
+  };
+  auto question = std::make_shared<IdsAsked>();
+  std::unique_lock lock(mutex_);
+  if (closed_) return {};
+  asio::post(loop_, [this, question, revision] {
+    std::vector<std::string> ids;
+    for (const auto& [id, entry] : server_.fleet())
+      if (entry.revision > revision) ids.push_back(entry.row.id);
+    {
+      const std::lock_guard locked(mutex_);
+      question->ids = std::move(ids);
+      question->answered = true;
+    }
+    published_.notify_all();
+  });
+  published_.wait_for(lock, question_timeout, [&] { return closed_ || question->answered; });
+  return std::move(question->ids);
+}
+
 Result<void> LoopBridge::change(Work work, Precondition precondition) {
   auto change = std::make_shared<Change>();
   change->work = std::move(work);
@@ -240,4 +263,4 @@ void LoopBridge::close() {
   published_.notify_all();
 }
 
-}  // namespace drydock::web
+}  // namespace drydock::service

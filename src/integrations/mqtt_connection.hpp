@@ -1,0 +1,63 @@
+// A connection to an MQTT broker, that comes back by itself, with growing pauses. For one thread.
+#pragma once
+
+#include "base/clock.hpp"
+#include "integrations/libmosquitto.hpp"
+#include "state/configuration.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace drydock::integrations {
+
+class MqttConnection {
+public:
+  struct Callbacks {
+    std::function<void()> connected;  ///< to subscribe, and publish what is to be there
+    std::function<void(const std::string& topic, std::string payload, bool retained)> received;
+  };
+  /// `will`: the topic that says "offline" when the connection ends without a word. Throws std::runtime_error for a
+  /// configuration that cannot be used.
+  MqttConnection(const Libmosquitto& mosquitto, const state::Configuration::Mqtt& configuration, std::string will,
+      Callbacks callbacks);
+  /// Says goodbye.
+  ~MqttConnection();
+
+  bool connected() const { return connected_; }
+  /// Why it is not; empty: it is, or nothing is known yet.
+  const std::string& problem() const { return problem_; }
+
+  /// Whether more may be published now: what the broker has not acknowledged is kept in memory.
+  bool may_publish() const;
+  /// At least once (QoS 1). False: not connected.
+  bool publish(const std::string& topic, const std::string& payload, bool retain);
+  void subscribe(const std::string& topics);
+  void unsubscribe(const std::string& topics);
+
+  /// Reads, writes and connects anew, for at most that long.
+  void work(std::chrono::milliseconds longest);
+
+private:
+  static void on_connect(mosquitto* m, void* self, int code);
+  static void on_publish(mosquitto* m, void* self, int id);
+  static void on_message(mosquitto* m, void* self, const mosquitto_message* message);
+  void connect();
+  void lost(const std::string& why);
+
+  const Libmosquitto& library_;
+  std::string host_;
+  int port_;
+  std::string will_;
+  Callbacks callbacks_;
+  mosquitto* client_;
+  bool begun_ = false;  ///< a connection is there, or being made
+  bool connected_ = false;
+  std::string problem_;
+  Clock::duration pause_{};
+  Clock::time_point again_at_{};
+  Clock::time_point begun_at_{};
+  std::size_t unacknowledged_ = 0;
+};
+
+}  // namespace drydock::integrations

@@ -1,0 +1,324 @@
+#include "integrations/mqtt_publisher.hpp"
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "server/commands.hpp"
+#include "server/stored_view.hpp"
+#include "store/audit.hpp"
+#include "store/rollouts.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace drydock::integrations {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+metrics::Counter messages_published("drydock_mqtt_messages_total", "Messages handed to the broker.");
+metrics::Counter events_left_out("drydock_mqtt_events_left_out_total", "Events that the broker was not told of.");
+metrics::Gauge broker_connected("drydock_mqtt_connected", "1 while there is a connection to the broker.");
+
+constexpr auto turn = 100ms;
+constexpr auto look_every = 1s;
+constexpr auto list_every = 5s;  // of all devices, however often some come and go
+constexpr std::size_t devices_at_once = 50;
+constexpr std::size_t most_events = 1'000;
+constexpr std::size_t most_vitals_waiting = 1'000;
+// A broker sends what it has retained at once.
+constexpr auto tidying = 10s;
+
+std::string printed(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+bool begins_with_any(const std::string& name, const std::vector<std::string>& beginnings) {
+  return std::any_of(
+      beginnings.begin(), beginnings.end(), [&](const auto& beginning) { return name.starts_with(beginning); });
+}
+
+}  // namespace
+
+MqttPublisher::MqttPublisher(
+    const Libmosquitto& library, Services services, const state::Configuration::Mqtt& configuration)
+    : services_(std::move(services)),
+      configuration_(configuration),
+      home_assistant_{
+          MqttTopics(configuration.topic), configuration.discovery, services_.machine, configuration.commands},
+      readers_(services_.location),
+      connection_(std::make_unique<MqttConnection>(library, configuration, home_assistant_.topics.status(),
+          MqttConnection::Callbacks{[this] { on_connected(); },
+              [this](const std::string& topic, std::string payload, bool retained) {
+                on_received(topic, std::move(payload), retained);
+              }})),
+      status_{{"broker", configuration.host}, {"connected", false}, {"problem", ""}},
+      listening_(services_.events.add([this](const server::PublishedEvent& event) { hear(event); })),
+      thread_([this] { run(); }) {}
+
+MqttPublisher::~MqttPublisher() {
+  listening_.reset();
+  stopping_ = true;
+  thread_.join();
+}
+
+json MqttPublisher::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+// On the devices' loop.
+void MqttPublisher::hear(const server::PublishedEvent& event) {
+  if (!event.from) return;
+  const auto id = event.from->text();
+  if (event.name == "spark/device/diagnostics/update") {
+    const std::lock_guard lock(mutex_);
+    if (said_.size() < most_vitals_waiting) said_.emplace_back(id, event.data);
+    return;
+  }
+  if (!begins_with_any(event.name, configuration_.events)) return;
+  auto topic = home_assistant_.topics.event(id, event.name);
+  if (!topic) return;
+  const std::lock_guard lock(mutex_);
+  if (events_.size() >= most_events) {
+    events_.pop_front();
+    events_left_out.add();
+  }
+  events_.push_back({std::move(*topic), event.data});
+}
+
+void MqttPublisher::run() {
+  while (!stopping_) {
+    try {
+      connection_->work(turn);
+      const bool connected = connection_->connected();
+      broker_connected.set(connected ? 1 : 0);
+      {
+        const std::lock_guard lock(mutex_);
+        status_["connected"] = connected;
+        status_["problem"] = connection_->problem();
+      }
+      if (!connected) continue;
+      publish_events();
+      note_changes();
+      publish_devices();
+      publish_fleet();
+      if (tidy_until_ != Clock::time_point{} && Clock::now() > tidy_until_) {
+        tidy_until_ = {};
+        connection_->unsubscribe(home_assistant_.topics.every_state());
+      }
+    } catch (const std::exception& e) {
+      log::warning("the broker cannot be told of the fleet: {}", e.what());
+      for (auto until = Clock::now() + 2s; Clock::now() < until && !stopping_;) connection_->work(turn);
+    }
+  }
+  connection_.reset();
+}
+
+// Whatever the broker had before: it may have lost it.
+void MqttPublisher::on_connected() {
+  published_.clear();
+  all_due_ = true;
+  fleet_at_ = {};
+  if (!home_assistant_.discovery.empty()) connection_->subscribe(home_assistant_.birth_topic());
+  if (home_assistant_.commands) {
+    connection_->subscribe(home_assistant_.topics.every_install());
+    connection_->subscribe(home_assistant_.topics.pause());
+  }
+  if (!configuration_.publish.empty()) connection_->subscribe(home_assistant_.topics.every_publication());
+  connection_->subscribe(home_assistant_.topics.every_state());
+  tidy_until_ = Clock::now() + tidying;
+}
+
+void MqttPublisher::on_received(const std::string& topic, std::string payload, bool retained) {
+  const auto& topics = home_assistant_.topics;
+  if (topic == home_assistant_.birth_topic() && !home_assistant_.discovery.empty()) {
+    if (payload == "online" && !retained) {
+      published_.clear();
+      all_due_ = true;
+      fleet_at_ = {};
+    }
+    return;
+  }
+  // Of a device that was forgotten while nobody could be told.
+  if (const auto id = topics.device_of_state(topic); !id.empty()) {
+    if (retained && !payload.empty()) {
+      published_.try_emplace(topic, 0);
+      dirty_.insert(id);
+    }
+    return;
+  }
+  if (retained) return;  // a command that somebody left there would come again and again
+  if (home_assistant_.commands && topic == topics.pause() && (payload == "ON" || payload == "OFF")) {
+    const bool paused = payload == "ON";
+    tell(
+        paused ? "fleet/pause" : "fleet/resume", services_.bridge.change([paused](store::Database& db) -> Result<void> {
+          server::commands::pause(db, paused);
+          return {};
+        }));
+    fleet_at_ = {};
+    return;
+  }
+  if (const auto id = topics.device_of_install(topic); !id.empty() && home_assistant_.commands) {
+    if (payload == "INSTALL") install(id);
+    return;
+  }
+  const auto name = topics.published_name(topic);
+  if (!may_publish_to_devices(name)) return;
+  server::PublishedEvent event;
+  event.name = name;
+  event.data = std::move(payload);
+  event.published_at = utc_milliseconds();
+  services_.bridge.publish(std::move(event));
+}
+
+bool MqttPublisher::may_publish_to_devices(const std::string& name) const {
+  return !name.empty() && !server::is_system_event(name) && begins_with_any(name, configuration_.publish);
+}
+
+// Whatever kept the update back: a pause of this device's, failures before, its application, the hours.
+void MqttPublisher::install(const std::string& id) {
+  tell("devices/" + id + "/install", services_.bridge.change([id](store::Database& db) -> Result<void> {
+    const auto row = store::load_device(db, id);
+    if (!row || row->approval != "approved") return failure(ErrorKind::not_found, "there is no such device");
+    server::commands::retry(db, id);
+    server::commands::hold(db, id, false);
+    server::commands::force(db, id, true);
+    return {};
+  }));
+}
+
+void MqttPublisher::tell(const std::string& what, const Result<void>& done) {
+  if (!done) log::warning("MQTT: {}: {}", what, done.error().message);
+  services_.bridge.write_soon([what, outcome = done ? std::string() : done.error().message](store::Database& db) {
+    store::append_audit(db, {0, utc_milliseconds(), "MQTT", "broker", what, outcome});
+  });
+}
+
+void MqttPublisher::note_changes() {
+  {
+    std::vector<std::pair<std::string, std::string>> said;
+    const std::lock_guard lock(mutex_);
+    said.swap(said_);
+    for (auto& [id, text] : said) {
+      auto vitals = json::parse(text, nullptr, false);
+      if (!vitals.is_object()) continue;
+      vitals_[id] = std::move(vitals);
+      dirty_.insert(id);
+    }
+  }
+  const auto now = Clock::now();
+  if (now - looked_at_ < look_every) return;
+  looked_at_ = now;
+  const auto snapshot = services_.bridge.snapshot();
+  if (snapshot->revision != seen_) {
+    for (auto& id : services_.bridge.changed_devices(seen_)) dirty_.insert(std::move(id));
+    seen_ = snapshot->revision;
+  }
+  all_due_ |= std::exchange(membership_, snapshot->membership_revision) != snapshot->membership_revision;
+  all_due_ |= std::exchange(others_, snapshot->others_revision) != snapshot->others_revision;
+  if (all_due_ && now - listed_at_ >= (published_.empty() ? 0s : list_every)) {
+    listed_at_ = now;
+    all_due_ = false;
+    note_all_devices();
+  }
+}
+
+void MqttPublisher::note_all_devices() {
+  auto lease = readers_.lease();
+  auto ids = store::device_ids(*lease);
+  for (const auto& id : known_)
+    if (!std::binary_search(ids.begin(), ids.end(), id)) dirty_.insert(id);
+  dirty_.insert(ids.begin(), ids.end());
+}
+
+void MqttPublisher::publish_devices() {
+  if (dirty_.empty() || !connection_->may_publish()) return;
+  std::vector<std::string> ids;
+  for (const auto& id : dirty_) {
+    ids.push_back(id);
+    if (ids.size() == devices_at_once) break;
+  }
+  auto in_memory = services_.bridge.devices_in_memory(ids);
+  auto lease = readers_.lease();
+  const auto library = services_.bridge.snapshot()->library;
+  for (const auto& id : ids) {
+    if (!connection_->may_publish()) return;  // the others stay
+    std::optional<server::DeviceView> view;
+    if (const auto fresher = in_memory.find(id); fresher != in_memory.end()) {
+      view = std::move(fresher->second);
+    } else {
+      view = server::stored_view(*lease, id);
+      if (view && view->row.state != "current" && !view->modules_stored.empty())
+        view->plan = planning::plan(server::last_report(*view), *library, view->policy.targets);
+    }
+    publish_device(id, view);
+    dirty_.erase(id);
+  }
+}
+
+// Who waits for approval may be anybody: not told of before.
+void MqttPublisher::publish_device(const std::string& id, const std::optional<server::DeviceView>& view) {
+  if (!view || view->row.approval != "approved") return forget(id);
+  const auto& topics = home_assistant_.topics;
+  const auto said = vitals_.find(id);
+  const auto vitals = said == vitals_.end() ? json() : said->second;
+  const auto shown = store::shown_state(view->row, store::away_before(services_.away_days, utc_milliseconds()));
+  if (!home_assistant_.discovery.empty())
+    publish(
+        home_assistant_.device_topic(id), configuration_.devices ? printed(home_assistant_.device(*view, vitals)) : "");
+  publish(topics.state(id), printed(state_of(*view, shown)));
+  publish(topics.update(id), printed(update_of(*view)));
+  if (const auto diagnostics = diagnostics_of(vitals); !diagnostics.empty())
+    publish(topics.diagnostics(id), printed(diagnostics));
+  known_.insert(id);
+}
+
+void MqttPublisher::forget(const std::string& id) {
+  const auto& topics = home_assistant_.topics;
+  const bool there = known_.erase(id) != 0 || published_.contains(topics.state(id));
+  if (!there) return;
+  std::vector<std::string> all{topics.state(id), topics.update(id), topics.diagnostics(id)};
+  if (!home_assistant_.discovery.empty()) all.insert(all.begin(), home_assistant_.device_topic(id));
+  for (const auto& topic : all) {
+    connection_->publish(topic, "", true);
+    published_.erase(topic);
+  }
+  vitals_.erase(id);
+}
+
+void MqttPublisher::publish_fleet() {
+  const auto now = Clock::now();
+  if (now - fleet_at_ < look_every || !connection_->may_publish()) return;
+  fleet_at_ = now;
+  if (!home_assistant_.discovery.empty()) publish(home_assistant_.fleet_topic(), printed(home_assistant_.fleet()));
+  const auto snapshot = services_.bridge.snapshot();
+  auto lease = readers_.lease();
+  const auto states = store::count_devices(*lease, store::away_before(services_.away_days, utc_milliseconds()));
+  const auto stopped = store::load_stopped_rollouts(*lease).size();
+  publish(home_assistant_.topics.fleet(), printed(fleet_state(states, snapshot->connected, stopped, snapshot->paused)));
+}
+
+void MqttPublisher::publish_events() {
+  while (connection_->may_publish()) {
+    OutgoingEvent event;
+    {
+      const std::lock_guard lock(mutex_);
+      if (events_.empty()) return;
+      event = std::move(events_.front());
+      events_.pop_front();
+    }
+    if (connection_->publish(event.topic, event.payload, false)) messages_published.add();
+  }
+}
+
+void MqttPublisher::publish(const std::string& topic, const std::string& payload) {
+  const auto hash = std::hash<std::string>()(payload);
+  const auto before = published_.find(topic);
+  if (before != published_.end() && before->second == hash) return;
+  if (!connection_->publish(topic, payload, true)) return;
+  messages_published.add();
+  published_[topic] = hash;
+}
+
+}  // namespace drydock::integrations
