@@ -2,6 +2,7 @@
 #include "base/clock.hpp"
 #include "cli/find_device.hpp"
 #include "cli/open_store.hpp"
+#include "cli/pause.hpp"
 #include "cli/state_words.hpp"
 #include "store/device_list.hpp"
 
@@ -9,7 +10,6 @@
 #include <charconv>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 namespace drydock::cli {
 namespace {
@@ -20,6 +20,7 @@ constexpr auto look_every = 500ms;
 // Exit statuses, for scripts; the last one is that of timeout(1).
 constexpr int given_up = 3;
 constexpr int not_in_time = 124;
+constexpr int ended_by_sigint = 128 + SIGINT;
 
 // "90", "90s", "10m", "2h".
 Result<std::chrono::seconds> parse_duration(const std::string& text) {
@@ -95,6 +96,7 @@ int wait(const Context& context, WaitOptions options) {
     for (const auto& row : *rows) ids.push_back(row.id);
   }
   const auto deadline = Clock::now() + *patience;
+  Pause pause;
   std::string told;
   for (;;) {
     // Opened anew: a restore may have put another file in its place.
@@ -123,7 +125,7 @@ int wait(const Context& context, WaitOptions options) {
       fmt::print("{}\n", words);
       std::fflush(stdout);
     }
-    std::this_thread::sleep_for(look_every);
+    if (!pause.take(look_every)) return ended_by_sigint;
   }
 }
 

@@ -1,6 +1,7 @@
 // A table of the fleet that stays fresh, for a person at a terminal.
 #include "base/clock.hpp"
 #include "cli/open_store.hpp"
+#include "cli/pause.hpp"
 #include "cli/state_words.hpp"
 #include "cli/table.hpp"
 #include "firmware/platforms.hpp"
@@ -8,10 +9,8 @@
 #include "store/updates.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
-#include <thread>
 #include <unistd.h>
 
 namespace drydock::cli {
@@ -22,8 +21,6 @@ using namespace std::chrono_literals;
 constexpr auto look_every = 1s;
 constexpr std::size_t rows_without_terminal = 50;
 constexpr std::size_t columns_without_terminal = 120;
-
-volatile std::sig_atomic_t ended = 0;
 
 struct Size {
   std::size_t rows;
@@ -105,22 +102,17 @@ int watch(const Context& context, bool once) {
     for (const auto& line : lines_of(context, rows_without_terminal)) fmt::print("{}\n", line);
     return 0;
   }
-  struct sigaction action {};
-  action.sa_handler = [](int) { ended = 1; };
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  Pause pause;
   // On a screen of its own, without the cursor; what was there before comes back.
   fmt::print("\x1b[?1049h\x1b[?25l");
   std::string problem;
-  while (ended == 0 && problem.empty()) {
-    const auto size = terminal_size();
-    try {
+  try {
+    do {
+      const auto size = terminal_size();
       redraw(lines_of(context, size.rows), size.columns);
-    } catch (const std::exception& e) {
-      problem = e.what();
-    }
-    for (auto until = Clock::now() + look_every; ended == 0 && problem.empty() && Clock::now() < until;)
-      std::this_thread::sleep_for(50ms);
+    } while (pause.take(look_every));
+  } catch (const std::exception& e) {
+    problem = e.what();
   }
   fmt::print("\x1b[?25h\x1b[?1049l");
   std::fflush(stdout);

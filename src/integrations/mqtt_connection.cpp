@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <fmt/core.h>
 #include <stdexcept>
-#include <thread>
 
 namespace drydock::integrations {
 namespace {
@@ -142,21 +141,22 @@ void MqttConnection::lost(const std::string& why) {
   if (news) log::warning("the broker {} port {} is not reached: {}. It is tried again and again", host_, port_, words);
 }
 
-void MqttConnection::work(std::chrono::milliseconds longest) {
+bool MqttConnection::work(std::chrono::milliseconds longest) {
   if (!begun_) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(again_at_ - Clock::now());
-    if (left > 0ms) return std::this_thread::sleep_for(std::min(left, longest));
+    if (Clock::now() < again_at_) return false;
     problem_.clear();
     connect();
-    if (!begun_) return;
+    if (!begun_) return false;
   }
   if (!connected_ && Clock::now() - begun_at_ > connect_time) {
     library_.disconnect(client_);
-    return lost("it does not answer");
+    lost("it does not answer");
+    return false;
   }
   constexpr int packets = 1;  // not used
   const auto looped = library_.loop(client_, static_cast<int>(longest.count()), packets);
   if (looped != MOSQ_ERR_SUCCESS) lost(library_.strerror(looped));
+  return true;
 }
 
 }  // namespace drydock::integrations

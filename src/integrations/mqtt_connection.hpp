@@ -35,8 +35,8 @@ public:
   void subscribe(const std::string& topics);
   void unsubscribe(const std::string& topics);
 
-  /// Reads, writes and connects anew, for at most that long.
-  void work(std::chrono::milliseconds longest);
+  /// Reads, writes and connects anew, for at most that long. False: there is nothing to do for a while.
+  bool work(std::chrono::milliseconds longest);
 
 private:
   static void on_connect(mosquitto* m, void* self, int code);

@@ -58,7 +58,11 @@ MqttPublisher::MqttPublisher(
 
 MqttPublisher::~MqttPublisher() {
   listening_.reset();
-  stopping_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  stop_.notify_all();
   thread_.join();
 }
 
@@ -90,7 +94,7 @@ void MqttPublisher::hear(const server::PublishedEvent& event) {
 void MqttPublisher::run() {
   while (!stopping_) {
     try {
-      connection_->work(turn);
+      if (!connection_->work(turn)) rest(turn);
       const bool connected = connection_->connected();
       broker_connected.set(connected ? 1 : 0);
       {
@@ -109,10 +113,16 @@ void MqttPublisher::run() {
       }
     } catch (const std::exception& e) {
       log::warning("the broker cannot be told of the fleet: {}", e.what());
-      for (auto until = Clock::now() + 2s; Clock::now() < until && !stopping_;) connection_->work(turn);
+      for (auto until = Clock::now() + 2s; Clock::now() < until && !stopping_;)
+        if (!connection_->work(turn)) rest(turn);
     }
   }
   connection_.reset();
+}
+
+void MqttPublisher::rest(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  stop_.wait_for(lock, time, [this] { return stopping_.load(); });
 }
 
 // Whatever the broker had before: it may have lost it.

@@ -10,6 +10,7 @@
 #include "store/readers.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -42,6 +43,8 @@ private:
   };
 
   void run();
+  /// Until that time is over, or this is to end.
+  void rest(std::chrono::milliseconds time);
   void on_connected();
   void on_received(const std::string& topic, std::string payload, bool retained);
   void hear(const server::PublishedEvent& event);
@@ -84,6 +87,7 @@ private:
   std::vector<std::pair<std::string, std::string>> said_;  ///< guarded: vitals by device
   nlohmann::json status_;                                  ///< guarded
   std::atomic<bool> stopping_{false};
+  std::condition_variable stop_;
   std::shared_ptr<void> listening_;
   std::thread thread_;
 };
