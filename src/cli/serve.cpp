@@ -68,17 +68,35 @@ struct Broker {
   std::function<nlohmann::json()> status = [] { return nlohmann::json(); };
 };
 
+// Devices are served without a broker all the same.
+Broker without_broker(const state::Configuration& configuration, const std::string& why) {
+  log::error("no broker is told of anything: {}", why);
+  return {nullptr, [host = configuration.mqtt.host, why] {
+            return nlohmann::json{{"broker", host}, {"connected", false}, {"problem", why}};
+          }};
+}
+
 Broker connect_to_broker(
     service::LoopBridge& bridge, service::Service& service, const state::Configuration& configuration) {
   if (configuration.mqtt.host.empty()) return {};
   const auto library = integrations::Libmosquitto::load();
-  if (!library) throw std::runtime_error(library.error().message);
+  if (!library) return without_broker(configuration, library.error().message);
   integrations::MqttPublisher::Services services{bridge, service.server().heard_events(), service.folder().location(),
       state::host_name(), configuration.away_days};
-  auto publisher = std::make_unique<integrations::MqttPublisher>(**library, std::move(services), configuration.mqtt);
-  auto* const told = publisher.get();
-  return {std::move(publisher), [told] { return told->status(); }};
+  try {
+    auto publisher = std::make_unique<integrations::MqttPublisher>(**library, std::move(services), configuration.mqtt);
+    auto* const told = publisher.get();
+    return {std::move(publisher), [told] { return told->status(); }};
+  } catch (const std::runtime_error& e) {
+    return without_broker(configuration, e.what());
+  }
 }
+
+// Whoever waits for the loop must not wait for one that has ended.
+struct ClosedFirst {
+  service::LoopBridge& bridge;
+  ~ClosedFirst() { bridge.close(); }
+};
 
 enum class Next { end, begin_anew, restore };
 
@@ -98,9 +116,8 @@ Next serve_once(const Context& context) {
   if (site) invite(*site, context.configuration);
   crypto::release_ec_tables();  // of the keys that were read or made
   asio::co_spawn(loop, start(service, context.configuration), rethrow);
+  const ClosedFirst closed_first{bridge};
   loop.run();
-  bridge.close();
-  site.reset();
   if (service.restoring()) return Next::restore;
   return service.taken_for_gone() ? Next::begin_anew : Next::end;
 }

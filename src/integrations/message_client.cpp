@@ -104,6 +104,7 @@ void MessageClient::prepare(Transfer& transfer) {
   set(CURLOPT_URL, message.url.c_str());
   set(CURLOPT_PROTOCOLS_STR, message.mail_from.empty() ? "http,https" : "smtp,smtps");
   set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_NOPROXY, "*");       // through one every private address would be reached
   set(CURLOPT_FOLLOWLOCATION, 0L);  // it would be another receiver than the one that was chosen
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::chrono::milliseconds(limits::delivery_time).count()));
   set(CURLOPT_WRITEFUNCTION, &Transfer::take);
