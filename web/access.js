@@ -154,7 +154,7 @@ export function showAccess(main, left) {
             ["read", t`Read: look at the fleet, read variables, hear events`],
             ["read call", t`Read, and call functions and publish events`],
             ["read call flash", t`Read, call, and change what devices run`],
-            ["release", t`Bring firmware and releases, which reach no device by that: for CI`],
+            ["release", t`Bring firmware into the library, and make releases: for CI`],
             ["metrics", t`Read /metrics: for Prometheus`],
             ["", t`Whatever you may`],
           ]),

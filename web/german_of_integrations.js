@@ -67,8 +67,8 @@ export const ofIntegrations = {
 
 // Of access.js and system.js.
 Object.assign(ofIntegrations, {
-  "Bring firmware and releases, which reach no device by that: for CI":
-    "Firmware und Releases bringen, was damit noch kein Gerät erreicht: für CI",
+  "Bring firmware into the library, and make releases: for CI":
+    "Firmware in die Bibliothek bringen und Releases anlegen: für CI",
   "Read /metrics: for Prometheus": "/metrics lesen: für Prometheus",
   "How long it is good": "Wie lange es gilt",
   "until it is removed": "bis es entfernt wird",
@@ -112,7 +112,10 @@ export const sentencesOfIntegrations = {
   "'template' is too long": "'template' ist zu lang",
   "'{0}' is needed": "'{0}' wird gebraucht",
   "a header is written as 'Name: value'": "ein Header wird als 'Name: Wert' geschrieben",
-  "a secret begins with whsec_": "ein Geheimnis beginnt mit whsec_",
+  "a secret is whsec_ and 24 to 64 bytes in Base64: leave it empty, and one is made":
+    "ein Geheimnis ist whsec_ und 24 bis 64 Byte in Base64: lassen Sie es leer, dann wird eines gemacht",
+  "this is another receiver: give the token, the password and the headers' values again":
+    "das ist ein anderer Empfänger: geben Sie Token, Passwort und die Werte der Header noch einmal an",
   "'server' is a name, or name:port": "'server' ist ein Name, oder Name:Port",
   "'from' must be an e-mail address": "'from' muss eine E-Mail-Adresse sein",
   "'to' must be e-mail addresses": "'to' müssen E-Mail-Adressen sein",

@@ -25,10 +25,10 @@ const kinds = [
 ];
 const nameOfKind = (kind) => ({ ntfy: "ntfy", email: t`E-mail`, webhook: t`Webhook` })[kind];
 
-const lines = (text) =>
+const parts = (text, separator) =>
   text
-    .split(/[\n,]/)
-    .map((line) => line.trim())
+    .split(separator)
+    .map((part) => part.trim())
     .filter(Boolean);
 
 /** The lines of what stands in an area. */
@@ -94,8 +94,8 @@ function settingsOf(kind, values) {
     webhook: ["url", "secret", "template", "content_type"],
   }[kind];
   for (const name of names) settings[name] = values[name] ?? "";
-  if (kind === "email") settings.to = lines(values.to);
-  if (kind === "webhook") settings.headers = lines(values.headers);
+  if (kind === "email") settings.to = parts(values.to, ",");
+  if (kind === "webhook") settings.headers = parts(values.headers, "\n");
   for (const name of ["token", "password", "secret"]) if (settings[name] === "") delete settings[name];
   return settings;
 }
@@ -146,7 +146,7 @@ function editor(kind, integration, saved) {
         enabled: integration?.enabled ?? true,
         events: [
           ...occasions.map(([event]) => event).filter((event) => values[`event ${event}`]),
-          ...lines(values.others),
+          ...parts(values.others, ","),
         ],
         settings: settingsOf(kind, values),
         digest_minutes: Number(values.digest ?? 0),

@@ -136,7 +136,9 @@ inline constexpr int deliveries_waiting = 1'000;      ///< for each; what comes 
 inline constexpr int deliveries_dead = 200;           ///< likewise
 inline constexpr std::size_t deliveries_begun = 500;  ///< that are not written down yet, for a database that is away
 inline constexpr int deliveries_told = 100;           ///< in one digest, one by one
-inline constexpr auto delivery_time = 10s;            ///< for a message, from its beginning to the answer
+inline constexpr auto delivery_time = 10s;            ///< for a message by HTTP, from its beginning to the answer
+inline constexpr auto mail_time = 5min;  ///< for an e-mail: servers look into what they get (RFC 5321 §4.5.3.2)
+inline constexpr Rate waiting_event_rate{20, 2};  ///< events that a new device waits for approval
 inline constexpr int delivery_attempts = 10;
 inline constexpr auto longest_delivery_pause = 1h;  ///< between two of these; each is twice as long as the one before
 

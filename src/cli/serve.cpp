@@ -95,7 +95,11 @@ Broker connect_to_broker(
 // Whoever waits for the loop must not wait for one that has ended.
 struct ClosedFirst {
   service::LoopBridge& bridge;
-  ~ClosedFirst() { bridge.close(); }
+  integrations::Integrations& integrations;
+  ~ClosedFirst() {
+    bridge.close();
+    integrations.close();
+  }
 };
 
 enum class Next { end, begin_anew, restore };
@@ -116,7 +120,7 @@ Next serve_once(const Context& context) {
   if (site) invite(*site, context.configuration);
   crypto::release_ec_tables();  // of the keys that were read or made
   asio::co_spawn(loop, start(service, context.configuration), rethrow);
-  const ClosedFirst closed_first{bridge};
+  const ClosedFirst closed_first{bridge, integrations};
   loop.run();
   if (service.restoring()) return Next::restore;
   return service.taken_for_gone() ? Next::begin_anew : Next::end;

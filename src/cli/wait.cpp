@@ -4,7 +4,9 @@
 #include "cli/open_store.hpp"
 #include "cli/pause.hpp"
 #include "cli/state_words.hpp"
+#include "server/stored_view.hpp"
 #include "store/device_list.hpp"
+#include "store/modules.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -34,16 +36,19 @@ Result<std::chrono::seconds> parse_duration(const std::string& text) {
   return std::chrono::seconds(number * factor);
 }
 
-bool is_there(const store::DeviceRow& row, const WaitOptions& options) {
-  if (options.connected && !row.connected) return false;
-  return !options.current || (row.state == "current" && !row.held && row.approval == "approved");
+// What the service has written of it may be older than what somebody said just now: it is planned here too.
+bool needs_nothing(const server::DeviceView& view, const firmware::Library& library) {
+  if (view.row.state != "current" || view.row.held || view.row.approval != "approved") return false;
+  return view.modules_stored.empty() ||
+      planning::plan(server::last_report(view), library, view.policy.targets).current();
 }
 
 // Nothing that is waited for happens before a person does something.
 bool waits_for_person(const store::DeviceRow& row, const WaitOptions& options) {
   const auto state = store::shown_state(row, 0);
   return options.current &&
-      (state == "parked" || state == "blocked" || state == "held" || state == "refused" || state == "unknown_key");
+      (state == "awaiting_approval" || state == "parked" || state == "blocked" || state == "held" ||
+          state == "refused" || state == "unknown_key");
 }
 
 std::string name_of(const store::DeviceRow& row) {
@@ -59,13 +64,15 @@ Result<Look> look(
     const Context& context, store::Database& db, const WaitOptions& options, const std::vector<std::string>& ids) {
   Look seen;
   const bool running = is_running(context, db);
+  const auto library = store::load_library(db);
   for (const auto& id : ids) {
-    auto row = store::load_device(db, id);
-    if (row) row->connected &= running;
-    if (!row) return failure(ErrorKind::not_found, "device " + id + " was forgotten meanwhile");
-    if (is_there(*row, options)) continue;
-    if (waits_for_person(*row, options)) seen.stuck.push_back(name_of(*row) + " " + state_in_words(*row, 0));
-    seen.left.push_back(*row);
+    const auto view = server::stored_view(db, id);
+    if (!view) return failure(ErrorKind::not_found, "device " + id + " was forgotten meanwhile");
+    const auto& row = view->row;
+    if ((!options.connected || (running && row.connected)) && (!options.current || needs_nothing(*view, library)))
+      continue;
+    if (waits_for_person(row, options)) seen.stuck.push_back(name_of(row) + " " + state_in_words(row, 0));
+    seen.left.push_back(row);
   }
   return seen;
 }

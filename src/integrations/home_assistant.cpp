@@ -106,7 +106,7 @@ std::string HomeAssistant::fleet_topic() const {
   return discovery + "/device/drydock/config";
 }
 
-json HomeAssistant::device(const server::DeviceView& view, const json& vitals) const {
+json HomeAssistant::device(const server::DeviceView& view, const json& said) const {
   const auto& id = view.row.id;
   const auto unique = [&](const char* what) { return object_id(id) + "_" + what; };
   json update{{"platform", "update"}, {"unique_id", unique("update")}, {"name", "Firmware"},
@@ -128,7 +128,6 @@ json HomeAssistant::device(const server::DeviceView& view, const json& vitals) c
           with(entity("sensor", unique("state"), "State", state, "state", topics),
               {{"entity_category", "diagnostic"}, {"icon", "mdi:update"}})}};
   const auto diagnostics = topics.diagnostics(id);
-  const auto said = diagnostics_of(vitals);
   const auto add = [&](const char* field, const char* name, std::initializer_list<std::pair<const char*, json>> more) {
     if (!said.contains(field)) return;
     components[field] = with(with(entity("sensor", unique(field), name, diagnostics, field, topics), more),

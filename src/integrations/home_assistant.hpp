@@ -24,8 +24,8 @@ struct HomeAssistant {
   /// Says "online" when it has started anew.
   std::string birth_topic() const { return discovery + "/status"; }
 
-  /// `vitals`: server::vitals_json()'s object, or null where it has said none.
-  nlohmann::json device(const server::DeviceView& view, const nlohmann::json& vitals) const;
+  /// `diagnostics`: as of diagnostics_of().
+  nlohmann::json device(const server::DeviceView& view, const nlohmann::json& diagnostics) const;
   nlohmann::json fleet() const;
 };
 
@@ -33,7 +33,7 @@ struct HomeAssistant {
 nlohmann::json state_of(const server::DeviceView& view, const std::string& shown_state);
 /// Of devices/ID/update.
 nlohmann::json update_of(const server::DeviceView& view);
-/// Of devices/ID/diagnostics; of what the device does not say there is nothing.
+/// Of devices/ID/diagnostics, from server::vitals_json()'s object; of what the device does not say there is nothing.
 nlohmann::json diagnostics_of(const nlohmann::json& vitals);
 /// Of fleet. `states`: how many devices there are of each shown state.
 nlohmann::json fleet_state(const std::map<std::string, std::int64_t>& states, std::size_t connected,

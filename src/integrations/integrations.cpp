@@ -54,10 +54,7 @@ asio::awaitable<void> Integrations::load() {
   list_ = std::move(*loaded);
   const bool any = std::any_of(list_.begin(), list_.end(), [](const auto& each) { return each.enabled; });
   if (!any && !sender_) co_return;
-  if (const auto there = sender(); there)
-    (*there)->hurry();
-  else
-    log::error("{}", there.error().message);
+  sender().hurry();
 }
 
 void Integrations::take(const server::PublishedEvent& event) {
@@ -111,15 +108,15 @@ bool Integrations::write(std::function<void(store::Database&)> work) {
   return false;
 }
 
-Result<Sender*> Integrations::sender() {
+Sender& Integrations::sender() {
   const std::lock_guard lock(mutex_);
-  if (sender_) return sender_.get();
-  const auto curl = Libcurl::load();
-  if (!curl) return tl::unexpected(curl.error());
-  Sender::Options options{services_.location, services_.server.node(), services_.host, configuration_.private_networks,
-      configuration_.retry, [this](std::function<void(store::Database&)> work) { return write(std::move(work)); }};
-  sender_ = std::make_unique<Sender>(**curl, std::move(options));
-  return sender_.get();
+  if (!sender_) {
+    Sender::Options options{services_.location, services_.server.node(), services_.host,
+        configuration_.private_networks, configuration_.retry,
+        [this](std::function<void(store::Database&)> work) { return write(std::move(work)); }};
+    sender_ = std::make_unique<Sender>(std::move(options));
+  }
+  return *sender_;
 }
 
 void Integrations::hurry() {
@@ -128,8 +125,14 @@ void Integrations::hurry() {
 }
 
 Result<void> Integrations::test(const store::Integration& integration) {
-  const auto there = sender();
-  return there ? (*there)->test(integration) : tl::unexpected(there.error());
+  if (stopping_) return failure(ErrorKind::closed, "Drydock is stopping");
+  return sender().test(integration);
+}
+
+void Integrations::close() {
+  stopping_ = true;
+  const std::lock_guard lock(mutex_);
+  if (sender_) sender_->stop();
 }
 
 }  // namespace drydock::integrations

@@ -25,6 +25,9 @@ public:
   /// After it has ended.
   ~Integrations();
 
+  /// After the loop has ended: nobody waits for anything any more.
+  void close();
+
   /// Any thread but the loop's: a person wants what waits to be tried at once.
   void hurry();
   /// Any thread but the loop's: sends a test and waits for what becomes of it. ErrorKind::not_found: libcurl is not
@@ -38,8 +41,7 @@ private:
   asio::awaitable<void> load();
   asio::awaitable<void> enqueue(store::Delivery delivery);
   bool write(std::function<void(store::Database&)> work);
-  /// Nothing when libcurl is not there.
-  Result<Sender*> sender();
+  Sender& sender();
 
   Services services_;
   state::Configuration::Integrations configuration_;

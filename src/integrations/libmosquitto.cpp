@@ -15,9 +15,12 @@ Result<Libmosquitto> load_library() {
   library.find(mosquitto.username_pw_set, "mosquitto_username_pw_set");
   library.find(mosquitto.tls_set, "mosquitto_tls_set");
   library.find(mosquitto.connect_async, "mosquitto_connect_async");
-  library.find(mosquitto.reconnect_async, "mosquitto_reconnect_async");
+  library.find(mosquitto.connect, "mosquitto_connect");
   library.find(mosquitto.disconnect, "mosquitto_disconnect");
-  library.find(mosquitto.loop, "mosquitto_loop");
+  library.find(mosquitto.socket, "mosquitto_socket");
+  library.find(mosquitto.loop_read, "mosquitto_loop_read");
+  library.find(mosquitto.loop_write, "mosquitto_loop_write");
+  library.find(mosquitto.loop_misc, "mosquitto_loop_misc");
   library.find(mosquitto.want_write, "mosquitto_want_write");
   library.find(mosquitto.publish, "mosquitto_publish");
   library.find(mosquitto.subscribe, "mosquitto_subscribe");

@@ -15,9 +15,12 @@ struct Libmosquitto {
   decltype(&::mosquitto_username_pw_set) username_pw_set;
   decltype(&::mosquitto_tls_set) tls_set;
   decltype(&::mosquitto_connect_async) connect_async;
-  decltype(&::mosquitto_reconnect_async) reconnect_async;
+  decltype(&::mosquitto_connect) connect;
   decltype(&::mosquitto_disconnect) disconnect;
-  decltype(&::mosquitto_loop) loop;
+  decltype(&::mosquitto_socket) socket;
+  decltype(&::mosquitto_loop_read) loop_read;
+  decltype(&::mosquitto_loop_write) loop_write;
+  decltype(&::mosquitto_loop_misc) loop_misc;
   decltype(&::mosquitto_want_write) want_write;
   decltype(&::mosquitto_publish) publish;
   decltype(&::mosquitto_subscribe) subscribe;

@@ -20,6 +20,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t longest_subject = 150;
+// More would become an attachment, which not every server takes: with what stands before the lines 4,096 bytes.
+constexpr std::size_t longest_ntfy = 3'500;
+constexpr std::size_t longest_mail = 100'000;
 
 std::string text_in(const json& settings, const char* key) {
   const auto found = settings.find(key);
@@ -100,23 +103,24 @@ Message webhook(const json& settings, const Told& told, std::int64_t utc_now) {
   return message;
 }
 
-std::string lines_of(const std::vector<Told>& told) {
+// As many as there is room for.
+std::string lines_of(const std::vector<Told>& told, std::size_t most_bytes) {
   std::string lines;
   std::size_t count = 0;
   for (const auto& each : told) {
-    if (count++ == limits::deliveries_told) {
-      lines += fmt::format("and {} more\n", told.size() - limits::deliveries_told);
-      break;
-    }
-    lines += utc("{:%Y-%m-%d %H:%M} UTC  ", each.delivery.published_at) + line_of(each) + "\n";
+    const auto line = utc("{:%Y-%m-%d %H:%M} UTC  ", each.delivery.published_at) + line_of(each) + "\n";
+    if (count == limits::deliveries_told || lines.size() + line.size() > most_bytes) break;
+    lines += line;
+    ++count;
   }
+  if (count < told.size()) lines += fmt::format("and {} more\n", told.size() - count);
   return lines;
 }
 
 Message ntfy(const json& settings, const std::vector<Told>& told, const std::string& host) {
   Message message;
   message.url = text_in(settings, "url");
-  message.body = told.size() == 1 ? headline(told) : headline(told) + "\n\n" + lines_of(told);
+  message.body = told.size() == 1 ? headline(told) : headline(told) + "\n\n" + lines_of(told, longest_ntfy);
   const bool urgent =
       std::any_of(told.begin(), told.end(), [](const Told& each) { return is_urgent(each.delivery.event); });
   message.headers = {"Content-Type: text/plain; charset=utf-8", "Title: " + header_word("Drydock on " + host)};
@@ -141,7 +145,7 @@ Message email(const json& settings, const std::vector<Told>& told, const std::st
       "To: " + to, "Subject: " + header_word(shorten("Drydock on " + host + ": " + headline(told), longest_subject)),
       fmt::format("Message-ID: <drydock-{}-{}@{}>", told.front().delivery.id, utc_now, host),
       "Auto-Submitted: auto-generated"};
-  message.body = lines_of(told);
+  message.body = lines_of(told, longest_mail);
   return message;
 }
 

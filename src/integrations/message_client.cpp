@@ -6,6 +6,7 @@
 #include "version.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <fmt/core.h>
 #include <netinet/in.h>
@@ -18,6 +19,8 @@ namespace {
 
 // Of an answer, what is told when it is an error.
 constexpr std::size_t longest_answer = 200;
+// What is wrong with one message need not be with the next one.
+constexpr std::array<long, 4> refusals_of_a_body{400, 413, 415, 422};
 
 std::optional<asio::ip::address> address_of(const curl_sockaddr& where) {
   if (where.family == AF_INET) {
@@ -104,9 +107,12 @@ void MessageClient::prepare(Transfer& transfer) {
   set(CURLOPT_URL, message.url.c_str());
   set(CURLOPT_PROTOCOLS_STR, message.mail_from.empty() ? "http,https" : "smtp,smtps");
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_NOPROXY, "*");       // through one every private address would be reached
+  set(CURLOPT_NOPROXY, "*");        // through one every private address would be reached
   set(CURLOPT_FOLLOWLOCATION, 0L);  // it would be another receiver than the one that was chosen
-  set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::chrono::milliseconds(limits::delivery_time).count()));
+  const std::chrono::milliseconds time = message.mail_from.empty() ? limits::delivery_time : limits::mail_time;
+  set(CURLOPT_TIMEOUT_MS, static_cast<long>(time.count()));
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::chrono::milliseconds(limits::delivery_time).count()));
+  set(CURLOPT_QUICK_EXIT, 1L);  // a name server that does not answer holds up nobody else
   set(CURLOPT_WRITEFUNCTION, &Transfer::take);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
   set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::open);
@@ -126,6 +132,7 @@ void MessageClient::prepare(Transfer& transfer) {
     transfer.recipients = curl_.slist_append(transfer.recipients, address.c_str());
   set(CURLOPT_MAIL_FROM, message.mail_from.c_str());
   set(CURLOPT_MAIL_RCPT, transfer.recipients);
+  set(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);  // one that is no more keeps it from nobody else
   set(CURLOPT_USE_SSL, static_cast<long>(message.needs_tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
   if (!message.user.empty()) {
     set(CURLOPT_USERNAME, message.user.c_str());
@@ -164,7 +171,8 @@ void MessageClient::end(Transfer& transfer, CURLcode result, std::vector<std::pa
 Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
   Outcome outcome;
   const auto fail = [&](ErrorKind kind, std::string words) { outcome.error = Error{kind, std::move(words)}; };
-  if (!transfer.refused.empty()) {
+  // Another address of the same name may have been reached.
+  if (result != CURLE_OK && !transfer.refused.empty()) {
     fail(ErrorKind::refused,
         fmt::format("{} is a private address: if it is meant, name its network in integrations.private_networks",
             transfer.refused));
@@ -184,6 +192,8 @@ Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
   if (wait > 0)
     outcome.asked_to_wait = std::min<Clock::duration>(
         std::chrono::seconds(std::min<curl_off_t>(wait, 86'400)), limits::longest_delivery_pause);
+  outcome.for_good =
+      std::find(refusals_of_a_body.begin(), refusals_of_a_body.end(), status) != refusals_of_a_body.end();
   char* elsewhere = nullptr;
   curl_.easy_getinfo(transfer.handle, CURLINFO_REDIRECT_URL, &elsewhere);
   if (elsewhere != nullptr)

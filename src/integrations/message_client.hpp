@@ -17,6 +17,7 @@ namespace drydock::integrations {
 struct Outcome {
   std::optional<Error> error;
   std::optional<Clock::duration> asked_to_wait;  ///< Retry-After
+  bool for_good = false;                         ///< this message will never be taken
 };
 
 class MessageClient {

@@ -2,9 +2,11 @@
 
 #include "base/log.hpp"
 #include "firmware/files.hpp"
+#include "integrations/reachable_address.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <poll.h>
 #include <stdexcept>
 
 namespace drydock::integrations {
@@ -15,10 +17,13 @@ using namespace std::chrono_literals;
 constexpr auto first_pause = 1s;
 constexpr auto longest_pause = 30s;
 constexpr auto connect_time = 15s;
+// A broker that takes connections and ends them at once is no better than one that is away.
+constexpr auto stable_time = 10s;
+constexpr auto goodbye_time = 1s;
 constexpr int keep_alive = 30;  // seconds
 constexpr std::size_t most_unacknowledged = 100;
 constexpr std::size_t largest_password_file = 1024;
-constexpr std::size_t largest_payload = 64 * 1024;
+constexpr std::size_t largest_payload = 4 * 1024;
 constexpr int at_least_once = 1;
 
 std::string password_in(const std::filesystem::path& file) {
@@ -39,26 +44,43 @@ MqttConnection& connection(void* self) {
 MqttConnection::MqttConnection(const Libmosquitto& mosquitto, const state::Configuration::Mqtt& configuration,
     std::string will, Callbacks callbacks)
     : library_(mosquitto),
-      host_(configuration.host),
+      configuration_(configuration),
+      password_(password_in(configuration.password_file)),
       port_(configuration.port != 0 ? configuration.port
               : configuration.tls   ? 8883
                                     : 1883),
       will_(std::move(will)),
       callbacks_(std::move(callbacks)) {
-  const auto password = password_in(configuration.password_file);
+  create();  // so that what cannot be used is told at once
+}
+
+// Without a goodbye that the broker has acknowledged, it tells by the will.
+MqttConnection::~MqttConnection() {
+  if (connected_ && publish(will_, "offline", true)) {
+    const auto until = Clock::now() + goodbye_time;
+    while (unacknowledged_ > 0 && Clock::now() < until && exchange(50ms) == MOSQ_ERR_SUCCESS) {}
+    if (unacknowledged_ == 0) library_.disconnect(client_);
+  }
+  destroy();
+}
+
+// For each connection anew: what a broker did not acknowledge would be kept, and sent again, for ever.
+void MqttConnection::create() {
+  destroy();
   constexpr bool clean_session = true;
   client_ = library_.create(nullptr, clean_session, this);
   if (client_ == nullptr) throw std::runtime_error("libmosquitto has no memory");
+  unacknowledged_ = 0;
   const std::string offline = "offline";
   library_.will_set(client_, will_.c_str(), static_cast<int>(offline.size()), offline.data(), at_least_once, true);
-  if (!configuration.user.empty())
-    library_.username_pw_set(client_, configuration.user.c_str(), password.empty() ? nullptr : password.c_str());
-  if (configuration.tls) {
-    const auto ca = configuration.ca.string();
+  if (!configuration_.user.empty())
+    library_.username_pw_set(client_, configuration_.user.c_str(), password_.empty() ? nullptr : password_.c_str());
+  if (configuration_.tls) {
+    const auto ca = configuration_.ca.string();
     const auto set = library_.tls_set(
         client_, ca.empty() ? nullptr : ca.c_str(), ca.empty() ? "/etc/ssl/certs" : nullptr, nullptr, nullptr, nullptr);
     if (set != MOSQ_ERR_SUCCESS) {
-      library_.destroy(client_);
+      destroy();
       throw std::runtime_error(fmt::format("mqtt.ca: {}", library_.strerror(set)));
     }
   }
@@ -67,15 +89,9 @@ MqttConnection::MqttConnection(const Libmosquitto& mosquitto, const state::Confi
   library_.message_callback_set(client_, &MqttConnection::on_message);
 }
 
-MqttConnection::~MqttConnection() {
-  if (connected_) {
-    publish(will_, "offline", true);
-    library_.disconnect(client_);
-    // So that it has left before the socket closes.
-    for (auto until = Clock::now() + 500ms; Clock::now() < until && library_.want_write(client_);)
-      if (library_.loop(client_, 50, 1) != MOSQ_ERR_SUCCESS) break;
-  }
-  library_.destroy(client_);
+void MqttConnection::destroy() {
+  if (client_ != nullptr) library_.destroy(std::exchange(client_, nullptr));
+  connected_ = false;
 }
 
 void MqttConnection::on_connect(mosquitto*, void* of, int code) {
@@ -85,10 +101,9 @@ void MqttConnection::on_connect(mosquitto*, void* of, int code) {
     return;  // it ends the connection
   }
   self.connected_ = true;
+  self.began_ = Clock::now();
   self.problem_.clear();
-  self.pause_ = {};
-  self.unacknowledged_ = 0;
-  log::notice("connected to the broker {} port {}", self.host_, self.port_);
+  log::notice("connected to the broker {} port {}", self.configuration_.host, self.port_);
   self.publish(self.will_, "online", true);
   self.callbacks_.connected();
 }
@@ -124,38 +139,62 @@ void MqttConnection::unsubscribe(const std::string& topics) {
   library_.unsubscribe(client_, nullptr, topics.c_str());
 }
 
+// Where TLS has to compare the name, libmosquitto must be given it, and takes the first of its addresses.
 void MqttConnection::connect() {
-  begun_at_ = Clock::now();
-  const auto begun = library_.connect_async(client_, host_.c_str(), port_, keep_alive);
-  begun_ = begun == MOSQ_ERR_SUCCESS;
-  if (!begun_) lost(library_.strerror(begun));
+  began_ = Clock::now();
+  const auto at = find_reachable_address(configuration_.host, port_, callbacks_.stopping);
+  if (!at) return lost(at.error().message);
+  if (client_ == nullptr) create();
+  const auto& host = configuration_.tls ? configuration_.host : at->address;
+  const auto begun = configuration_.tls && !at->is_first
+      ? library_.connect(client_, host.c_str(), port_, keep_alive)
+      : library_.connect_async(client_, host.c_str(), port_, keep_alive);
+  if (begun != MOSQ_ERR_SUCCESS) lost(library_.strerror(begun));
 }
 
 void MqttConnection::lost(const std::string& why) {
   const auto words = problem_.empty() ? why : problem_;
-  const bool news = connected_ || pause_ == Clock::duration{};
-  connected_ = begun_ = false;
+  if (connected_ && Clock::now() - began_ >= stable_time) {
+    pause_ = {};
+    told_.clear();
+  }
+  destroy();
   pause_ = std::clamp<Clock::duration>(pause_ * 2, first_pause, longest_pause);
   again_at_ = Clock::now() + pause_;
   problem_ = words;
-  if (news) log::warning("the broker {} port {} is not reached: {}. It is tried again and again", host_, port_, words);
+  if (std::exchange(told_, words) != words)
+    log::warning(
+        "the broker {} port {} is not reached: {}. It is tried again and again", configuration_.host, port_, words);
+}
+
+// As mosquitto_loop(), which uses select() and so takes no descriptor beyond 1023.
+int MqttConnection::exchange(std::chrono::milliseconds longest) {
+  pollfd waited{library_.socket(client_), POLLIN, 0};
+  if (waited.fd < 0) return MOSQ_ERR_NO_CONN;
+  if (library_.want_write(client_)) waited.events |= POLLOUT;
+  constexpr int packets = 1;  // not used
+  if (::poll(&waited, 1, static_cast<int>(longest.count())) > 0) {
+    if ((waited.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+      if (const auto read = library_.loop_read(client_, packets); read != MOSQ_ERR_SUCCESS) return read;
+    if ((waited.revents & POLLOUT) != 0)
+      if (const auto written = library_.loop_write(client_, packets); written != MOSQ_ERR_SUCCESS) return written;
+  }
+  return library_.loop_misc(client_);
 }
 
 bool MqttConnection::work(std::chrono::milliseconds longest) {
-  if (!begun_) {
+  const bool begins = !connected_ && (client_ == nullptr || library_.socket(client_) < 0);
+  if (begins) {
     if (Clock::now() < again_at_) return false;
     problem_.clear();
     connect();
-    if (!begun_) return false;
+    if (client_ == nullptr) return false;
   }
-  if (!connected_ && Clock::now() - begun_at_ > connect_time) {
-    library_.disconnect(client_);
+  if (!connected_ && Clock::now() - began_ > connect_time) {
     lost("it does not answer");
     return false;
   }
-  constexpr int packets = 1;  // not used
-  const auto looped = library_.loop(client_, static_cast<int>(longest.count()), packets);
-  if (looped != MOSQ_ERR_SUCCESS) lost(library_.strerror(looped));
+  if (const auto done = exchange(longest); done != MOSQ_ERR_SUCCESS) lost(library_.strerror(done));
   return true;
 }
 

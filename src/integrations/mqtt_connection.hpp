@@ -15,7 +15,9 @@ class MqttConnection {
 public:
   struct Callbacks {
     std::function<void()> connected;  ///< to subscribe, and publish what is to be there
+    /// Must be quick, and not throw: libmosquitto holds its locks.
     std::function<void(const std::string& topic, std::string payload, bool retained)> received;
+    std::function<bool()> stopping;  ///< then nothing is waited for
   };
   /// `will`: the topic that says "offline" when the connection ends without a word. Throws std::runtime_error for a
   /// configuration that cannot be used.
@@ -35,28 +37,33 @@ public:
   void subscribe(const std::string& topics);
   void unsubscribe(const std::string& topics);
 
-  /// Reads, writes and connects anew, for at most that long. False: there is nothing to do for a while.
+  /// Reads, writes and connects anew, for at most that long or a little more. False: there is nothing to do for a
+  /// while.
   bool work(std::chrono::milliseconds longest);
 
 private:
   static void on_connect(mosquitto* m, void* self, int code);
   static void on_publish(mosquitto* m, void* self, int id);
   static void on_message(mosquitto* m, void* self, const mosquitto_message* message);
+  void create();
+  void destroy();
   void connect();
   void lost(const std::string& why);
+  int exchange(std::chrono::milliseconds longest);
 
   const Libmosquitto& library_;
-  std::string host_;
+  state::Configuration::Mqtt configuration_;
+  std::string password_;
   int port_;
   std::string will_;
   Callbacks callbacks_;
-  mosquitto* client_;
-  bool begun_ = false;  ///< a connection is there, or being made
+  mosquitto* client_ = nullptr;  ///< while a connection is there, or being made
   bool connected_ = false;
   std::string problem_;
+  std::string told_;  ///< of the problems, the last that the log has
   Clock::duration pause_{};
   Clock::time_point again_at_{};
-  Clock::time_point begun_at_{};
+  Clock::time_point began_{};
   std::size_t unacknowledged_ = 0;
 };
 

@@ -26,6 +26,7 @@ constexpr auto list_every = 5s;  // of all devices, however often some come and 
 constexpr std::size_t devices_at_once = 50;
 constexpr std::size_t most_events = 1'000;
 constexpr std::size_t most_vitals_waiting = 1'000;
+constexpr std::size_t most_received = 200;
 // A broker sends what it has retained at once.
 constexpr auto tidying = 10s;
 
@@ -50,8 +51,9 @@ MqttPublisher::MqttPublisher(
       connection_(std::make_unique<MqttConnection>(library, configuration, home_assistant_.topics.status(),
           MqttConnection::Callbacks{[this] { on_connected(); },
               [this](const std::string& topic, std::string payload, bool retained) {
-                on_received(topic, std::move(payload), retained);
-              }})),
+                if (received_.size() < most_received) received_.push_back({topic, std::move(payload), retained});
+              },
+              [this] { return stopping_.load(); }})),
       status_{{"broker", configuration.host}, {"connected", false}, {"problem", ""}},
       listening_(services_.events.add([this](const server::PublishedEvent& event) { hear(event); })),
       thread_([this] { run(); }) {}
@@ -77,7 +79,7 @@ void MqttPublisher::hear(const server::PublishedEvent& event) {
   const auto id = event.from->text();
   if (event.name == "spark/device/diagnostics/update") {
     const std::lock_guard lock(mutex_);
-    if (said_.size() < most_vitals_waiting) said_.emplace_back(id, event.data);
+    if (said_.size() < most_vitals_waiting || said_.contains(id)) said_[id] = event.data;
     return;
   }
   if (!begins_with_any(event.name, configuration_.events)) return;
@@ -102,11 +104,14 @@ void MqttPublisher::run() {
         status_["connected"] = connected;
         status_["problem"] = connection_->problem();
       }
+      for (auto& message : std::exchange(received_, {}))
+        on_received(message.topic, std::move(message.payload), message.retained);
+      note_vitals();
       if (!connected) continue;
+      publish_fleet();
       publish_events();
       note_changes();
       publish_devices();
-      publish_fleet();
       if (tidy_until_ != Clock::time_point{} && Clock::now() > tidy_until_) {
         tidy_until_ = {};
         connection_->unsubscribe(home_assistant_.topics.every_state());
@@ -161,11 +166,10 @@ void MqttPublisher::on_received(const std::string& topic, std::string payload, b
   if (retained) return;  // a command that somebody left there would come again and again
   if (home_assistant_.commands && topic == topics.pause() && (payload == "ON" || payload == "OFF")) {
     const bool paused = payload == "ON";
-    tell(
-        paused ? "fleet/pause" : "fleet/resume", services_.bridge.change([paused](store::Database& db) -> Result<void> {
-          server::commands::pause(db, paused);
-          return {};
-        }));
+    tell(paused ? "fleet/pause" : "fleet/resume", change([paused](store::Database& db) -> Result<void> {
+      server::commands::pause(db, paused);
+      return {};
+    }));
     fleet_at_ = {};
     return;
   }
@@ -174,21 +178,17 @@ void MqttPublisher::on_received(const std::string& topic, std::string payload, b
     return;
   }
   const auto name = topics.published_name(topic);
-  if (!may_publish_to_devices(name)) return;
   server::PublishedEvent event;
   event.name = name;
   event.data = std::move(payload);
   event.published_at = utc_milliseconds();
+  if (!begins_with_any(name, configuration_.publish) || server::unusable_event(event)) return;
   services_.bridge.publish(std::move(event));
-}
-
-bool MqttPublisher::may_publish_to_devices(const std::string& name) const {
-  return !name.empty() && !server::is_system_event(name) && begins_with_any(name, configuration_.publish);
 }
 
 // Whatever kept the update back: a pause of this device's, failures before, its application, the hours.
 void MqttPublisher::install(const std::string& id) {
-  tell("devices/" + id + "/install", services_.bridge.change([id](store::Database& db) -> Result<void> {
+  tell("devices/" + id + "/install", change([id](store::Database& db) -> Result<void> {
     const auto row = store::load_device(db, id);
     if (!row || row->approval != "approved") return failure(ErrorKind::not_found, "there is no such device");
     server::commands::retry(db, id);
@@ -198,6 +198,14 @@ void MqttPublisher::install(const std::string& id) {
   }));
 }
 
+Result<void> MqttPublisher::change(service::LoopBridge::Work work) {
+  try {
+    return services_.bridge.change(std::move(work));
+  } catch (const store::Unavailable& e) {
+    return failure(ErrorKind::storage, e.what());
+  }
+}
+
 void MqttPublisher::tell(const std::string& what, const Result<void>& done) {
   if (!done) log::warning("MQTT: {}: {}", what, done.error().message);
   services_.bridge.write_soon([what, outcome = done ? std::string() : done.error().message](store::Database& db) {
@@ -205,25 +213,30 @@ void MqttPublisher::tell(const std::string& what, const Result<void>& done) {
   });
 }
 
-void MqttPublisher::note_changes() {
+void MqttPublisher::note_vitals() {
+  std::map<std::string, std::string> said;
   {
-    std::vector<std::pair<std::string, std::string>> said;
     const std::lock_guard lock(mutex_);
     said.swap(said_);
-    for (auto& [id, text] : said) {
-      auto vitals = json::parse(text, nullptr, false);
-      if (!vitals.is_object()) continue;
-      vitals_[id] = std::move(vitals);
-      dirty_.insert(id);
-    }
   }
+  for (auto& [id, text] : said) {
+    auto vitals = diagnostics_of(json::parse(text, nullptr, false));
+    if (vitals_.size() >= server::LastVitals::most && !vitals_.contains(id)) continue;
+    vitals_[id] = std::move(vitals);
+    dirty_.insert(id);
+  }
+}
+
+void MqttPublisher::note_changes() {
   const auto now = Clock::now();
   if (now - looked_at_ < look_every) return;
   looked_at_ = now;
   const auto snapshot = services_.bridge.snapshot();
   if (snapshot->revision != seen_) {
-    for (auto& id : services_.bridge.changed_devices(seen_)) dirty_.insert(std::move(id));
-    seen_ = snapshot->revision;
+    if (auto ids = services_.bridge.changed_devices(seen_)) {
+      for (auto& id : *ids) dirty_.insert(std::move(id));
+      seen_ = snapshot->revision;
+    }
   }
   all_due_ |= std::exchange(membership_, snapshot->membership_revision) != snapshot->membership_revision;
   all_due_ |= std::exchange(others_, snapshot->others_revision) != snapshot->others_revision;
@@ -272,15 +285,14 @@ void MqttPublisher::publish_device(const std::string& id, const std::optional<se
   if (!view || view->row.approval != "approved") return forget(id);
   const auto& topics = home_assistant_.topics;
   const auto said = vitals_.find(id);
-  const auto vitals = said == vitals_.end() ? json() : said->second;
+  const auto diagnostics = said == vitals_.end() ? json::object() : said->second;
   const auto shown = store::shown_state(view->row, store::away_before(services_.away_days, utc_milliseconds()));
   if (!home_assistant_.discovery.empty())
-    publish(
-        home_assistant_.device_topic(id), configuration_.devices ? printed(home_assistant_.device(*view, vitals)) : "");
+    publish(home_assistant_.device_topic(id),
+        configuration_.devices ? printed(home_assistant_.device(*view, diagnostics)) : "");
   publish(topics.state(id), printed(state_of(*view, shown)));
   publish(topics.update(id), printed(update_of(*view)));
-  if (const auto diagnostics = diagnostics_of(vitals); !diagnostics.empty())
-    publish(topics.diagnostics(id), printed(diagnostics));
+  if (!diagnostics.empty()) publish(topics.diagnostics(id), printed(diagnostics));
   known_.insert(id);
 }
 

@@ -6,6 +6,7 @@
 #include "integrations/home_assistant.hpp"
 #include "integrations/mqtt_connection.hpp"
 #include "server/events.hpp"
+#include "server/vitals.hpp"
 #include "service/loop_bridge.hpp"
 #include "store/readers.hpp"
 
@@ -37,6 +38,11 @@ public:
   nlohmann::json status() const;
 
 private:
+  struct Received {
+    std::string topic;
+    std::string payload;
+    bool retained = false;
+  };
   struct OutgoingEvent {
     std::string topic;
     std::string payload;
@@ -50,6 +56,7 @@ private:
   void hear(const server::PublishedEvent& event);
   /// Which devices are to be looked at again.
   void note_changes();
+  void note_vitals();
   void note_all_devices();
   void publish_fleet();
   void publish_devices();
@@ -59,8 +66,8 @@ private:
   void publish(const std::string& topic, const std::string& payload);
   void forget(const std::string& id);
   void install(const std::string& id);
+  Result<void> change(service::LoopBridge::Work work);
   void tell(const std::string& what, const Result<void>& done);
-  bool may_publish_to_devices(const std::string& name) const;
 
   Services services_;
   state::Configuration::Mqtt configuration_;
@@ -69,7 +76,7 @@ private:
   std::unique_ptr<MqttConnection> connection_;
 
   std::map<std::string, std::size_t> published_;  ///< by topic, a hash of what stands there
-  std::map<std::string, nlohmann::json> vitals_;  ///< by device
+  std::map<std::string, nlohmann::json> vitals_;  ///< diagnostics_of() them, by device
   std::set<std::string> known_;                   ///< devices that were told of
   std::set<std::string> dirty_;                   ///< that are to be looked at
   std::uint64_t seen_ = 0;
@@ -80,12 +87,12 @@ private:
   Clock::time_point listed_at_{};
   Clock::time_point fleet_at_{};
   Clock::time_point tidy_until_{};  ///< leftovers of devices that are gone are listened for
-  std::size_t events_left_out_ = 0;
+  std::vector<Received> received_;  ///< and not worked on yet
 
   mutable std::mutex mutex_;
-  std::deque<OutgoingEvent> events_;                       ///< guarded
-  std::vector<std::pair<std::string, std::string>> said_;  ///< guarded: vitals by device
-  nlohmann::json status_;                                  ///< guarded
+  std::deque<OutgoingEvent> events_;         ///< guarded
+  std::map<std::string, std::string> said_;  ///< guarded: vitals, by device
+  nlohmann::json status_;                    ///< guarded
   std::atomic<bool> stopping_{false};
   std::condition_variable stop_;
   std::shared_ptr<void> listening_;

@@ -22,26 +22,34 @@ constexpr std::chrono::milliseconds database_pause = 1s;
 // Machines that went away leave theirs behind.
 constexpr auto adopting_pause = 30s;
 
+// A person waits for it, and so does one of the page's threads.
+constexpr auto longest_test = 30s;
+
 constexpr int most_in_a_digest = limits::deliveries_waiting;
 
 }  // namespace
 
-Sender::Sender(const Libcurl& curl, Options options)
-    : options_(std::move(options)),
-      readers_(options_.location),
-      client_(curl, PrivateNetworks(options_.private_networks)),
-      thread_([this] { run(); }) {}
+Sender::Sender(Options options)
+    : options_(std::move(options)), readers_(options_.location), thread_([this] { run(); }) {}
 
 Sender::~Sender() {
-  stopping_ = true;
-  client_.wake();
-  tested_.notify_all();
+  stop();
   thread_.join();
+}
+
+void Sender::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  tested_.notify_all();
+  wake();
 }
 
 void Sender::wake() {
   look_ = true;
-  client_.wake();
+  const std::lock_guard lock(mutex_);
+  if (client_) client_->wake();
 }
 
 void Sender::hurry() {
@@ -58,13 +66,34 @@ Result<void> Sender::test(const store::Integration& integration) {
   test->message = make_message(integration, {told}, options_.host, utc_milliseconds());
   std::unique_lock lock(mutex_);
   asked_.push_back(test);
-  client_.wake();
-  tested_.wait_for(lock, limits::delivery_time + 5s, [&] { return test->outcome || stopping_; });
+  if (client_) client_->wake();
+  tested_.wait_for(lock, longest_test, [&] { return test->outcome || stopping_ || !problem_.empty(); });
   if (test->outcome) return *test->outcome;
+  if (!problem_.empty()) return failure(ErrorKind::not_found, problem_);
   return failure(ErrorKind::timed_out, "it took too long");
 }
 
+// Here, for it takes a while to load it.
+bool Sender::load_client() {
+  const auto curl = Libcurl::load();
+  {
+    const std::lock_guard lock(mutex_);
+    if (curl)
+      client_ = std::make_unique<MessageClient>(**curl, PrivateNetworks(options_.private_networks));
+    else
+      problem_ = curl.error().message;
+  }
+  tested_.notify_all();
+  if (!curl) log::error("{}", curl.error().message);
+  return curl.has_value();
+}
+
+void Sender::work(std::chrono::milliseconds longest) {
+  for (auto& [key, outcome] : client_->wait(longest)) take(key, std::move(outcome));
+}
+
 void Sender::run() {
+  if (!load_client()) return;
   auto adopted = Clock::time_point{};
   const bool alone = options_.node == 0;
   while (!stopping_) {
@@ -83,10 +112,10 @@ void Sender::run() {
     } catch (const std::exception& e) {
       log::warning("what there is to send cannot be looked at: {}", e.what());
       look_ = true;
-      for (auto until = Clock::now() + database_pause; Clock::now() < until && !stopping_;) (void)client_.wait(100ms);
+      for (auto until = Clock::now() + database_pause; Clock::now() < until && !stopping_;) work(100ms);
       continue;
     }
-    for (auto& [key, outcome] : client_.wait(time_to_next())) take(key, std::move(outcome));
+    work(time_to_next());
   }
 }
 
@@ -123,7 +152,7 @@ void Sender::begin(const store::Integration& integration, store::Database& db) {
     const auto row = delivery.device_id.empty() ? std::nullopt : store::load_device(db, delivery.device_id);
     told.push_back({delivery, row ? row->name : ""});
   }
-  client_.start(integration.id, make_message(integration, told, options_.host, utc_milliseconds()));
+  client_->start(integration.id, make_message(integration, told, options_.host, utc_milliseconds()));
   schedule.begin();
   under_way_[integration.id] = std::move(batch);
 }
@@ -135,7 +164,7 @@ void Sender::begin_tests() {
     asked.swap(asked_);
   }
   for (auto& test : asked) {
-    client_.start(--last_test_, std::move(test->message));
+    client_->start(--last_test_, std::move(test->message));
     tests_[last_test_] = std::move(test);
   }
 }
@@ -162,23 +191,26 @@ void Sender::write_down() {
     auto& schedule = schedules_.at(ended.integration);
     const auto& deliveries = ended.batch.deliveries;
     std::function<void(store::Database&)> work;
-    bool dead = false;
+    std::ptrdiff_t dead = 0;
     auto after = schedule;
     if (ended.outcome.error) {
+      const auto most = ended.outcome.for_good ? 1 : limits::delivery_attempts;
       std::int64_t attempts = 0;
       for (const auto& delivery : deliveries) attempts = std::max(attempts, delivery.attempts + 1);
-      dead = after.failed(Clock::now(), attempts, ended.outcome.asked_to_wait);
-      work = [deliveries, words = ended.outcome.error->message, dead](
-                 store::Database& db) { store::mark_failed(db, deliveries, words, dead, limits::deliveries_dead); };
+      dead = std::count_if(deliveries.begin(), deliveries.end(),
+          [most](const store::Delivery& delivery) { return delivery.attempts + 1 >= most; });
+      after.failed(
+          Clock::now(), ended.outcome.for_good ? limits::delivery_attempts : attempts, ended.outcome.asked_to_wait);
+      work = [deliveries, words = ended.outcome.error->message, most](
+                 store::Database& db) { store::mark_failed(db, deliveries, words, most, limits::deliveries_dead); };
     } else {
       after.sent(Clock::now(), ended.batch.digest);
       work = [deliveries](store::Database& db) { store::mark_sent(db, deliveries, utc_milliseconds()); };
     }
     if (!options_.write(std::move(work))) return;
-    if (dead) {
-      messages_dead.add(deliveries.size());
-      log::warning("{} was given up after {} tries: {}", deliveries.size() == 1 ? "a message" : "a digest",
-          limits::delivery_attempts, ended.outcome.error->message);
+    if (dead != 0) {
+      messages_dead.add(static_cast<std::uint64_t>(dead));
+      log::warning("{} event{} given up: {}", dead, dead == 1 ? " was" : "s were", ended.outcome.error->message);
     }
     schedule = after;
     ended_.pop_front();

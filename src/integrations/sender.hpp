@@ -31,16 +31,19 @@ public:
     /// Writes it before it returns. False: it was not written. On the sender's thread.
     std::function<bool(std::function<void(store::Database&)>)> write;
   };
-  /// Throws std::runtime_error when libcurl has no memory.
-  Sender(const Libcurl& curl, Options options);
+  explicit Sender(Options options);
   ~Sender();
+
+  /// Any thread: nothing more begins, and nobody waits for a test any more.
+  void stop();
 
   /// Any thread: there is more to send, or integrations were changed.
   void wake();
   /// Any thread: likewise, and a person does not want to wait.
   void hurry();
 
-  /// Any thread: sends a message that is a test, and waits for what becomes of it.
+  /// Any thread: sends a message that is a test, and waits for what becomes of it. ErrorKind::not_found: libcurl is not
+  /// installed.
   Result<void> test(const store::Integration& integration);
 
 private:
@@ -58,7 +61,9 @@ private:
     Outcome outcome;
   };
 
+  bool load_client();
   void run();
+  void work(std::chrono::milliseconds longest);
   void look();
   void begin(const store::Integration& integration, store::Database& db);
   void begin_tests();
@@ -68,7 +73,6 @@ private:
 
   Options options_;
   store::Readers readers_;
-  MessageClient client_;
   std::map<std::int64_t, DeliverySchedule> schedules_;   ///< by integration
   std::map<std::int64_t, Batch> under_way_;              ///< likewise
   std::deque<Ended> ended_;                              ///< and not written down yet
@@ -76,6 +80,8 @@ private:
   std::int64_t last_test_ = 0;
 
   std::mutex mutex_;
+  std::unique_ptr<MessageClient> client_;  ///< set under the mutex, by the thread
+  std::string problem_;                    ///< guarded: why nothing can be sent
   std::condition_variable tested_;
   std::vector<std::shared_ptr<Test>> asked_;  ///< guarded
   std::atomic<bool> look_{true};

@@ -1,4 +1,5 @@
 // What people may set, and what they are shown of it.
+#include "crypto/base64.hpp"
 #include "integrations/message.hpp"
 
 #include <algorithm>
@@ -15,6 +16,13 @@ using nlohmann::json;
 constexpr std::size_t longest = 2'000;
 constexpr std::size_t longest_template = 16'000;
 constexpr std::size_t most_in_a_list = 20;
+
+// In place of what is not shown.
+constexpr std::string_view hidden = "…";
+
+std::string shown_header(const std::string& header) {
+  return header.substr(0, header.find(':')) + ": " + std::string(hidden);
+}
 
 enum class Kind { text, url, secret, list, body };
 struct Field {
@@ -34,6 +42,10 @@ std::span<const Field> fields_of(const std::string& kind) {
   if (kind == "email") return email_fields;
   if (kind == "ntfy") return ntfy_fields;
   return webhook_fields;
+}
+
+bool contains(const json& list, const json& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
 }
 
 // They become lines of a protocol.
@@ -59,6 +71,30 @@ bool is_header(const std::string& text) {
       text.substr(0, colon).find_first_not_of(token) == std::string::npos;
 }
 
+bool is_signing_secret(const std::string& text) {
+  constexpr std::string_view prefix = "whsec_";
+  if (!text.starts_with(prefix)) return false;
+  const auto key = crypto::from_base64(std::string_view(text).substr(prefix.size()));
+  return key && key->size() >= 24 && key->size() <= 64;
+}
+
+// What is sent to it must not be sent to somebody else.
+std::string receiver_of(const json& settings) {
+  const auto where = settings.value("url", "") + settings.value("server", "");
+  const auto scheme = where.find("://");
+  return where.substr(0, where.find('/', scheme == std::string::npos ? 0 : scheme + 3));
+}
+
+// "Authorization: …" stands for what was there before.
+void keep_values(json& headers, const json& before) {
+  for (auto& header : headers) {
+    const auto text = header.get<std::string>();
+    if (!text.ends_with(hidden)) continue;
+    for (const auto& old_one : before)
+      if (old_one.is_string() && shown_header(old_one.get<std::string>()) == text) header = old_one;
+  }
+}
+
 std::string wrong(const Field& field, const json& value) {
   if (field.kind == Kind::list) {
     const bool usable = value.is_array() && value.size() <= most_in_a_list &&
@@ -79,12 +115,23 @@ std::string wrong(const Field& field, const json& value) {
   return "";
 }
 
+// A webhook's secret signs, and is sent to nobody.
+bool keeps_secret(const json& given, const json& settings, const json& before) {
+  for (const auto* name : {"token", "password"})
+    if (!settings.value(name, "").empty() && !given.contains(name)) return true;
+  for (const auto& header : before.value("headers", json::array()))
+    for (const auto& now : settings.value("headers", json::array()))
+      if (now == header && !contains(given.value("headers", json::array()), header)) return true;
+  return false;
+}
+
 std::string wrong_together(const std::string& kind, const json& settings) {
   if (kind == "webhook") {
     for (const auto& header : settings.value("headers", json::array()))
       if (!is_header(header.get<std::string>())) return "a header is written as 'Name: value'";
     const auto secret = settings.value("secret", "");
-    if (!secret.empty() && !secret.starts_with("whsec_")) return "a secret begins with whsec_";
+    if (!secret.empty() && !is_signing_secret(secret))
+      return "a secret is whsec_ and 24 to 64 bytes in Base64: leave it empty, and one is made";
   }
   if (kind == "email") {
     if (const auto tls = settings.value("tls", ""); tls != "tls" && tls != "starttls" && tls != "off")
@@ -127,8 +174,13 @@ Result<std::string> usable_settings(
     if (const auto why = wrong(field, value); !why.empty()) return failure(ErrorKind::malformed, why);
     settings[field.name] = value;
   }
+  if (old_one.is_object() && settings.contains("headers"))
+    keep_values(settings["headers"], old_one.value("headers", json::array()));
   if (const auto why = wrong_together(integration.kind, settings); !why.empty())
     return failure(ErrorKind::malformed, why);
+  if (old_one.is_object() && receiver_of(old_one) != receiver_of(settings) && keeps_secret(given, settings, old_one))
+    return failure(
+        ErrorKind::malformed, "this is another receiver: give the token, the password and the headers' values again");
   return settings.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -137,6 +189,8 @@ json shown_settings(const std::string& settings) {
   if (!shown.is_object()) return json::object();
   for (const auto* secret : {"secret", "token", "password"})
     if (shown.contains(secret)) shown[secret] = !shown.value(secret, "").empty();
+  if (shown.contains("headers") && shown["headers"].is_array())
+    for (auto& header : shown["headers"]) header = shown_header(header.is_string() ? header.get<std::string>() : "");
   return shown;
 }
 

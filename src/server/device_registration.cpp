@@ -183,6 +183,8 @@ asio::awaitable<Result<std::unique_ptr<device::UpdateController>>> DeviceServer:
   mark_changed(entry);
   if (row.approval == "approved") publish(status_event(identity.id, "online"));
   if (is_new) mark_membership_changed();
+  if (is_new && row.approval == "pending" && waiting_event_budget_.take(Clock::now()))
+    publish(waiting_event(identity.id, row.address));
 
   auto controller = std::make_unique<DeviceUpdateController>(*this, identity.id, entry.connection, entry.ownership);
   if (is_new)

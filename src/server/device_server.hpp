@@ -218,6 +218,7 @@ private:
           static_cast<double>(configuration_.new_devices_per_minute)},
       limits::addresses_remembered};
   TokenBucket pending_history_budget_{limits::history_rate};
+  TokenBucket waiting_event_budget_{limits::waiting_event_rate};
   Timer merge_timer_;
   bool merge_scheduled_ = false;
   Timer expiry_timer_;

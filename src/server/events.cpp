@@ -1,6 +1,7 @@
 #include "server/events.hpp"
 
 #include "base/clock.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "server/application_json.hpp"
 #include "server/device_server.hpp"
@@ -44,6 +45,16 @@ bool is_unheard(std::string_view name) {
       "spark/device/name", "spark/device/ip", "spark/device/key/", "spark/hardware/"};
   return std::any_of(between_us.begin(), between_us.end(), [&](auto prefix) { return name.starts_with(prefix); }) ||
       (name.starts_with("particle/device/") && !name.starts_with("particle/device/updates/")) || is_ours(name);
+}
+
+std::optional<std::string> unusable_event(const PublishedEvent& event) {
+  constexpr std::size_t longest_name = 64;
+  constexpr std::size_t longest_data = 1024;
+  if (event.name.empty() || event.name.size() > longest_name) return "an event needs a name of at most 64 bytes";
+  if (event.data.size() > longest_data) return "an event carries at most 1024 bytes of data";
+  if (log::printable(event.name) != event.name) return "the name of an event has no control characters";
+  if (is_system_event(event.name)) return "names that begin with 'spark', 'particle' or 'drydock/' are the system's";
+  return std::nullopt;
 }
 
 PublishedEvent status_event(const transport::DeviceId& device, std::string_view what) {

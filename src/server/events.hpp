@@ -20,6 +20,9 @@ bool is_system_event(std::string_view name);
 /// What is only between the device and this server, or a secret: nobody else hears of it.
 bool is_unheard(std::string_view name);
 
+/// Why a program may not publish this; nothing: it may.
+std::optional<std::string> unusable_event(const PublishedEvent& event);
+
 /// "online", "offline": spark/status.
 PublishedEvent status_event(const transport::DeviceId& device, std::string_view what);
 /// spark/status/safe-mode: the device is in it, and waits for an update.

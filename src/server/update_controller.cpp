@@ -144,7 +144,6 @@ bool DeviceUpdateController::awaits_approval(const device::ReportedState& report
   m->row.last_seen = utc_milliseconds();
   m->plan = {};
   m->modules_stored = {};
-  if (m->row.state != "awaiting_approval") server_.publish(waiting_event(id_, m->row.address));
   set_state(*m, "awaiting_approval", fmt::format("waits for approval: 'drydock devices approve {}'", m->row.id));
   return true;
 }

@@ -131,14 +131,14 @@ std::map<std::string, server::DeviceView> LoopBridge::ask(std::vector<std::strin
   return std::move(question->found);
 }
 
-std::vector<std::string> LoopBridge::changed_devices(std::uint64_t revision) const {
+std::optional<std::vector<std::string>> LoopBridge::changed_devices(std::uint64_t revision) const {
   struct IdsAsked {
     std::vector<std::string> ids;
     bool answered = false;  ///< guarded by the bridge's mutex, as `ids`
   };
   auto question = std::make_shared<IdsAsked>();
   std::unique_lock lock(mutex_);
-  if (closed_) return {};
+  if (closed_) return std::nullopt;
   asio::post(loop_, [this, question, revision] {
     std::vector<std::string> ids;
     for (const auto& [id, entry] : server_.fleet())
@@ -151,6 +151,7 @@ std::vector<std::string> LoopBridge::changed_devices(std::uint64_t revision) con
     published_.notify_all();
   });
   published_.wait_for(lock, question_timeout, [&] { return closed_ || question->answered; });
+  if (!question->answered) return std::nullopt;
   return std::move(question->ids);
 }
 

@@ -15,6 +15,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 
 namespace drydock::service {
 
@@ -47,9 +48,9 @@ public:
   std::map<std::string, server::DeviceView> devices_in_memory(
       const std::vector<std::string>& ids, std::uint64_t revision = 0) const;
 
-  /// Any thread but the loop's: the ids of all that are in memory and changed behind `revision`. Empty when the loop
+  /// Any thread but the loop's: the ids of all that are in memory and changed behind `revision`. Nothing when the loop
   /// does not answer within a second.
-  std::vector<std::string> changed_devices(std::uint64_t revision) const;
+  std::optional<std::vector<std::string>> changed_devices(std::uint64_t revision) const;
 
   /// Any thread but the loop's: asks `precondition` on the loop, makes the change in the store, lets the server look
   /// again, and comes back when it has. ErrorKind::timed_out after a few seconds (the change may still be made),

@@ -187,14 +187,14 @@ void mark_sent(Database& db, const std::vector<Delivery>& deliveries, std::int64
   note.execute();
 }
 
-void mark_failed(Database& db, const std::vector<Delivery>& deliveries, const std::string& error, bool dead,
-    std::int64_t most_dead) {
+void mark_failed(Database& db, const std::vector<Delivery>& deliveries, const std::string& error,
+    std::int64_t most_attempts, std::int64_t most_dead) {
   if (deliveries.empty()) return;
   const auto words = shorten(error, limits::message_length);
   Statement s(db, "UPDATE deliveries SET attempts = attempts + 1, error = ?, state = ? WHERE id = ?");
   for (const auto& delivery : deliveries) {
     s.bind(1, words);
-    s.bind(2, dead ? "dead" : "waiting");
+    s.bind(2, delivery.attempts + 1 >= most_attempts ? "dead" : "waiting");
     s.bind(3, delivery.id);
     s.execute();
     s.reset();
@@ -204,13 +204,17 @@ void mark_failed(Database& db, const std::vector<Delivery>& deliveries, const st
   note.bind(1, words);
   note.bind(2, integration);
   note.execute();
-  if (!dead) return;
   Statement trim(db,
       "DELETE FROM deliveries WHERE integration_id = ?1 AND state = 'dead' AND id NOT IN (SELECT id FROM deliveries "
       "WHERE integration_id = ?1 AND state = 'dead' ORDER BY id DESC LIMIT ?2)");
   trim.bind(1, integration);
   trim.bind(2, most_dead);
-  trim.execute();
+  const auto gone = trim.execute();
+  if (gone == 0) return;
+  Statement count(db, "UPDATE integrations SET dropped = dropped + ? WHERE id = ?");
+  count.bind(1, gone);
+  count.bind(2, integration);
+  count.execute();
 }
 
 std::map<std::int64_t, DeliveryCounts> count_deliveries(Database& db) {

@@ -54,9 +54,10 @@ std::vector<Delivery> waiting_deliveries(Database& db, std::int64_t integration,
 /// Deliveries of machines that are gone are this one's from now on.
 void adopt_deliveries(Database& db, std::int64_t node);
 void mark_sent(Database& db, const std::vector<Delivery>& deliveries, std::int64_t utc_now);
-/// `dead`: they are not tried again. Of those, the oldest beyond `most_dead` go.
-void mark_failed(
-    Database& db, const std::vector<Delivery>& deliveries, const std::string& error, bool dead, std::int64_t most_dead);
+/// Those that have failed `most_attempts` times now are not tried again. Of such, the oldest beyond `most_dead` go, and
+/// count as dropped.
+void mark_failed(Database& db, const std::vector<Delivery>& deliveries, const std::string& error,
+    std::int64_t most_attempts, std::int64_t most_dead);
 
 struct DeliveryCounts {
   std::int64_t waiting = 0;

@@ -110,8 +110,8 @@ Writer::Outcome Writer::commit(Database& db, const std::vector<Job>& batch) {
   } catch (const std::exception& e) {
     outcome.errors.assign(batch.size(), storage_error(e));
     outcome.in_doubt = false;
+    commits_failed.add();
   }
-  commits_failed.add();
   return outcome;
 }
 
@@ -242,7 +242,10 @@ private:
       }
     }
     const bool given_up = outcome.lost.has_value();
-    if (given_up) outcome.errors.assign(batch.size(), storage_error(*outcome.lost));
+    if (given_up) {
+      outcome.errors.assign(batch.size(), storage_error(*outcome.lost));
+      commits_failed.add();
+    }
     finish(batch, outcome, home_);
     if (!given_up) note(std::nullopt);
   }

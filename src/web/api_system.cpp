@@ -67,14 +67,9 @@ Response Api::metrics(const Request& request, int streams) const {
   }
   if (!who->scopes.has(Scope::metrics)) return problem(403, "Not allowed", lacking_words(Scope::metrics));
   const bool open = request.header("accept").find("application/openmetrics-text") != std::string::npos;
-  try {
-    return {200,
-        open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-             : "text/plain; version=0.0.4; charset=utf-8",
-        metrics_page_.text(open, streams)};
-  } catch (const store::Unavailable& e) {
-    return problem(503, "The database cannot be reached", e.what());
-  }
+  return {200,
+      open ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8",
+      metrics_page_.text(open, streams)};
 }
 
 Response Api::log_lines() const {

@@ -182,20 +182,12 @@ Response CloudApi::ping(const std::string& id_or_name) const {
 }
 
 Response CloudApi::publish(const Request& request) {
-  constexpr std::size_t longest_name = 64;
-  constexpr std::size_t longest_data = 1024;
   server::PublishedEvent event;
   event.name = argument(request, "name").value_or("");
   event.data = argument(request, "data").value_or("");
   event.is_private = argument(request, "private").value_or("true") != "false";
   event.published_at = utc_milliseconds();
-  if (event.name.empty() || event.name.size() > longest_name)
-    return cloud_error(400, "an event needs a name of at most 64 bytes");
-  if (event.data.size() > longest_data) return cloud_error(400, "an event carries at most 1024 bytes of data");
-  if (log::printable(event.name) != event.name)
-    return cloud_error(400, "the name of an event has no control characters");
-  if (server::is_system_event(event.name))
-    return cloud_error(400, "names that begin with 'spark' or 'particle' are the system's");
+  if (const auto why = server::unusable_event(event)) return cloud_error(400, *why);
   bridge_.publish(std::move(event));
   return cloud_answer(R"({"ok":true})");
 }

@@ -1,5 +1,6 @@
 #include "web/metrics_page.hpp"
 
+#include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "firmware/platforms.hpp"
 #include "version.hpp"
@@ -32,11 +33,16 @@ std::vector<std::string> fields_of_process() {
   return fields;
 }
 
-// The unit's sandbox leaves nothing in /proc that would say when the machine was started.
-double boot_time() {
-  timespec since_boot{};
-  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  return static_cast<double>(utc_milliseconds()) / 1e3 - static_cast<double>(since_boot.tv_sec);
+// Worked out once, for clocks are set; the unit's sandbox leaves nothing in /proc that would say when the machine was
+// started.
+double started_at(double seconds_behind_boot) {
+  static const double started = [seconds_behind_boot] {
+    timespec since_boot{};
+    ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    const auto age = static_cast<double>(since_boot.tv_sec) + static_cast<double>(since_boot.tv_nsec) / 1e9;
+    return static_cast<double>(utc_milliseconds()) / 1e3 - age + seconds_behind_boot;
+  }();
+  return started;
 }
 
 double descriptors_open() {
@@ -65,7 +71,7 @@ void print_process(std::string& to, bool open) {
   one("process_open_fds", "How many descriptors are open.", "gauge", descriptors_open());
   one("process_resident_memory_bytes", "Memory that is not swapped out.", "gauge",
       number(resident_pages) * static_cast<double>(::sysconf(_SC_PAGESIZE)));
-  one("process_start_time_seconds", "When it was started, since 1970.", "gauge", boot_time() + number(started) / ticks);
+  one("process_start_time_seconds", "When it was started, since 1970.", "gauge", started_at(number(started) / ticks));
 }
 
 std::string platform_of(std::uint16_t platform) {
@@ -74,21 +80,27 @@ std::string platform_of(std::uint16_t platform) {
 
 }  // namespace
 
-MetricsPage::Counts MetricsPage::count() const {
+std::optional<MetricsPage::Counts> MetricsPage::count() const {
   const std::lock_guard lock(counting_);
   const auto now = Clock::now();
   if (counted_ != Clock::time_point{} && now - counted_ < counted_every) return counts_;
-  auto lease = readers_.lease();
-  auto& db = *lease;
-  counts_.devices = store::count_devices_by_platform(db, store::away_before(away_days_, utc_milliseconds()));
-  counts_.rollouts = store::count_rollouts(db);
-  counts_.rollout_devices = store::count_rollout_devices(db, rollouts_told);
-  counted_ = now;
-  return counts_;
+  try {
+    auto lease = readers_.lease();
+    auto& db = *lease;
+    counts_.devices = store::count_devices_by_platform(db, store::away_before(away_days_, utc_milliseconds()));
+    counts_.rollouts = store::count_rollouts(db);
+    counts_.rollout_devices = store::count_rollout_devices(db, rollouts_told);
+    counted_ = now;
+    return counts_;
+  } catch (const std::exception& e) {
+    log::debug("the fleet cannot be counted for /metrics: {}", e.what());
+    return std::nullopt;
+  }
 }
 
 std::string MetricsPage::text(bool open, int event_streams) const {
-  const auto counts = count();
+  const auto counted = count();
+  const auto counts = counted.value_or(Counts{});
   const auto snapshot = bridge_.snapshot();
   std::string to;
   const auto family = [&](const char* name, const char* help, const std::vector<Sample>& samples) {
@@ -96,6 +108,8 @@ std::string MetricsPage::text(bool open, int event_streams) const {
   };
   family("drydock_build_info", "The version that runs.", {{fmt::format("version=\"{}\"", version), 1}});
 
+  family("drydock_database_up", "0 while the database cannot be read: then the fleet is not counted here.",
+      {{"", counted ? 1.0 : 0.0}});
   std::vector<Sample> devices, in_safe_mode;
   std::map<std::uint16_t, std::int64_t> safe_by_platform;
   for (const auto& count : counts.devices) {

@@ -8,6 +8,7 @@
 #include "service/loop_bridge.hpp"
 
 #include <mutex>
+#include <optional>
 
 namespace drydock::web {
 
@@ -18,7 +19,7 @@ public:
       : bridge_(bridge), readers_(readers), away_days_(away_days) {}
 
   /// As Prometheus' text format 0.0.4 has it, or, `open`, OpenMetrics 1.0. The fleet is counted once a second at the
-  /// most, however many ask. Throws store::Unavailable.
+  /// most, however many ask; while the database is away it is left out.
   std::string text(bool open, int event_streams) const;
 
 private:
@@ -27,7 +28,7 @@ private:
     std::map<std::string, std::int64_t> rollouts;
     std::vector<store::RolloutDeviceCount> rollout_devices;
   };
-  Counts count() const;
+  std::optional<Counts> count() const;
 
   service::LoopBridge& bridge_;
   store::Readers& readers_;

@@ -16,7 +16,7 @@ enum class Scope : unsigned {
   flash = 4,       ///< what devices run: firmware, targets, updates; their names and notes
   administer = 8,  ///< who may come in, devices and people
   metrics = 16,    ///< the numbers at /metrics; who may read may do that too
-  release = 32,    ///< firmware into the library, and releases of it, which reach no device by that; part of flash
+  release = 32,    ///< firmware into the library, and releases of it: no rollouts and targets; part of flash
 };
 
 class Scopes {

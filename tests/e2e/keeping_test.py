@@ -305,7 +305,7 @@ class Documents(Folder):
 
     def commands(self, *under):
         listed = self.help_of(*under).split("Subcommands:\n")
-        names = re.findall(r"^  (\S+)", listed[1], re.M) if len(listed) > 1 else []
+        names = re.findall(r"^  ([a-z-]+)", listed[1], re.M) if len(listed) > 1 else []
         for name in names:
             yield (*under, name)
             yield from self.commands(*under, name)

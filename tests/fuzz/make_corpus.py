@@ -94,6 +94,7 @@ put(
     + boundary
     + b"--\r\n",
 )
+put("body_template", b'{"a":"{{x}}","b":{{{y.z}}},"c":"{{PARTICLE_EVENT_VALUE}}"}\n{"x":"a\\"b","y":{"z":[1,2]}}')
 ec_key = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200 04".replace(" ", "")) + bytes(range(64))
 put("public_key", b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(ec_key) + b"-----END PUBLIC KEY-----\n")
 put("public_key", ec_key)

@@ -1,5 +1,6 @@
 // Everything that reads what a client, a device or a person sends, one libFuzzer target each (FUZZ_TARGET chooses).
 // A target must not crash, leak or exceed its limits; where there is an encoder, what was accepted must come back.
+#include "integrations/body_template.hpp"
 #include "state/configuration.hpp"
 #include "base/limits.hpp"
 #include "coap/block.hpp"
@@ -107,6 +108,15 @@ using namespace drydock;
   for (const auto& part : *parts)
     require(
         part.content.data() >= body.data() && part.content.data() + part.content.size() <= body.data() + body.size());
+}
+
+// The first line is a template, the rest what a device has published.
+[[maybe_unused]] void fuzz_body_template(ByteView input) {
+  const auto text = text_of(input);
+  const auto line = std::min(text.find('\n'), text.size());
+  integrations::Variables variables{{"PARTICLE_EVENT_VALUE", std::string(text.substr(line))}};
+  integrations::add_keys(variables, text.substr(std::min(line + 1, text.size())));
+  (void)integrations::fill_in(text.substr(0, line), variables);
 }
 
 [[maybe_unused]] void fuzz_public_key(ByteView input) {

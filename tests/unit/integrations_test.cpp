@@ -190,12 +190,13 @@ BOOST_AUTO_TEST_CASE(rows_keep_their_order_their_bound_and_what_was_given_up) {
   BOOST_TEST(waiting.size() == 3U);
   BOOST_TEST(waiting.front().data == "0");
   BOOST_TEST(store::load_integration(db, *id)->dropped == 2);
-  store::mark_failed(db, {waiting[0]}, "no", false, 1);
+  store::mark_failed(db, {waiting[0]}, "no", 10, 1);
   BOOST_TEST(store::waiting_deliveries(db, *id, 0, 1).front().attempts == 1);
-  store::mark_failed(db, {waiting[0]}, "no", true, 1);
-  store::mark_failed(db, {waiting[1]}, "no", true, 1);
+  store::mark_failed(db, {waiting[0]}, "no", 1, 1);
+  store::mark_failed(db, {waiting[1]}, "no", 1, 1);
   BOOST_TEST(store::dead_deliveries(db, *id, 10).size() == 1U);
   BOOST_TEST(store::dead_deliveries(db, *id, 10).front().data == "1");
+  BOOST_TEST(store::load_integration(db, *id)->dropped == 3);
   store::mark_sent(db, {waiting[2]}, 42);
   BOOST_TEST(store::load_integration(db, *id)->last_error == "");
   BOOST_TEST(store::count_deliveries(db)[*id].waiting == 0);
