@@ -171,7 +171,9 @@ BOOST_AUTO_TEST_CASE(a_device_that_never_stops_publishing_is_not_heard_for_ever)
 BOOST_AUTO_TEST_CASE(who_waits_for_approval_is_not_heard_and_hears_nothing) {
   configuration.policy = state::Policy::approve;
   std::size_t heard = 0;
-  server().on_event([&](const server::PublishedEvent&) { ++heard; });
+  std::size_t told = 0;
+  server().on_event(
+      [&](const server::PublishedEvent& each) { ++(each.name == "drydock/device/waiting" ? told : heard); });
   auto& photon = start_device(1, current);
   BOOST_REQUIRE(run_until_state(1, "awaiting_approval", 5min));
   world.advance(30s);
@@ -181,6 +183,7 @@ BOOST_AUTO_TEST_CASE(who_waits_for_approval_is_not_heard_and_hears_nothing) {
   server().publish(event);
   world.advance(5s);
   BOOST_TEST(heard == 1u);  // ours
+  BOOST_TEST(told == 1u);   // that it waits
   BOOST_TEST(photon.application.last_order.empty());
   call(1, "brew", "");
   BOOST_TEST((returned.at(0).error().kind == ErrorKind::refused));
