@@ -116,6 +116,7 @@ export const sentencesOfIntegrations = {
     "ein Geheimnis ist whsec_ und 24 bis 64 Byte in Base64: lassen Sie es leer, dann wird eines gemacht",
   "this is another receiver: give the token, the password and the headers' values again":
     "das ist ein anderer Empfänger: geben Sie Token, Passwort und die Werte der Header noch einmal an",
+  "this header is Drydock's own: {0}": "dieser Header gehört Drydock: {0=}",
   "'server' is a name, or name:port": "'server' ist ein Name, oder Name:Port",
   "'from' must be an e-mail address": "'from' muss eine E-Mail-Adresse sein",
   "'to' must be e-mail addresses": "'to' müssen E-Mail-Adressen sein",

@@ -179,7 +179,9 @@ function deadSection(integration, load) {
   const show = async () => {
     const { dead } = await get(`integrations/${integration.id}/dead`);
     list.replaceChildren(
-      ...dead.map((each) => el("li", {}, `${time(each.published_at)} ${each.event} ${each.data}: `, told(each.error))),
+      ...dead.map((each) =>
+        el("li", {}, `${time(each.published_at)} ${each.device} ${each.event} ${each.data}: `, told(each.error)),
+      ),
     );
   };
   const details = el(
@@ -296,5 +298,10 @@ export function showIntegrations(main) {
       : [el("p", {}, t`Only who may administer sees this.`)]),
   );
   fleet.follow([]);
-  if (fleet.may("administer")) load().catch((error) => notify(error.message, "error"));
+  if (!fleet.may("administer")) return () => {};
+  load().catch((error) => notify(error.message, "error"));
+  // What is being sent shows by itself, unless a person is in the middle of something.
+  const busy = () => list.querySelector("form, details[open]") || list.contains(document.activeElement);
+  const timer = setInterval(() => busy() || load().catch(() => {}), 3000);
+  return () => clearInterval(timer);
 }

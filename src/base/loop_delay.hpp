@@ -30,7 +30,7 @@ public:
         state->minute_began = now;
       }
       state->this_minute = std::max(state->this_minute, now - asked);
-      histogram().observe(std::chrono::duration<double>(now - asked).count());
+      delays_.observe(std::chrono::duration<double>(now - asked).count());
     });
   }
 
@@ -38,12 +38,9 @@ public:
   Clock::duration longest() const { return std::max(state_->this_minute, state_->last_minute); }
 
 private:
-  static metrics::Histogram& histogram() {
-    static constexpr std::array bounds{0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5};
-    static metrics::Histogram delays(
-        "drydock_event_loop_delay_seconds", "How long work waited for its turn on the event loop.", bounds);
-    return delays;
-  }
+  static constexpr std::array bounds{0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5};
+  static inline metrics::Histogram delays_{
+      "drydock_event_loop_delay_seconds", "How long work waited for its turn on the event loop.", bounds};
 
   // A job may be left in the queue of a loop that runs no more.
   struct State {

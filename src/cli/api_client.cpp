@@ -14,7 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr long connect_seconds = 15;
-constexpr long longest_seconds = 300;
+constexpr long longest_seconds = 120;
 constexpr std::size_t longest_answer = 1024 * 1024;
 
 std::size_t take(char* data, std::size_t size, std::size_t count, void* to) {
@@ -28,6 +28,8 @@ std::string words_of(long status, const std::string& answer) {
   const auto body = json::parse(answer, nullptr, false);
   for (const auto* key : {"detail", "title"})
     if (body.is_object() && body.contains(key) && body[key].is_string()) return body[key].get<std::string>();
+  if (status == 426 || (status > 300 && status < 400))
+    return fmt::format("the server answered {}: if it is reached over TLS, the URL begins with https://", status);
   return fmt::format("the server answered {}", status);
 }
 
@@ -83,7 +85,7 @@ Result<json> ApiClient::post(const std::string& path, ByteView body, const char*
     return failure(status == 409 ? ErrorKind::conflict : ErrorKind::refused,
         log::printable(shorten(words_of(status, answer), 500)));
   auto told = json::parse(answer, nullptr, false);
-  return told.is_discarded() ? json::object() : std::move(told);
+  return told.is_object() ? std::move(told) : json::object();
 }
 
 }  // namespace drydock::cli

@@ -36,6 +36,15 @@ Result<std::string> token_of(const ReleasePush& push) {
   return token;
 }
 
+std::string text_of(const json& answer, const char* name) {
+  const auto found = answer.find(name);
+  return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::string no_drydock(const std::string& url) {
+  return fmt::format("{} answers as no Drydock does: is that where its page is?", log::printable(url));
+}
+
 }  // namespace
 
 int release_push(const Context& context, const ReleasePush& push) {
@@ -58,16 +67,19 @@ int release_push(const Context& context, const ReleasePush& push) {
   for (const auto& file : modules.files) {
     const auto added = api.post("firmware?name=" + api.escaped(file.name), *file.content, "application/octet-stream");
     if (!added) return print_error(fmt::format("{}: {}", log::printable(file.name), added.error().message));
-    sent.push_back(added->value("sha256", ""));
+    if (!added->contains("sha256") || !(*added)["sha256"].is_string()) return print_error(no_drydock(push.url));
+    sent.push_back((*added)["sha256"].get<std::string>());
     told.push_back(*added);
     if (!context.json)
-      fmt::print("{}: {}, version {}{}\n", log::printable(file.name), log::printable(added->value("module", "")),
-          added->value("version", 0), added->value("known_already", false) ? ", was there already" : "");
+      fmt::print("{}: {}, version {}{}\n", log::printable(file.name), log::printable(text_of(*added, "module")),
+          added->contains("version") ? (*added)["version"].dump() : "",
+          added->value("known_already", json()) == true ? ", was there already" : "");
   }
   const auto body = json{{"name", push.name}, {"files", sent}, {"notes", push.notes}}.dump(
       -1, ' ', false, json::error_handler_t::replace);
   const auto made = api.post("releases", view_of(body), "application/json");
   if (!made) return print_error(fmt::format("release {}: {}", log::printable(push.name), made.error().message));
+  if (made->value("name", json()) != push.name) return print_error(no_drydock(push.url));
   if (context.json)
     fmt::print(
         "{}\n", json{{"release", push.name}, {"files", told}}.dump(2, ' ', false, json::error_handler_t::replace));

@@ -28,7 +28,7 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
 
 const CLI::App* command_named(const CLI::App& app, const std::string& name) {
   for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    if (command->get_name() == name) return command;
+    if (command->check_name(name)) return command;
   return nullptr;
 }
 

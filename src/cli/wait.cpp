@@ -38,7 +38,7 @@ Result<std::chrono::seconds> parse_duration(const std::string& text) {
 
 // What the service has written of it may be older than what somebody said just now: it is planned here too.
 bool needs_nothing(const server::DeviceView& view, const firmware::Library& library) {
-  if (view.row.state != "current" || view.row.held || view.row.approval != "approved") return false;
+  if (store::shown_state(view.row, 0) != "current") return false;
   return view.modules_stored.empty() ||
       planning::plan(server::last_report(view), library, view.policy.targets).current();
 }
@@ -46,9 +46,8 @@ bool needs_nothing(const server::DeviceView& view, const firmware::Library& libr
 // Nothing that is waited for happens before a person does something.
 bool waits_for_person(const store::DeviceRow& row, const WaitOptions& options) {
   const auto state = store::shown_state(row, 0);
-  return options.current &&
-      (state == "awaiting_approval" || state == "parked" || state == "blocked" || state == "held" ||
-          state == "refused" || state == "unknown_key");
+  return state == "refused" || state == "unknown_key" ||
+      (options.current && (state == "awaiting_approval" || state == "parked" || state == "blocked" || state == "held"));
 }
 
 std::string name_of(const store::DeviceRow& row) {

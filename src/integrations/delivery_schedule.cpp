@@ -19,4 +19,11 @@ bool DeliverySchedule::failed(
   return false;
 }
 
+void DeliverySchedule::resume(Clock::time_point now, std::int64_t attempts) {
+  constexpr int most_doublings = 2;
+  fresh_ = false;
+  if (attempts > 0)
+    not_before_ = now + retry_ * (std::int64_t{1} << std::min<std::int64_t>(attempts - 1, most_doublings));
+}
+
 }  // namespace drydock::integrations

@@ -17,8 +17,13 @@ public:
   /// When to ask again, of one that is not under way.
   Clock::time_point not_before() const { return not_before_; }
   bool under_way() const { return under_way_; }
+  /// Nothing has gone yet.
+  bool fresh() const { return fresh_; }
 
-  void begin() { under_way_ = true; }
+  void begin() {
+    under_way_ = true;
+    fresh_ = false;
+  }
   /// `digest`: before which no other message goes.
   void sent(Clock::time_point now, Clock::duration digest) {
     under_way_ = false;
@@ -27,12 +32,19 @@ public:
   /// The message has failed as often as `attempts` now; the receiver may have said how long to wait. True: it is given
   /// up, and the next one may go.
   bool failed(Clock::time_point now, std::int64_t attempts, std::optional<Clock::duration> asked_to_wait);
+  /// Behind a restart, of a message that had failed so often before: a crash that comes again and again must not use up
+  /// its tries.
+  void resume(Clock::time_point now, std::int64_t attempts);
   /// A person wants it tried at once.
-  void hurry() { not_before_ = {}; }
+  void hurry() {
+    not_before_ = {};
+    fresh_ = false;
+  }
 
 private:
   Clock::duration retry_;
   bool under_way_ = false;
+  bool fresh_ = true;
   Clock::time_point not_before_{};
 };
 

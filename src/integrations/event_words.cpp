@@ -79,6 +79,7 @@ std::string headline(const std::vector<Told>& told) {
     named += static_cast<std::size_t>(count);
     words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, count == 1 ? kind.one : kind.many);
   }
+  if (named == 0) return fmt::format("{} events", told.size());
   if (const auto others = told.size() - named; others != 0)
     words += fmt::format("{}{} {}", words.empty() ? "" : ", ", others, others == 1 ? "other event" : "other events");
   return words;

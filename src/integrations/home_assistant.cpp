@@ -6,6 +6,7 @@
 #include "version.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <fmt/core.h>
 
 namespace drydock::integrations {
@@ -57,13 +58,17 @@ std::string words_of(const Versions& versions) {
   return fmt::format("{}{}application {}", versions.system, versions.system.empty() ? "" : ", ", *versions.application);
 }
 
-bool is_system_part(const firmware::ModuleKey& key) {
-  return key.function == firmware::Function::system_part || key.function == firmware::Function::monolithic;
+// The system part that has the number of the release; of others the version may lag behind for a step.
+bool tells_release(std::uint16_t platform, const firmware::ModuleKey& key) {
+  return key == firmware::slot_table_holder(platform) || key.function == firmware::Function::monolithic;
 }
 
 Versions installed(const server::DeviceView& view) {
   Versions versions;
   versions.system = system_words(view.row.platform, view.row.system_version);
+  for (const auto& module : view.modules_stored)
+    if (tells_release(view.row.platform, module.key) && module.store == firmware::StoreLocation::main)
+      versions.system = system_words(view.row.platform, module.version);
   for (const auto& module : view.modules_stored)
     if (module.key.function == firmware::Function::user_part && module.version > 0)
       versions.application = module.version;
@@ -74,7 +79,8 @@ Versions installed(const server::DeviceView& view) {
 std::string latest(const server::DeviceView& view, const std::string& now) {
   auto versions = installed(view);
   for (const auto& step : view.plan.steps) {
-    if (is_system_part(step.module.key)) versions.system = system_words(view.row.platform, step.module.version);
+    if (tells_release(view.row.platform, step.module.key))
+      versions.system = system_words(view.row.platform, step.module.version);
     if (step.module.key.function == firmware::Function::user_part) versions.application = step.module.version;
   }
   const auto words = words_of(versions);
@@ -82,10 +88,10 @@ std::string latest(const server::DeviceView& view, const std::string& now) {
   return fmt::format("{} and {} module{}", words, view.plan.steps.size(), view.plan.steps.size() == 1 ? "" : "s");
 }
 
-json device_of(const server::DeviceView& view) {
+json device_of(const server::DeviceView& view, const std::string& fleet_id) {
   json device{{"identifiers", json::array({object_id(view.row.id)})},
       {"name", view.row.name.empty() ? view.row.id : view.row.name}, {"manufacturer", "Particle"},
-      {"model", firmware::platform_name(view.row.platform)}, {"serial_number", view.row.id}, {"via_device", "drydock"}};
+      {"model", firmware::platform_name(view.row.platform)}, {"serial_number", view.row.id}, {"via_device", fleet_id}};
   if (const auto words = words_of(installed(view)); !words.empty()) device["sw_version"] = words;
   if (!view.row.group.empty()) device["suggested_area"] = view.row.group;
   return device;
@@ -103,7 +109,14 @@ std::string HomeAssistant::device_topic(const std::string& device_id) const {
 }
 
 std::string HomeAssistant::fleet_topic() const {
-  return discovery + "/device/drydock/config";
+  return fmt::format("{}/device/{}/config", discovery, fleet_id());
+}
+
+std::string HomeAssistant::fleet_id() const {
+  auto id = topics.beginning();
+  for (char& c : id)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  return id;
 }
 
 json HomeAssistant::device(const server::DeviceView& view, const json& said) const {
@@ -126,7 +139,7 @@ json HomeAssistant::device(const server::DeviceView& view, const json& said) con
               {{"device_class", "problem"}, {"entity_category", "diagnostic"}})},
       {"state",
           with(entity("sensor", unique("state"), "State", state, "state", topics),
-              {{"entity_category", "diagnostic"}, {"icon", "mdi:update"}})}};
+              {{"entity_category", "diagnostic"}, {"icon", "mdi:update"}, {"json_attributes_topic", state}})}};
   const auto diagnostics = topics.diagnostics(id);
   const auto add = [&](const char* field, const char* name, std::initializer_list<std::pair<const char*, json>> more) {
     if (!said.contains(field)) return;
@@ -139,13 +152,13 @@ json HomeAssistant::device(const server::DeviceView& view, const json& said) con
   add("last_reset", "Last reset", {{"icon", "mdi:restart"}});
   add("battery", "Battery",
       {{"device_class", "battery"}, {"unit_of_measurement", "%"}, {"state_class", "measurement"}});
-  return {{"device", device_of(view)}, {"origin", origin()}, {"components", std::move(components)}};
+  return {{"device", device_of(view, fleet_id())}, {"origin", origin()}, {"components", std::move(components)}};
 }
 
 json HomeAssistant::fleet() const {
   const auto state = topics.fleet();
   const auto counter = [&](const char* field, const char* name, const char* icon) {
-    return with(entity("sensor", fmt::format("drydock_fleet_{}", field), name, state, field, topics),
+    return with(entity("sensor", fmt::format("{}_fleet_{}", fleet_id(), field), name, state, field, topics),
         {{"state_class", "measurement"}, {"icon", icon}});
   };
   json components{{"devices", counter("devices", "Devices", "mdi:chip")},
@@ -153,18 +166,19 @@ json HomeAssistant::fleet() const {
       {"updating", counter("updating", "Updating", "mdi:progress-download")},
       {"attention", counter("attention", "Need attention", "mdi:alert-outline")},
       {"rollout_stopped",
-          with(entity("binary_sensor", "drydock_fleet_rollout_stopped", "Rollout stopped", state, "rollout_stopped",
-                   topics),
+          with(entity("binary_sensor", fleet_id() + "_fleet_rollout_stopped", "Rollout stopped", state,
+                   "rollout_stopped", topics),
               {{"device_class", "problem"}})}};
   if (commands)
-    components["paused"] = with(entity("switch", "drydock_fleet_paused", "Pause updates", state, "paused", topics),
-        {{"command_topic", topics.pause()}, {"icon", "mdi:pause-circle"}});
+    components["paused"] =
+        with(entity("switch", fleet_id() + "_fleet_paused", "Pause updates", state, "paused", topics),
+            {{"command_topic", topics.pause()}, {"icon", "mdi:pause-circle"}});
   else
     components["paused"] =
-        with(entity("binary_sensor", "drydock_fleet_paused", "Updates paused", state, "paused", topics),
+        with(entity("binary_sensor", fleet_id() + "_fleet_paused", "Updates paused", state, "paused", topics),
             {{"icon", "mdi:pause-circle"}});
   return {{"device",
-              {{"identifiers", json::array({"drydock"})}, {"name", "Drydock on " + machine},
+              {{"identifiers", json::array({fleet_id()})}, {"name", "Drydock on " + machine},
                   {"manufacturer", "Drydock"}, {"model", "Local cloud"}, {"sw_version", version}}},
       {"origin", origin()}, {"components", std::move(components)}};
 }

@@ -21,6 +21,8 @@ struct HomeAssistant {
   /// Where a device is announced; empty retained removes it.
   std::string device_topic(const std::string& device_id) const;
   std::string fleet_topic() const;
+  /// Of the fleet's device: several Drydocks at one broker have topics of their own.
+  std::string fleet_id() const;
   /// Says "online" when it has started anew.
   std::string birth_topic() const { return discovery + "/status"; }
 

@@ -16,10 +16,16 @@ namespace {
 metrics::Counter events_dropped(
     "drydock_messages_dropped_total", "Events that nobody was told of, as too many waited to be written down.");
 
+// Names of the system's events are whole ones, unless they end with '/': who is told of "spark/status" is not told of
+// spark/status/safe-mode.
+bool means(const std::string& name, const std::string& event) {
+  return event == name || (event.starts_with(name) && (name.ends_with('/') || !server::is_system_event(event)));
+}
+
 bool wants(const store::Integration& integration, const std::string& event) {
   return integration.enabled &&
-      std::any_of(integration.events.begin(), integration.events.end(),
-          [&](const auto& prefix) { return event.starts_with(prefix); });
+      std::any_of(
+          integration.events.begin(), integration.events.end(), [&](const auto& name) { return means(name, event); });
 }
 
 }  // namespace
@@ -54,7 +60,7 @@ asio::awaitable<void> Integrations::load() {
   list_ = std::move(*loaded);
   const bool any = std::any_of(list_.begin(), list_.end(), [](const auto& each) { return each.enabled; });
   if (!any && !sender_) co_return;
-  sender().hurry();
+  sender().wake();
 }
 
 void Integrations::take(const server::PublishedEvent& event) {
@@ -119,9 +125,9 @@ Sender& Integrations::sender() {
   return *sender_;
 }
 
-void Integrations::hurry() {
+void Integrations::hurry(std::int64_t integration) {
   const std::lock_guard lock(mutex_);
-  if (sender_) sender_->hurry();
+  if (sender_) sender_->hurry(integration);
 }
 
 Result<void> Integrations::test(const store::Integration& integration) {

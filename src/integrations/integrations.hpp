@@ -28,8 +28,8 @@ public:
   /// After the loop has ended: nobody waits for anything any more.
   void close();
 
-  /// Any thread but the loop's: a person wants what waits to be tried at once.
-  void hurry();
+  /// Any thread but the loop's: a person wants what waits for this one to be tried at once.
+  void hurry(std::int64_t integration);
   /// Any thread but the loop's: sends a test and waits for what becomes of it. ErrorKind::not_found: libcurl is not
   /// installed.
   Result<void> test(const store::Integration& integration);

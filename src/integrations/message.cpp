@@ -71,10 +71,9 @@ Variables variables_of(const Told& told) {
 }
 
 // https://www.standardwebhooks.com: what is signed is its id, the time and the body.
-void sign(Message& message, const std::string& secret, std::int64_t id, std::int64_t utc_now) {
+void sign(Message& message, const std::string& secret, const std::string& message_id, std::int64_t utc_now) {
   constexpr std::string_view prefix = "whsec_";
   const auto key = crypto::from_base64(std::string_view(secret).substr(std::min(prefix.size(), secret.size())));
-  const auto message_id = fmt::format("drydock_{}", id);
   const auto seconds = utc_now / 1000;
   const auto signed_text = fmt::format("{}.{}.{}", message_id, seconds, message.body);
   const auto signature = crypto::hmac_sha256(key.value_or(Bytes{}), view_of(signed_text));
@@ -83,7 +82,13 @@ void sign(Message& message, const std::string& secret, std::int64_t id, std::int
   message.headers.push_back("webhook-signature: v1," + crypto::to_base64(signature));
 }
 
-Message webhook(const json& settings, const Told& told, std::int64_t utc_now) {
+// Another database counts from 1 again; tests are of none.
+std::string id_of(const store::Integration& integration, const store::Delivery& delivery, std::int64_t utc_now) {
+  return delivery.id == 0 ? fmt::format("drydock_test_{}", utc_now)
+                          : fmt::format("drydock_{}_{}", integration.created, delivery.id);
+}
+
+Message webhook(const store::Integration& integration, const json& settings, const Told& told, std::int64_t utc_now) {
   Message message;
   message.url = text_in(settings, "url");
   const auto& event = told.delivery;
@@ -99,7 +104,7 @@ Message webhook(const json& settings, const Told& told, std::int64_t utc_now) {
   }
   message.headers.push_back("Content-Type: " + (type.empty() ? "application/json" : type));
   for (const auto& header : list_in(settings, "headers")) message.headers.push_back(header);
-  sign(message, text_in(settings, "secret"), event.id, utc_now);
+  sign(message, text_in(settings, "secret"), id_of(integration, event, utc_now), utc_now);
   return message;
 }
 
@@ -145,7 +150,10 @@ Message email(const json& settings, const std::vector<Told>& told, const std::st
       "To: " + to, "Subject: " + header_word(shorten("Drydock on " + host + ": " + headline(told), longest_subject)),
       fmt::format("Message-ID: <drydock-{}-{}@{}>", told.front().delivery.id, utc_now, host),
       "Auto-Submitted: auto-generated"};
-  message.body = lines_of(told, longest_mail);
+  for (const char c : lines_of(told, longest_mail)) {
+    if (c == '\n') message.body += '\r';  // as lines of mails end
+    message.body += c;
+  }
   return message;
 }
 
@@ -157,7 +165,7 @@ Message make_message(const store::Integration& integration, const std::vector<To
   const auto usable = settings.is_object() ? settings : json::object();
   if (integration.kind == "email") return email(usable, told, host, utc_now);
   if (integration.kind == "ntfy") return ntfy(usable, told, host);
-  return webhook(usable, told.front(), utc_now);
+  return webhook(integration, usable, told.front(), utc_now);
 }
 
 }  // namespace drydock::integrations

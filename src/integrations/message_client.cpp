@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <fmt/core.h>
 #include <netinet/in.h>
 #include <stdexcept>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 
 namespace drydock::integrations {
@@ -46,7 +48,9 @@ struct MessageClient::Transfer {
     if (handle == nullptr) throw std::runtime_error("libcurl has no memory");
   }
   ~Transfer() {
-    curl.easy_cleanup(handle);
+    abort = true;
+    if (thread.joinable()) thread.join();
+    if (handle != nullptr) curl.easy_cleanup(handle);
     if (mime != nullptr) curl.mime_free(mime);
     curl.slist_free_all(headers);
     curl.slist_free_all(recipients);
@@ -59,6 +63,10 @@ struct MessageClient::Transfer {
     const auto bytes = size * count;
     self.answer.append(data, std::min(bytes, longest_answer - std::min(longest_answer, self.answer.size())));
     return bytes;
+  }
+  // Asked about once a second, whatever is waited for.
+  static int look(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return static_cast<Transfer*>(of)->abort ? 1 : 0;
   }
   // What a name stands for is known here for the first time.
   static curl_socket_t open(void* of, curlsocktype, curl_sockaddr* where) {
@@ -81,6 +89,10 @@ struct MessageClient::Transfer {
   curl_mime* mime = nullptr;
   std::string answer;
   std::string refused;  ///< an address that is not allowed
+  // Of an e-mail.
+  std::thread thread;
+  std::atomic<bool> abort{false};
+  std::atomic<bool> over{false};  ///< the thread has ended, or is about to
 };
 
 MessageClient::MessageClient(const Libcurl& curl, PrivateNetworks networks)
@@ -89,16 +101,48 @@ MessageClient::MessageClient(const Libcurl& curl, PrivateNetworks networks)
 }
 
 MessageClient::~MessageClient() {
-  for (auto& [key, transfer] : transfers_) curl_.multi_remove_handle(multi_, transfer->handle);
+  for (auto& [key, transfer] : transfers_) {
+    transfer->abort = true;
+    if (transfer->message.mail_from.empty()) curl_.multi_remove_handle(multi_, transfer->handle);
+  }
   transfers_.clear();
+  leaving_.clear();
   curl_.multi_cleanup(multi_);
 }
 
 void MessageClient::start(std::int64_t key, Message message) {
   auto transfer = std::make_unique<Transfer>(curl_, networks_, key, std::move(message));
   prepare(*transfer);
-  curl_.multi_add_handle(multi_, transfer->handle);
-  transfers_[key] = std::move(transfer);
+  auto& kept = *(transfers_[key] = std::move(transfer));
+  if (kept.message.mail_from.empty())
+    curl_.multi_add_handle(multi_, kept.handle);
+  else
+    kept.thread = std::thread([this, &kept] { send_mail(kept); });
+}
+
+// The outcome is told before the server is told goodbye, which it may not answer.
+void MessageClient::send_mail(Transfer& transfer) {
+  const auto result = curl_.easy_perform(transfer.handle);
+  {
+    const std::lock_guard lock(mutex_);
+    mailed_.emplace_back(transfer.key, outcome_of(transfer, result));
+  }
+  wake();
+  curl_.easy_cleanup(std::exchange(transfer.handle, nullptr));
+  transfer.over = true;
+}
+
+void MessageClient::take_mails(std::vector<std::pair<std::int64_t, Outcome>>& to) {
+  std::erase_if(leaving_, [](const auto& transfer) { return transfer->over.load(); });
+  std::vector<std::pair<std::int64_t, Outcome>> mailed;
+  {
+    const std::lock_guard lock(mutex_);
+    mailed.swap(mailed_);
+  }
+  for (auto& [key, outcome] : mailed) {
+    leaving_.push_back(std::move(transfers_.extract(key).mapped()));
+    to.emplace_back(key, std::move(outcome));
+  }
 }
 
 void MessageClient::prepare(Transfer& transfer) {
@@ -112,6 +156,9 @@ void MessageClient::prepare(Transfer& transfer) {
   const std::chrono::milliseconds time = message.mail_from.empty() ? limits::delivery_time : limits::mail_time;
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(time.count()));
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::chrono::milliseconds(limits::delivery_time).count()));
+  // Another one's connection may have begun without TLS, or have answers of another message in it.
+  set(CURLOPT_FRESH_CONNECT, 1L);
+  set(CURLOPT_FORBID_REUSE, 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // a name server that does not answer holds up nobody else
   set(CURLOPT_WRITEFUNCTION, &Transfer::take);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
@@ -132,12 +179,14 @@ void MessageClient::prepare(Transfer& transfer) {
     transfer.recipients = curl_.slist_append(transfer.recipients, address.c_str());
   set(CURLOPT_MAIL_FROM, message.mail_from.c_str());
   set(CURLOPT_MAIL_RCPT, transfer.recipients);
-  set(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);  // one that is no more keeps it from nobody else
   set(CURLOPT_USE_SSL, static_cast<long>(message.needs_tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
   if (!message.user.empty()) {
     set(CURLOPT_USERNAME, message.user.c_str());
     set(CURLOPT_PASSWORD, message.password.c_str());
   }
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, &Transfer::look);
+  set(CURLOPT_XFERINFODATA, static_cast<void*>(&transfer));
   transfer.mime = curl_.mime_init(transfer.handle);
   auto* part = curl_.mime_addpart(transfer.mime);
   curl_.mime_data(part, message.body.data(), message.body.size());
@@ -158,6 +207,7 @@ std::vector<std::pair<std::int64_t, Outcome>> MessageClient::wait(std::chrono::m
     curl_.easy_getinfo(told->easy_handle, CURLINFO_PRIVATE, &of);
     end(*static_cast<Transfer*>(of), told->data.result, ended);
   }
+  take_mails(ended);
   if (ended.empty()) curl_.multi_poll(multi_, nullptr, 0, static_cast<int>(longest.count()), nullptr);
   return ended;
 }

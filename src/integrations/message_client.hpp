@@ -1,4 +1,5 @@
-// Sends messages with libcurl, any number at the same time, on the thread that calls wait().
+// Sends messages with libcurl, any number at the same time: by HTTP on the thread that calls wait(), e-mail each on one
+// of its own, for there libcurl waits for the server's word without giving way to others.
 #pragma once
 
 #include "base/clock.hpp"
@@ -8,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -38,11 +40,16 @@ private:
   void end(Transfer& transfer, CURLcode result, std::vector<std::pair<std::int64_t, Outcome>>& to);
   Outcome outcome_of(Transfer& transfer, CURLcode result);
   void prepare(Transfer& transfer);
+  void send_mail(Transfer& transfer);
+  void take_mails(std::vector<std::pair<std::int64_t, Outcome>>& to);
 
   const Libcurl& curl_;
   PrivateNetworks networks_;
   CURLM* multi_;
   std::map<std::int64_t, std::unique_ptr<Transfer>> transfers_;
+  std::vector<std::unique_ptr<Transfer>> leaving_;  ///< mails that are sent, and say goodbye
+  std::mutex mutex_;
+  std::vector<std::pair<std::int64_t, Outcome>> mailed_;  ///< guarded
 };
 
 }  // namespace drydock::integrations

@@ -100,7 +100,7 @@ void MqttConnection::on_connect(mosquitto*, void* of, int code) {
     self.problem_ = fmt::format("the broker refuses: {}", self.library_.connack_string(code));
     return;  // it ends the connection
   }
-  self.connected_ = true;
+  if (std::exchange(self.connected_, true)) return;  // a broker that says so again and again
   self.began_ = Clock::now();
   self.problem_.clear();
   log::notice("connected to the broker {} port {}", self.configuration_.host, self.port_);
@@ -153,7 +153,8 @@ void MqttConnection::connect() {
 }
 
 void MqttConnection::lost(const std::string& why) {
-  const auto words = problem_.empty() ? why : problem_;
+  auto words = problem_.empty() ? why : problem_;
+  while (words.ends_with('.')) words.pop_back();
   if (connected_ && Clock::now() - began_ >= stable_time) {
     pause_ = {};
     told_.clear();

@@ -163,7 +163,8 @@ void MqttPublisher::on_received(const std::string& topic, std::string payload, b
     }
     return;
   }
-  if (retained) return;  // a command that somebody left there would come again and again
+  if (retained || !command_budget_.take(Clock::now()))
+    return;  // a command that somebody left there would come again and again
   if (home_assistant_.commands && topic == topics.pause() && (payload == "ON" || payload == "OFF")) {
     const bool paused = payload == "ON";
     tell(paused ? "fleet/pause" : "fleet/resume", change([paused](store::Database& db) -> Result<void> {
@@ -208,7 +209,7 @@ Result<void> MqttPublisher::change(service::LoopBridge::Work work) {
 
 void MqttPublisher::tell(const std::string& what, const Result<void>& done) {
   if (!done) log::warning("MQTT: {}: {}", what, done.error().message);
-  services_.bridge.write_soon([what, outcome = done ? std::string() : done.error().message](store::Database& db) {
+  services_.bridge.write_soon([what, outcome = done ? std::string("done") : done.error().message](store::Database& db) {
     store::append_audit(db, {0, utc_milliseconds(), "MQTT", "broker", what, outcome});
   });
 }

@@ -3,6 +3,8 @@
 // told all anew. What waits is bounded: ids of devices, and so many events.
 #pragma once
 
+#include "base/limits.hpp"
+#include "base/token_bucket.hpp"
 #include "integrations/home_assistant.hpp"
 #include "integrations/mqtt_connection.hpp"
 #include "server/events.hpp"
@@ -87,6 +89,7 @@ private:
   Clock::time_point listed_at_{};
   Clock::time_point fleet_at_{};
   Clock::time_point tidy_until_{};  ///< leftovers of devices that are gone are listened for
+  TokenBucket command_budget_{limits::mqtt_command_rate};
   std::vector<Received> received_;  ///< and not worked on yet
 
   mutable std::mutex mutex_;

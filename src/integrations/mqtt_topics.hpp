@@ -21,6 +21,7 @@ class MqttTopics {
 public:
   explicit MqttTopics(std::string beginning) : beginning_(std::move(beginning)) {}
 
+  const std::string& beginning() const { return beginning_; }
   std::string status() const { return beginning_ + "/status"; }
   std::string fleet() const { return beginning_ + "/fleet"; }
   std::string pause() const { return fleet() + "/paused/set"; }

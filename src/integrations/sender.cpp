@@ -52,8 +52,11 @@ void Sender::wake() {
   if (client_) client_->wake();
 }
 
-void Sender::hurry() {
-  hurry_ = true;
+void Sender::hurry(std::int64_t integration) {
+  {
+    const std::lock_guard lock(mutex_);
+    hurried_.insert(integration);
+  }
   wake();
 }
 
@@ -132,10 +135,22 @@ std::chrono::milliseconds Sender::time_to_next() const {
 void Sender::look() {
   auto lease = readers_.lease();
   auto& db = *lease;
-  const bool hurry = hurry_.exchange(false);
+  std::set<std::int64_t> hurried;
+  {
+    const std::lock_guard lock(mutex_);
+    hurried.swap(hurried_);
+  }
   for (const auto& integration : store::load_integrations(db)) {
-    auto& schedule = schedules_.try_emplace(integration.id, options_.retry).first->second;
-    if (hurry) schedule.hurry();
+    const auto [found, fresh] = schedules_.try_emplace(integration.id, options_.retry);
+    auto& schedule = found->second;
+    // What was sent before this began counts for the distance of digests too.
+    const std::chrono::milliseconds left(std::clamp<std::int64_t>(
+        integration.last_sent + integration.digest - utc_milliseconds(), 0, integration.digest));
+    if (fresh) schedule.sent(Clock::now(), left);
+    // Where it goes to is another one now: what failed before may not any more.
+    auto& settings = settings_[integration.id];
+    if (std::exchange(settings, integration.settings) != integration.settings || hurried.contains(integration.id))
+      if (!fresh) schedule.hurry();
     if (integration.enabled && schedule.ready(Clock::now())) begin(integration, db);
   }
 }
@@ -143,10 +158,15 @@ void Sender::look() {
 void Sender::begin(const store::Integration& integration, store::Database& db) {
   Batch batch;
   batch.digest = std::chrono::milliseconds(integration.digest);
+  batch.name = integration.name;
   const bool one_by_one = integration.kind == "webhook";
   batch.deliveries = store::waiting_deliveries(db, integration.id, options_.node, one_by_one ? 1 : most_in_a_digest);
   auto& schedule = schedules_.at(integration.id);
   if (batch.deliveries.empty()) return schedule.hurry();
+  if (schedule.fresh()) {
+    schedule.resume(Clock::now(), batch.deliveries.front().attempts);
+    if (!schedule.ready(Clock::now())) return;
+  }
   std::vector<Told> told;
   for (const auto& delivery : batch.deliveries) {
     const auto row = delivery.device_id.empty() ? std::nullopt : store::load_device(db, delivery.device_id);
@@ -210,7 +230,8 @@ void Sender::write_down() {
     if (!options_.write(std::move(work))) return;
     if (dead != 0) {
       messages_dead.add(static_cast<std::uint64_t>(dead));
-      log::warning("{} event{} given up: {}", dead, dead == 1 ? " was" : "s were", ended.outcome.error->message);
+      log::warning("{}: {} event{} given up: {}", log::printable(ended.batch.name), dead, dead == 1 ? " was" : "s were",
+          ended.outcome.error->message);
     }
     schedule = after;
     ended_.pop_front();

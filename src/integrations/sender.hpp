@@ -16,6 +16,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 namespace drydock::integrations {
@@ -39,8 +40,8 @@ public:
 
   /// Any thread: there is more to send, or integrations were changed.
   void wake();
-  /// Any thread: likewise, and a person does not want to wait.
-  void hurry();
+  /// Any thread: a person does not want to wait for what this one is to be told.
+  void hurry(std::int64_t integration);
 
   /// Any thread: sends a message that is a test, and waits for what becomes of it. ErrorKind::not_found: libcurl is not
   /// installed.
@@ -54,6 +55,7 @@ private:
   struct Batch {
     std::vector<store::Delivery> deliveries;
     Clock::duration digest{};
+    std::string name;  ///< of the integration
   };
   struct Ended {
     std::int64_t integration = 0;
@@ -74,6 +76,7 @@ private:
   Options options_;
   store::Readers readers_;
   std::map<std::int64_t, DeliverySchedule> schedules_;   ///< by integration
+  std::map<std::int64_t, std::string> settings_;         ///< likewise, as they were last
   std::map<std::int64_t, Batch> under_way_;              ///< likewise
   std::deque<Ended> ended_;                              ///< and not written down yet
   std::map<std::int64_t, std::shared_ptr<Test>> tests_;  ///< under way, by a key below 0
@@ -84,8 +87,8 @@ private:
   std::string problem_;                    ///< guarded: why nothing can be sent
   std::condition_variable tested_;
   std::vector<std::shared_ptr<Test>> asked_;  ///< guarded
+  std::set<std::int64_t> hurried_;            ///< guarded
   std::atomic<bool> look_{true};
-  std::atomic<bool> hurry_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -1,4 +1,5 @@
 // What people may set, and what they are shown of it.
+#include "base/text.hpp"
 #include "crypto/base64.hpp"
 #include "integrations/message.hpp"
 
@@ -71,6 +72,13 @@ bool is_header(const std::string& text) {
       text.substr(0, colon).find_first_not_of(token) == std::string::npos;
 }
 
+// They say where a message ends and whose it is.
+bool is_ours(const std::string& header) {
+  const auto name = lower_ascii(header.substr(0, header.find(':')));
+  constexpr std::array names{"host", "content-length", "transfer-encoding", "connection", "expect", "content-type"};
+  return std::find(names.begin(), names.end(), name) != names.end() || name.starts_with("webhook-");
+}
+
 bool is_signing_secret(const std::string& text) {
   constexpr std::string_view prefix = "whsec_";
   if (!text.starts_with(prefix)) return false;
@@ -127,8 +135,10 @@ bool keeps_secret(const json& given, const json& settings, const json& before) {
 
 std::string wrong_together(const std::string& kind, const json& settings) {
   if (kind == "webhook") {
-    for (const auto& header : settings.value("headers", json::array()))
+    for (const auto& header : settings.value("headers", json::array())) {
       if (!is_header(header.get<std::string>())) return "a header is written as 'Name: value'";
+      if (is_ours(header.get<std::string>())) return "this header is Drydock's own: " + header.get<std::string>();
+    }
     const auto secret = settings.value("secret", "");
     if (!secret.empty() && !is_signing_secret(secret))
       return "a secret is whsec_ and 24 to 64 bytes in Base64: leave it empty, and one is made";

@@ -62,6 +62,19 @@ bool take_list(const toml::node& node, std::vector<std::string>& into) {
   return true;
 }
 
+// Beginnings of names: an empty one is that of all.
+bool take_beginnings(const toml::node& node, std::vector<std::string>& into) {
+  const auto* array = node.as_array();
+  if (array == nullptr) return false;
+  into.clear();
+  for (const auto& element : *array) {
+    const auto text = element.value_exact<std::string>();
+    if (!text) return false;
+    into.push_back(*text);
+  }
+  return true;
+}
+
 // As browsers say it: in lower case, without the dot at the end.
 bool as_host_name(std::string& name) {
   std::transform(
@@ -78,8 +91,9 @@ bool is_address(const std::string& text) {
 
 bool is_topic(const std::string& text) {
   constexpr std::size_t longest = 200;
-  return text.size() <= longest && text.find_first_of("+#") == std::string::npos && !text.starts_with('/') &&
-      !text.ends_with('/') && !text.starts_with('$');
+  const bool printable = log::printable(text) == text;
+  return printable && text.size() <= longest && text.find_first_of("+#") == std::string::npos &&
+      !text.starts_with('/') && !text.ends_with('/') && !text.starts_with('$');
 }
 
 bool is_network(const std::string& text) {
@@ -231,10 +245,10 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"mqtt.commands",
           {[](const toml::node& n, Configuration& c) { return take_flag(n, c.mqtt.commands); }, "true or false"}},
       {"mqtt.events",
-          {[](const toml::node& n, Configuration& c) { return take_list(n, c.mqtt.events); },
+          {[](const toml::node& n, Configuration& c) { return take_beginnings(n, c.mqtt.events); },
               "a list of beginnings of names in quotes"}},
       {"mqtt.publish",
-          {[](const toml::node& n, Configuration& c) { return take_list(n, c.mqtt.publish); },
+          {[](const toml::node& n, Configuration& c) { return take_beginnings(n, c.mqtt.publish); },
               "a list of beginnings of names in quotes"}},
       {"log.level",
           {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); },

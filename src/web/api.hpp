@@ -29,7 +29,7 @@ struct ApiOptions {
   std::function<Result<void>(const store::Integration&)> test_integration = [](const store::Integration&) {
     return Result<void>(failure(ErrorKind::not_found, "nothing is sent from here"));
   };
-  std::function<void()> hurry_integrations = [] {};
+  std::function<void(std::int64_t)> hurry_integration = [](std::int64_t) {};
   std::function<nlohmann::json()> mqtt = [] { return nlohmann::json(); };  ///< MqttPublisher::status(); null: none
   std::function<void()> restore = [] {};  ///< ends the service, and begins anew with what was uploaded
   std::function<std::int64_t()> running = [] {

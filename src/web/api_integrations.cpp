@@ -148,7 +148,7 @@ Response Api::retry_integration(const std::string& id) {
     return {};
   });
   if (!changed) return problem(changed.error());
-  options_.hurry_integrations();
+  options_.hurry_integration(found->id);
   return done();
 }
 

@@ -407,12 +407,65 @@ class Notifications(Integrations):
         self.assertIn("Drydock on", first["headers"]["Title"])
         self.assertEqual(first["body"].decode(), "published door/open: first")
         text = second["body"].decode()
-        self.assertIn("120 other events", text)
+        self.assertIn("120 events", text)
         self.assertIn("more 0\n", text)
         shown = text.count("published door/open: more")
         self.assertGreater(shown, 40)
         self.assertTrue(text.endswith(f"and {120 - shown} more\n"), text[-200:])
         self.assertLessEqual(len(second["body"]), 4096)
+
+    def test_a_mail_server_that_falls_silent_holds_up_nobody(self):
+        held = []
+
+        class Silent(socketserver.StreamRequestHandler):
+            def handle(self):
+                for answer in ("220 test", "250 ok", "550 no"):
+                    self.wfile.write(answer.encode() + b"\r\n")
+                    self.rfile.readline()
+                held.append(self.connection)
+                go_on.wait(patience)
+
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        made, token = self.begun()
+        mail = self.add(
+            kind="email",
+            events=["door/"],
+            server=f"127.0.0.1:{server.server_address[1]}",
+            tls="off",
+            to=["one@example.org"],
+            **{"from": "drydock@example.org"},
+        )
+        self.publish(token, "door/open")
+        self.wait_for(lambda: held)
+        self.publish(token, "door/open")
+        self.wait_for(lambda: len(self.receiver.requests) == 2)
+        self.wait_for(lambda: "550" in self.shown(mail["id"])["last_error"])
+        began = time.monotonic()
+        self.process.terminate()
+        self.process.wait(timeout=patience)
+        self.assertLess(time.monotonic() - began, 10)
+
+    def test_a_change_of_one_is_no_try_of_another(self):
+        made, token = self.begun()
+        self.configuration.write_text(self.configuration.read_text().replace("retry_seconds = 1", "retry_seconds = 60"))
+        self.restart()
+        self.receiver.answer = lambda _: (500, {}, b"")
+        self.publish(token, "door/open")
+        self.wait_for(lambda: self.shown(made["id"])["last_error"])
+        for _ in range(5):
+            other = self.add(events=["other/"], url=f"http://127.0.0.1:{self.receiver.port}/other")
+            self.assertEqual(self.ask("POST", f"integrations/{other['id']}/test")[0], 502)
+            self.assertEqual(self.ask("DELETE", f"integrations/{other['id']}")[0], 204)
+        self.assertEqual([r["path"] for r in self.receiver.requests].count("/hook"), 1)
+        # Who asks for it himself need not wait.
+        self.assertEqual(self.ask("POST", f"integrations/{made['id']}/retry")[0], 204)
+        self.wait_for(lambda: [r["path"] for r in self.receiver.requests].count("/hook") == 2)
 
     def test_mail_arrives(self):
         mails = []
@@ -467,6 +520,17 @@ class Notifications(Integrations):
         self.assertIn("published door/open: größer", mail.get_body().get_content())
         self.assertIsNotNone(mail["Date"].datetime)
         self.assertEqual(len(mails[1]["to"]), 2)
+        # Not in the clear, whatever another one may do with the same server.
+        secret = self.add(
+            kind="email",
+            events=["nothing/"],
+            server=f"127.0.0.1:{server.server_address[1]}",
+            tls="starttls",
+            to=["secret@example.org"],
+            **{"from": "drydock@example.org"},
+        )
+        self.assertEqual(self.ask("POST", f"integrations/{secret['id']}/test")[0], 502)
+        self.assertFalse([mail for mail in mails if "secret" in str(mail)])
         # What comes within the next quarter of an hour waits for its end.
         self.publish(token, "door/open", "later")
         self.wait_for(lambda: self.shown(made["id"])["waiting"] == 1)

@@ -78,6 +78,18 @@ BOOST_AUTO_TEST_CASE(a_receiver_may_ask_for_a_longer_pause_and_not_for_days) {
   BOOST_TEST((schedule.not_before() - now == limits::longest_delivery_pause));
 }
 
+BOOST_AUTO_TEST_CASE(restarts_do_not_use_up_the_tries) {
+  DeliverySchedule schedule(5s);
+  const Clock::time_point now = Clock::time_point{} + 1h;
+  BOOST_TEST(schedule.fresh());
+  schedule.resume(now, 0);
+  BOOST_TEST(schedule.ready(now));
+  schedule.resume(now, 1);
+  BOOST_TEST((schedule.not_before() - now == 5s));
+  schedule.resume(now, 9);
+  BOOST_TEST((schedule.not_before() - now == 20s));
+}
+
 BOOST_AUTO_TEST_CASE(a_digest_keeps_its_distance_and_a_person_may_hurry) {
   DeliverySchedule schedule(5s);
   const Clock::time_point now = Clock::time_point{} + 1h;
@@ -139,7 +151,7 @@ BOOST_AUTO_TEST_CASE(a_webhook_is_signed_anew_for_each_time) {
       if (line.starts_with(name)) return line.substr(name.size() + 2);
     return std::string();
   };
-  BOOST_TEST(header("webhook-id") == "drydock_7");
+  BOOST_TEST(header("webhook-id") == "drydock_0_7");
   BOOST_TEST(header("webhook-timestamp") == "1614265330");
   BOOST_TEST(header("webhook-signature").starts_with("v1,"));
   BOOST_TEST(header("webhook-signature").size() == 3 + 44);
