@@ -92,6 +92,7 @@ export const sentencesOfIntegrations = {
   "the receiver answered {0}": "der Empfänger hat {0} geantwortet",
   "it was not sent: {0} (it answered {1})": "es wurde nicht gesendet: {0=} (Antwort {1})",
   "it was not sent: {0}": "es wurde nicht gesendet: {0=}",
+  broker: "Broker",
   "it took too long": "es hat zu lange gedauert",
   "It was not sent": "Es wurde nicht gesendet",
   "{0} is a private address: if it is meant, name its network in integrations.private_networks":

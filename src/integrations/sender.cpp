@@ -79,16 +79,22 @@ Result<void> Sender::test(const store::Integration& integration) {
 // Here, for it takes a while to load it.
 bool Sender::load_client() {
   const auto curl = Libcurl::load();
+  auto problem = curl ? std::string() : curl.error().message;
+  try {
+    auto client = curl ? std::make_unique<MessageClient>(**curl, PrivateNetworks(options_.private_networks)) : nullptr;
+    const std::lock_guard lock(mutex_);
+    client_ = std::move(client);
+  } catch (const std::exception& e) {
+    problem = e.what();
+  }
+  if (problem.empty()) return true;
+  log::error("{}", problem);
   {
     const std::lock_guard lock(mutex_);
-    if (curl)
-      client_ = std::make_unique<MessageClient>(**curl, PrivateNetworks(options_.private_networks));
-    else
-      problem_ = curl.error().message;
+    problem_ = problem;
   }
   tested_.notify_all();
-  if (!curl) log::error("{}", curl.error().message);
-  return curl.has_value();
+  return false;
 }
 
 void Sender::work(std::chrono::milliseconds longest) {
@@ -99,6 +105,7 @@ void Sender::run() {
   if (!load_client()) return;
   auto adopted = Clock::time_point{};
   const bool alone = options_.node == 0;
+  bool told = false;  // while the database is away, once
   while (!stopping_) {
     try {
       if (!ended_.empty()) write_down();
@@ -112,8 +119,9 @@ void Sender::run() {
         return entry.second.not_before() != Clock::time_point{} && entry.second.ready(Clock::now());
       });
       if (look_.exchange(false) || due) look();
+      told = false;
     } catch (const std::exception& e) {
-      log::warning("what there is to send cannot be looked at: {}", e.what());
+      if (!std::exchange(told, true)) log::warning("what there is to send cannot be looked at: {}", e.what());
       look_ = true;
       for (auto until = Clock::now() + database_pause; Clock::now() < until && !stopping_;) work(100ms);
       continue;

@@ -144,6 +144,22 @@ void check_certificate(Report& report, const state::StateFolder& folder, const s
   report.good("certificate", fmt::format("{}, SHA-256 {}", certificate->file.string(), certificate->fingerprint));
 }
 
+// Whether it is reached says the page's System view.
+void check_broker(Report& report, const state::Configuration::Mqtt& mqtt) {
+  if (mqtt.host.empty()) return;
+  constexpr std::size_t largest = 1024 * 1024;
+  for (const auto& [option, file] :
+      {std::pair("mqtt.password_file", &mqtt.password_file), std::pair("mqtt.ca", &mqtt.ca)}) {
+    if (file->empty()) continue;
+    if (const auto content = firmware::read_file(*file, largest); !content)
+      return report.bad("broker", fmt::format("{}: {}", option, content.error().message));
+  }
+  if (!mqtt.password_file.empty() && others_may(mqtt.password_file))
+    return report.bad(
+        "broker", fmt::format("{0} may be read by others: 'sudo chmod 600 {0}'", mqtt.password_file.string()));
+  report.good("broker", mqtt.host);
+}
+
 }  // namespace
 
 std::string_view verdict_name(Verdict verdict) {
@@ -179,6 +195,7 @@ std::vector<CheckLine> check(const state::StateFolder& folder, const state::Conf
     }
   }
   check_certificate(report, folder, configuration);
+  check_broker(report, configuration.mqtt);
   if (std::filesystem::exists(folder.lock()) && state::ServiceLock::is_taken(folder))
     report.good("ports", "Drydock is running and has them");
   else

@@ -381,12 +381,18 @@ class WithPassword(Mqtt):
 
     def test_it_is_sent_and_a_wrong_one_is_told(self):
         (self.folder / "password").write_text("wrong\n")
+        (self.folder / "password").chmod(0o600)
         self.configure('user = "drydock"', f'password_file = "{self.folder}/password"')
         self.open()
         self.enter()
         problem = lambda: self.ask("GET", "system")[1]["mqtt"]["problem"]
         self.wait_for(lambda: re.search("the broker refuses: .*(uthori|assword)", problem()))
         self.stop(self.process)
+        self.assertRegex(self.run_drydock("check").stdout, r"broker\s+127.0.0.1")
+        (self.folder / "password").chmod(0o644)
+        self.assertIn("may be read by others: 'sudo chmod 600", self.run_drydock("check").stdout)
+        (self.folder / "password").unlink()
+        self.assertIn("mqtt.password_file: ", self.run_drydock("check").stdout)
         (self.folder / "password").write_text("secret\n")
         self.udp_port = 0
         self.open()
