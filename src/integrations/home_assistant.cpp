@@ -185,7 +185,7 @@ json HomeAssistant::fleet() const {
 
 json state_of(const server::DeviceView& view, const std::string& shown_state) {
   return {{"connected", on_off(view.row.connected)}, {"safe_mode", on_off(view.row.safe_mode)}, {"state", shown_state},
-      {"words", view.row.state_words}, {"address", view.row.address}};
+      {"words", shown_state == view.row.state ? view.row.state_words : ""}, {"address", view.row.address}};
 }
 
 json update_of(const server::DeviceView& view) {
@@ -205,7 +205,7 @@ json update_of(const server::DeviceView& view) {
   } else if (view.row.state == "updating") {
     state["in_progress"] = true;  // it resets, or comes back
   }
-  if (summary.empty() && view.row.state != "current") summary = view.row.state_words;
+  if (summary.empty() && wanted != now) summary = view.row.state_words;
   if (!summary.empty()) state["release_summary"] = shorten(summary, longest_summary);
   return state;
 }
