@@ -19,6 +19,8 @@
 namespace drydock::integrations {
 namespace {
 
+// Many mail servers let who connects wait before they say a word.
+constexpr auto mail_greeting_time = std::chrono::seconds(60);
 // Of an answer, what is told when it is an error.
 constexpr std::size_t longest_answer = 200;
 // What is wrong with one message need not be with the next one.
@@ -153,9 +155,11 @@ void MessageClient::prepare(Transfer& transfer) {
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_NOPROXY, "*");        // through one every private address would be reached
   set(CURLOPT_FOLLOWLOCATION, 0L);  // it would be another receiver than the one that was chosen
-  const std::chrono::milliseconds time = message.mail_from.empty() ? limits::delivery_time : limits::mail_time;
+  const bool by_mail = !message.mail_from.empty();
+  const std::chrono::milliseconds time = by_mail ? limits::mail_time : limits::delivery_time;
+  const std::chrono::milliseconds time_to_connect = by_mail ? mail_greeting_time : limits::delivery_time;
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(time.count()));
-  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::chrono::milliseconds(limits::delivery_time).count()));
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(time_to_connect.count()));
   // Another one's connection may have begun without TLS, or have answers of another message in it.
   set(CURLOPT_FRESH_CONNECT, 1L);
   set(CURLOPT_FORBID_REUSE, 1L);
@@ -168,7 +172,7 @@ void MessageClient::prepare(Transfer& transfer) {
   static const auto agent = fmt::format("drydock/{}", version);
   set(CURLOPT_USERAGENT, agent.c_str());
   for (const auto& header : message.headers) transfer.headers = curl_.slist_append(transfer.headers, header.c_str());
-  if (message.mail_from.empty()) {
+  if (!by_mail) {
     set(CURLOPT_POST, 1L);
     set(CURLOPT_POSTFIELDSIZE, static_cast<long>(message.body.size()));
     set(CURLOPT_POSTFIELDS, message.body.data());

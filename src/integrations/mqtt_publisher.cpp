@@ -94,6 +94,7 @@ void MqttPublisher::hear(const server::PublishedEvent& event) {
 }
 
 void MqttPublisher::run() {
+  bool told = false;  // while the database is away, once
   while (!stopping_) {
     try {
       if (!connection_->work(turn)) rest(turn);
@@ -116,8 +117,9 @@ void MqttPublisher::run() {
         tidy_until_ = {};
         connection_->unsubscribe(home_assistant_.topics.every_state());
       }
+      told = false;
     } catch (const std::exception& e) {
-      log::warning("the broker cannot be told of the fleet: {}", e.what());
+      if (!std::exchange(told, true)) log::warning("the broker cannot be told of the fleet: {}", e.what());
       for (auto until = Clock::now() + 2s; Clock::now() < until && !stopping_;)
         if (!connection_->work(turn)) rest(turn);
     }
@@ -243,8 +245,8 @@ void MqttPublisher::note_changes() {
   all_due_ |= std::exchange(others_, snapshot->others_revision) != snapshot->others_revision;
   if (all_due_ && now - listed_at_ >= (published_.empty() ? 0s : list_every)) {
     listed_at_ = now;
-    all_due_ = false;
     note_all_devices();
+    all_due_ = false;
   }
 }
 
