@@ -122,7 +122,8 @@ void MessageClient::start(std::int64_t key, Message message) {
     kept.thread = std::thread([this, &kept] { send_mail(kept); });
 }
 
-// The outcome is told before the server is told goodbye, which it may not answer.
+// That it was taken is told before the server is told goodbye, which it may not answer. One that refuses is told so by
+// libcurl before.
 void MessageClient::send_mail(Transfer& transfer) {
   const auto result = curl_.easy_perform(transfer.handle);
   {
@@ -160,9 +161,10 @@ void MessageClient::prepare(Transfer& transfer) {
   const std::chrono::milliseconds time_to_connect = by_mail ? mail_greeting_time : limits::delivery_time;
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(time.count()));
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(time_to_connect.count()));
-  // Another one's connection may have begun without TLS, or have answers of another message in it.
+  // Another one's connection may have begun without TLS, or have answers of another message in it. That of a mail is
+  // nobody else's anyway, and left open until its outcome is told.
   set(CURLOPT_FRESH_CONNECT, 1L);
-  set(CURLOPT_FORBID_REUSE, 1L);
+  set(CURLOPT_FORBID_REUSE, by_mail ? 0L : 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // a name server that does not answer holds up nobody else
   set(CURLOPT_WRITEFUNCTION, &Transfer::take);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));

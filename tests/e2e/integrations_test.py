@@ -423,7 +423,7 @@ class Notifications(Integrations):
                     self.wfile.write(answer.encode() + b"\r\n")
                     self.rfile.readline()
                 held.append(self.connection)
-                go_on.wait(patience)
+                go_on.wait(5)
 
         go_on = threading.Event()
         self.addCleanup(go_on.set)
