@@ -185,8 +185,11 @@ class Scraping(Metrics):
 
         database = sqlite3.connect(self.state / "drydock.db", timeout=30)
         with database:
+            # One that the service has not in memory, whose row it would write again.
             database.execute(
-                "UPDATE devices SET state = 'parked', connected = 0 WHERE id = (SELECT min(id) FROM devices)"
+                "INSERT INTO devices (id, approval, public_key, platform, first_seen, last_seen, state, state_words, address)"
+                " VALUES (?, 'approved', x'00', 6, 1, ?, 'parked', 'failed', '10.0.0.1')",
+                ("f" * 24, int(time.time() * 1000)),
             )
             database.execute("INSERT INTO releases (name, notes, created) VALUES ('seven', '', 0)")
             columns = "release_name, created, waves, soak, lost_after, failure_percent, failures, restarts, at_once, per_minute, stage, wave, words, forgiven"
