@@ -224,11 +224,10 @@ bool is_shown_state(std::string_view state) {
 
 std::vector<DeviceCount> count_devices_by_platform(Database& db, std::int64_t away_before) {
   const auto state = state_expression(away_before == 0 ? "" : "?1");
-  Statement s(
-      db, "SELECT " + state + ", platform, count(*), sum(safe_mode), sum(connected) FROM devices GROUP BY 1, 2");
+  Statement s(db, "SELECT " + state + ", platform, count(*), sum(safe_mode) FROM devices GROUP BY 1, 2");
   if (away_before != 0) s.bind(1, away_before);
   std::vector<DeviceCount> counts;
-  while (s.step()) counts.push_back({s.text(0), s.integer<std::uint16_t>(1), s.integer(2), s.integer(3), s.integer(4)});
+  while (s.step()) counts.push_back({s.text(0), s.integer<std::uint16_t>(1), s.integer(2), s.integer(3)});
   return counts;
 }
 

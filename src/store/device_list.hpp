@@ -49,7 +49,6 @@ struct DeviceCount {
   std::uint16_t platform = 0;
   std::int64_t devices = 0;
   std::int64_t in_safe_mode = 0;
-  std::int64_t connected = 0;  ///< as was written last
 };
 std::vector<DeviceCount> count_devices_by_platform(Database& db, std::int64_t away_before);
 

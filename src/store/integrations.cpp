@@ -82,6 +82,13 @@ void bind_said(Statement& s, const Integration& integration) {
   s.bind(6, integration.enabled ? 1 : 0);
 }
 
+void count_dropped(Database& db, std::int64_t integration, std::int64_t deliveries) {
+  Statement s(db, "UPDATE integrations SET dropped = dropped + ? WHERE id = ?");
+  s.bind(1, deliveries);
+  s.bind(2, integration);
+  s.execute();
+}
+
 tl::unexpected<Error> taken() {
   return failure(ErrorKind::conflict, "there is an integration of this name already");
 }
@@ -151,9 +158,7 @@ void enqueue(Database& db, const Delivery& delivery, std::int64_t most) {
   s.bind(6, delivery.published_at);
   s.bind(7, most);
   if (s.execute() != 0) return;
-  Statement count(db, "UPDATE integrations SET dropped = dropped + 1 WHERE id = ?");
-  count.bind(1, delivery.integration);
-  count.execute();
+  count_dropped(db, delivery.integration, 1);
 }
 
 std::vector<Delivery> waiting_deliveries(Database& db, std::int64_t integration, std::int64_t node, int limit) {
@@ -210,11 +215,7 @@ void mark_failed(Database& db, const std::vector<Delivery>& deliveries, const st
   trim.bind(1, integration);
   trim.bind(2, most_dead);
   const auto gone = trim.execute();
-  if (gone == 0) return;
-  Statement count(db, "UPDATE integrations SET dropped = dropped + ? WHERE id = ?");
-  count.bind(1, gone);
-  count.bind(2, integration);
-  count.execute();
+  if (gone != 0) count_dropped(db, integration, gone);
 }
 
 std::map<std::int64_t, DeliveryCounts> count_deliveries(Database& db) {
