@@ -6,13 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
+from ports import free_port
+
 configurations = Path(__file__).resolve().parents[2] / "packaging/balancer"
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def program(name):

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+
+from ports import free_port
 
 build = Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
 program = build / "src/drydock"
@@ -82,9 +85,9 @@ class ServiceFolder(Folder):
                     "--address",
                     "127.0.0.1",
                     "--port",
-                    str(port),
+                    str(port or free_port()),
                     "--udp-port",
-                    str(self.udp_port),
+                    str(self.udp_port or free_port(socket.SOCK_DGRAM)),
                     *self.page,
                     *more,
                 ],

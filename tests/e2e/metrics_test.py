@@ -3,7 +3,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from harness import patience
 from page_test import Page
+from ports import free_port
 
 packaging = Path(__file__).resolve().parent.parent.parent / "packaging/prometheus"
 
@@ -107,9 +107,7 @@ class Scraping(Metrics):
     """A real Prometheus, whose rules do not wait."""
 
     def prometheus(self, token):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         rules = (packaging / "drydock-alerts.yml").read_text()
         (self.folder / "rules.yml").write_text(re.sub(r"for: \d+m", "for: 0s", rules))
         (self.folder / "token").write_text(token)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness import build, patience, status
 from page_test import Page
+from ports import free_port
 
 # https://www.home-assistant.io/integrations/{update,binary_sensor,sensor,switch}.mqtt and mqtt (discovery, device, origin):
 # each option there, and of those that Drydock uses what they may be.
@@ -100,9 +101,7 @@ update_state = {
 class Broker:
     def __init__(self, test, folder, *lines):
         self.test = test
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.configuration = folder / "mosquitto.conf"
         lines = lines or ("allow_anonymous true",)
         self.configuration.write_text(f"listener {self.port} 127.0.0.1\nuser root\n" + "\n".join(lines) + "\n")

@@ -15,8 +15,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "postgresql"))
 
 import postgresql_test
-from balancers import Balancers, free_port
+from balancers import Balancers
 from harness import ServiceFolder, patience
+from ports import free_port
 from postgresql_test import OnPostgresql
 
 
