@@ -14,7 +14,8 @@ const occasions = [
   ["drydock/update/finished", t`a device has all it needs`],
   ["drydock/device/waiting", t`a new device waits for approval`],
   ["spark/status/safe-mode", t`a device is in safe mode`],
-  ["spark/status", t`devices come and go`],
+  ["drydock/absence/", t`a device is away for some minutes, and when it is back`],
+  ["spark/status", t`devices come and go, also when they reset`],
 ];
 const chosenAtFirst = ["drydock/rollout/stopped", "drydock/update/given_up", "drydock/device/waiting"];
 
@@ -126,7 +127,7 @@ const digests = [
   ["0", t`each at once`],
 ];
 
-function editor(kind, integration, saved) {
+function editor(kind, integration, saved, close) {
   const element = form(
     "",
     kind === "webhook"
@@ -159,6 +160,10 @@ function editor(kind, integration, saved) {
     },
   );
   if (kind === "email") element.elements.tls.value = integration?.settings.tls ?? "starttls";
+  element.append(
+    " ",
+    action(t`Cancel`, async () => close()),
+  );
   if (kind !== "webhook") element.elements.digest.value = String(integration?.digest_minutes ?? 15);
   return element;
 }
@@ -208,7 +213,7 @@ function card(integration, load) {
   delete settings.secret;
   const place = el("div");
   const where = settings.url ?? (settings.to ?? []).join(", ");
-  const edit = () => place.replaceChildren(editor(integration.kind, integration, load));
+  const edit = () => place.replaceChildren(editor(integration.kind, integration, load, () => place.replaceChildren()));
   const turn = async () => {
     for (const name of ["token", "password"]) delete settings[name];
     await put(`integrations/${integration.id}`, {
@@ -288,7 +293,7 @@ export function showIntegrations(main) {
             { class: "bar" },
             kinds.map(([kind, words]) =>
               action(words, async () => {
-                place.replaceChildren(editor(kind, null, load));
+                place.replaceChildren(editor(kind, null, load, () => place.replaceChildren()));
                 place.querySelector("input").focus();
               }),
             ),

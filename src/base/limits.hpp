@@ -138,7 +138,8 @@ inline constexpr std::size_t deliveries_begun = 500;  ///< that are not written 
 inline constexpr int deliveries_told = 100;           ///< in one digest, one by one
 inline constexpr auto delivery_time = 10s;            ///< for a message by HTTP, from its beginning to the answer
 inline constexpr auto mail_time = 5min;  ///< for an e-mail: servers look into what they get (RFC 5321 §4.5.3.2)
-inline constexpr Rate waiting_event_rate{20, 2};  ///< events that a new device waits for approval
+inline constexpr Rate waiting_event_rate{20, 2};   ///< events that a new device waits for approval
+inline constexpr int absences_told_at_once = 500;  ///< of devices that are away, in one look at them
 inline constexpr int delivery_attempts = 10;
 inline constexpr Rate mqtt_command_rate{100, 120};  ///< commands and events of a broker's clients; others are left out
 inline constexpr auto longest_delivery_pause = 1h;  ///< between two of these; each is twice as long as the one before

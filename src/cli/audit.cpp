@@ -1,6 +1,6 @@
 #include "base/log.hpp"
 #include "cli/open_store.hpp"
-#include "cli/state_words.hpp"
+#include "server/state_words.hpp"
 #include "cli/table.hpp"
 #include "server/policies_json.hpp"
 

@@ -3,7 +3,7 @@
 #include "state/state_folder.hpp"
 #include "cli/command_registry.hpp"
 #include "cli/open_store.hpp"
-#include "cli/state_words.hpp"
+#include "server/state_words.hpp"
 #include "cli/identity.hpp"
 #include "cli/unknown_words.hpp"
 #include "cli/version_words.hpp"
@@ -264,7 +264,7 @@ private:
     registry_.with_json(list);
     list->add_option("--state", device_filter_.state,
             "Only those that are current, updating, waiting, blocked, parked, held, refused, awaiting_approval, …")
-        ->check(CLI::IsMember(device_states()));
+        ->check(CLI::IsMember(server::device_states()));
     list->add_option("--search", device_filter_.search, "Only those with this in name, id, platform or address");
     list->add_option("--group", device_filter_.group, "Only those of this group");
     list->add_option("--label", device_filter_.label, "Only those with this label");

@@ -6,7 +6,7 @@
 #include "cli/confirm.hpp"
 #include "cli/find_device.hpp"
 #include "cli/open_store.hpp"
-#include "cli/state_words.hpp"
+#include "server/state_words.hpp"
 #include "cli/table.hpp"
 #include "firmware/releases.hpp"
 #include "store/device_list.hpp"
@@ -83,7 +83,7 @@ int devices_list(const Context& context, const DeviceFilter& which) {
       if (!context.json)
         lines.push_back({row.id, row.name.empty() ? "–" : row.name, row.group.empty() ? "–" : row.group,
             firmware::platform_name(row.platform), seen(row, device.session_known, now),
-            state_in_words(row, query.away_before)});
+            server::state_in_words(row, query.away_before)});
       else
         rows.push_back(std::move(row));
     }
@@ -119,7 +119,8 @@ int devices_show(const Context& context, const std::string& name) {
     return 0;
   }
   fmt::print("{}\n", log::printable(fmt::format("{}, {}", title_of(*row), firmware::platform_name(row->platform))));
-  fmt::print("  {}{}\n", log::printable(state_in_words(*row, away_before)), row->safe_mode ? "; in safe mode" : "");
+  fmt::print(
+      "  {}{}\n", log::printable(server::state_in_words(*row, away_before)), row->safe_mode ? "; in safe mode" : "");
   fmt::print("  {} from {}; first seen {}\n", seen_at_length(db, *row, utc_milliseconds()), row->address,
       local_time(row->first_seen));
   if (!row->group.empty()) fmt::print("  in group '{}'\n", log::printable(row->group));

@@ -2,7 +2,7 @@
 #include "base/log.hpp"
 #include "cli/find_device.hpp"
 #include "cli/open_store.hpp"
-#include "cli/state_words.hpp"
+#include "server/state_words.hpp"
 #include "cli/table.hpp"
 #include "firmware/platforms.hpp"
 #include "server/rollouts.hpp"

@@ -7,6 +7,7 @@
 #include "cli/identity.hpp"
 #include "cli/open_store.hpp"
 #include "integrations/integrations.hpp"
+#include "base/metrics.hpp"
 #include "integrations/mqtt_publisher.hpp"
 #include "state/state_folder.hpp"
 #include "version.hpp"
@@ -63,6 +64,8 @@ void rethrow(std::exception_ptr failed) {
   if (failed) std::rethrow_exception(failed);
 }
 
+metrics::Gauge broker_configured("drydock_mqtt_configured", "1 when there shall be a connection to a broker.");
+
 struct Broker {
   std::unique_ptr<integrations::MqttPublisher> publisher;
   std::function<nlohmann::json()> status = [] { return nlohmann::json(); };
@@ -79,10 +82,11 @@ Broker without_broker(const state::Configuration& configuration, const std::stri
 Broker connect_to_broker(
     service::LoopBridge& bridge, service::Service& service, const state::Configuration& configuration) {
   if (configuration.mqtt.host.empty()) return {};
+  broker_configured.set(1);
   const auto library = integrations::Libmosquitto::load();
   if (!library) return without_broker(configuration, library.error().message);
   integrations::MqttPublisher::Services services{bridge, service.server().heard_events(), service.folder().location(),
-      state::host_name(), configuration.away_days};
+      state::host_name(), configuration.web.url, configuration.away_days};
   try {
     auto publisher = std::make_unique<integrations::MqttPublisher>(**library, std::move(services), configuration.mqtt);
     auto* const told = publisher.get();
@@ -108,8 +112,8 @@ Next serve_once(const Context& context) {
   asio::io_context loop(1);
   service::Service service(loop, context.configuration);
   service.stop_on_signals();  // before anything is said, which somebody may take for a reason to send one
-  integrations::Integrations integrations(
-      {loop, service.server(), service.writer(), service.folder().location(), state::host_name()},
+  integrations::Integrations integrations({loop, service.server(), service.writer(), service.folder().location(),
+                                              {state::host_name(), context.configuration.web.url}},
       context.configuration.integrations);
   service::LoopBridge bridge(loop, service.server(), service.writer());
   const auto mqtt = connect_to_broker(bridge, service, context.configuration);

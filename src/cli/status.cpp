@@ -4,10 +4,11 @@
 #include "cli/open_store.hpp"
 #include "state/listening.hpp"
 #include "state/page_certificate.hpp"
-#include "cli/state_words.hpp"
+#include "server/state_words.hpp"
 #include "cli/table.hpp"
 #include "store/access.hpp"
 #include "store/device_list.hpp"
+#include "store/integrations.hpp"
 #include "store/nodes.hpp"
 #include "store/rollouts.hpp"
 
@@ -66,10 +67,34 @@ void print_some(const Shown& shown, const char* title, std::span<const char* con
     if (!page) continue;
     for (const auto& device : page->devices)
       fmt::print("  {}  {}{}\n", device.row.name.empty() ? device.row.id : log::printable(device.row.name),
-          log::printable(state_in_words(device.row, shown.away_before)), progress_of(shown, device.row));
+          log::printable(server::state_in_words(device.row, shown.away_before)), progress_of(shown, device.row));
     if (const auto left = counted->second - static_cast<std::int64_t>(page->devices.size()); left > 0)
       fmt::print("  and {} more: 'drydock devices list --state {}'\n", left, state);
   }
+}
+
+// Who is to be told of things, and is not.
+struct Unreached {
+  std::string who;
+  std::string why;
+};
+
+std::vector<Unreached> unreached(const Context& context, store::Database& db) {
+  std::vector<Unreached> all;
+  if (const auto& broker = context.configuration.mqtt.host; !broker.empty())
+    if (const auto why = store::load_setting(db, "mqtt_problem"); why && !why->empty())
+      all.push_back({"The MQTT broker " + broker, *why});
+  const auto counts = store::count_deliveries(db);
+  for (const auto& each : store::load_integrations(db)) {
+    const auto count = counts.find(each.id);
+    const auto dead = count == counts.end() ? 0 : count->second.dead;
+    if (dead != 0)
+      all.push_back(
+          {"'" + each.name + "'", fmt::format("{} event{} given up. {}", dead, dead == 1 ? "" : "s", each.last_error)});
+    else if (each.enabled && !each.last_error.empty())
+      all.push_back({"'" + each.name + "'", each.last_error});
+  }
+  return all;
 }
 
 }  // namespace
@@ -82,6 +107,7 @@ int status(const Context& context) {
   const bool running = is_running(context, db);
   const auto refusals = recent_refusals(db, now);
   const auto stopped = store::load_stopped_rollouts(db);
+  const auto silent = running ? unreached(context, db) : std::vector<Unreached>{};
   if (context.json) {
     auto rows = store::load_devices(db);
     for (auto& row : rows) row.connected = row.connected && running;
@@ -89,6 +115,8 @@ int status(const Context& context) {
     told["stopped_rollouts"] = nlohmann::json::array();
     for (const auto& row : stopped)
       told["stopped_rollouts"].push_back({{"id", row.id}, {"release", row.release}, {"words", row.rollout.words}});
+    told["not_reached"] = nlohmann::json::array();
+    for (const auto& [who, why] : silent) told["not_reached"].push_back({{"who", who}, {"why", why}});
     fmt::print("{}\n", told.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return 0;
   }
@@ -108,12 +136,13 @@ int status(const Context& context) {
   for (const auto& row : stopped)
     fmt::print("Rollout {} of '{}' has stopped by itself: {}. 'drydock rollouts show {}' says more.\n", row.id,
         log::printable(row.release), log::printable(row.rollout.words), row.id);
+  for (const auto& [who, why] : silent) fmt::print("{} is not reached: {}\n", log::printable(who), log::printable(why));
   const auto states = store::count_devices(db, away_before);
   std::int64_t devices = 0;
   for (const auto& [state, count] : states) devices += count;
   fmt::print("{} device{}{}", devices, devices == 1 ? "" : "s", states.empty() ? "" : ": ");
   std::vector<std::string> words;
-  for (const auto& [state, count] : states) words.push_back(counted_state(state, count));
+  for (const auto& [state, count] : states) words.push_back(server::counted_state(state, count));
   fmt::print("{}.\n", fmt::join(words, ", "));
   if (devices == 0) fmt::print("'drydock keys export' says how to point one here.\n");
   const Shown shown{db, states, away_before, running};

@@ -3,7 +3,7 @@
 #include "cli/find_device.hpp"
 #include "cli/open_store.hpp"
 #include "cli/pause.hpp"
-#include "cli/state_words.hpp"
+#include "server/state_words.hpp"
 #include "server/stored_view.hpp"
 #include "store/device_list.hpp"
 #include "store/modules.hpp"
@@ -70,7 +70,7 @@ Result<Look> look(
     const auto& row = view->row;
     if ((!options.connected || (running && row.connected)) && (!options.current || needs_nothing(*view, library)))
       continue;
-    if (waits_for_person(row, options)) seen.stuck.push_back(name_of(row) + " " + state_in_words(row, 0));
+    if (waits_for_person(row, options)) seen.stuck.push_back(name_of(row) + " " + server::state_in_words(row, 0));
     seen.left.push_back(row);
   }
   return seen;
@@ -121,12 +121,13 @@ int wait(const Context& context, WaitOptions options) {
     }
     if (Clock::now() >= deadline) {
       for (const auto& row : seen->left)
-        print_error(fmt::format("not in time: {} {}", name_of(row), state_in_words(row, 0)));
+        print_error(fmt::format("not in time: {} {}", name_of(row), server::state_in_words(row, 0)));
       return report(context, not_in_time, *seen);
     }
     const auto& first = seen->left.front();
     auto words = fmt::format("waits for {}{}: {}", name_of(first),
-        seen->left.size() == 1 ? "" : fmt::format(" and {} more", seen->left.size() - 1), state_in_words(first, 0));
+        seen->left.size() == 1 ? "" : fmt::format(" and {} more", seen->left.size() - 1),
+        server::state_in_words(first, 0));
     if (!context.json && std::exchange(told, words) != words) {
       fmt::print("{}\n", words);
       std::fflush(stdout);

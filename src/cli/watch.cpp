@@ -2,7 +2,7 @@
 #include "base/clock.hpp"
 #include "cli/open_store.hpp"
 #include "cli/pause.hpp"
-#include "cli/state_words.hpp"
+#include "server/state_words.hpp"
 #include "cli/table.hpp"
 #include "firmware/platforms.hpp"
 #include "store/device_list.hpp"
@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 namespace drydock::cli {
@@ -59,7 +60,7 @@ std::vector<std::string> lines_of(const Context& context, std::size_t most) {
   std::vector<std::string> words;
   std::int64_t devices = 0;
   for (const auto& [state, count] : store::count_devices(db, away_before)) {
-    words.push_back(counted_state(state, count));
+    words.push_back(server::counted_state(state, count));
     devices += count;
   }
   std::vector<std::string> lines{fmt::format(
@@ -76,7 +77,7 @@ std::vector<std::string> lines_of(const Context& context, std::size_t most) {
   for (const auto& [row, shown, session] : page->devices)
     cells.push_back({row.name.empty() ? row.id : row.name, firmware::platform_name(row.platform),
         row.connected && running ? "connected" : ago(row.last_seen, now),
-        state_in_words(row, away_before) + progress_of(db, row)});
+        server::state_in_words(row, away_before) + progress_of(db, row)});
   const auto text = table(cells);
   for (std::size_t at = 0; at < text.size();) {
     const auto end = std::min(text.find('\n', at), text.size());
@@ -94,6 +95,29 @@ void redraw(const std::vector<std::string>& lines, std::size_t columns) {
   std::fflush(stdout);
 }
 
+// A key is read without Enter behind it, and not shown.
+class KeysAtOnce {
+public:
+  KeysAtOnce() {
+    // In the background the terminal is somebody else's.
+    active_ = ::tcgetattr(STDIN_FILENO, &before_) == 0 && ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
+    if (!active_) return;
+    auto at_once = before_;
+    at_once.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &at_once);
+  }
+  ~KeysAtOnce() {
+    if (active_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+  }
+  KeysAtOnce(const KeysAtOnce&) = delete;
+  KeysAtOnce& operator=(const KeysAtOnce&) = delete;
+  bool active() const { return active_; }
+
+private:
+  termios before_{};
+  bool active_ = false;
+};
+
 }  // namespace
 
 int watch(const Context& context, bool once) {
@@ -103,6 +127,8 @@ int watch(const Context& context, bool once) {
     return 0;
   }
   Pause pause;
+  const KeysAtOnce keys;
+  if (keys.active()) pause.end_at("qQ");
   // On a screen of its own, without the cursor; what was there before comes back.
   fmt::print("\x1b[?1049h\x1b[?25l");
   std::string problem;

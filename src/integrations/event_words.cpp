@@ -19,6 +19,15 @@ std::string field(const json& data, const char* key) {
   return data.is_object() && found != data.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+std::string duration(const json& data) {
+  const auto minutes = data.is_object() ? data.value("minutes", std::int64_t{0}) : 0;
+  const auto words = [](std::int64_t count, const char* unit) {
+    return fmt::format("{} {}{}", count, unit, count == 1 ? "" : "s");
+  };
+  if (minutes < 120) return words(minutes, "minute");
+  return minutes < 48 * 60 ? words(minutes / 60, "hour") : words(minutes / (24 * 60), "day");
+}
+
 // Devices may publish any bytes.
 std::string as_utf8(const std::string& text) {
   return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
@@ -34,6 +43,8 @@ std::string what_happened(const store::Delivery& event) {
   if (event.event == "drydock/update/given_up")
     return "needs attention, for " + field(data, "module") + " failed too often: " + field(data, "words");
   if (event.event == "drydock/update/finished") return "has all it needs";
+  if (event.event == "drydock/absence/began") return "has been away for " + duration(data);
+  if (event.event == "drydock/absence/ended") return "is back, after " + duration(data);
   if (event.event == "drydock/device/waiting")
     return "is new, at " + field(data, "address") + ", and waits for approval";
   if (event.event == "drydock/rollout/stopped")
@@ -51,6 +62,8 @@ constexpr Kind kinds[] = {{"drydock/rollout/stopped", "rollout stopped", "rollou
     {"drydock/update/given_up", "device needs attention", "devices need attention"},
     {"drydock/update/failed", "module failed", "modules failed"},
     {"drydock/device/waiting", "device waits for approval", "devices wait for approval"},
+    {"drydock/absence/began", "device is away", "devices are away"},
+    {"drydock/absence/ended", "device is back", "devices are back"},
     {"drydock/update/finished", "device is up to date", "devices are up to date"},
     {"drydock/update/verified", "module is installed", "modules are installed"}};
 

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "firmware/platforms.hpp"
 #include "firmware/releases.hpp"
+#include "server/state_words.hpp"
 #include "version.hpp"
 
 #include <algorithm>
@@ -138,7 +139,7 @@ json HomeAssistant::device(const server::DeviceView& view, const json& said) con
           with(entity("binary_sensor", unique("safe_mode"), "Safe mode", state, "safe_mode", topics),
               {{"device_class", "problem"}, {"entity_category", "diagnostic"}})},
       {"state",
-          with(entity("sensor", unique("state"), "State", state, "state", topics),
+          with(entity("sensor", unique("state"), "State", state, "status", topics),
               {{"entity_category", "diagnostic"}, {"icon", "mdi:update"}, {"json_attributes_topic", state}})}};
   const auto diagnostics = topics.diagnostics(id);
   const auto add = [&](const char* field, const char* name, std::initializer_list<std::pair<const char*, json>> more) {
@@ -152,7 +153,9 @@ json HomeAssistant::device(const server::DeviceView& view, const json& said) con
   add("last_reset", "Last reset", {{"icon", "mdi:restart"}});
   add("battery", "Battery",
       {{"device_class", "battery"}, {"unit_of_measurement", "%"}, {"state_class", "measurement"}});
-  return {{"device", device_of(view, fleet_id())}, {"origin", origin()}, {"components", std::move(components)}};
+  auto device = device_of(view, fleet_id());
+  if (!page.empty()) device["configuration_url"] = page + "/#/device/" + id;
+  return {{"device", std::move(device)}, {"origin", origin()}, {"components", std::move(components)}};
 }
 
 json HomeAssistant::fleet() const {
@@ -177,15 +180,18 @@ json HomeAssistant::fleet() const {
     components["paused"] =
         with(entity("binary_sensor", fleet_id() + "_fleet_paused", "Updates paused", state, "paused", topics),
             {{"icon", "mdi:pause-circle"}});
-  return {{"device",
-              {{"identifiers", json::array({fleet_id()})}, {"name", "Drydock on " + machine},
-                  {"manufacturer", "Drydock"}, {"model", "Local cloud"}, {"sw_version", version}}},
-      {"origin", origin()}, {"components", std::move(components)}};
+  json device{{"identifiers", json::array({fleet_id()})}, {"name", "Drydock on " + machine},
+      {"manufacturer", "Drydock"}, {"model", "Local cloud"}, {"sw_version", version}};
+  if (!page.empty()) device["configuration_url"] = page;
+  return {{"device", std::move(device)}, {"origin", origin()}, {"components", std::move(components)}};
 }
 
 json state_of(const server::DeviceView& view, const std::string& shown_state) {
+  auto status = server::state_name(shown_state);
+  if (!status.empty()) status[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(status[0])));
   return {{"connected", on_off(view.row.connected)}, {"safe_mode", on_off(view.row.safe_mode)}, {"state", shown_state},
-      {"words", shown_state == view.row.state ? view.row.state_words : ""}, {"address", view.row.address}};
+      {"status", status}, {"words", shown_state == view.row.state ? view.row.state_words : ""},
+      {"address", view.row.address}};
 }
 
 json update_of(const server::DeviceView& view) {

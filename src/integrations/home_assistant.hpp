@@ -16,6 +16,7 @@ struct HomeAssistant {
   MqttTopics topics;
   std::string discovery;  ///< what its topics begin with, "homeassistant"
   std::string machine;    ///< that this runs on, for people
+  std::string page;       ///< its address; empty: there is no link to it
   bool commands = false;  ///< updates may be begun by it, and all paused
 
   /// Where a device is announced; empty retained removes it.
@@ -31,7 +32,7 @@ struct HomeAssistant {
   nlohmann::json fleet() const;
 };
 
-/// Of devices/ID/state. `shown_state`: store::shown_state().
+/// Of devices/ID/state. `shown_state`: store::shown_state(); people see it as "status".
 nlohmann::json state_of(const server::DeviceView& view, const std::string& shown_state);
 /// Of devices/ID/update.
 nlohmann::json update_of(const server::DeviceView& view);

@@ -117,7 +117,7 @@ bool Integrations::write(std::function<void(store::Database&)> work) {
 Sender& Integrations::sender() {
   const std::lock_guard lock(mutex_);
   if (!sender_) {
-    Sender::Options options{services_.location, services_.server.node(), services_.host,
+    Sender::Options options{services_.location, services_.server.node(), services_.appliance,
         configuration_.private_networks, configuration_.retry,
         [this](std::function<void(store::Database&)> work) { return write(std::move(work)); }};
     sender_ = std::make_unique<Sender>(std::move(options));

@@ -18,7 +18,7 @@ public:
     server::DeviceServer& server;
     store::Writer& writer;
     store::Location location;
-    std::string host;  ///< of this machine, for people
+    Appliance appliance;
   };
   /// Before the loop runs.
   Integrations(Services services, const state::Configuration::Integrations& configuration);

@@ -122,20 +122,27 @@ std::string lines_of(const std::vector<Told>& told, std::size_t most_bytes) {
   return lines;
 }
 
-Message ntfy(const json& settings, const std::vector<Told>& told, const std::string& host) {
+std::string link_of(const std::vector<Told>& told, const std::string& page) {
+  const auto& first = told.front().delivery;
+  if (told.size() == 1 && !first.device_id.empty()) return page + "/#/device/" + first.device_id;
+  return page + (first.event == "drydock/rollout/stopped" ? "/#/rollouts" : "/#/fleet");
+}
+
+Message ntfy(const json& settings, const std::vector<Told>& told, const Appliance& from) {
   Message message;
   message.url = text_in(settings, "url");
   message.body = told.size() == 1 ? headline(told) : headline(told) + "\n\n" + lines_of(told, longest_ntfy);
   const bool urgent =
       std::any_of(told.begin(), told.end(), [](const Told& each) { return is_urgent(each.delivery.event); });
-  message.headers = {"Content-Type: text/plain; charset=utf-8", "Title: " + header_word("Drydock on " + host)};
+  message.headers = {"Content-Type: text/plain; charset=utf-8", "Title: " + header_word("Drydock on " + from.host)};
+  if (!from.page.empty()) message.headers.push_back("Click: " + link_of(told, from.page));
   if (urgent) message.headers.emplace_back("Priority: high");
   if (const auto token = text_in(settings, "token"); !token.empty())
     message.headers.push_back("Authorization: Bearer " + token);
   return message;
 }
 
-Message email(const json& settings, const std::vector<Told>& told, const std::string& host, std::int64_t utc_now) {
+Message email(const json& settings, const std::vector<Told>& told, const Appliance& from, std::int64_t utc_now) {
   Message message;
   const auto tls = text_in(settings, "tls");
   message.url = (tls == "tls" ? "smtps://" : "smtp://") + text_in(settings, "server");
@@ -147,10 +154,13 @@ Message email(const json& settings, const std::vector<Told>& told, const std::st
   std::string to;
   for (const auto& address : message.mail_to) to += (to.empty() ? "" : ", ") + address;
   message.headers = {utc("Date: {:%a, %d %b %Y %H:%M:%S} +0000", utc_now), "From: Drydock <" + message.mail_from + ">",
-      "To: " + to, "Subject: " + header_word(shorten("Drydock on " + host + ": " + headline(told), longest_subject)),
-      fmt::format("Message-ID: <drydock-{}-{}@{}>", told.front().delivery.id, utc_now, host),
+      "To: " + to,
+      "Subject: " + header_word(shorten("Drydock on " + from.host + ": " + headline(told), longest_subject)),
+      fmt::format("Message-ID: <drydock-{}-{}@{}>", told.front().delivery.id, utc_now, from.host),
       "Auto-Submitted: auto-generated"};
-  for (const char c : lines_of(told, longest_mail)) {
+  auto text = lines_of(told, longest_mail);
+  if (!from.page.empty()) text += "\n" + link_of(told, from.page) + "\n";
+  for (const char c : text) {
     if (c == '\n') message.body += '\r';  // as lines of mails end
     message.body += c;
   }
@@ -159,12 +169,12 @@ Message email(const json& settings, const std::vector<Told>& told, const std::st
 
 }  // namespace
 
-Message make_message(const store::Integration& integration, const std::vector<Told>& told, const std::string& host,
-    std::int64_t utc_now) {
+Message make_message(
+    const store::Integration& integration, const std::vector<Told>& told, const Appliance& from, std::int64_t utc_now) {
   const auto settings = json::parse(integration.settings, nullptr, false);
   const auto usable = settings.is_object() ? settings : json::object();
-  if (integration.kind == "email") return email(usable, told, host, utc_now);
-  if (integration.kind == "ntfy") return ntfy(usable, told, host);
+  if (integration.kind == "email") return email(usable, told, from, utc_now);
+  if (integration.kind == "ntfy") return ntfy(usable, told, from);
   return webhook(integration, usable, told.front(), utc_now);
 }
 

@@ -33,9 +33,15 @@ struct Told {
   std::string device_name;
 };
 
-/// `told`: one, or for a digest all. `host`: this machine, for people; `utc_now`: milliseconds.
-Message make_message(const store::Integration& integration, const std::vector<Told>& told, const std::string& host,
-    std::int64_t utc_now);
+/// Whose messages these are, for people.
+struct Appliance {
+  std::string host;
+  std::string page;  ///< its address; empty: there is no link to it
+};
+
+/// `told`: one, or for a digest all. `utc_now`: milliseconds.
+Message make_message(
+    const store::Integration& integration, const std::vector<Told>& told, const Appliance& from, std::int64_t utc_now);
 
 /// What happened, in a line for people: "Kitchen: system-part1 3.3.1 failed: …".
 std::string line_of(const Told& told);

@@ -2,8 +2,10 @@
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "integrations/mqtt_former_topics.hpp"
 #include "server/commands.hpp"
 #include "server/stored_view.hpp"
+#include "store/access.hpp"
 #include "store/audit.hpp"
 #include "store/rollouts.hpp"
 
@@ -27,6 +29,8 @@ constexpr std::size_t devices_at_once = 50;
 constexpr std::size_t most_events = 1'000;
 constexpr std::size_t most_vitals_waiting = 1'000;
 constexpr std::size_t most_received = 200;
+constexpr auto problem_noted_every = 10s;
+constexpr const char* places_setting = "mqtt_places";
 // A broker sends what it has retained at once.
 constexpr auto tidying = 10s;
 
@@ -45,8 +49,8 @@ MqttPublisher::MqttPublisher(
     const Libmosquitto& library, Services services, const state::Configuration::Mqtt& configuration)
     : services_(std::move(services)),
       configuration_(configuration),
-      home_assistant_{
-          MqttTopics(configuration.topic), configuration.discovery, services_.machine, configuration.commands},
+      home_assistant_{MqttTopics(configuration.topic), configuration.discovery, services_.machine, services_.page,
+          configuration.commands},
       readers_(services_.location),
       connection_(std::make_unique<MqttConnection>(library, configuration, home_assistant_.topics.status(),
           MqttConnection::Callbacks{[this] { on_connected(); },
@@ -108,7 +112,9 @@ void MqttPublisher::run() {
       for (auto& message : std::exchange(received_, {}))
         on_received(message.topic, std::move(message.payload), message.retained);
       note_vitals();
+      note_problem();
       if (!connected) continue;
+      clear_former_topics();
       publish_fleet();
       publish_events();
       note_changes();
@@ -135,6 +141,7 @@ void MqttPublisher::rest(std::chrono::milliseconds time) {
 // Whatever the broker had before: it may have lost it.
 void MqttPublisher::on_connected() {
   published_.clear();
+  former_.reset();
   all_due_ = true;
   fleet_at_ = {};
   if (!home_assistant_.discovery.empty()) connection_->subscribe(home_assistant_.birth_topic());
@@ -310,6 +317,40 @@ void MqttPublisher::forget(const std::string& id) {
     published_.erase(topic);
   }
   vitals_.erase(id);
+}
+
+void MqttPublisher::note_problem() {
+  const auto now = Clock::now();
+  const auto& problem = connection_->problem();
+  if (problem == noted_problem_ || now - problem_noted_at_ < problem_noted_every) return;
+  noted_problem_ = problem;
+  problem_noted_at_ = now;
+  services_.bridge.write_soon([problem](store::Database& db) { store::save_setting(db, problem_setting, problem); });
+}
+
+void MqttPublisher::find_former_topics() {
+  auto lease = readers_.lease();
+  const auto before = store::load_setting(*lease, places_setting).value_or("");
+  if (before.empty() || before == places_of(home_assistant_))
+    former_.emplace();
+  else
+    former_ = former_topics(before, home_assistant_, store::device_ids(*lease));
+  std::reverse(former_->begin(), former_->end());  // they are taken from the end
+  if (before != places_of(home_assistant_) && former_->empty()) remember_places();
+}
+
+void MqttPublisher::clear_former_topics() {
+  if (!former_) find_former_topics();
+  while (!former_->empty() && connection_->may_publish()) {
+    if (!connection_->publish(former_->back(), "", true)) return;
+    former_->pop_back();
+    if (former_->empty()) remember_places();
+  }
+}
+
+void MqttPublisher::remember_places() {
+  services_.bridge.write_soon(
+      [places = places_of(home_assistant_)](store::Database& db) { store::save_setting(db, places_setting, places); });
 }
 
 void MqttPublisher::publish_fleet() {

@@ -29,12 +29,16 @@ public:
     Listeners<const server::PublishedEvent&>& events;
     store::Location location;
     std::string machine;  ///< that this runs on, for people
+    std::string page;     ///< its address; empty: nobody said
     int away_days = 0;    ///< see store::away_before()
   };
   /// Before the loop runs. Throws std::runtime_error for a configuration that cannot be used.
   MqttPublisher(const Libmosquitto& library, Services services, const state::Configuration::Mqtt& configuration);
   /// After the bridge was closed.
   ~MqttPublisher();
+
+  /// The setting of the database that says why the broker is not told of anything; empty: it is.
+  static constexpr const char* problem_setting = "mqtt_problem";
 
   /// Any thread: {"broker", "connected", "problem"}.
   nlohmann::json status() const;
@@ -60,6 +64,12 @@ private:
   void note_changes();
   void note_vitals();
   void note_all_devices();
+  /// For who asks the database: 'drydock status'.
+  void note_problem();
+  /// What another configuration left at the broker.
+  void find_former_topics();
+  void clear_former_topics();
+  void remember_places();
   void publish_fleet();
   void publish_devices();
   void publish_device(const std::string& id, const std::optional<server::DeviceView>& view);
@@ -85,10 +95,13 @@ private:
   std::uint64_t membership_ = 0;
   std::uint64_t others_ = 0;
   bool all_due_ = true;
+  std::optional<std::string> noted_problem_;
+  Clock::time_point problem_noted_at_{};
   Clock::time_point looked_at_{};
   Clock::time_point listed_at_{};
   Clock::time_point fleet_at_{};
-  Clock::time_point tidy_until_{};  ///< leftovers of devices that are gone are listened for
+  std::optional<std::vector<std::string>> former_;  ///< topics to be cleared; nothing: not looked for yet
+  Clock::time_point tidy_until_{};                  ///< leftovers of devices that are gone are listened for
   TokenBucket command_budget_{limits::mqtt_command_rate};
   std::vector<Received> received_;  ///< and not worked on yet
 

@@ -66,7 +66,7 @@ Result<void> Sender::test(const store::Integration& integration) {
   told.delivery.data = R"({"test":true})";
   told.delivery.published_at = utc_milliseconds();
   const auto test = std::make_shared<Test>();
-  test->message = make_message(integration, {told}, options_.host, utc_milliseconds());
+  test->message = make_message(integration, {told}, options_.appliance, utc_milliseconds());
   std::unique_lock lock(mutex_);
   asked_.push_back(test);
   if (client_) client_->wake();
@@ -180,7 +180,7 @@ void Sender::begin(const store::Integration& integration, store::Database& db) {
     const auto row = delivery.device_id.empty() ? std::nullopt : store::load_device(db, delivery.device_id);
     told.push_back({delivery, row ? row->name : ""});
   }
-  client_->start(integration.id, make_message(integration, told, options_.host, utc_milliseconds()));
+  client_->start(integration.id, make_message(integration, told, options_.appliance, utc_milliseconds()));
   schedule.begin();
   under_way_[integration.id] = std::move(batch);
 }

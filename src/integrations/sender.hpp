@@ -26,7 +26,7 @@ public:
   struct Options {
     store::Location location;
     std::int64_t node = 0;
-    std::string host;  ///< of this machine, for people
+    Appliance appliance;
     std::vector<std::string> private_networks;
     Clock::duration retry{};
     /// Writes it before it returns. False: it was not written. On the sender's thread.

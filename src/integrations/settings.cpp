@@ -28,16 +28,19 @@ std::string shown_header(const std::string& header) {
 enum class Kind { text, url, secret, list, body };
 struct Field {
   const char* name;
+  const char* words;  ///< for people, who see the page's form
   Kind kind;
   bool needed;
 };
-constexpr std::array webhook_fields{Field{"url", Kind::url, true}, Field{"secret", Kind::secret, false},
-    Field{"template", Kind::body, false}, Field{"content_type", Kind::text, false},
-    Field{"headers", Kind::list, false}};
-constexpr std::array ntfy_fields{Field{"url", Kind::url, true}, Field{"token", Kind::secret, false}};
-constexpr std::array email_fields{Field{"server", Kind::text, true}, Field{"tls", Kind::text, true},
-    Field{"user", Kind::text, false}, Field{"password", Kind::secret, false}, Field{"from", Kind::text, true},
-    Field{"to", Kind::list, true}};
+constexpr Field url_field{"url", "the address", Kind::url, true};
+constexpr std::array webhook_fields{url_field, Field{"secret", "the secret", Kind::secret, false},
+    Field{"template", "the body", Kind::body, false}, Field{"content_type", "the content type", Kind::text, false},
+    Field{"headers", "the list of headers", Kind::list, false}};
+constexpr std::array ntfy_fields{url_field, Field{"token", "the token", Kind::secret, false}};
+constexpr std::array email_fields{Field{"server", "the mail server", Kind::text, true},
+    Field{"tls", "the encryption", Kind::text, true}, Field{"user", "the user", Kind::text, false},
+    Field{"password", "the password", Kind::secret, false}, Field{"from", "the sender", Kind::text, true},
+    Field{"to", "the list of receivers", Kind::list, true}};
 
 std::span<const Field> fields_of(const std::string& kind) {
   if (kind == "email") return email_fields;
@@ -109,17 +112,17 @@ std::string wrong(const Field& field, const json& value) {
         std::all_of(value.begin(), value.end(), [](const json& each) {
           return each.is_string() && each.get<std::string>().size() <= longest && is_one_line(each.get<std::string>());
         });
-    if (!usable) return fmt::format("'{}' must be a list of texts, {} at the most", field.name, most_in_a_list);
-    if (field.needed && value.empty()) return fmt::format("'{}' is needed", field.name);
+    if (!usable) return fmt::format("{} must be a list of texts, {} at the most", field.words, most_in_a_list);
+    if (field.needed && value.empty()) return fmt::format("{} is needed", field.words);
     return "";
   }
-  if (!value.is_string()) return fmt::format("'{}' must be a text", field.name);
+  if (!value.is_string()) return fmt::format("{} must be a text", field.words);
   const auto text = value.get<std::string>();
-  if (field.needed && text.empty()) return fmt::format("'{}' is needed", field.name);
-  if (field.kind == Kind::body) return text.size() <= longest_template ? "" : "'template' is too long";
-  if (text.size() > longest || !is_one_line(text)) return fmt::format("'{}' is too long, or not one line", field.name);
+  if (field.needed && text.empty()) return fmt::format("{} is needed", field.words);
+  if (field.kind == Kind::body) return text.size() <= longest_template ? "" : "the body is too long";
+  if (text.size() > longest || !is_one_line(text)) return fmt::format("{} is too long, or not one line", field.words);
   if (field.kind == Kind::url && !is_http_url(text))
-    return fmt::format("'{}' must begin with https:// or http://", field.name);
+    return fmt::format("{} must begin with https:// or http://", field.words);
   return "";
 }
 
@@ -145,12 +148,13 @@ std::string wrong_together(const std::string& kind, const json& settings) {
   }
   if (kind == "email") {
     if (const auto tls = settings.value("tls", ""); tls != "tls" && tls != "starttls" && tls != "off")
-      return "'tls' is one of starttls, tls and off";
+      return "the encryption is one of starttls, tls and off";
     if (settings.value("server", "").find_first_of("/ @") != std::string::npos)
-      return "'server' is a name, or name:port";
-    if (!is_mail_address(settings.value("from", ""))) return "'from' must be an e-mail address";
+      return "the mail server is a name, or name:port";
+    if (!is_mail_address(settings.value("from", ""))) return "the sender must be an e-mail address";
     for (const auto& address : settings.value("to", json::array()))
-      if (!is_mail_address(address.get<std::string>())) return "'to' must be e-mail addresses";
+      if (!is_mail_address(address.get<std::string>()))
+        return "this is no e-mail address: " + address.get<std::string>();
     if (settings.value("tls", "") == "off" && !settings.value("password", "").empty())
       return "a password is sent over TLS only: choose starttls or tls";
   }

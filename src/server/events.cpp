@@ -93,6 +93,11 @@ PublishedEvent waiting_event(const transport::DeviceId& device, const std::strin
   return system_event(device, "drydock/device/waiting", printed({{"address", address}}));
 }
 
+PublishedEvent absence_event(const transport::DeviceId& device, std::string_view what, std::int64_t away) {
+  constexpr std::int64_t minute = 60'000;
+  return system_event(device, fmt::format("drydock/absence/{}", what), printed({{"minutes", away / minute}}));
+}
+
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what) {
   return system_event(device, "spark/flash/status", std::string(what) + " ");
 }

@@ -39,6 +39,9 @@ PublishedEvent update_event(
     const transport::DeviceId& device, std::string_view what, const std::string& module, const std::string& words);
 /// drydock/device/waiting, for programs: one that nobody has seen before wants to come in. Data: {"address"}.
 PublishedEvent waiting_event(const transport::DeviceId& device, const std::string& address);
+/// drydock/absence/…, for programs: "began" when a device has been away for some minutes, "ended" when such a one is
+/// back. `away`: milliseconds. Data: {"minutes"}.
+PublishedEvent absence_event(const transport::DeviceId& device, std::string_view what, std::int64_t away);
 /// "started", "success" (transferred, not yet running), "failed": spark/flash/status. Particle's cloud adds a blank.
 PublishedEvent flash_event(const transport::DeviceId& device, std::string_view what);
 

@@ -1,6 +1,7 @@
 // The whole server on real sockets: opens everything, listens, and takes it all down again in order.
 #pragma once
 
+#include "server/absence_watch.hpp"
 #include "server/device_server.hpp"
 #include "service/database_watcher.hpp"
 #include "state/module_fetch.hpp"
@@ -83,6 +84,7 @@ private:
   firmware::ModuleFiles files_;
   std::unique_ptr<server::DeviceServer> server_;
   std::unique_ptr<server::UdpFrontend> udp_;
+  std::unique_ptr<server::AbsenceWatch> absences_;  ///< nothing when nobody wants to know
   std::unique_ptr<transport::TcpListener> listener_;
   std::unique_ptr<DatabaseWatcher> database_watcher_;    ///< of a SQLite file
   std::shared_ptr<store::Notifications> notifications_;  ///< of a PostgreSQL

@@ -96,6 +96,14 @@ bool is_topic(const std::string& text) {
       !text.starts_with('/') && !text.ends_with('/') && !text.starts_with('$');
 }
 
+bool is_page_url(const std::string& text) {
+  const auto scheme = text.find("://");
+  const auto host = text.substr(scheme == std::string::npos ? text.size() : scheme + 3);
+  return (text.starts_with("http://") || text.starts_with("https://")) && text.size() <= 500 && !host.empty() &&
+      host[0] != '/' && host[0] != ':' &&
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '<'; });
+}
+
 bool is_network(const std::string& text) {
   asio::error_code no_network;
   if (text.find(':') == std::string::npos)
@@ -161,6 +169,9 @@ const std::map<std::string, Option, std::less<>>& options() {
       {"devices.away_days",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.away_days, 0, 3650); },
               "a number of days, 0 to 3650; 0: none is ever away"}},
+      {"devices.away_minutes",
+          {[](const toml::node& n, Configuration& c) { return take_number(n, c.away_minutes, 0, 100'000); },
+              "a number of minutes, 0 to 100000; 0: nobody is told"}},
       {"updates.concurrent",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.concurrent_updates, 1, 10'000); },
               "a number, 1 to 10000"}},
@@ -201,6 +212,15 @@ const std::map<std::string, Option, std::less<>>& options() {
                  std::all_of(c.web.trusted_proxies.begin(), c.web.trusted_proxies.end(), is_address);
            },
               "a list of IP addresses in quotes"}},
+      {"web.url",
+          {[](const toml::node& n, Configuration& c) {
+             const auto url = n.value<std::string>();
+             if (!url || (!url->empty() && !is_page_url(*url))) return false;
+             c.web.url = *url;
+             while (c.web.url.ends_with('/')) c.web.url.pop_back();
+             return true;
+           },
+              "an address that begins with http:// or https://, as \"https://drydock.example.org\""}},
       {"web.guests",
           {[](const toml::node& n, Configuration& c) { return take_flag(n, c.web.guests); }, "true or false"}},
       {"integrations.private_networks",
@@ -319,108 +339,6 @@ Result<Configuration> load_configuration(const std::filesystem::path& file) {
   const auto content = firmware::read_file(file, largest_file);
   if (!content) return tl::unexpected(content.error());
   return parse_configuration(text_of(*content), file.string());
-}
-
-std::string default_configuration_text() {
-  return R"(# Drydock's configuration. Every option is shown with its default.
-
-[state]
-# Where keys, firmware files and the database live. Back this folder up: devices know this server by its keys.
-#folder = "/var/lib/drydock"
-
-[store]
-# The database is a file in the state folder, for which nothing need be done. A PostgreSQL (15 or later) can be used instead, by one
-# machine or several with the same keys; 'drydock store move' takes everything there. Its password belongs into .pgpass in the state folder.
-#url = "postgresql://drydock@db.example.org/drydock"
-# What this machine is called among those that share a PostgreSQL: its host name, unless this says otherwise.
-#node = ""
-
-[listen]
-#address = "0.0.0.0"
-# Photon, P1 and Core connect here. Their server address says which port to use.
-#tcp_port = 5683
-# Electron, Argon, Boron, Tracker, P2 / Photon 2 and M SoM connect here. They use this port whatever their server address says.
-#udp_port = 5684
-
-# How many TCP connections there may be at a time, and as many sessions over UDP. Each connection is a file descriptor.
-#connections = 10000
-# How many TCP connections one address may have at a time: a site behind NAT has one address for all its devices.
-#connections_per_address = 4000
-# Addresses of load balancers in front of this machine, whose TCP connections begin with a PROXY header, version 2.
-#proxies = []
-
-[devices]
-# What happens to a device that was never seen before:
-# "approve": it is shown and waits for you; "open": it is approved at once; "closed": it is rejected.
-#policy = "approve"
-# How many devices that were never seen before may come from one address in a minute, after the first 256. Raise it for a
-# large site behind one address (NAT, a load balancer) while its devices come for the first time.
-#new_per_minute = 30
-# After how many days without a sign of life a device counts as away, and as something to look after. 0: never.
-#away_days = 7
-
-[updates]
-# How many devices are sent a module at the same time.
-#concurrent = 8
-# Offer the fast transfer, where a device need not answer every chunk.
-#fast = true
-# How many seconds transfers that are under way may take to finish when Drydock is stopped.
-#stop_seconds = 30
-
-[web]
-# The page for people. The first visitor sets its password, with a code that 'drydock status' shows.
-#enabled = true
-#address = "0.0.0.0"
-#port = 8080
-# One more port, where Particle's API (/v1 and /oauth) is and nothing else: to let programs in where the page shall not be reached. 0: none.
-#api_port = 0
-# TLS: "off"; "redirect": browsers that come without are sent to the same place with it; "both": they may stay without.
-#tls = "off"
-# A PEM file with certificate and private key; without one Drydock makes its own, whose fingerprint 'drydock status' shows.
-#certificate = "/etc/drydock/page.pem"
-# Names under which browsers reach the page, besides its addresses and names that exist in local networks only (one word, .local, .lan,
-# .internal, .home.arpa): others are refused, as a page from elsewhere may have pointed a name of its own at this machine.
-#hosts = []
-# Addresses of reverse proxies in front of the page, ["127.0.0.1"] for one on this machine: who they speak for is read from X-Forwarded-For, and whether over TLS from X-Forwarded-Proto.
-#trusted_proxies = []
-# Whether the fleet may be looked at, and nothing else, without logging in.
-#guests = false
-
-[integrations]
-# Webhooks, e-mail and ntfy are set up on the page, and reach public addresses only. Networks of your own that they may reach too,
-# ["192.168.1.0/24", "127.0.0.0/8"] say. Whoever administers the page can make this machine send requests there.
-#private_networks = []
-# After how many seconds a message that could not be sent is tried again; before each further one of ten tries the pause is twice as long.
-#retry_seconds = 5
-
-[mqtt]
-# A broker (Mosquitto, say) that is told of devices, and Home Assistant by it. None, unless a host is named.
-#host = "localhost"
-# 0: 1883, or 8883 over TLS.
-#port = 0
-#tls = false
-# Who signed the broker's certificate, as a PEM file; without one: whom the system trusts.
-#ca = "/etc/drydock/broker-ca.pem"
-#user = "drydock"
-# A file with the password and nothing else, which only the user drydock may read.
-#password_file = "/etc/drydock/mqtt-password"
-# What all topics begin with. 'man drydock.toml' lists them.
-#topic = "drydock"
-# Where Home Assistant looks for devices; "": it is not told.
-#discovery = "homeassistant"
-# Whether each device is one in Home Assistant, or the fleet alone.
-#devices = true
-# Whether the broker's clients may begin updates and pause all.
-#commands = false
-# Events of devices that become topics, by how their names begin: ["door/"]. [""]: all.
-#events = []
-# Events that the broker's clients may publish to devices, likewise.
-#publish = []
-
-[log]
-# "error", "warning", "notice", "info" or "debug".
-#level = "info"
-)";
 }
 
 }  // namespace drydock::state

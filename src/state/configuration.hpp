@@ -33,6 +33,7 @@ struct Configuration {
   Policy policy = Policy::approve;
   int new_devices_per_minute = 30;  ///< never seen before, from one address, after the first 256
   int away_days = 7;                ///< who was not seen for so long is away, which people are told; 0: nobody is
+  int away_minutes = 10;            ///< who is away for so long is told of by an event; 0: nobody is
   int concurrent_updates = 8;       ///< devices that are sent a module at the same time
   bool fast_ota = true;
   std::chrono::seconds stop_time{30};  ///< for running transfers to finish when the service is stopped
@@ -48,7 +49,8 @@ struct Configuration {
     std::filesystem::path certificate;         ///< PEM, certificate and key; empty: one of its own
     std::vector<std::string> hosts;            ///< further names under which the page is reached
     std::vector<std::string> trusted_proxies;  ///< addresses of reverse proxies, whose X-Forwarded-For is believed
-    bool guests = false;                       ///< the fleet may be looked at without logging in
+    std::string url;      ///< where people reach it, without a / at the end; empty: links are not made
+    bool guests = false;  ///< the fleet may be looked at without logging in
   };
   Web web = {};
   struct Integrations {

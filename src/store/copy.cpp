@@ -69,6 +69,7 @@ const std::vector<CopiedTable>& tables() {
       {"rollout_previous",
           columns_of({{"rollout_id", i}, {"device_id", t}, {"function", i}, {"module_index", i}, {"version", i},
               {"suffix_sha256", t}})},
+      {"absences", columns_of({{"device_id", t}, {"since", i}, {"told", i}})},
       {"device_labels", columns_of({{"device_id", t}, {"label", t}})},
       {"group_rules",
           columns_of({{"id", i}, {"group_name", t}, {"platform", i}, {"product_id", i}, {"name_pattern", t},

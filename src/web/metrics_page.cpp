@@ -89,6 +89,11 @@ std::optional<MetricsPage::Counts> MetricsPage::count() const {
     auto& db = *lease;
     counts_.devices = store::count_devices_by_platform(db, store::away_before(away_days_, utc_milliseconds()));
     counts_.rollouts = store::count_rollouts(db);
+    counts_.messages = {};
+    for (const auto& [integration, count] : store::count_deliveries(db)) {
+      counts_.messages.waiting += count.waiting;
+      counts_.messages.dead += count.dead;
+    }
     counts_.rollout_devices = store::count_rollout_devices(db, rollouts_told);
     counted_ = now;
     return counts_;
@@ -144,6 +149,11 @@ std::string MetricsPage::text(bool open, int event_streams) const {
         static_cast<double>(count.devices)});
   family("drydock_rollouts", "Rollouts by how far they are.", rollouts);
   family("drydock_rollout_devices", "Devices of rollouts that are not over.", rollout_devices);
+
+  family("drydock_messages_waiting", "Events that webhooks, e-mail and ntfy wait to tell.",
+      {{"", static_cast<double>(counts.messages.waiting)}});
+  family("drydock_messages_dead", "Events that were tried too often, and wait for a person.",
+      {{"", static_cast<double>(counts.messages.dead)}});
 
   const char* last = "";
   for (const auto* metric : metrics::all()) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "store/device_list.hpp"
+#include "store/integrations.hpp"
 #include "store/readers.hpp"
 #include "store/rollouts.hpp"
 #include "service/loop_bridge.hpp"
@@ -27,6 +28,7 @@ private:
     std::vector<store::DeviceCount> devices;
     std::map<std::string, std::int64_t> rollouts;
     std::vector<store::RolloutDeviceCount> rollout_devices;
+    store::DeliveryCounts messages;
   };
   std::optional<Counts> count() const;
 

@@ -312,6 +312,28 @@ class AtHome(Mqtt):
         self.open()
         self.wait_for(lambda: not [t for t in client.now if second in t])
 
+    def test_other_topics_leave_nothing_at_the_old_ones(self):
+        self.stock()
+        client = Client(self, self.broker)
+        self.open()
+        self.enter()
+        self.updated(1)
+        device = self.ids(1)[0]
+        self.wait_for(lambda: f"homeassistant/device/drydock_{device}/config" in client.now)
+        for lines, config in (
+            (['topic = "home"'], f"homeassistant/device/drydock_{device}/config"),
+            (['topic = "home"', 'discovery = "ha"'], f"ha/device/drydock_{device}/config"),
+            (['topic = "home"', 'discovery = ""'], ""),
+        ):
+            self.stop(self.process)
+            self.configure(*lines)
+            self.open()
+            expected = {f"home/devices/{device}/{what}" for what in ("state", "update")} | {"home/status"}
+            expected |= {config} if config else set()
+            places = ("home/", config.split("/")[0] + "/" if config else "home/")
+            self.wait_for(lambda: expected <= set(client.now) and all(t.startswith(places) for t in client.now))
+        self.assertEqual(client.now["home/status"], "online")
+
     def test_events_go_both_ways_as_far_as_they_may(self):
         self.configure('events = ["door/"]', 'publish = ["lamp/"]')
         client = Client(self, self.broker)
@@ -386,6 +408,8 @@ class WithPassword(Mqtt):
         self.enter()
         problem = lambda: self.ask("GET", "system")[1]["mqtt"]["problem"]
         self.wait_for(lambda: re.search("the broker refuses: .*(uthori|assword)", problem()))
+        words = "The MQTT broker 127.0.0.1 is not reached: the broker refuses"
+        self.wait_for(lambda: words in self.run_drydock("status").stdout)
         self.stop(self.process)
         self.assertRegex(self.run_drydock("check").stdout, r"broker\s+127.0.0.1")
         (self.folder / "password").chmod(0o644)
@@ -396,6 +420,7 @@ class WithPassword(Mqtt):
         self.udp_port = 0
         self.open()
         self.wait_for(lambda: self.ask("GET", "system")[1]["mqtt"]["connected"])
+        self.wait_for(lambda: "not reached" not in self.run_drydock("status").stdout)
 
 
 class OverTls(Mqtt):

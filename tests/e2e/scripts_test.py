@@ -93,6 +93,17 @@ class Watch(Page):
         self.assertEqual(status, 0)
         self.assertTrue(shown.rstrip().endswith(b"\x1b[?25h\x1b[?1049l"), shown[-100:])
         fleet.kill()
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(program, [str(program), "--state", str(self.state), "watch"])
+        shown = b""
+        self.wait_for(lambda: read() or b"1 device: 1 up to date" in shown)
+        os.write(terminal, b"xq")  # not every key
+        _, status = os.waitpid(pid, 0)
+        read()
+        os.close(terminal)
+        self.assertEqual(status, 0)
+        self.assertNotIn(b"xq", shown)
         piped = self.run_drydock("watch")
         self.assertEqual((piped.returncode, "\x1b" in piped.stdout), (0, False))
         self.assertIn("1 device: 1 up to date", piped.stdout)

@@ -1,4 +1,5 @@
 #include "integrations/home_assistant.hpp"
+#include "integrations/mqtt_former_topics.hpp"
 #include "integrations/mqtt_topics.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -77,7 +78,8 @@ BOOST_AUTO_TEST_CASE(progress_is_that_of_all_steps) {
 }
 
 BOOST_AUTO_TEST_CASE(only_what_a_device_says_becomes_a_sensor) {
-  const integrations::HomeAssistant assistant{integrations::MqttTopics("drydock"), "homeassistant", "pi", false};
+  const integrations::HomeAssistant assistant{
+      integrations::MqttTopics("drydock"), "homeassistant", "pi", "https://pi:8080", false};
   const auto vitals = json::parse(
       R"({"device":{"system":{"uptime":60},"network":{"signal":{"rssi":-61.5}},"power":{"battery":{"state":"charged"}}}})");
   const auto said = integrations::diagnostics_of(vitals);
@@ -87,6 +89,33 @@ BOOST_AUTO_TEST_CASE(only_what_a_device_says_becomes_a_sensor) {
   BOOST_TEST(!components.contains("battery"));
   BOOST_TEST(!components["update"].contains("command_topic"));
   BOOST_TEST(integrations::diagnostics_of(json()).empty());
+}
+
+BOOST_AUTO_TEST_CASE(home_assistant_has_words_for_people_and_the_way_to_the_page) {
+  const integrations::HomeAssistant assistant{
+      integrations::MqttTopics("drydock"), "homeassistant", "pi", "https://pi:8080", false};
+  const auto view = photon(3302);
+  BOOST_TEST(assistant.device(view, json::object())["device"]["configuration_url"] ==
+      "https://pi:8080/#/device/" + view.row.id);
+  BOOST_TEST(assistant.fleet()["device"]["configuration_url"] == "https://pi:8080");
+  BOOST_TEST(integrations::state_of(view, "parked")["status"] == "Failed, needs attention");
+  BOOST_TEST(integrations::state_of(view, "")["status"] == "");
+}
+
+BOOST_AUTO_TEST_CASE(what_another_configuration_left_at_the_broker_is_known) {
+  const auto told = [](const char* topic, const char* discovery) {
+    return integrations::HomeAssistant{integrations::MqttTopics(topic), discovery, "pi", "", false};
+  };
+  using Topics = std::vector<std::string>;
+  const auto before = integrations::places_of(told("drydock", "homeassistant"));
+  BOOST_TEST(integrations::former_topics(before, told("drydock", "homeassistant"), {"a"}).empty());
+  BOOST_TEST((integrations::former_topics(before, told("drydock", ""), {"a"}) ==
+      Topics{"homeassistant/device/drydock/config", "homeassistant/device/drydock_a/config"}));
+  BOOST_TEST((integrations::former_topics(before, told("home", "homeassistant"), {"a"}) ==
+      Topics{"drydock/status", "drydock/fleet", "homeassistant/device/drydock/config", "drydock/devices/a/state",
+          "drydock/devices/a/update", "drydock/devices/a/diagnostics"}));
+  for (const auto* odd : {"", "{", "[]", R"({"topic":1})"})
+    BOOST_TEST(integrations::former_topics(odd, told("a", ""), {"a"}).empty(), odd);
 }
 
 BOOST_AUTO_TEST_CASE(topics_are_those_of_devices_and_cannot_be_forged) {

@@ -133,10 +133,27 @@ BOOST_AUTO_TEST_CASE(people_read_what_happened) {
       "Kitchen: system part 1 failed: it is too large");
   BOOST_TEST(integrations::line_of(told_of("door", "a\nb", "")) == "0123456789abcdef01234567 published door: a?b");
   BOOST_TEST(integrations::line_of(told_of("door", "gr\xf6n")) == "Kitchen published door: gr\xef\xbf\xbdn");
+  BOOST_TEST(integrations::line_of(told_of("drydock/absence/began", R"({"minutes":10})")) ==
+      "Kitchen has been away for 10 minutes");
+  BOOST_TEST(integrations::line_of(told_of("drydock/absence/ended", R"({"minutes":180})")) ==
+      "Kitchen is back, after 3 hours");
   std::vector<Told> many(3, told_of("drydock/update/failed", "{}"));
   many.push_back(told_of("drydock/rollout/stopped", "{}"));
   many.push_back(told_of("door", "x"));
   BOOST_TEST(integrations::headline(many) == "1 rollout stopped, 3 modules failed, 1 other event");
+}
+
+BOOST_AUTO_TEST_CASE(messages_lead_to_the_page_where_it_is_known) {
+  const auto ntfy = integration_of("ntfy", R"({"url":"https://ntfy.sh/x"})");
+  const auto click = [&](const std::vector<Told>& told, const std::string& page) {
+    for (const auto& line : integrations::make_message(ntfy, told, {"pi", page}, 0).headers)
+      if (line.starts_with("Click: ")) return line.substr(7);
+    return std::string();
+  };
+  const auto failed = told_of("drydock/update/failed", "{}");
+  BOOST_TEST(click({failed}, "https://pi:8080") == "https://pi:8080/#/device/0123456789abcdef01234567");
+  BOOST_TEST(click({failed, failed}, "https://pi:8080") == "https://pi:8080/#/fleet");
+  BOOST_TEST(click({failed}, "") == "");
 }
 
 // The example of https://www.standardwebhooks.com: its text is signed with its secret.
@@ -145,7 +162,7 @@ BOOST_AUTO_TEST_CASE(a_webhook_is_signed_anew_for_each_time) {
       integration_of("webhook", R"({"url":"https://example.org/","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})");
   auto told = told_of("door/open", "x");
   told.delivery.id = 7;
-  const auto message = integrations::make_message(integration, {told}, "pi", 1'614'265'330'000);
+  const auto message = integrations::make_message(integration, {told}, {"pi", ""}, 1'614'265'330'000);
   const auto header = [&](std::string_view name) {
     for (const auto& line : message.headers)
       if (line.starts_with(name)) return line.substr(name.size() + 2);
@@ -155,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_webhook_is_signed_anew_for_each_time) {
   BOOST_TEST(header("webhook-timestamp") == "1614265330");
   BOOST_TEST(header("webhook-signature").starts_with("v1,"));
   BOOST_TEST(header("webhook-signature").size() == 3 + 44);
-  const auto later = integrations::make_message(integration, {told}, "pi", 1'614'265'331'000);
+  const auto later = integrations::make_message(integration, {told}, {"pi", ""}, 1'614'265'331'000);
   BOOST_TEST((later.headers != message.headers));
   const auto body = nlohmann::json::parse(message.body);
   BOOST_TEST(body["published_at"] == "2023-11-14T22:13:20.000Z");
@@ -165,10 +182,11 @@ BOOST_AUTO_TEST_CASE(a_webhook_is_signed_anew_for_each_time) {
 BOOST_AUTO_TEST_CASE(a_mail_has_no_line_of_a_devices_making) {
   const auto integration = integration_of(
       "email", R"({"server":"mail.example.org:587","tls":"starttls","from":"a@example.org","to":["b@example.org"]})");
-  const auto message =
-      integrations::make_message(integration, {told_of("door", "x\r\nBcc: c@example.org", "K\r\nX: y")}, "pi", 0);
+  const auto message = integrations::make_message(
+      integration, {told_of("door", "x\r\nBcc: c@example.org", "K\r\nX: y")}, {"pi", "https://pi:8080"}, 0);
   for (const auto& header : message.headers) BOOST_TEST(header.find_first_of("\r\n") == std::string::npos);
   BOOST_TEST(message.body.find("\nBcc") == std::string::npos);
+  BOOST_TEST(message.body.ends_with("\r\nhttps://pi:8080/#/device/0123456789abcdef01234567\r\n"));
   BOOST_TEST(message.needs_tls);
   BOOST_TEST(message.url == "smtp://mail.example.org:587");
 }

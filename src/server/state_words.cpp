@@ -1,11 +1,11 @@
-#include "cli/state_words.hpp"
+#include "server/state_words.hpp"
 
 #include "store/device_list.hpp"
 
 #include <fmt/format.h>
 #include <map>
 
-namespace drydock::cli {
+namespace drydock::server {
 
 std::string state_name(const std::string& shown_state) {
   static const std::map<std::string, std::string> names{{"unknown", "not heard of yet"},
@@ -39,4 +39,4 @@ std::string state_in_words(const store::DeviceRow& row, std::int64_t away_before
   return row.state_words;
 }
 
-}  // namespace drydock::cli
+}  // namespace drydock::server

@@ -3,7 +3,7 @@
 
 #include "store/devices.hpp"
 
-namespace drydock::cli {
+namespace drydock::server {
 
 /// "waits for approval": of what store::shown_state() gives.
 std::string state_name(const std::string& shown_state);
@@ -15,4 +15,4 @@ std::vector<std::string> device_states();
 /// `away_before`: see store::shown_state().
 std::string state_in_words(const store::DeviceRow& row, std::int64_t away_before);
 
-}  // namespace drydock::cli
+}  // namespace drydock::server
