@@ -110,19 +110,19 @@ asio::awaitable<Result<void>> DeviceServer::start() {
 void DeviceServer::mark_changed(DeviceEntry& entry) {
   entry.revision = ++revision_;
   delay_.sample();
-  if (services_.on_change) services_.on_change();
+  changed_.tell();
 }
 
 void DeviceServer::mark_membership_changed() {
   membership_revision_ = ++revision_;
-  if (services_.on_change) services_.on_change();
+  changed_.tell();
 }
 
 void DeviceServer::note_others(std::size_t connected) {
   connected_elsewhere_ = connected;
   ++revision_;
   ++told_by_others_;
-  if (services_.on_change) services_.on_change();
+  changed_.tell();
 }
 
 void DeviceServer::record(DeviceEntry& entry, log::Level level, const std::string& kind, const std::string& words) {

@@ -36,9 +36,7 @@ struct Services {
   const crypto::RsaPrivateKey& server_key;
   crypto::Random& random;
   crypto::Workers workers;
-  std::int64_t node = 0;                 ///< this machine among those that share the database; 0: there is no other
-  std::function<void()> on_change = {};  ///< something that people can see has changed: revision() tells what
-  std::function<void(const PublishedEvent&)> on_event = {};
+  std::int64_t node = 0;  ///< this machine among those that share the database; 0: there is no other
   std::function<bool(std::string)> tell_nodes = {};  ///< to all machines that share the database; empty: none do
 };
 
@@ -107,7 +105,8 @@ public:
   std::uint64_t membership_revision() const { return membership_revision_; }
   /// Whether the plan of some device in memory has this file in it.
   bool needs(const std::string& sha256) const;
-  void on_change(std::function<void()> told) { services_.on_change = std::move(told); }
+  /// Something that people can see has changed: revision() tells what.
+  Listeners<>& changed() { return changed_; }
 
   /// To the page and the API's streams, and to the devices that subscribe to it, on every machine.
   void publish(const PublishedEvent& event);
@@ -116,7 +115,6 @@ public:
   const LastVitals::Entry* take_vitals(const transport::DeviceId& id, ByteView said);
   /// Nothing when there are none.
   OtherNodes* others() const { return others_.get(); }
-  void on_event(std::function<void(const PublishedEvent&)> told) { services_.on_event = std::move(told); }
   /// Somebody changed who is told outside.
   Listeners<>& integrations_changed() { return integrations_changed_; }
   /// Those published here: each is told of on one machine alone.
@@ -206,6 +204,7 @@ private:
   std::function<bool(const transport::DeviceId&)> let_go_session_;
   Listeners<const PublishedEvent&> own_events_;
   Listeners<const PublishedEvent&> heard_events_;
+  Listeners<> changed_;
   Listeners<> integrations_changed_;
   std::int64_t last_change_ = 0;  ///< of the store's changes, the last that was looked at
   /// Who left, the first one first: some may be back.

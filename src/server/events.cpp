@@ -144,7 +144,6 @@ void DeviceServer::publish(const PublishedEvent& event) {
 }
 
 void DeviceServer::publish_here(const PublishedEvent& event) {
-  if (services_.on_event) services_.on_event(event);
   heard_events_.tell(event);
   if (is_system_event(event.name)) return;
   for (const auto& id : subscriptions_.subscribers(event.name)) {

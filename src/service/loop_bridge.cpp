@@ -34,14 +34,16 @@ struct LoopBridge::Change {
 };
 
 LoopBridge::LoopBridge(asio::io_context& loop, server::DeviceServer& server, store::Writer& writer)
-    : loop_(loop), server_(server), writer_(writer), pause_(loop), snapshot_(std::make_shared<Snapshot>()) {
-  server_.on_change([this] { publish_soon(); });
+    : loop_(loop),
+      server_(server),
+      writer_(writer),
+      pause_(loop),
+      snapshot_(std::make_shared<Snapshot>()),
+      listening_(server.changed().add([this] { publish_soon(); })) {
   publish();
 }
 
-LoopBridge::~LoopBridge() {
-  server_.on_change({});
-}
+LoopBridge::~LoopBridge() = default;
 
 std::shared_ptr<const Snapshot> LoopBridge::snapshot() const {
   const std::lock_guard lock(mutex_);

@@ -94,6 +94,7 @@ private:
   mutable std::mutex mutex_;
   mutable std::condition_variable published_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<void> listening_;
   std::atomic<bool> closed_{false};  ///< changed under the mutex
 };
 

@@ -90,13 +90,14 @@ WebService::WebService(asio::io_context& loop, service::Service& service, const 
       server_(server_options(service.folder(), configuration, tls_), api_, cloud_, bridge_, streams_, loop_) {
   if (const auto saved = state::save_page_listening(service.folder(), {server_.port(), tls_.server != nullptr}); !saved)
     log::warning("the page's port cannot be written down: {}", saved.error().message);
-  device_server_.on_event([this](const server::PublishedEvent& event) { streams_.append(event); });
+  listening_ =
+      device_server_.heard_events().add([this](const server::PublishedEvent& event) { streams_.append(event); });
   // On the writer's thread: 'drydock password reset' has changed who may come in.
   service.on_change([this](store::Database& db) { authentication_.reload(db, uptime_.now()); });
 }
 
 WebService::~WebService() {
-  device_server_.on_event({});
+  listening_.reset();
   loop_.stop();
 }
 

@@ -35,6 +35,7 @@ private:
   server::DeviceServer& device_server_;
   WebLoop loop_;
   EventStreams streams_;
+  std::shared_ptr<void> listening_;
   crypto::SystemRandom random_;
   server::ServiceUptime uptime_;  ///< begun with what the server begins with; read by all threads, changed by none
   service::LoopBridge& bridge_;

@@ -11,11 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Asking : TestSystem {
-  // What is told while everything ends is told to nobody.
-  ~Asking() {
-    server().on_event({});
-    kill();
-  }
+  ~Asking() { kill(); }
   const std::vector<Bytes> current{
       bootloader(3), system_part(1, 3), system_part(2, 3, {4, 1, 3}), user_part(6, {4, 2, 3})};
   std::vector<Result<std::int32_t>> returned;
@@ -112,7 +108,8 @@ BOOST_AUTO_TEST_CASE(calls_wake_nobody_to_plan) {
 
 BOOST_AUTO_TEST_CASE(events_go_to_who_subscribed_in_their_order) {
   std::vector<std::string> heard;
-  server().on_event([&](const server::PublishedEvent& event) { heard.push_back(event.name + "=" + event.data); });
+  const auto listening = server().heard_events().add(
+      [&](const server::PublishedEvent& event) { heard.push_back(event.name + "=" + event.data); });
   auto& first = start_current(1);
   auto& second = start_current(2);
   heard.clear();
@@ -155,7 +152,8 @@ BOOST_AUTO_TEST_CASE(subscribers_are_found_by_every_beginning_of_a_name) {
 
 BOOST_AUTO_TEST_CASE(a_device_that_never_stops_publishing_is_not_heard_for_ever) {
   std::size_t heard = 0;
-  server().on_event([&](const server::PublishedEvent& event) { heard += event.name == "served/order"; });
+  const auto listening =
+      server().heard_events().add([&](const server::PublishedEvent& event) { heard += event.name == "served/order"; });
   start_current(1);
   server::PublishedEvent event;
   event.name = "order";
@@ -172,7 +170,7 @@ BOOST_AUTO_TEST_CASE(who_waits_for_approval_is_not_heard_and_hears_nothing) {
   configuration.policy = state::Policy::approve;
   std::size_t heard = 0;
   std::size_t told = 0;
-  server().on_event(
+  const auto listening = server().heard_events().add(
       [&](const server::PublishedEvent& each) { ++(each.name == "drydock/device/waiting" ? told : heard); });
   auto& photon = start_device(1, current);
   BOOST_REQUIRE(run_until_state(1, "awaiting_approval", 5min));

@@ -18,17 +18,18 @@ namespace {
 
 struct Telling : TestSystem {
   ~Telling() {
-    server().on_event({});
+    listening.reset();
     kill();
   }
   const std::vector<Bytes> current{
       bootloader(3), system_part(1, 3), system_part(2, 3, {4, 1, 3}), user_part(6, {4, 2, 3})};
   std::vector<server::PublishedEvent> heard;
+  std::shared_ptr<void> listening;
   std::optional<Result<device::VariableValue>> answer;
 
   static transport::DeviceId device(int number) { return *transport::DeviceId::parse(id_of(number)); }
   void listen() {
-    server().on_event([this](const server::PublishedEvent& event) { heard.push_back(event); });
+    listening = server().heard_events().add([this](const server::PublishedEvent& event) { heard.push_back(event); });
   }
   std::vector<std::string> heard_of(const std::string& name) const {
     std::vector<std::string> data;

@@ -218,6 +218,7 @@ transport::DtlsDemultiplexer& TestSystem::demultiplexer() {
 }
 
 void TestSystem::kill() {
+  if (!running_) return;
   network_.server_is_down = true;
   // Its coroutines must come to an end here; what they write while they do is undone.
   if (!configuration.store_url.empty()) return kill_on_postgresql();
