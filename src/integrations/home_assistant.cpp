@@ -172,10 +172,12 @@ json HomeAssistant::fleet() const {
           with(entity("binary_sensor", fleet_id() + "_fleet_rollout_stopped", "Rollout stopped", state,
                    "rollout_stopped", topics),
               {{"device_class", "problem"}})}};
+  // A component that has its platform alone is removed, where another configuration has left it.
+  components["pause"] = {{"platform", "switch"}};
+  components["paused"] = {{"platform", "binary_sensor"}};
   if (commands)
-    components["paused"] =
-        with(entity("switch", fleet_id() + "_fleet_paused", "Pause updates", state, "paused", topics),
-            {{"command_topic", topics.pause()}, {"icon", "mdi:pause-circle"}});
+    components["pause"] = with(entity("switch", fleet_id() + "_fleet_paused", "Pause updates", state, "paused", topics),
+        {{"command_topic", topics.pause()}, {"icon", "mdi:pause-circle"}});
   else
     components["paused"] =
         with(entity("binary_sensor", fleet_id() + "_fleet_paused", "Updates paused", state, "paused", topics),

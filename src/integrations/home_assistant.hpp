@@ -18,7 +18,9 @@ struct HomeAssistant {
   std::string machine;    ///< that this runs on, for people
   std::string page;       ///< its address; empty: there is no link to it
   bool commands = false;  ///< updates may be begun by it, and all paused
+  bool devices = true;    ///< each is announced, and not the fleet alone
 
+  bool announces_devices() const { return devices && !discovery.empty(); }
   /// Where a device is announced; empty retained removes it.
   std::string device_topic(const std::string& device_id) const;
   std::string fleet_topic() const;

@@ -17,7 +17,7 @@ std::vector<std::string> topics_of_fleet(const HomeAssistant& told) {
 // Without the entity first, as Home Assistant would show one that has no state any more.
 std::vector<std::string> topics_of_device(const HomeAssistant& told, const std::string& id) {
   std::vector<std::string> topics;
-  if (!told.discovery.empty()) topics.push_back(told.device_topic(id));
+  if (told.announces_devices()) topics.push_back(told.device_topic(id));
   for (auto topic : {told.topics.state(id), told.topics.update(id), told.topics.diagnostics(id)})
     topics.push_back(std::move(topic));
   return topics;
@@ -26,8 +26,9 @@ std::vector<std::string> topics_of_device(const HomeAssistant& told, const std::
 }  // namespace
 
 std::string places_of(const HomeAssistant& home_assistant) {
-  return json{{"topic", home_assistant.topics.beginning()}, {"discovery", home_assistant.discovery}}.dump(
-      -1, ' ', false, json::error_handler_t::replace);
+  return json{{"topic", home_assistant.topics.beginning()}, {"discovery", home_assistant.discovery},
+      {"devices", home_assistant.devices}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::vector<std::string> former_topics(
@@ -39,14 +40,14 @@ std::vector<std::string> former_topics(
     const auto found = places.find(key);
     return found != places.end() && found->is_string() ? found->get<std::string>() : "";
   };
-  const HomeAssistant former{MqttTopics(text("topic")), text("discovery"), "", "", false};
+  const HomeAssistant former{
+      MqttTopics(text("topic")), text("discovery"), "", "", false, places.value("devices", json()) != false};
   if (former.topics.beginning().empty()) return gone;
   const auto add = [&](std::vector<std::string> then, const std::vector<std::string>& today) {
     for (auto& topic : then)
       if (std::find(today.begin(), today.end(), topic) == today.end()) gone.push_back(std::move(topic));
   };
   add(topics_of_fleet(former), topics_of_fleet(now));
-  if (former.discovery == now.discovery && former.topics.beginning() == now.topics.beginning()) return gone;
   for (const auto& id : device_ids) add(topics_of_device(former, id), topics_of_device(now, id));
   return gone;
 }

@@ -50,7 +50,7 @@ MqttPublisher::MqttPublisher(
     : services_(std::move(services)),
       configuration_(configuration),
       home_assistant_{MqttTopics(configuration.topic), configuration.discovery, services_.machine, services_.page,
-          configuration.commands},
+          configuration.commands, configuration.devices},
       readers_(services_.location),
       connection_(std::make_unique<MqttConnection>(library, configuration, home_assistant_.topics.status(),
           MqttConnection::Callbacks{[this] { on_connected(); },
@@ -297,9 +297,8 @@ void MqttPublisher::publish_device(const std::string& id, const std::optional<se
   const auto said = vitals_.find(id);
   const auto diagnostics = said == vitals_.end() ? json::object() : said->second;
   const auto shown = store::shown_state(view->row, store::away_before(services_.away_days, utc_milliseconds()));
-  if (!home_assistant_.discovery.empty())
-    publish(home_assistant_.device_topic(id),
-        configuration_.devices ? printed(home_assistant_.device(*view, diagnostics)) : "");
+  if (home_assistant_.announces_devices())
+    publish(home_assistant_.device_topic(id), printed(home_assistant_.device(*view, diagnostics)));
   publish(topics.state(id), printed(state_of(*view, shown)));
   publish(topics.update(id), printed(update_of(*view)));
   if (!diagnostics.empty()) publish(topics.diagnostics(id), printed(diagnostics));
@@ -311,7 +310,7 @@ void MqttPublisher::forget(const std::string& id) {
   const bool there = known_.erase(id) != 0 || published_.contains(topics.state(id));
   if (!there) return;
   std::vector<std::string> all{topics.state(id), topics.update(id), topics.diagnostics(id)};
-  if (!home_assistant_.discovery.empty()) all.insert(all.begin(), home_assistant_.device_topic(id));
+  if (home_assistant_.announces_devices()) all.insert(all.begin(), home_assistant_.device_topic(id));
   for (const auto& topic : all) {
     connection_->publish(topic, "", true);
     published_.erase(topic);

@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(home_assistant_has_words_for_people_and_the_way_to_the_page
 
 BOOST_AUTO_TEST_CASE(what_another_configuration_left_at_the_broker_is_known) {
   const auto told = [](const char* topic, const char* discovery) {
-    return integrations::HomeAssistant{integrations::MqttTopics(topic), discovery, "pi", "", false};
+    return integrations::HomeAssistant{integrations::MqttTopics(topic), discovery, "pi", "", false, true};
   };
   using Topics = std::vector<std::string>;
   const auto before = integrations::places_of(told("drydock", "homeassistant"));
@@ -114,6 +114,12 @@ BOOST_AUTO_TEST_CASE(what_another_configuration_left_at_the_broker_is_known) {
   BOOST_TEST((integrations::former_topics(before, told("home", "homeassistant"), {"a"}) ==
       Topics{"drydock/status", "drydock/fleet", "homeassistant/device/drydock/config", "drydock/devices/a/state",
           "drydock/devices/a/update", "drydock/devices/a/diagnostics"}));
+  auto fleet_alone = told("drydock", "homeassistant");
+  fleet_alone.devices = false;
+  BOOST_TEST(
+      (integrations::former_topics(before, fleet_alone, {"a"}) == Topics{"homeassistant/device/drydock_a/config"}));
+  BOOST_TEST(
+      integrations::former_topics(integrations::places_of(fleet_alone), told("drydock", ""), {"a"}).size() == 1U);
   for (const auto* odd : {"", "{", "[]", R"({"topic":1})"})
     BOOST_TEST(integrations::former_topics(odd, told("a", ""), {"a"}).empty(), odd);
 }
