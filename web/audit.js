@@ -19,7 +19,7 @@ export function showAudit(main) {
           el("td", { "data-label": t`When`, class: "short" }, time(change.at)),
           el("th", { scope: "row", "data-label": t`Who`, class: "short" }, change.who),
           el("td", { "data-label": t`By`, class: "short" }, told(change.via)),
-          el("td", { "data-label": t`What`, lang: "en" }, change.what),
+          el("td", { "data-label": t`What`, lang: "en", class: "wraps" }, change.what),
           el("td", { "data-label": t`How it ended` }, told(change.outcome)),
         ),
       ),

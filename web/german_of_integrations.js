@@ -3,6 +3,8 @@ export const ofIntegrations = {
   "Notifications and webhooks": "Benachrichtigungen und Webhooks",
   "a rollout stops by itself": "ein Rollout von selbst anhält",
   "a device failed too often and needs attention": "ein Gerät zu oft gescheitert ist und jemanden braucht",
+  "a device misses a file": "einem Gerät eine Datei fehlt",
+  "a device came with another key": "ein Gerät mit einem anderen Schlüssel kam",
   "a module was not sent, or does not run": "ein Modul nicht gesendet wurde oder nicht läuft",
   "a device has all it needs": "ein Gerät alles hat, was es braucht",
   "a new device waits for approval": "ein neues Gerät auf Freigabe wartet",
@@ -34,9 +36,12 @@ export const ofIntegrations = {
   "Tell when": "Melden, wenn",
   "and of events whose names begin with (several between commas)":
     "und Ereignisse, deren Namen so beginnen (mehrere durch Kommas getrennt)",
-  "at once, and then all of a quarter of an hour in one": "sofort, und dann alles einer Viertelstunde in einem",
-  "at once, and then all of an hour in one": "sofort, und dann alles einer Stunde in einem",
-  "at once, and then all of a day in one": "sofort, und dann alles eines Tages in einem",
+  "at once, and then all of a quarter of an hour in one; what needs you at once":
+    "sofort, und dann alles einer Viertelstunde in einem; was Sie braucht, sofort",
+  "at once, and then all of an hour in one; what needs you at once":
+    "sofort, und dann alles einer Stunde in einem; was Sie braucht, sofort",
+  "at once, and then all of a day in one; what needs you at once":
+    "sofort, und dann alles eines Tages in einem; was Sie braucht, sofort",
   "each at once": "jedes sofort",
   "Each event is sent by POST, signed as standardwebhooks.com describes. What fails is tried again, in order.":
     "Jedes Ereignis geht als POST hinaus, unterschrieben, wie standardwebhooks.com es beschreibt. Was scheitert, wird der Reihe nach wieder versucht.",
@@ -91,6 +96,7 @@ export const sentencesOfIntegrations = {
     "der Empfänger hat {0} geantwortet und weist auf {1=}: wenn das stimmt, tragen Sie es ein",
   "the receiver answered {0}: {1}": "der Empfänger hat {0} geantwortet: {1=}",
   "the receiver answered {0}": "der Empfänger hat {0} geantwortet",
+  "the mail server answered {0}": "der Mailserver hat geantwortet: {0=}",
   "it was not sent: {0} (it answered {1})": "es wurde nicht gesendet: {0=} (Antwort {1})",
   "it was not sent: {0}": "es wurde nicht gesendet: {0=}",
   broker: "Broker",
@@ -108,6 +114,16 @@ export const sentencesOfIntegrations = {
     "ein Empfänger bleibt von seiner Art: legen Sie einen anderen an, und entfernen Sie diesen",
   "choose what it is told of": "wählen Sie, was gemeldet wird",
   "a name has 1 to 100 characters": "ein Name hat 1 bis 100 Zeichen",
+  "names of events are written as they begin, without *, # and +":
+    "Namen von Ereignissen werden geschrieben, wie sie beginnen, ohne *, # und +",
+  "the body has a {{ without its }}": "im Inhalt fehlt zu einem {{ das }}",
+  "a content type is written as application/json": "ein Inhaltstyp wird wie application/json geschrieben",
+  "port 465 has TLS from the beginning: choose that, or port 587":
+    "Port 465 hat TLS von Anfang an: wählen Sie das, oder Port 587",
+  "port 587 begins without TLS: choose STARTTLS, or port 465":
+    "Port 587 beginnt ohne TLS: wählen Sie STARTTLS, oder Port 465",
+  "TLS failed: its certificate is not signed by {0}, or not of the name {1}, or there is no TLS at this port":
+    "TLS ist gescheitert: sein Zertifikat ist nicht von {0=} unterschrieben, oder nicht auf den Namen {1=} ausgestellt, oder an diesem Port gibt es kein TLS",
   "a name of events has 1 to 64 characters": "ein Name von Ereignissen hat 1 bis 64 Zeichen",
   "the address": "die Adresse",
   "the secret": "das Geheimnis",

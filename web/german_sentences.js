@@ -72,10 +72,9 @@ export const sentences = {
   "went away while {0} was being sent": "ging weg, während {0} gesendet wurde",
   "it goes on when the device is back": "es geht weiter, wenn das Gerät zurück ist",
   "{0}. The device is away now": "{0}. Das Gerät ist jetzt weg",
-  "took {0}": "hat {0} angenommen",
-  "must come back and report it": "muss zurückkommen und es melden",
-  "was sent {0} and did not confirm it": "bekam {0} und hat es nicht bestätigt",
-  "must come back and report what it runs": "muss zurückkommen und melden, was läuft",
+  "took {0}; must come back and report it": "hat {0} angenommen; muss zurückkommen und es melden",
+  "was sent {0} and did not confirm it; must come back and report what it runs":
+    "bekam {0} und hat es nicht bestätigt; muss zurückkommen und melden, was läuft",
   "nothing can be planned, for its Describe cannot be read: {0}":
     "nichts kann geplant werden, denn sein Describe ist unlesbar: {0}",
   // history

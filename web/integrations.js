@@ -10,6 +10,8 @@ import { t, told } from "./text.js";
 const occasions = [
   ["drydock/rollout/stopped", t`a rollout stops by itself`],
   ["drydock/update/given_up", t`a device failed too often and needs attention`],
+  ["drydock/update/blocked", t`a device misses a file`],
+  ["drydock/device/changed_key", t`a device came with another key`],
   ["drydock/update/failed", t`a module was not sent, or does not run`],
   ["drydock/update/finished", t`a device has all it needs`],
   ["drydock/device/waiting", t`a new device waits for approval`],
@@ -17,7 +19,13 @@ const occasions = [
   ["drydock/absence/", t`a device is away for some minutes, and when it is back`],
   ["spark/status", t`devices come and go, also when they reset`],
 ];
-const chosenAtFirst = ["drydock/rollout/stopped", "drydock/update/given_up", "drydock/device/waiting"];
+const chosenAtFirst = [
+  "drydock/rollout/stopped",
+  "drydock/update/given_up",
+  "drydock/update/blocked",
+  "drydock/device/changed_key",
+  "drydock/device/waiting",
+];
 
 const kinds = [
   ["ntfy", t`ntfy: to your phone`],
@@ -121,9 +129,9 @@ function occasionFields(kind, events) {
 }
 
 const digests = [
-  ["15", t`at once, and then all of a quarter of an hour in one`],
-  ["60", t`at once, and then all of an hour in one`],
-  ["1440", t`at once, and then all of a day in one`],
+  ["15", t`at once, and then all of a quarter of an hour in one; what needs you at once`],
+  ["60", t`at once, and then all of an hour in one; what needs you at once`],
+  ["1440", t`at once, and then all of a day in one; what needs you at once`],
   ["0", t`each at once`],
 ];
 

@@ -82,7 +82,7 @@ struct Unreached {
 std::vector<Unreached> unreached(const Context& context, store::Database& db) {
   std::vector<Unreached> all;
   if (const auto& broker = context.configuration.mqtt.host; !broker.empty())
-    if (const auto why = store::load_setting(db, "mqtt_problem"); why && !why->empty())
+    if (const auto why = store::load_setting(db, store::broker_problem_setting); why && !why->empty())
       all.push_back({"The MQTT broker " + broker, *why});
   const auto counts = store::count_deliveries(db);
   for (const auto& each : store::load_integrations(db)) {

@@ -3,6 +3,7 @@
 #include "cli/find_device.hpp"
 #include "cli/open_store.hpp"
 #include "cli/pause.hpp"
+#include "server/commands.hpp"
 #include "server/state_words.hpp"
 #include "server/stored_view.hpp"
 #include "store/device_list.hpp"
@@ -46,8 +47,8 @@ bool needs_nothing(const server::DeviceView& view, const firmware::Library& libr
 // Nothing that is waited for happens before a person does something.
 bool waits_for_person(const store::DeviceRow& row, const WaitOptions& options) {
   const auto state = store::shown_state(row, 0);
-  return state == "refused" || state == "unknown_key" ||
-      (options.current && (state == "awaiting_approval" || state == "parked" || state == "blocked" || state == "held"));
+  return state == "refused" || state == "unknown_key" || state == "awaiting_approval" ||
+      (options.current && (state == "parked" || state == "blocked" || state == "held"));
 }
 
 std::string name_of(const store::DeviceRow& row) {
@@ -57,20 +58,25 @@ std::string name_of(const store::DeviceRow& row) {
 struct Look {
   std::vector<store::DeviceRow> left;  ///< not what they should be yet
   std::vector<std::string> stuck;      ///< of these, in words
+  bool running = false;                ///< the service
 };
 
 Result<Look> look(
     const Context& context, store::Database& db, const WaitOptions& options, const std::vector<std::string>& ids) {
   Look seen;
-  const bool running = is_running(context, db);
+  const bool running = seen.running = is_running(context, db);
   const auto library = store::load_library(db);
+  const bool paused = server::commands::is_paused(db);
   for (const auto& id : ids) {
     const auto view = server::stored_view(db, id);
     if (!view) return failure(ErrorKind::not_found, "device " + id + " was forgotten meanwhile");
     const auto& row = view->row;
     if ((!options.connected || (running && row.connected)) && (!options.current || needs_nothing(*view, library)))
       continue;
-    if (waits_for_person(row, options)) seen.stuck.push_back(name_of(row) + " " + server::state_in_words(row, 0));
+    if (paused && options.current && row.state != "updating")
+      seen.stuck.push_back(name_of(row) + " waits: all updates are paused, 'drydock resume' lets them go on");
+    else if (waits_for_person(row, options))
+      seen.stuck.push_back(name_of(row) + " " + server::state_in_words(row, 0));
     seen.left.push_back(row);
   }
   return seen;
@@ -104,6 +110,7 @@ int wait(const Context& context, WaitOptions options) {
   const auto deadline = Clock::now() + *patience;
   Pause pause;
   std::string told;
+  bool warned = false;
   for (;;) {
     // Opened anew: a restore may have put another file in its place.
     auto db = open_to_read(context);
@@ -124,6 +131,8 @@ int wait(const Context& context, WaitOptions options) {
         print_error(fmt::format("not in time: {} {}", name_of(row), server::state_in_words(row, 0)));
       return report(context, not_in_time, *seen);
     }
+    if (!seen->running && !std::exchange(warned, true))
+      print_error("Drydock is not running: nothing happens until 'drydock serve', or systemd, starts it");
     const auto& first = seen->left.front();
     auto words = fmt::format("waits for {}{}: {}", name_of(first),
         seen->left.size() == 1 ? "" : fmt::format(" and {} more", seen->left.size() - 1),

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace drydock::integrations {
@@ -14,6 +15,9 @@ public:
 
   /// Whether one may go now.
   bool ready(Clock::time_point now) const { return !under_way_ && now >= not_before_; }
+  /// Likewise, when somebody has to do something about what it tells.
+  bool ready_for_urgent(Clock::time_point now) const { return !under_way_ && now >= urgent_not_before_; }
+  Clock::time_point urgent_not_before() const { return urgent_not_before_; }
   /// When to ask again, of one that is not under way.
   Clock::time_point not_before() const { return not_before_; }
   bool under_way() const { return under_way_; }
@@ -28,6 +32,7 @@ public:
   void sent(Clock::time_point now, Clock::duration digest) {
     under_way_ = false;
     not_before_ = now + digest;
+    urgent_not_before_ = now + std::min<Clock::duration>(digest, urgent_pause);
   }
   /// The message has failed as often as `attempts` now; the receiver may have said how long to wait. True: it is given
   /// up, and the next one may go.
@@ -38,14 +43,18 @@ public:
   /// A person wants it tried at once.
   void hurry() {
     not_before_ = {};
+    urgent_not_before_ = {};
     fresh_ = false;
   }
 
 private:
+  static constexpr Clock::duration urgent_pause = std::chrono::minutes(1);
+
   Clock::duration retry_;
   bool under_way_ = false;
   bool fresh_ = true;
   Clock::time_point not_before_{};
+  Clock::time_point urgent_not_before_{};
 };
 
 }  // namespace drydock::integrations

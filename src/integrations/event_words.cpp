@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
@@ -42,7 +43,10 @@ std::string what_happened(const store::Delivery& event) {
   if (event.event == "drydock/update/failed") return field(data, "module") + " failed: " + field(data, "words");
   if (event.event == "drydock/update/given_up")
     return "needs attention, for " + field(data, "module") + " failed too often: " + field(data, "words");
+  if (event.event == "drydock/update/blocked") return "needs attention: " + field(data, "words");
   if (event.event == "drydock/update/finished") return "has all it needs";
+  if (event.event == "drydock/device/changed_key")
+    return "came with another key than the one on file, " + field(data, "fingerprint") + ", and was refused";
   if (event.event == "drydock/absence/began") return "has been away for " + duration(data);
   if (event.event == "drydock/absence/ended") return "is back, after " + duration(data);
   if (event.event == "drydock/device/waiting")
@@ -53,24 +57,43 @@ std::string what_happened(const store::Delivery& event) {
   return fmt::format("published {}{}{}", event.event, event.data.empty() ? "" : ": ", event.data);
 }
 
+// By gravity.
 struct Kind {
   std::string_view event;
   const char* one;
   const char* many;
 };
 constexpr Kind kinds[] = {{"drydock/rollout/stopped", "rollout stopped", "rollouts stopped"},
-    {"drydock/update/given_up", "device needs attention", "devices need attention"},
+    {"drydock/update/given_up", "device failed too often", "devices failed too often"},
+    {"drydock/update/blocked", "device misses a file", "devices miss a file"},
+    {"drydock/device/changed_key", "device came with another key", "devices came with another key"},
     {"drydock/update/failed", "module failed", "modules failed"},
-    {"drydock/device/waiting", "device waits for approval", "devices wait for approval"},
-    {"drydock/absence/began", "device is away", "devices are away"},
-    {"drydock/absence/ended", "device is back", "devices are back"},
-    {"drydock/update/finished", "device is up to date", "devices are up to date"},
-    {"drydock/update/verified", "module is installed", "modules are installed"}};
+    {"drydock/absence/began", "device went away", "devices went away"},
+    {"drydock/device/waiting", "new device", "new devices"},
+    {"drydock/absence/ended", "device came back", "devices came back"},
+    {"drydock/update/finished", "device became up to date", "devices became up to date"},
+    {"drydock/update/verified", "module was installed", "modules were installed"}};
+constexpr std::array urgent{
+    "drydock/rollout/stopped", "drydock/update/given_up", "drydock/update/blocked", "drydock/device/changed_key"};
+
+std::ptrdiff_t gravity(const Told& told) {
+  return std::find_if(std::begin(kinds), std::end(kinds), [&](const Kind& kind) {
+    return kind.event == told.delivery.event;
+  }) - std::begin(kinds);
+}
 
 }  // namespace
 
+std::span<const char* const> urgent_events() {
+  return urgent;
+}
+
 bool is_urgent(const std::string& event) {
-  return event == "drydock/rollout/stopped" || event == "drydock/update/given_up";
+  return std::find(urgent.begin(), urgent.end(), event) != urgent.end();
+}
+
+void sort_by_gravity(std::vector<Told>& told) {
+  std::stable_sort(told.begin(), told.end(), [](const Told& a, const Told& b) { return gravity(a) < gravity(b); });
 }
 
 std::string line_of(const Told& told) {

@@ -7,6 +7,7 @@
 #include "version.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <fmt/core.h>
 
@@ -138,6 +139,9 @@ json HomeAssistant::device(const server::DeviceView& view, const json& said) con
       {"safe_mode",
           with(entity("binary_sensor", unique("safe_mode"), "Safe mode", state, "safe_mode", topics),
               {{"device_class", "problem"}, {"entity_category", "diagnostic"}})},
+      {"attention",
+          with(entity("binary_sensor", unique("attention"), "Needs attention", state, "attention", topics),
+              {{"device_class", "problem"}, {"entity_category", "diagnostic"}})},
       {"state",
           with(entity("sensor", unique("state"), "State", state, "status", topics),
               {{"entity_category", "diagnostic"}, {"icon", "mdi:update"}, {"json_attributes_topic", state}})}};
@@ -188,15 +192,24 @@ json HomeAssistant::fleet() const {
   return {{"device", std::move(device)}, {"origin", origin()}, {"components", std::move(components)}};
 }
 
+bool needs_attention(const std::string& shown_state) {
+  constexpr std::array states{"parked", "blocked", "unknown_key", "awaiting_approval", "away"};
+  return std::find(states.begin(), states.end(), shown_state) != states.end();
+}
+
 json state_of(const server::DeviceView& view, const std::string& shown_state) {
   auto status = server::state_name(shown_state);
   if (!status.empty()) status[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(status[0])));
   return {{"connected", on_off(view.row.connected)}, {"safe_mode", on_off(view.row.safe_mode)}, {"state", shown_state},
-      {"status", status}, {"words", shown_state == view.row.state ? view.row.state_words : ""},
-      {"address", view.row.address}};
+      {"status", status}, {"attention", on_off(needs_attention(shown_state))},
+      {"words", shown_state == view.row.state ? view.row.state_words : ""}, {"address", view.row.address}};
 }
 
-json update_of(const server::DeviceView& view) {
+bool resets_within_update(const server::DeviceView& view) {
+  return view.row.state == "waiting" && !view.row.connected && view.step_to_judge;
+}
+
+json update_of(const server::DeviceView& view, bool resets) {
   const auto now = words_of(installed(view));
   const auto wanted = latest(view, now);
   json state{{"title", "Firmware"}, {"in_progress", false}, {"update_percentage", nullptr}};
@@ -210,11 +223,15 @@ json update_of(const server::DeviceView& view) {
     state["in_progress"] = true;
     state["update_percentage"] =
         std::min<std::size_t>(99, (view.steps_done * 100 + view.transfer->bytes * 100 / size) / steps);
-  } else if (view.row.state == "updating") {
-    state["in_progress"] = true;  // it resets, or comes back
+  } else if (view.row.state == "updating" || resets) {
+    const auto done = view.steps_done + (view.step_to_judge ? 1 : 0);
+    state["in_progress"] = true;
+    if (done != 0 && !view.plan.steps.empty())
+      state["update_percentage"] = std::min<std::size_t>(99, done * 100 / (view.steps_done + view.plan.steps.size()));
   }
-  if (summary.empty() && wanted != now) summary = view.row.state_words;
-  if (!summary.empty()) state["release_summary"] = shorten(summary, longest_summary);
+  if (summary.empty() && (wanted != now || needs_attention(view.row.state))) summary = view.row.state_words;
+  // Told even when there is none: what is not told stays as it was.
+  state["release_summary"] = shorten(summary, longest_summary);
   return state;
 }
 
@@ -235,9 +252,7 @@ json fleet_state(const std::map<std::string, std::int64_t>& states, std::size_t 
   std::int64_t attention = 0;
   for (const auto& [state, count] : states) {
     devices += count;
-    if (state == "parked" || state == "blocked" || state == "unknown_key" || state == "awaiting_approval" ||
-        state == "away")
-      attention += count;
+    if (needs_attention(state)) attention += count;
   }
   const auto updating = states.find("updating");
   return {{"devices", devices}, {"connected", connected}, {"updating", updating == states.end() ? 0 : updating->second},

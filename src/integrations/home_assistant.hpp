@@ -34,10 +34,14 @@ struct HomeAssistant {
   nlohmann::json fleet() const;
 };
 
+/// Whether somebody has to look at it.
+bool needs_attention(const std::string& shown_state);
 /// Of devices/ID/state. `shown_state`: store::shown_state(); people see it as "status".
 nlohmann::json state_of(const server::DeviceView& view, const std::string& shown_state);
-/// Of devices/ID/update.
-nlohmann::json update_of(const server::DeviceView& view);
+/// Whether a module was sent, and the device is away to begin it: soon it says whether it runs.
+bool resets_within_update(const server::DeviceView& view);
+/// Of devices/ID/update. `resets`: as of resets_within_update(), while that is to be believed.
+nlohmann::json update_of(const server::DeviceView& view, bool resets);
 /// Of devices/ID/diagnostics, from server::vitals_json()'s object; of what the device does not say there is nothing.
 nlohmann::json diagnostics_of(const nlohmann::json& vitals);
 /// Of fleet. `states`: how many devices there are of each shown state.

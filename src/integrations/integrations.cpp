@@ -14,7 +14,8 @@ namespace drydock::integrations {
 namespace {
 
 metrics::Counter events_dropped(
-    "drydock_messages_dropped_total", "Events that nobody was told of, as too many waited to be written down.");
+    "drydock_messages_dropped_total", "Events that nobody was told of, as they could not be written down.");
+constexpr auto lost_told_every = std::chrono::minutes(1);
 
 // Names of the system's events are whole ones, unless they end with '/': who is told of "spark/status" is not told of
 // spark/status/safe-mode.
@@ -44,31 +45,39 @@ Integrations::~Integrations() {
 }
 
 void Integrations::reload() {
-  asio::co_spawn(services_.loop, load(), asio::detached);
+  asio::co_spawn(services_.loop, load(++loading_), asio::detached);
 }
 
-asio::awaitable<void> Integrations::load() {
+asio::awaitable<void> Integrations::load(std::uint64_t number) {
   const std::weak_ptr<bool> alive = alive_;
-  const auto number = ++loading_;
   std::function<std::vector<store::Integration>(store::Database&)> work = store::load_integrations;
   auto loaded = co_await services_.writer.read<std::vector<store::Integration>>(std::move(work));
   if (alive.expired() || number != loading_) co_return;
-  if (!loaded) {
+  loaded_ = number;
+  if (loaded)
+    list_ = std::move(*loaded);
+  else
     log::warning("integrations cannot be read: {}", loaded.error().message);
-    co_return;
-  }
-  list_ = std::move(*loaded);
+  for (const auto& event : std::exchange(meanwhile_, {})) take(event);
   const bool any = std::any_of(list_.begin(), list_.end(), [](const auto& each) { return each.enabled; });
   if (!any && !sender_) co_return;
   sender().wake();
 }
 
 void Integrations::take(const server::PublishedEvent& event) {
+  // One that was just made wants it, perhaps.
+  if (loaded_ != loading_) {
+    if (meanwhile_.size() < limits::deliveries_begun)
+      meanwhile_.push_back(event);
+    else
+      lose(1);
+    return;
+  }
   for (const auto& integration : list_) {
     if (!wants(integration, event.name)) continue;
     // A database that is away must not fill the memory.
     if (begun_ >= limits::deliveries_begun) {
-      events_dropped.add();
+      lose(1);
       continue;
     }
     store::Delivery delivery;
@@ -91,9 +100,21 @@ asio::awaitable<void> Integrations::enqueue(store::Delivery delivery) {
   const auto written = co_await services_.writer.perform(std::move(work));
   if (alive.expired()) co_return;
   --begun_;
-  if (!written) events_dropped.add();
+  if (!written) lose(1, written.error().message);
   const std::lock_guard lock(mutex_);
   if (sender_) sender_->wake();
+}
+
+// A line for each would fill the log.
+void Integrations::lose(std::size_t events, const std::string& why) {
+  events_dropped.add(events);
+  lost_ += events;
+  if (const auto now = Clock::now(); now - lost_told_at_ >= lost_told_every) {
+    lost_told_at_ = now;
+    log::error("{} event{} could not be written down for webhooks, e-mail and ntfy: {}", lost_, lost_ == 1 ? "" : "s",
+        why.empty() ? "the database takes too long" : why);
+    lost_ = 0;
+  }
 }
 
 bool Integrations::write(std::function<void(store::Database&)> work) {

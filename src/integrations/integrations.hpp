@@ -38,7 +38,9 @@ private:
   /// Takes up what integrations there are.
   void reload();
   void take(const server::PublishedEvent& event);
-  asio::awaitable<void> load();
+  asio::awaitable<void> load(std::uint64_t number);
+  /// Counts, and tells from time to time.
+  void lose(std::size_t events, const std::string& why = "");
   asio::awaitable<void> enqueue(store::Delivery delivery);
   bool write(std::function<void(store::Database&)> work);
   Sender& sender();
@@ -48,6 +50,10 @@ private:
   std::vector<std::shared_ptr<void>> listening_;
   std::vector<store::Integration> list_;
   std::size_t begun_ = 0;  ///< rows that the writer has and has not written yet
+  std::uint64_t loaded_ = 0;
+  std::vector<server::PublishedEvent> meanwhile_;  ///< while the list is read anew
+  std::size_t lost_ = 0;                           ///< events, and not told yet
+  Clock::time_point lost_told_at_{};
   std::uint64_t loading_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::atomic<bool> stopping_{false};

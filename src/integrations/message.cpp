@@ -47,10 +47,21 @@ std::string iso_time(std::int64_t milliseconds) {
   return utc("{:%Y-%m-%dT%H:%M:%S}", milliseconds) + fmt::format(".{:03}Z", milliseconds % 1000);
 }
 
-// A word of a header that need not be ASCII (RFC 2047).
-std::string header_word(const std::string& text) {
+// Text of a header that need not be ASCII, in words of at most 75 characters (RFC 2047). What looks like such a word is
+// written as one, for it is none.
+std::string header_words(const std::string& text) {
   const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7f; });
-  return ascii ? text : "=?UTF-8?B?" + crypto::to_base64(view_of(text)) + "?=";
+  if (ascii && text.find("=?") == std::string::npos) return text;
+  constexpr std::size_t most = 45;
+  std::string words;
+  for (std::size_t at = 0; at < text.size();) {
+    auto end = std::min(at + most, text.size());
+    while (end < text.size() && end > at + 1 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+    words +=
+        (words.empty() ? "=?UTF-8?B?" : " =?UTF-8?B?") + crypto::to_base64(view_of(text.substr(at, end - at))) + "?=";
+    at = end;
+  }
+  return words;
 }
 
 Variables variables_of(const Told& told) {
@@ -134,7 +145,7 @@ Message ntfy(const json& settings, const std::vector<Told>& told, const Applianc
   message.body = told.size() == 1 ? headline(told) : headline(told) + "\n\n" + lines_of(told, longest_ntfy);
   const bool urgent =
       std::any_of(told.begin(), told.end(), [](const Told& each) { return is_urgent(each.delivery.event); });
-  message.headers = {"Content-Type: text/plain; charset=utf-8", "Title: " + header_word("Drydock on " + from.host)};
+  message.headers = {"Content-Type: text/plain; charset=utf-8", "Title: " + header_words("Drydock on " + from.host)};
   if (!from.page.empty()) message.headers.push_back("Click: " + link_of(told, from.page));
   if (urgent) message.headers.emplace_back("Priority: high");
   if (const auto token = text_in(settings, "token"); !token.empty())
@@ -155,7 +166,7 @@ Message email(const json& settings, const std::vector<Told>& told, const Applian
   for (const auto& address : message.mail_to) to += (to.empty() ? "" : ", ") + address;
   message.headers = {utc("Date: {:%a, %d %b %Y %H:%M:%S} +0000", utc_now), "From: Drydock <" + message.mail_from + ">",
       "To: " + to,
-      "Subject: " + header_word(shorten("Drydock on " + from.host + ": " + headline(told), longest_subject)),
+      "Subject: " + header_words(shorten("Drydock on " + from.host + ": " + headline(told), longest_subject)),
       fmt::format("Message-ID: <drydock-{}-{}@{}>", told.front().delivery.id, utc_now, from.host),
       "Auto-Submitted: auto-generated"};
   auto text = lines_of(told, longest_mail);
@@ -170,7 +181,8 @@ Message email(const json& settings, const std::vector<Told>& told, const Applian
 }  // namespace
 
 Message make_message(
-    const store::Integration& integration, const std::vector<Told>& told, const Appliance& from, std::int64_t utc_now) {
+    const store::Integration& integration, std::vector<Told> told, const Appliance& from, std::int64_t utc_now) {
+  sort_by_gravity(told);
   const auto settings = json::parse(integration.settings, nullptr, false);
   const auto usable = settings.is_object() ? settings : json::object();
   if (integration.kind == "email") return email(usable, told, from, utc_now);

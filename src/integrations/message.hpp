@@ -39,9 +39,9 @@ struct Appliance {
   std::string page;  ///< its address; empty: there is no link to it
 };
 
-/// `told`: one, or for a digest all. `utc_now`: milliseconds.
+/// `told`: one, or for a digest all, of which the gravest are told first. `utc_now`: milliseconds.
 Message make_message(
-    const store::Integration& integration, const std::vector<Told>& told, const Appliance& from, std::int64_t utc_now);
+    const store::Integration& integration, std::vector<Told> told, const Appliance& from, std::int64_t utc_now);
 
 /// What happened, in a line for people: "Kitchen: system-part1 3.3.1 failed: …".
 std::string line_of(const Told& told);

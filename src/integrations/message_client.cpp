@@ -10,7 +10,9 @@
 #include <atomic>
 #include <cstring>
 #include <fmt/core.h>
+#include <mutex>
 #include <netinet/in.h>
+#include <set>
 #include <stdexcept>
 #include <sys/socket.h>
 #include <thread>
@@ -21,8 +23,10 @@ namespace {
 
 // Many mail servers let who connects wait before they say a word.
 constexpr auto mail_greeting_time = std::chrono::seconds(60);
+constexpr auto goodbye_time = std::chrono::seconds(5);
 // Of an answer, what is told when it is an error.
 constexpr std::size_t longest_answer = 200;
+constexpr std::size_t most_of_an_answer = 64 * 1024;
 // What is wrong with one message need not be with the next one.
 constexpr std::array<long, 4> refusals_of_a_body{400, 413, 415, 422};
 
@@ -50,7 +54,7 @@ struct MessageClient::Transfer {
     if (handle == nullptr) throw std::runtime_error("libcurl has no memory");
   }
   ~Transfer() {
-    abort = true;
+    break_off();
     if (thread.joinable()) thread.join();
     if (handle != nullptr) curl.easy_cleanup(handle);
     if (mime != nullptr) curl.mime_free(mime);
@@ -64,7 +68,19 @@ struct MessageClient::Transfer {
     auto& self = *static_cast<Transfer*>(to);
     const auto bytes = size * count;
     self.answer.append(data, std::min(bytes, longest_answer - std::min(longest_answer, self.answer.size())));
-    return bytes;
+    self.answered += bytes;
+    return self.answered > most_of_an_answer ? 0 : bytes;  // 0: enough of it
+  }
+  // A line of a mail server's.
+  static std::size_t take_line(char* data, std::size_t size, std::size_t count, void* to) {
+    auto& self = *static_cast<Transfer*>(to);
+    const std::string_view line(data, size * count);
+    const bool refuses = line.starts_with('4') || line.starts_with('5');
+    self.refused_at = refuses ? Clock::now() : Clock::time_point{};
+    if (!refuses) return line.size();
+    self.answer = line.substr(0, longest_answer);
+    while (self.answer.ends_with('\n') || self.answer.ends_with('\r')) self.answer.pop_back();
+    return line.size();
   }
   // Asked about once a second, whatever is waited for.
   static int look(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -78,7 +94,22 @@ struct MessageClient::Transfer {
       self.refused = address ? address->to_string() : "this kind of address";
       return CURL_SOCKET_BAD;
     }
-    return ::socket(where->family, where->socktype | SOCK_CLOEXEC, where->protocol);
+    const int opened = ::socket(where->family, where->socktype | SOCK_CLOEXEC, where->protocol);
+    const std::lock_guard lock(self.sockets_mutex);
+    if (opened >= 0) self.sockets.insert(opened);
+    return opened;
+  }
+  static int close(void* of, curl_socket_t socket) {
+    auto& self = *static_cast<Transfer*>(of);
+    const std::lock_guard lock(self.sockets_mutex);
+    self.sockets.erase(socket);
+    return ::close(socket);
+  }
+  // Of an e-mail, from another thread: libcurl waits for the server's goodbye, and asks nobody whether to go on.
+  void break_off() {
+    abort = true;
+    const std::lock_guard lock(sockets_mutex);
+    for (const int socket : sockets) ::shutdown(socket, SHUT_RDWR);
   }
 
   const Libcurl& curl;
@@ -90,10 +121,14 @@ struct MessageClient::Transfer {
   curl_slist* recipients = nullptr;
   curl_mime* mime = nullptr;
   std::string answer;
-  std::string refused;  ///< an address that is not allowed
+  std::size_t answered = 0;  ///< bytes
+  std::string refused;       ///< an address that is not allowed
   // Of an e-mail.
   std::thread thread;
   std::atomic<bool> abort{false};
+  std::atomic<Clock::time_point> refused_at{};  ///< when the server said no last
+  std::mutex sockets_mutex;
+  std::set<int> sockets;          ///< guarded: that are open
   std::atomic<bool> over{false};  ///< the thread has ended, or is about to
 };
 
@@ -103,8 +138,9 @@ MessageClient::MessageClient(const Libcurl& curl, PrivateNetworks networks)
 }
 
 MessageClient::~MessageClient() {
+  for (auto& transfer : leaving_) transfer->break_off();
   for (auto& [key, transfer] : transfers_) {
-    transfer->abort = true;
+    transfer->break_off();
     if (transfer->message.mail_from.empty()) curl_.multi_remove_handle(multi_, transfer->handle);
   }
   transfers_.clear();
@@ -170,6 +206,8 @@ void MessageClient::prepare(Transfer& transfer) {
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
   set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::open);
   set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(&transfer));
+  set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::close);
+  set(CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&transfer));
   set(CURLOPT_PRIVATE, static_cast<void*>(&transfer));
   static const auto agent = fmt::format("drydock/{}", version);
   set(CURLOPT_USERAGENT, agent.c_str());
@@ -190,6 +228,8 @@ void MessageClient::prepare(Transfer& transfer) {
     set(CURLOPT_USERNAME, message.user.c_str());
     set(CURLOPT_PASSWORD, message.password.c_str());
   }
+  set(CURLOPT_HEADERFUNCTION, &Transfer::take_line);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
   set(CURLOPT_NOPROGRESS, 0L);
   set(CURLOPT_XFERINFOFUNCTION, &Transfer::look);
   set(CURLOPT_XFERINFODATA, static_cast<void*>(&transfer));
@@ -214,6 +254,13 @@ std::vector<std::pair<std::int64_t, Outcome>> MessageClient::wait(std::chrono::m
     end(*static_cast<Transfer*>(of), told->data.result, ended);
   }
   take_mails(ended);
+  for (auto& [key, transfer] : transfers_) {
+    if (!transfer->thread.joinable()) continue;
+    longest = std::min<std::chrono::milliseconds>(longest, std::chrono::seconds(1));
+    // libcurl waits for its goodbye before it tells.
+    const auto refused_at = transfer->refused_at.load();
+    if (refused_at != Clock::time_point{} && Clock::now() - refused_at >= goodbye_time) transfer->break_off();
+  }
   if (ended.empty()) curl_.multi_poll(multi_, nullptr, 0, static_cast<int>(longest.count()), nullptr);
   return ended;
 }
@@ -236,12 +283,17 @@ Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
   }
   long status = 0;
   curl_.easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
-  if (result != CURLE_OK) {
+  const bool cut_off = result == CURLE_WRITE_ERROR && transfer.answered > most_of_an_answer;
+  const bool by_mail = !transfer.message.mail_from.empty();
+  if (result != CURLE_OK && by_mail && !transfer.answer.empty()) {
+    fail(ErrorKind::refused, "the mail server answered " + log::printable(transfer.answer));
+    return outcome;
+  }
+  if (result != CURLE_OK && !cut_off) {
     const auto said = status >= 400 ? fmt::format(" (it answered {})", status) : "";
     fail(ErrorKind::closed, fmt::format("it was not sent: {}{}", curl_.easy_strerror(result), said));
     return outcome;
   }
-  const bool by_mail = !transfer.message.mail_from.empty();
   if (by_mail || (status >= 200 && status < 300)) return outcome;
   curl_off_t wait = 0;
   curl_.easy_getinfo(transfer.handle, CURLINFO_RETRY_AFTER, &wait);

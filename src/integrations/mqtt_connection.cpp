@@ -3,8 +3,11 @@
 #include "base/log.hpp"
 #include "firmware/files.hpp"
 #include "integrations/reachable_address.hpp"
+#include "integrations/received_bytes.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <filesystem>
 #include <fmt/core.h>
 #include <poll.h>
 #include <stdexcept>
@@ -25,6 +28,12 @@ constexpr std::size_t most_unacknowledged = 100;
 constexpr std::size_t largest_password_file = 1024;
 constexpr std::size_t largest_payload = 4 * 1024;
 constexpr int at_least_once = 1;
+// libmosquitto believes what a broker says: packets of 256 MB are read to their end, and messages of QoS 2, which
+// nobody subscribes to here, kept until the broker releases them.
+constexpr std::uint64_t most_kept = 256 * 1024;
+constexpr std::uint64_t most_kept_each_second = 4;  // answers to pings, of which nobody tells
+constexpr std::size_t packet_overhead = 64;         // with TLS'
+constexpr int receive_buffer = 64 * 1024;
 
 std::string password_in(const std::filesystem::path& file) {
   if (file.empty()) return "";
@@ -51,6 +60,8 @@ MqttConnection::MqttConnection(const Libmosquitto& mosquitto, const state::Confi
                                     : 1883),
       will_(std::move(will)),
       callbacks_(std::move(callbacks)) {
+  if (!configuration.tls && !configuration.ca.empty())
+    throw std::runtime_error("mqtt.ca is given, and mqtt.tls is not true: nothing would be encrypted");
   create();  // so that what cannot be used is told at once
 }
 
@@ -71,17 +82,21 @@ void MqttConnection::create() {
   client_ = library_.create(nullptr, clean_session, this);
   if (client_ == nullptr) throw std::runtime_error("libmosquitto has no memory");
   unacknowledged_ = 0;
+  understood_ = 0;
   const std::string offline = "offline";
   library_.will_set(client_, will_.c_str(), static_cast<int>(offline.size()), offline.data(), at_least_once, true);
   if (!configuration_.user.empty())
     library_.username_pw_set(client_, configuration_.user.c_str(), password_.empty() ? nullptr : password_.c_str());
   if (configuration_.tls) {
     const auto ca = configuration_.ca.string();
+    if (std::error_code none; !ca.empty() && !std::filesystem::exists(configuration_.ca, none))
+      throw std::runtime_error(fmt::format("mqtt.ca: there is no file {}", ca));
     const auto set = library_.tls_set(
         client_, ca.empty() ? nullptr : ca.c_str(), ca.empty() ? "/etc/ssl/certs" : nullptr, nullptr, nullptr, nullptr);
     if (set != MOSQ_ERR_SUCCESS) {
       destroy();
-      throw std::runtime_error(fmt::format("mqtt.ca: {}", library_.strerror(set)));
+      throw std::runtime_error(
+          fmt::format("mqtt.ca: {} is not read as the PEM file of a certificate: {}", ca, library_.strerror(set)));
     }
   }
   library_.connect_callback_set(client_, &MqttConnection::on_connect);
@@ -109,11 +124,14 @@ void MqttConnection::on_connect(mosquitto*, void* of, int code) {
 }
 
 void MqttConnection::on_publish(mosquitto*, void* of, int) {
-  auto& waiting = connection(of).unacknowledged_;
-  if (waiting > 0) --waiting;
+  auto& self = connection(of);
+  if (self.unacknowledged_ > 0) --self.unacknowledged_;
+  self.understood_ += packet_overhead;
 }
 
 void MqttConnection::on_message(mosquitto*, void* of, const mosquitto_message* message) {
+  connection(of).understood_ +=
+      packet_overhead + std::strlen(message->topic) + static_cast<std::size_t>(std::max(message->payloadlen, 0));
   if (message->payloadlen < 0 || static_cast<std::size_t>(message->payloadlen) > largest_payload) return;
   std::string payload(static_cast<const char*>(message->payload), static_cast<std::size_t>(message->payloadlen));
   connection(of).callbacks_.received(message->topic, std::move(payload), message->retain);
@@ -149,7 +167,17 @@ void MqttConnection::connect() {
   const auto begun = configuration_.tls && !at->is_first
       ? library_.connect(client_, host.c_str(), port_, keep_alive)
       : library_.connect_async(client_, host.c_str(), port_, keep_alive);
-  if (begun != MOSQ_ERR_SUCCESS) lost(library_.strerror(begun));
+  if (begun != MOSQ_ERR_SUCCESS) return lost(words_of(begun));
+  limit_receive_buffer(library_.socket(client_), receive_buffer);
+}
+
+// Its words for TLS say nothing of what to do.
+std::string MqttConnection::words_of(int error) const {
+  if (error != MOSQ_ERR_TLS) return library_.strerror(error);
+  return fmt::format(
+      "TLS failed: its certificate is not signed by {}, or not of the name {}, or there is no TLS at this port",
+      configuration_.ca.empty() ? "anybody whom this machine trusts (see mqtt.ca)" : configuration_.ca.string(),
+      configuration_.host);
 }
 
 void MqttConnection::lost(const std::string& why) {
@@ -175,12 +203,24 @@ int MqttConnection::exchange(std::chrono::milliseconds longest) {
   if (library_.want_write(client_)) waited.events |= POLLOUT;
   constexpr int packets = 1;  // not used
   if (::poll(&waited, 1, static_cast<int>(longest.count())) > 0) {
-    if ((waited.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+    if ((waited.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
       if (const auto read = library_.loop_read(client_, packets); read != MOSQ_ERR_SUCCESS) return read;
+      if (keeps_too_much()) {
+        overfed_ = true;
+        problem_ = "it sends packets that are too large, or messages that it never releases";
+        return MOSQ_ERR_PAYLOAD_SIZE;
+      }
+    }
     if ((waited.revents & POLLOUT) != 0)
       if (const auto written = library_.loop_write(client_, packets); written != MOSQ_ERR_SUCCESS) return written;
   }
   return library_.loop_misc(client_);
+}
+
+bool MqttConnection::keeps_too_much() const {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began_).count();
+  return received_bytes(library_.socket(client_)) >
+      understood_ + most_kept + most_kept_each_second * static_cast<std::uint64_t>(seconds);
 }
 
 bool MqttConnection::work(std::chrono::milliseconds longest) {
@@ -195,7 +235,7 @@ bool MqttConnection::work(std::chrono::milliseconds longest) {
     lost("it does not answer");
     return false;
   }
-  if (const auto done = exchange(longest); done != MOSQ_ERR_SUCCESS) lost(library_.strerror(done));
+  if (const auto done = exchange(longest); done != MOSQ_ERR_SUCCESS) lost(words_of(done));
   return true;
 }
 

@@ -30,6 +30,8 @@ public:
   /// Why it is not; empty: it is, or nothing is known yet.
   const std::string& problem() const { return problem_; }
 
+  /// Whether a connection was ended because the broker sent more than can be meant for this.
+  bool overfed() const { return overfed_; }
   /// Whether more may be published now: what the broker has not acknowledged is kept in memory.
   bool may_publish() const;
   /// At least once (QoS 1). False: not connected.
@@ -48,8 +50,10 @@ private:
   void create();
   void destroy();
   void connect();
+  std::string words_of(int error) const;
   void lost(const std::string& why);
   int exchange(std::chrono::milliseconds longest);
+  bool keeps_too_much() const;
 
   const Libmosquitto& library_;
   state::Configuration::Mqtt configuration_;
@@ -59,12 +63,14 @@ private:
   Callbacks callbacks_;
   mosquitto* client_ = nullptr;  ///< while a connection is there, or being made
   bool connected_ = false;
+  bool overfed_ = false;
   std::string problem_;
   std::string told_;  ///< of the problems, the last that the log has
   Clock::duration pause_{};
   Clock::time_point again_at_{};
   Clock::time_point began_{};
   std::size_t unacknowledged_ = 0;
+  std::uint64_t understood_ = 0;  ///< bytes of this connection, about: what libmosquitto has told of
 };
 
 }  // namespace drydock::integrations

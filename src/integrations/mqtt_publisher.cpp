@@ -6,7 +6,7 @@
 #include "server/commands.hpp"
 #include "server/stored_view.hpp"
 #include "store/access.hpp"
-#include "store/audit.hpp"
+#include "store/integrations.hpp"
 #include "store/rollouts.hpp"
 
 #include <algorithm>
@@ -30,17 +30,13 @@ constexpr std::size_t most_events = 1'000;
 constexpr std::size_t most_vitals_waiting = 1'000;
 constexpr std::size_t most_received = 200;
 constexpr auto problem_noted_every = 10s;
+constexpr auto longest_reset = 3min;
 constexpr const char* places_setting = "mqtt_places";
 // A broker sends what it has retained at once.
 constexpr auto tidying = 10s;
 
 std::string printed(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-bool begins_with_any(const std::string& name, const std::vector<std::string>& beginnings) {
-  return std::any_of(
-      beginnings.begin(), beginnings.end(), [&](const auto& beginning) { return name.starts_with(beginning); });
 }
 
 }  // namespace
@@ -150,77 +146,10 @@ void MqttPublisher::on_connected() {
     connection_->subscribe(home_assistant_.topics.pause());
   }
   if (!configuration_.publish.empty()) connection_->subscribe(home_assistant_.topics.every_publication());
+  // It may be what is retained there that was too much.
+  if (connection_->overfed()) return;
   connection_->subscribe(home_assistant_.topics.every_state());
   tidy_until_ = Clock::now() + tidying;
-}
-
-void MqttPublisher::on_received(const std::string& topic, std::string payload, bool retained) {
-  const auto& topics = home_assistant_.topics;
-  if (topic == home_assistant_.birth_topic() && !home_assistant_.discovery.empty()) {
-    if (payload == "online" && !retained) {
-      published_.clear();
-      all_due_ = true;
-      fleet_at_ = {};
-    }
-    return;
-  }
-  // Of a device that was forgotten while nobody could be told.
-  if (const auto id = topics.device_of_state(topic); !id.empty()) {
-    if (retained && !payload.empty()) {
-      published_.try_emplace(topic, 0);
-      dirty_.insert(id);
-    }
-    return;
-  }
-  if (retained || !command_budget_.take(Clock::now()))
-    return;  // a command that somebody left there would come again and again
-  if (home_assistant_.commands && topic == topics.pause() && (payload == "ON" || payload == "OFF")) {
-    const bool paused = payload == "ON";
-    tell(paused ? "fleet/pause" : "fleet/resume", change([paused](store::Database& db) -> Result<void> {
-      server::commands::pause(db, paused);
-      return {};
-    }));
-    fleet_at_ = {};
-    return;
-  }
-  if (const auto id = topics.device_of_install(topic); !id.empty() && home_assistant_.commands) {
-    if (payload == "INSTALL") install(id);
-    return;
-  }
-  const auto name = topics.published_name(topic);
-  server::PublishedEvent event;
-  event.name = name;
-  event.data = std::move(payload);
-  event.published_at = utc_milliseconds();
-  if (!begins_with_any(name, configuration_.publish) || server::unusable_event(event)) return;
-  services_.bridge.publish(std::move(event));
-}
-
-// Whatever kept the update back: a pause of this device's, failures before, its application, the hours.
-void MqttPublisher::install(const std::string& id) {
-  tell("devices/" + id + "/install", change([id](store::Database& db) -> Result<void> {
-    const auto row = store::load_device(db, id);
-    if (!row || row->approval != "approved") return failure(ErrorKind::not_found, "there is no such device");
-    server::commands::retry(db, id);
-    server::commands::hold(db, id, false);
-    server::commands::force(db, id, true);
-    return {};
-  }));
-}
-
-Result<void> MqttPublisher::change(service::LoopBridge::Work work) {
-  try {
-    return services_.bridge.change(std::move(work));
-  } catch (const store::Unavailable& e) {
-    return failure(ErrorKind::storage, e.what());
-  }
-}
-
-void MqttPublisher::tell(const std::string& what, const Result<void>& done) {
-  if (!done) log::warning("MQTT: {}: {}", what, done.error().message);
-  services_.bridge.write_soon([what, outcome = done ? std::string("done") : done.error().message](store::Database& db) {
-    store::append_audit(db, {0, utc_milliseconds(), "MQTT", "broker", what, outcome});
-  });
 }
 
 void MqttPublisher::note_vitals() {
@@ -248,6 +177,8 @@ void MqttPublisher::note_changes() {
       seen_ = snapshot->revision;
     }
   }
+  for (const auto& [id, since] : resetting_)
+    if (now - since >= longest_reset) dirty_.insert(id);
   all_due_ |= std::exchange(membership_, snapshot->membership_revision) != snapshot->membership_revision;
   all_due_ |= std::exchange(others_, snapshot->others_revision) != snapshot->others_revision;
   if (all_due_ && now - listed_at_ >= (published_.empty() ? 0s : list_every)) {
@@ -300,9 +231,19 @@ void MqttPublisher::publish_device(const std::string& id, const std::optional<se
   if (home_assistant_.announces_devices())
     publish(home_assistant_.device_topic(id), printed(home_assistant_.device(*view, diagnostics)));
   publish(topics.state(id), printed(state_of(*view, shown)));
-  publish(topics.update(id), printed(update_of(*view)));
+  publish(topics.update(id), printed(update_of(*view, resets(id, *view))));
   if (!diagnostics.empty()) publish(topics.diagnostics(id), printed(diagnostics));
   known_.insert(id);
+}
+
+// Home Assistant would offer the update again, of a device that is in the middle of it.
+bool MqttPublisher::resets(const std::string& id, const server::DeviceView& view) {
+  if (!resets_within_update(view)) {
+    resetting_.erase(id);
+    return false;
+  }
+  const auto since = resetting_.try_emplace(id, Clock::now()).first->second;
+  return Clock::now() - since < longest_reset;
 }
 
 void MqttPublisher::forget(const std::string& id) {
@@ -324,7 +265,8 @@ void MqttPublisher::note_problem() {
   if (problem == noted_problem_ || now - problem_noted_at_ < problem_noted_every) return;
   noted_problem_ = problem;
   problem_noted_at_ = now;
-  services_.bridge.write_soon([problem](store::Database& db) { store::save_setting(db, problem_setting, problem); });
+  services_.bridge.write_soon(
+      [problem](store::Database& db) { store::save_setting(db, store::broker_problem_setting, problem); });
 }
 
 void MqttPublisher::find_former_topics() {

@@ -37,9 +37,6 @@ public:
   /// After the bridge was closed.
   ~MqttPublisher();
 
-  /// The setting of the database that says why the broker is not told of anything; empty: it is.
-  static constexpr const char* problem_setting = "mqtt_problem";
-
   /// Any thread: {"broker", "connected", "problem"}.
   nlohmann::json status() const;
 
@@ -79,7 +76,10 @@ private:
   void forget(const std::string& id);
   void install(const std::string& id);
   Result<void> change(service::LoopBridge::Work work);
-  void tell(const std::string& what, const Result<void>& done);
+  /// `words`: of what was done.
+  void tell(const std::string& what, const Result<void>& done, const char* words = "done");
+  void left_out(const std::string& topic, const std::string& why);
+  bool resets(const std::string& id, const server::DeviceView& view);
 
   Services services_;
   state::Configuration::Mqtt configuration_;
@@ -87,10 +87,12 @@ private:
   store::Readers readers_;
   std::unique_ptr<MqttConnection> connection_;
 
-  std::map<std::string, std::size_t> published_;  ///< by topic, a hash of what stands there
-  std::map<std::string, nlohmann::json> vitals_;  ///< diagnostics_of() them, by device
-  std::set<std::string> known_;                   ///< devices that were told of
-  std::set<std::string> dirty_;                   ///< that are to be looked at
+  std::map<std::string, std::size_t> published_;        ///< by topic, a hash of what stands there
+  std::map<std::string, nlohmann::json> vitals_;        ///< diagnostics_of() them, by device
+  std::map<std::string, Clock::time_point> resetting_;  ///< within an update, since when
+  Clock::time_point left_out_told_at_{};
+  std::set<std::string> known_;  ///< devices that were told of
+  std::set<std::string> dirty_;  ///< that are to be looked at
   std::uint64_t seen_ = 0;
   std::uint64_t membership_ = 0;
   std::uint64_t others_ = 0;

@@ -2,6 +2,8 @@
 
 #include "transport/device_id.hpp"
 
+#include <algorithm>
+
 namespace drydock::integrations {
 namespace {
 
@@ -9,6 +11,11 @@ namespace {
 constexpr std::size_t longest_name = 64;
 
 }  // namespace
+
+bool begins_with_any(const std::string& name, const std::vector<std::string>& beginnings) {
+  return std::any_of(
+      beginnings.begin(), beginnings.end(), [&](const auto& beginning) { return name.starts_with(beginning); });
+}
 
 std::optional<std::string> MqttTopics::event(const std::string& device, std::string_view name) const {
   using namespace std::string_view_literals;

@@ -14,8 +14,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace drydock::integrations {
+
+/// Of a name of an event: whether it is one of those that are allowed.
+bool begins_with_any(const std::string& name, const std::vector<std::string>& beginnings);
 
 class MqttTopics {
 public:

@@ -3,9 +3,11 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "integrations/event_words.hpp"
 #include "store/devices.hpp"
 
 #include <algorithm>
+#include <fmt/core.h>
 
 namespace drydock::integrations {
 namespace {
@@ -24,6 +26,8 @@ constexpr auto adopting_pause = 30s;
 
 // A person waits for it, and so does one of the page's threads.
 constexpr auto longest_test = 30s;
+
+constexpr auto given_up_told_every = 1min;
 
 constexpr int most_in_a_digest = limits::deliveries_waiting;
 
@@ -118,7 +122,7 @@ void Sender::run() {
       const bool due = std::any_of(schedules_.begin(), schedules_.end(), [](const auto& entry) {
         return entry.second.not_before() != Clock::time_point{} && entry.second.ready(Clock::now());
       });
-      if (look_.exchange(false) || due) look();
+      if (look_.exchange(false) || due || Clock::now() >= urgent_at_) look();
       told = false;
     } catch (const std::exception& e) {
       if (!std::exchange(told, true)) log::warning("what there is to send cannot be looked at: {}", e.what());
@@ -134,13 +138,14 @@ void Sender::run() {
 std::chrono::milliseconds Sender::time_to_next() const {
   if (!ended_.empty()) return database_pause;
   if (look_) return 0ms;
-  auto next = Clock::now() + idle;
+  auto next = std::min<Clock::time_point>(Clock::now() + idle, urgent_at_);
   for (const auto& [id, schedule] : schedules_)
     if (!schedule.under_way() && schedule.not_before() > Clock::now()) next = std::min(next, schedule.not_before());
   return std::chrono::duration_cast<std::chrono::milliseconds>(next - Clock::now()) + 1ms;
 }
 
 void Sender::look() {
+  urgent_at_ = Clock::time_point::max();
   auto lease = readers_.lease();
   auto& db = *lease;
   std::set<std::int64_t> hurried;
@@ -155,11 +160,18 @@ void Sender::look() {
     const std::chrono::milliseconds left(std::clamp<std::int64_t>(
         integration.last_sent + integration.digest - utc_milliseconds(), 0, integration.digest));
     if (fresh) schedule.sent(Clock::now(), left);
-    // Where it goes to is another one now: what failed before may not any more.
-    auto& settings = settings_[integration.id];
-    if (std::exchange(settings, integration.settings) != integration.settings || hurried.contains(integration.id))
+    // Where it goes to is another one now: what failed before may not any more. Or how often it is told.
+    const auto said = fmt::format("{} {}", integration.digest, integration.settings);
+    if (std::exchange(settings_[integration.id], said) != said || hurried.contains(integration.id))
       if (!fresh) schedule.hurry();
-    if (integration.enabled && schedule.ready(Clock::now())) begin(integration, db);
+    if (!integration.enabled) continue;
+    const auto now = Clock::now();
+    const bool urgent = !schedule.ready(now) && !schedule.under_way() && integration.digest != 0 &&
+        store::waits_for_any(db, integration.id, options_.node, urgent_events());
+    if (schedule.ready(now) || (urgent && schedule.ready_for_urgent(now)))
+      begin(integration, db);
+    else if (urgent)
+      urgent_at_ = std::min(urgent_at_, schedule.urgent_not_before());
   }
 }
 
@@ -212,6 +224,18 @@ void Sender::take(std::int64_t key, Outcome outcome) {
   ended_.push_back({key, std::move(batch.mapped()), std::move(outcome)});
 }
 
+// A receiver that takes nothing would fill the log with a line for each event.
+void Sender::tell_given_up(const Ended& ended, std::size_t events) {
+  auto& told = given_up_[ended.integration];
+  told.events += events;
+  const auto now = Clock::now();
+  if (told.at != Clock::time_point{} && now - told.at < given_up_told_every) return;
+  told.at = now;
+  const auto count = std::exchange(told.events, 0);
+  log::warning("{}: {} event{} given up: {}", log::printable(ended.batch.name), count, count == 1 ? " was" : "s were",
+      ended.outcome.error->message);
+}
+
 // Nothing further of an integration begins before, so that nothing is sent twice.
 void Sender::write_down() {
   while (!ended_.empty()) {
@@ -238,8 +262,7 @@ void Sender::write_down() {
     if (!options_.write(std::move(work))) return;
     if (dead != 0) {
       messages_dead.add(static_cast<std::uint64_t>(dead));
-      log::warning("{}: {} event{} given up: {}", log::printable(ended.batch.name), dead, dead == 1 ? " was" : "s were",
-          ended.outcome.error->message);
+      tell_given_up(ended, static_cast<std::size_t>(dead));
     }
     schedule = after;
     ended_.pop_front();

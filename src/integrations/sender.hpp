@@ -71,16 +71,23 @@ private:
   void begin_tests();
   void take(std::int64_t key, Outcome outcome);
   void write_down();
+  void tell_given_up(const Ended& ended, std::size_t events);
   std::chrono::milliseconds time_to_next() const;
 
   Options options_;
   store::Readers readers_;
-  std::map<std::int64_t, DeliverySchedule> schedules_;   ///< by integration
-  std::map<std::int64_t, std::string> settings_;         ///< likewise, as they were last
-  std::map<std::int64_t, Batch> under_way_;              ///< likewise
-  std::deque<Ended> ended_;                              ///< and not written down yet
-  std::map<std::int64_t, std::shared_ptr<Test>> tests_;  ///< under way, by a key below 0
+  std::map<std::int64_t, DeliverySchedule> schedules_;      ///< by integration
+  std::map<std::int64_t, std::string> settings_;            ///< likewise, with the digest, as they were last
+  Clock::time_point urgent_at_ = Clock::time_point::max();  ///< when to look for what cannot wait for its digest
+  std::map<std::int64_t, Batch> under_way_;                 ///< likewise
+  std::deque<Ended> ended_;                                 ///< and not written down yet
+  std::map<std::int64_t, std::shared_ptr<Test>> tests_;     ///< under way, by a key below 0
   std::int64_t last_test_ = 0;
+  struct GivenUp {
+    std::size_t events = 0;  ///< and not told yet
+    Clock::time_point at{};  ///< told last
+  };
+  std::map<std::int64_t, GivenUp> given_up_;  ///< by integration
 
   std::mutex mutex_;
   std::unique_ptr<MessageClient> client_;  ///< set under the mutex, by the thread

@@ -136,10 +136,37 @@ bool keeps_secret(const json& given, const json& settings, const json& before) {
   return false;
 }
 
+// "smtp.example.org", "smtp.example.org:587", "[::1]:25".
+bool is_mail_server(const std::string& text) {
+  const auto host_end = text.starts_with('[') ? text.find(']') + 1 : std::min(text.find(':'), text.size());
+  const auto host = text.substr(0, host_end);
+  const auto port = text.substr(host_end);
+  constexpr auto usable = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_[]:";
+  if (host.empty() || host.find_first_not_of(usable) != std::string::npos) return false;
+  return port.empty() ||
+      (port.size() >= 2 && port.size() <= 6 && port[0] == ':' &&
+          port.find_first_not_of("0123456789", 1) == std::string::npos);
+}
+
+bool braces_match(const std::string& body) {
+  for (std::size_t at = 0; (at = body.find("{{", at)) != std::string::npos;) {
+    at = body.find("}}", at);
+    if (at == std::string::npos) return false;
+  }
+  return true;
+}
+
 std::string wrong_together(const std::string& kind, const json& settings) {
   if (kind == "webhook") {
+    if (const auto body = settings.value("template", ""); !braces_match(body))
+      return "the body has a {{ without its }}";
+    if (const auto type = settings.value("content_type", ""); !type.empty() && type.find('/') == std::string::npos)
+      return "a content type is written as application/json";
     for (const auto& header : settings.value("headers", json::array())) {
       if (!is_header(header.get<std::string>())) return "a header is written as 'Name: value'";
+      if (header.get<std::string>().ends_with(hidden))
+        return "give the value of the header " +
+            header.get<std::string>().substr(0, header.get<std::string>().find(':'));
       if (is_ours(header.get<std::string>())) return "this header is Drydock's own: " + header.get<std::string>();
     }
     const auto secret = settings.value("secret", "");
@@ -149,8 +176,12 @@ std::string wrong_together(const std::string& kind, const json& settings) {
   if (kind == "email") {
     if (const auto tls = settings.value("tls", ""); tls != "tls" && tls != "starttls" && tls != "off")
       return "the encryption is one of starttls, tls and off";
-    if (settings.value("server", "").find_first_of("/ @") != std::string::npos)
-      return "the mail server is a name, or name:port";
+    if (!is_mail_server(settings.value("server", ""))) return "the mail server is a name, or name:port";
+    const auto server = settings.value("server", "");
+    if (server.ends_with(":465") && settings.value("tls", "") == "starttls")
+      return "port 465 has TLS from the beginning: choose that, or port 587";
+    if (server.ends_with(":587") && settings.value("tls", "") == "tls")
+      return "port 587 begins without TLS: choose STARTTLS, or port 465";
     if (!is_mail_address(settings.value("from", ""))) return "the sender must be an e-mail address";
     for (const auto& address : settings.value("to", json::array()))
       if (!is_mail_address(address.get<std::string>()))
@@ -165,11 +196,15 @@ std::string wrong_together(const std::string& kind, const json& settings) {
 
 Result<std::string> usable_settings(
     const store::Integration& integration, const json& given, const std::string& before) {
-  if (integration.name.empty() || integration.name.size() > 100 || !is_one_line(integration.name))
+  if (integration.name.find_first_not_of(' ') == std::string::npos || integration.name.size() > 100 ||
+      !is_one_line(integration.name))
     return failure(ErrorKind::malformed, "a name has 1 to 100 characters");
   if (integration.kind != "webhook" && integration.kind != "email" && integration.kind != "ntfy")
     return failure(ErrorKind::malformed, "'kind' is one of webhook, email and ntfy");
   if (integration.events.empty()) return failure(ErrorKind::malformed, "choose what it is told of");
+  for (const auto& event : integration.events)
+    if (event.find_first_of("*#+") != std::string::npos)
+      return failure(ErrorKind::malformed, "names of events are written as they begin, without *, # and +");
   for (const auto& event : integration.events)
     if (event.empty() || event.size() > 64 || !is_one_line(event))
       return failure(ErrorKind::malformed, "a name of events has 1 to 64 characters");

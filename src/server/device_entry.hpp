@@ -33,6 +33,7 @@ struct DeviceView {
   std::vector<firmware::InstalledModule> modules_stored;  ///< so that an unchanged Describe is not written again
   planning::Plan plan;                                    ///< from the last Describe
   std::size_t steps_done = 0;                             ///< of the update that runs
+  bool step_to_judge = false;                             ///< the store may have one that the next Describe judges
   Boxed<Transfer> transfer;
   bool session_known = false;  ///< over UDP: it can be heard from at any time, connected or not
   std::uint64_t revision = 0;  ///< grows with every change that people can see
@@ -44,7 +45,6 @@ struct DeviceEntry : DeviceView {
   device::DeviceProtocol* device = nullptr;  ///< likewise
   std::uint64_t connection = 0;              ///< tells a device's connections apart
   store::Ownership ownership;                ///< of the connection, among machines that share the database
-  bool step_to_judge = false;                ///< the store may have one that the next Describe judges
   std::int64_t last_seen = 0;                ///< running time; 0: not in this run
   Clock::time_point left{};                  ///< when its last connection ended
 

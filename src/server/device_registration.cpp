@@ -41,6 +41,8 @@ Error DeviceServer::reject_changed_key(DeviceEntry& entry, const Bytes& key) {
     mark_changed(entry);
     repository_.changed_key(row.id, key);
     record(entry, log::Level::warning, "changed_key", words);
+    if (const auto id = transport::DeviceId::parse(row.id); id && row.approval == "approved")
+      publish(changed_key_event(*id, state::short_fingerprint(key)));
   }
   return {ErrorKind::closed, std::move(words)};
 }

@@ -93,6 +93,10 @@ PublishedEvent waiting_event(const transport::DeviceId& device, const std::strin
   return system_event(device, "drydock/device/waiting", printed({{"address", address}}));
 }
 
+PublishedEvent changed_key_event(const transport::DeviceId& device, const std::string& fingerprint) {
+  return system_event(device, "drydock/device/changed_key", printed({{"fingerprint", fingerprint}}));
+}
+
 PublishedEvent absence_event(const transport::DeviceId& device, std::string_view what, std::int64_t away) {
   constexpr std::int64_t minute = 60'000;
   return system_event(device, fmt::format("drydock/absence/{}", what), printed({{"minutes", away / minute}}));

@@ -34,11 +34,13 @@ PublishedEvent application_event(const transport::DeviceId& device, std::string_
 /// drydock/rollout/stopped, for programs: a rollout has stopped by itself.
 PublishedEvent rollout_event(std::int64_t id, const std::string& release, const std::string& reason);
 /// drydock/update/…, for programs: "verified" and "failed", of one module; "finished" when the device has all it needs,
-/// "given_up" when it waits for a person. Data: {"module", "words"}.
+/// "given_up" when it waits for a person, "blocked" when a file is missing. Data: {"module", "words"}.
 PublishedEvent update_event(
     const transport::DeviceId& device, std::string_view what, const std::string& module, const std::string& words);
 /// drydock/device/waiting, for programs: one that nobody has seen before wants to come in. Data: {"address"}.
 PublishedEvent waiting_event(const transport::DeviceId& device, const std::string& address);
+/// drydock/device/changed_key, for programs: one came with another key than the one on file. Data: {"fingerprint"}.
+PublishedEvent changed_key_event(const transport::DeviceId& device, const std::string& fingerprint);
 /// drydock/absence/…, for programs: "began" when a device has been away for some minutes, "ended" when such a one is
 /// back. `away`: milliseconds. Data: {"minutes"}.
 PublishedEvent absence_event(const transport::DeviceId& device, std::string_view what, std::int64_t away);

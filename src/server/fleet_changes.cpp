@@ -220,6 +220,7 @@ void DeviceServer::apply(const transport::DeviceId& id, DeviceRepository::Decide
   const bool other_key = entry->row.public_key != row.public_key && !same_key(entry->row.public_key, row.public_key);
   entry->row.public_key = std::move(row.public_key);
   entry->row.changed_key = std::move(row.changed_key);
+  if (other_key) entry->changed_key_budget = TokenBucket{limits::changed_key_rate};  // whoever comes next is news
   if (entry->policy.rollout != decided.policy.rollout) entry->heard_in = -1;
   entry->policy = std::move(decided.policy);
   entry->stored = true;

@@ -101,6 +101,8 @@ DeviceEntry* DeviceUpdateController::entry() {
 void DeviceUpdateController::set_state(DeviceEntry& m, const std::string& state, const std::string& words) {
   if (m.row.state == state && m.row.state_words == shorten(words, limits::message_length)) return;
   const bool should_log = state != "updating" && state != "waiting";
+  if (state == "blocked" && m.row.state != "blocked" && m.row.approval == "approved")
+    server_.publish(update_event(id_, "blocked", "", words));
   m.row.state = state;
   m.row.state_words = shorten(words, limits::message_length);
   server_.mark_changed(m);

@@ -9,7 +9,9 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "firmware/files.hpp"
+#include "store/access.hpp"
 #include "store/copy.hpp"
+#include "store/integrations.hpp"
 #include "store/modules.hpp"
 #include "store/postgresql_values.hpp"
 
@@ -144,8 +146,9 @@ void check_certificate(Report& report, const state::StateFolder& folder, const s
   report.good("certificate", fmt::format("{}, SHA-256 {}", certificate->file.string(), certificate->fingerprint));
 }
 
-// Whether it is reached says the page's System view.
-void check_broker(Report& report, const state::Configuration::Mqtt& mqtt) {
+// A connection of this one's would be one more client: whether it is reached says the service, if it runs.
+void check_broker(
+    Report& report, const state::Configuration::Mqtt& mqtt, const state::StateFolder& folder, bool running) {
   if (mqtt.host.empty()) return;
   constexpr std::size_t largest = 1024 * 1024;
   for (const auto& [option, file] :
@@ -157,7 +160,20 @@ void check_broker(Report& report, const state::Configuration::Mqtt& mqtt) {
   if (!mqtt.password_file.empty() && others_may(mqtt.password_file))
     return report.bad(
         "broker", fmt::format("{0} may be read by others: 'sudo chmod 600 {0}'", mqtt.password_file.string()));
-  report.good("broker", mqtt.host);
+  if (!mqtt.ca.empty() && !mqtt.tls)
+    return report.bad("broker", "mqtt.ca is given, and mqtt.tls is not true: nothing would be encrypted");
+  if (!mqtt.password_file.empty() && std::filesystem::file_size(mqtt.password_file) == 0)
+    return report.bad("broker", fmt::format("{} is empty", mqtt.password_file.string()));
+  if (!running)
+    return report.good("broker", mqtt.host + " (whether it is reached, 'drydock status' says while it runs)");
+  try {
+    auto db = store::Database::open(folder.location(), store::Access::read_only);
+    if (const auto why = store::load_setting(db, store::broker_problem_setting); why && !why->empty())
+      return report.bad("broker", fmt::format("{} is not reached: {}", mqtt.host, *why));
+  } catch (const store::StoreError&) {
+    return;  // has a line of its own
+  }
+  report.good("broker", mqtt.host + " is reached");
 }
 
 }  // namespace
@@ -195,8 +211,9 @@ std::vector<CheckLine> check(const state::StateFolder& folder, const state::Conf
     }
   }
   check_certificate(report, folder, configuration);
-  check_broker(report, configuration.mqtt);
-  if (std::filesystem::exists(folder.lock()) && state::ServiceLock::is_taken(folder))
+  const bool running = std::filesystem::exists(folder.lock()) && state::ServiceLock::is_taken(folder);
+  check_broker(report, configuration.mqtt, folder, running);
+  if (running)
     report.good("ports", "Drydock is running and has them");
   else
     check_ports(report, configuration);

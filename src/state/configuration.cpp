@@ -69,7 +69,7 @@ bool take_beginnings(const toml::node& node, std::vector<std::string>& into) {
   into.clear();
   for (const auto& element : *array) {
     const auto text = element.value_exact<std::string>();
-    if (!text) return false;
+    if (!text || text->find_first_of("#+*") != std::string::npos) return false;
     into.push_back(*text);
   }
   return true;
@@ -238,8 +238,12 @@ const std::map<std::string, Option, std::less<>>& options() {
            },
               "a number, 1 to 3600"}},
       {"mqtt.host",
-          {[](const toml::node& n, Configuration& c) { return take_text(n, c.mqtt.host); },
-              "the name or address of a broker in quotes"}},
+          {[](const toml::node& n, Configuration& c) {
+             const auto& host = c.mqtt.host;
+             return take_text(n, c.mqtt.host) && host.find_first_of("/ @") == std::string::npos &&
+                 std::count(host.begin(), host.end(), ':') != 1;
+           },
+              "the name or address of a broker in quotes, without mqtt:// and port (mqtt.port is one)"}},
       {"mqtt.port",
           {[](const toml::node& n, Configuration& c) { return take_number(n, c.mqtt.port, 0, 65535); },
               "a port number, or 0 for 1883 (8883 over TLS)"}},
@@ -266,10 +270,10 @@ const std::map<std::string, Option, std::less<>>& options() {
           {[](const toml::node& n, Configuration& c) { return take_flag(n, c.mqtt.commands); }, "true or false"}},
       {"mqtt.events",
           {[](const toml::node& n, Configuration& c) { return take_beginnings(n, c.mqtt.events); },
-              "a list of beginnings of names in quotes"}},
+              "a list of beginnings of names in quotes, without # + and *; \"\" is all"}},
       {"mqtt.publish",
           {[](const toml::node& n, Configuration& c) { return take_beginnings(n, c.mqtt.publish); },
-              "a list of beginnings of names in quotes"}},
+              "a list of beginnings of names in quotes, without # + and *; \"\" is all"}},
       {"log.level",
           {[](const toml::node& n, Configuration& c) { return take_word(n, c.log_level, parse_log_level); },
               "\"error\", \"warning\", \"notice\", \"info\" or \"debug\""}},

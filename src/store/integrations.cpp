@@ -172,6 +172,20 @@ std::vector<Delivery> waiting_deliveries(Database& db, std::int64_t integration,
   return read_deliveries(s);
 }
 
+bool waits_for_any(Database& db, std::int64_t integration, std::int64_t node, std::span<const char* const> events) {
+  std::string places;
+  for (std::size_t i = 0; i < events.size(); ++i) places += i == 0 ? "?" : ", ?";
+  Statement s(db,
+      fmt::format("SELECT 1 FROM deliveries WHERE integration_id = ? AND state = 'waiting' AND node = ? AND event IN "
+                  "({}) LIMIT 1",
+          places));
+  s.bind(1, integration);
+  s.bind(2, node);
+  int place = 3;
+  for (const auto* event : events) s.bind(place++, std::string(event));
+  return s.step();
+}
+
 void adopt_deliveries(Database& db, std::int64_t node) {
   Statement s(db, "UPDATE deliveries SET node = ?1 WHERE node <> ?1 AND node NOT IN (SELECT id FROM nodes)");
   s.bind(1, node);

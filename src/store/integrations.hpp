@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct Delivery {
   std::string error;  ///< of the last one
 };
 
+/// The setting (store/access.hpp) that says why the MQTT broker is not told of anything; empty: it is.
+inline constexpr const char* broker_problem_setting = "mqtt_problem";
+
 std::vector<Integration> load_integrations(Database& db);
 std::optional<Integration> load_integration(Database& db, std::int64_t id);
 /// Gives the new one's id. ErrorKind::conflict: there are too many, or one of this name.
@@ -51,6 +55,8 @@ Result<void> remove_integration(Database& db, std::int64_t id);
 void enqueue(Database& db, const Delivery& delivery, std::int64_t most);
 /// What waits to be sent by this machine, the oldest first.
 std::vector<Delivery> waiting_deliveries(Database& db, std::int64_t integration, std::int64_t node, int limit);
+/// Whether one of these events is among them.
+bool waits_for_any(Database& db, std::int64_t integration, std::int64_t node, std::span<const char* const> events);
 /// Deliveries of machines that are gone are this one's from now on.
 void adopt_deliveries(Database& db, std::int64_t node);
 void mark_sent(Database& db, const std::vector<Delivery>& deliveries, std::int64_t utc_now);

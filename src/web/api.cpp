@@ -65,7 +65,7 @@ constexpr std::size_t longest_body_told = 200;
 
 // What a change was about: "set targets/fleet {…}". Only what is known to hold no secret and no file is told with its
 // body.
-std::string told(const Request& request) {
+std::string told(const Request& request, const Response& response) {
   constexpr std::array<std::string_view, 6> open{"devices", "fleet", "releases", "rollouts", "targets", "groups"};
   auto words = request.method == "DELETE" ? "remove "
       : request.method == "PUT"           ? "set "
@@ -73,6 +73,12 @@ std::string told(const Request& request) {
                                           : std::string();
   words += request.path.substr(std::min(prefix.size(), request.path.size()));
   const auto path = parts_of(request);
+  // Devices that follow the latest take such a file: which one it was, and who brought it.
+  if (request.method == "POST" && path == std::vector<std::string>{"firmware"}) {
+    const auto file = nlohmann::json::parse(response.body, nullptr, false);
+    if (file.is_object() && file.contains("sha256"))
+      return fmt::format("{} {} (SHA-256 {})", words, file.value("file_name", ""), file.value("sha256", ""));
+  }
   const bool may_be_told = !path.empty() && std::find(open.begin(), open.end(), path[0]) != open.end();
   if (!may_be_told || request.body.empty()) return words;
   const auto lower = lower_ascii(request.body);
@@ -139,7 +145,7 @@ Response Api::handle(const Request& request) {
     if (response.status >= 500)
       log::error("the API: {} {}: {}", request.method, log::printable(request.path), response.body);
     if (who && changes_something(request) && !is_open_to_all(request) && !is_dry_run(request, response))
-      note_change(bridge_, *who, who->by_session ? "page" : "API token", told(request), response);
+      note_change(bridge_, *who, who->by_session ? "page" : "API token", told(request, response), response);
     return response;
   } catch (const store::Unavailable& e) {
     return problem(503, "The database cannot be reached", e.what());

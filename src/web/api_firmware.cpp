@@ -5,6 +5,8 @@
 #include "server/as_json.hpp"
 #include "server/firmware_import.hpp"
 #include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
 #include "firmware/files.hpp"
 #include "store/modules.hpp"
 #include "store/updates.hpp"
@@ -20,6 +22,14 @@ namespace {
 Result<void> needed() {
   return failure(
       ErrorKind::conflict, "a device needs this file: its plan, its target firmware, a release or a rollout has it");
+}
+
+// Without folders, as the command line has it, and what a terminal could take for a command.
+std::string file_name_in(const Request& request) {
+  constexpr std::size_t longest = 128;
+  const auto given = request.parameter("name");
+  const auto name = log::printable(shorten(given.substr(given.find_last_of("/\\") + 1), longest));
+  return name.empty() || name == "." || name == ".." ? "upload.bin" : name;
 }
 
 }  // namespace
@@ -42,9 +52,7 @@ Response Api::firmware_uses(const std::string& sha256) const {
 }
 
 Response Api::upload(const Request& request) {
-  constexpr std::size_t longest_name = 128;
-  auto name = request.parameter("name").substr(0, longest_name);
-  if (name.empty()) name = "upload.bin";
+  auto name = file_name_in(request);
   const auto validate = [&]() -> Result<server::ValidatedModule> {
     const auto content = firmware::read_file(request.upload, limits::module_file);
     if (!content) return tl::unexpected(content.error());

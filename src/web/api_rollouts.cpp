@@ -195,7 +195,7 @@ Response Api::steer_rollout(const Request& request, const std::string& id, const
     how = RolloutAction::revert;
   else if (action != "pause")
     return problem(404, "Not found", "a rollout is paused, resumed, aborted or reverted");
-  const auto body = json::parse(request.body, nullptr, false);
+  const auto body = parse_body(request.body);
   const auto force = body.is_object() ? flag_in(body, "force") : Result<bool>(false);
   if (!force) return problem(force.error());
   const auto changed = bridge_.change([number = *number, how, force = *force](store::Database& db) -> Result<void> {

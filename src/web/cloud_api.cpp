@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "server/commands.hpp"
+#include "web/json_body.hpp"
 #include "web/assets.hpp"
 #include "web/audit_note.hpp"
 
@@ -82,7 +83,7 @@ std::optional<Response> unusable_body(const Request& request) {
   if (is_multipart(request) && request.method != "PUT")
     return cloud_error(400, "multipart/form-data is for files: send JSON, or a plain form");
   if (request.body.empty() || !request.header("content-type").starts_with("application/json")) return std::nullopt;
-  const auto body = json::parse(request.body, nullptr, false);
+  const auto body = parse_body(request.body);
   if (!body.is_object()) return cloud_error(400, "the body must be a JSON object");
   for (const auto& [name, value] : body.items())
     if (value.is_structured()) return cloud_error(400, "'" + name + "' must be text, a number or a truth value");
@@ -145,7 +146,7 @@ std::string iso_time(std::int64_t utc_milliseconds) {
 
 std::optional<std::string> argument(const Request& request, const char* name) {
   if (is_multipart(request)) return std::nullopt;
-  const auto body = json::parse(request.body, nullptr, false);
+  const auto body = parse_body(request.body);
   if (body.is_object()) {
     const auto found = body.find(name);
     // Lists in lists would be printed by recursion, on a thread with little stack.

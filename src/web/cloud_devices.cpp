@@ -1,4 +1,5 @@
 // Devices as Particle's tools see them.
+#include "web/json_body.hpp"
 #include "web/cloud_api.hpp"
 
 #include "base/clock.hpp"
@@ -57,7 +58,7 @@ std::optional<bool> truth(const std::string& word) {
 
 // A field of JSON that is there, and says that there is nothing.
 bool is_null(const Request& request, const char* name) {
-  const auto body = json::parse(request.body, nullptr, false);
+  const auto body = parse_body(request.body);
   return body.is_object() && body.contains(name) && body[name].is_null();
 }
 

@@ -13,6 +13,27 @@
 
 namespace drydock::web {
 
+/// What somebody sent; discarded when it is no JSON, or nested deeper than anything that is asked for: to copy it, or
+/// to print it, takes as much of a thread's stack as it is deep, and CivetWeb's threads have little.
+inline nlohmann::json parse_body(const std::string& text) {
+  constexpr int deepest = 32;
+  int depth = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"')
+      in_text = !in_text;
+    else if (in_text && c == '\\')
+      ++i;
+    else if (!in_text && (c == '{' || c == '['))
+      ++depth;
+    else if (!in_text && (c == '}' || c == ']'))
+      --depth;
+    if (depth > deepest) return nlohmann::json::value_t::discarded;
+  }
+  return nlohmann::json::parse(text, nullptr, false);
+}
+
 /// A text member; ErrorKind::malformed when it is not there.
 inline Result<std::string> text_in(const nlohmann::json& body, const char* name) {
   const auto found = body.find(name);
@@ -56,7 +77,7 @@ inline Result<void> nothing_else_in(const nlohmann::json& body, std::initializer
 
 /// ErrorKind::malformed when there is none, or when it has more than what is `known`.
 inline Result<nlohmann::json> json_body(const Request& request, std::initializer_list<std::string_view> known) {
-  auto body = nlohmann::json::parse(request.body, nullptr, false);
+  auto body = parse_body(request.body);
   if (!body.is_object()) return failure(ErrorKind::malformed, "the request's body must be a JSON object");
   if (const auto only = nothing_else_in(body, known); !only) return tl::unexpected(only.error());
   return body;

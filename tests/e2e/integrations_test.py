@@ -337,9 +337,55 @@ class Harm(Integrations):
             {"to": ["b@example.org\r\nDATA"]},
             {"server": "a/b"},
             {"tls": "off", "user": "u", "password": "p"},
+            {"server": "h:1x"},
+            {"server": "h:465"},
         ):
             self.add(kind="email", expected=422, **{**good, **wrong})
         self.add(kind="email", **good)
+
+    def test_a_body_nested_without_end_is_refused(self):
+        self.open()
+        self.enter()
+        for deep in ('{"a":' * 5000 + "1" + "}" * 5000, "[" * 5000 + "]" * 5000):
+            body = f'{{"name":"x","kind":"webhook","events":["a"],"settings":{{"url":"http://a/","headers":{deep}}}}}'
+            self.assertEqual(self.ask("POST", "integrations", body, raw=True)[0], 422)
+        self.assertEqual(self.ask("GET", "integrations")[1]["integrations"], [])
+
+    def test_an_answer_without_an_end_is_not_read_to_it(self):
+        made, token = self.begun()
+        taken = []
+
+        class Endless(socketserver.StreamRequestHandler):
+            def handle(self):
+                self.rfile.readline()
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+                sent = 0
+                try:
+                    while sent < 1_000_000_000:
+                        self.wfile.write(b"x" * 10_000)
+                        sent += 10_000
+                except OSError:
+                    pass
+                taken.append(sent)
+
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Endless)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        endless = self.add(url=f"http://127.0.0.1:{server.server_address[1]}/")
+        self.assertEqual(self.ask("POST", f"integrations/{endless['id']}/test")[0], 204)  # it has said that it has it
+        self.wait_for(lambda: taken)
+        self.assertLess(taken[0], 50_000_000)
+
+    def test_who_was_just_added_is_told_what_comes_next(self):
+        made, token = self.begun()
+        for number in range(20):
+            receiver = self.add(events=[f"next{number}"], url=f"http://127.0.0.1:{self.receiver.port}/{number}")
+            self.publish(token, f"next{number}")
+            self.assertEqual(self.ask("GET", f"integrations")[0], 200)
+            self.wait_for(lambda: f"/{number}" in [r["path"] for r in self.receiver.requests])
+            self.assertEqual(self.ask("DELETE", f"integrations/{receiver['id']}")[0], 204)
 
     def test_secrets_do_not_come_back_and_stay_when_nothing_is_said(self):
         self.open()
@@ -423,7 +469,7 @@ class Notifications(Integrations):
                     self.wfile.write(answer.encode() + b"\r\n")
                     self.rfile.readline()
                 held.append(self.connection)
-                go_on.wait(5)
+                go_on.wait(patience)
 
         go_on = threading.Event()
         self.addCleanup(go_on.set)
@@ -450,6 +496,62 @@ class Notifications(Integrations):
         self.process.terminate()
         self.process.wait(timeout=patience)
         self.assertLess(time.monotonic() - began, 10)
+
+    def test_a_mail_server_that_never_says_goodbye_does_not_keep_the_service(self):
+        class Impolite(socketserver.StreamRequestHandler):
+            def handle(self):
+                self.wfile.write(b"220 test\r\n")
+                while line := self.rfile.readline():
+                    if line == b"DATA\r\n":
+                        self.wfile.write(b"354 go on\r\n")
+                        while self.rfile.readline() != b".\r\n":
+                            pass
+                    if line == b"QUIT\r\n":
+                        go_on.wait(patience)
+                        return
+                    self.wfile.write(b"250 ok\r\n")
+
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Impolite)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.open()
+        self.enter()
+        mail = self.add(
+            kind="email",
+            server=f"127.0.0.1:{server.server_address[1]}",
+            tls="off",
+            to=["one@example.org"],
+            **{"from": "drydock@example.org"},
+        )
+        self.assertEqual(self.ask("POST", f"integrations/{mail['id']}/test")[0], 204)
+        began = time.monotonic()
+        self.process.terminate()
+        self.process.wait(timeout=patience)
+        self.assertLess(time.monotonic() - began, 10)
+
+    def test_who_wants_to_be_told_more_often_is(self):
+        self.open()
+        self.enter()
+        receiver = Receiver(self)
+        made = self.add(kind="ntfy", events=["door/"], digest=1440, url=f"http://127.0.0.1:{receiver.port}/topic")
+        token = self.token()
+        self.publish(token, "door/open", "first")
+        self.wait_for(lambda: self.shown(made["id"])["last_sent"])
+        self.publish(token, "door/open", "second")
+        self.wait_for(lambda: self.shown(made["id"])["waiting"] == 1)
+        body = {
+            "name": "n",
+            "kind": "ntfy",
+            "events": ["door/"],
+            "settings": {"url": f"http://127.0.0.1:{receiver.port}/topic"},
+        }
+        # Told more often from now on: at once.
+        self.assertEqual(self.ask("PUT", f"integrations/{made['id']}", {**body, "digest_minutes": 0})[0], 204)
+        self.wait_for(lambda: len(receiver.requests) == 2)
 
     def test_a_change_of_one_is_no_try_of_another(self):
         made, token = self.begun()

@@ -364,6 +364,21 @@ class AtHome(Mqtt):
         self.wait_for(lambda: any("lamp/on" in line for line in heard))
         self.assertFalse([line for line in heard if re.search("spark|drydock|other", line)])
 
+    def test_what_is_too_large_is_not_taken(self):
+        large = self.folder / "large"
+        large.write_bytes(bytes(100_000_000))
+        topic = f"drydock/devices/{self.ids(1)[0]}/state"
+        to = ["-h", "127.0.0.1", "-p", str(self.broker.port), "-t", topic]
+        subprocess.run(["mosquitto_pub", *to, "-r", "-f", large], check=True)
+        client = Client(self, self.broker, "drydock/status")
+        self.open()
+        self.enter()
+        self.wait_for(lambda: "sends packets that are too large" in self.log.read_text())
+        # And is told of the fleet all the same.
+        self.wait_for(lambda: self.ask("GET", "system")[1]["mqtt"]["connected"])
+        self.wait_for(lambda: client.now.get("drydock/status") == "online")
+        self.assertLess(status(self.process.pid, "VmHWM"), 90_000)
+
     def test_the_broker_dies_during_ten_updates(self):
         self.stock(60_000)
         self.open()

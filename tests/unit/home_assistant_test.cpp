@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_SUITE(home_assistant)
 
 BOOST_AUTO_TEST_CASE(versions_are_those_of_releases_and_equal_when_nothing_is_to_be_sent) {
   auto view = photon(3302);
-  const auto state = integrations::update_of(view);
+  const auto state = integrations::update_of(view, false);
   BOOST_TEST(state["installed_version"] == "3.3.1");
   BOOST_TEST(state["latest_version"] == "3.3.1");
   BOOST_TEST(state["in_progress"] == false);
@@ -42,8 +42,9 @@ BOOST_AUTO_TEST_CASE(versions_are_those_of_releases_and_equal_when_nothing_is_to
 
 // Unknown texts must be left out: Home Assistant drops a message with null in them.
 BOOST_AUTO_TEST_CASE(what_is_not_known_is_left_out) {
-  const auto state = integrations::update_of(photon(0));
-  for (const auto* key : {"installed_version", "latest_version", "release_summary"}) BOOST_TEST(!state.contains(key));
+  const auto state = integrations::update_of(photon(0), false);
+  for (const auto* key : {"installed_version", "latest_version"}) BOOST_TEST(!state.contains(key));
+  BOOST_TEST(state["release_summary"] == "");
   for (const auto& [key, value] : state.items())
     if (key != "update_percentage") BOOST_TEST(!value.is_null(), key);
 }
@@ -52,13 +53,13 @@ BOOST_AUTO_TEST_CASE(an_update_shows_whatever_it_consists_of) {
   auto view = photon(207);
   view.plan.steps = {
       step_to(firmware::Function::system_part, 1, 3302), step_to(firmware::Function::system_part, 2, 3302)};
-  BOOST_TEST(integrations::update_of(view)["latest_version"] == "3.3.1");
+  BOOST_TEST(integrations::update_of(view, false)["latest_version"] == "3.3.1");
   // A bootloader changes no version that is shown, and is something to install all the same.
   view.plan.steps = {step_to(firmware::Function::bootloader, 0, 2000)};
-  const auto state = integrations::update_of(view);
+  const auto state = integrations::update_of(view, false);
   BOOST_TEST(state["installed_version"] != state["latest_version"]);
   view.plan.steps = {step_to(firmware::Function::user_part, 1, 5)};
-  BOOST_TEST(integrations::update_of(view)["latest_version"].get<std::string>().ends_with(", application 5"));
+  BOOST_TEST(integrations::update_of(view, false)["latest_version"].get<std::string>().ends_with(", application 5"));
 }
 
 BOOST_AUTO_TEST_CASE(progress_is_that_of_all_steps) {
@@ -71,10 +72,38 @@ BOOST_AUTO_TEST_CASE(progress_is_that_of_all_steps) {
   transfer.step = view.plan.steps.front();
   transfer.bytes = 500;
   view.transfer = transfer;
-  const auto state = integrations::update_of(view);
+  const auto state = integrations::update_of(view, false);
   BOOST_TEST(state["in_progress"] == true);
   BOOST_TEST(state["update_percentage"] == 62);  // two of four, and half of the third
   BOOST_TEST(state["release_summary"].get<std::string>().size() <= 255U);
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_within_an_update_does_not_end_it) {
+  auto view = photon(207);
+  view.row.state = "waiting";
+  view.row.connected = false;
+  view.step_to_judge = true;
+  view.plan.steps = {
+      step_to(firmware::Function::system_part, 1, 3302), step_to(firmware::Function::system_part, 2, 3302)};
+  BOOST_TEST(integrations::resets_within_update(view));
+  auto state = integrations::update_of(view, true);
+  BOOST_TEST(state["in_progress"] == true);
+  BOOST_TEST(state["update_percentage"] == 50);
+  state = integrations::update_of(view, false);  // it did not come back
+  BOOST_TEST(state["in_progress"] == false);
+  BOOST_TEST(state["update_percentage"].is_null());
+  view.row.connected = true;
+  BOOST_TEST(!integrations::resets_within_update(view));
+}
+
+BOOST_AUTO_TEST_CASE(who_misses_a_file_says_so_though_no_version_is_newer) {
+  auto view = photon(3302);
+  BOOST_TEST(integrations::update_of(view, false)["release_summary"] == "");
+  view.row.state = "blocked";
+  view.row.state_words = "missing in the library: a file";
+  BOOST_TEST(integrations::update_of(view, false)["release_summary"] == "missing in the library: a file");
+  BOOST_TEST(integrations::state_of(view, "blocked")["attention"] == "ON");
+  BOOST_TEST(integrations::state_of(view, "current")["attention"] == "OFF");
 }
 
 BOOST_AUTO_TEST_CASE(only_what_a_device_says_becomes_a_sensor) {

@@ -9,6 +9,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 using namespace drydock;
 using namespace std::chrono_literals;
@@ -189,6 +190,74 @@ BOOST_AUTO_TEST_CASE(a_mail_has_no_line_of_a_devices_making) {
   BOOST_TEST(message.body.ends_with("\r\nhttps://pi:8080/#/device/0123456789abcdef01234567\r\n"));
   BOOST_TEST(message.needs_tls);
   BOOST_TEST(message.url == "smtp://mail.example.org:587");
+}
+
+BOOST_AUTO_TEST_CASE(a_subject_is_written_in_words_that_mail_programs_read) {
+  const auto integration = integration_of(
+      "email", R"({"server":"mail.example.org:587","tls":"starttls","from":"a@example.org","to":["b@example.org"]})");
+  const auto subject = [&](const char* name) {
+    for (const auto& header :
+        integrations::make_message(integration, {told_of("door", "x", name)}, {"pi", ""}, 0).headers)
+      if (header.starts_with("Subject: ")) return header.substr(9);
+    return std::string();
+  };
+  BOOST_TEST(subject("Kitchen") == "Drydock on pi: Kitchen published door: x");
+  BOOST_TEST(subject("=?utf-8?q?forged?=").starts_with("=?UTF-8?B?"));
+  const auto words = subject(
+      "K\xc3\xbc"
+      "che in einem Haus mit einem sehr langen Namen, der nicht in ein Wort geht");
+  std::istringstream each(words);
+  for (std::string word; each >> word;) BOOST_TEST((word.size() <= 75 && word.starts_with("=?UTF-8?B?")), word);
+}
+
+BOOST_AUTO_TEST_CASE(what_needs_somebody_is_told_first) {
+  std::vector<Told> many(150, told_of("door", "x"));
+  many.push_back(told_of("drydock/rollout/stopped", R"({"release":"2.0","reason":"3 of 4 failed"})"));
+  const auto integration = integration_of("ntfy", R"({"url":"https://ntfy.sh/x"})");
+  const auto message = integrations::make_message(integration, many, {"pi", ""}, 0);
+  BOOST_TEST(message.body.find("The rollout of 2.0 has stopped: 3 of 4 failed") != std::string::npos);
+  BOOST_TEST(std::count(message.headers.begin(), message.headers.end(), "Priority: high") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_urgent_does_not_wait_for_the_digest) {
+  integrations::DeliverySchedule schedule(5s);
+  const Clock::time_point now{1h};
+  schedule.begin();
+  schedule.sent(now, 24h);
+  BOOST_TEST(!schedule.ready(now + 1h));
+  BOOST_TEST(!schedule.ready_for_urgent(now + 30s));  // nor comes minute by minute
+  BOOST_TEST(schedule.ready_for_urgent(now + 1min));
+  schedule.begin();
+  schedule.failed(now, 3, std::nullopt);
+  BOOST_TEST(!schedule.ready_for_urgent(now + 10s));
+}
+
+BOOST_AUTO_TEST_CASE(settings_that_cannot_work_are_refused) {
+  const auto refused = [](const char* kind, const nlohmann::json& settings) {
+    const auto usable = integrations::usable_settings(integration_of(kind, "{}"), settings, "");
+    return usable ? std::string() : usable.error().message;
+  };
+  nlohmann::json mail{{"server", "h"}, {"tls", "starttls"}, {"from", "a@b"}, {"to", {"a@b"}}};
+  BOOST_TEST(refused("email", mail) == "");
+  for (const auto* server : {"127.0.0.1:1x", "h:25:25", "h?x", "h#x", "h:", "a@h", ""}) {
+    mail["server"] = server;
+    BOOST_TEST(refused("email", mail) != "", server);
+  }
+  mail["server"] = "h:465";
+  BOOST_TEST(refused("email", mail).find("465") != std::string::npos);
+  const nlohmann::json hook{{"url", "https://h/"}};
+  const auto with = [&](const char* key, const nlohmann::json& value) {
+    auto changed = hook;
+    changed[key] = value;
+    return refused("webhook", changed);
+  };
+  BOOST_TEST(with("template", R"({"a":"{{WORDS}}"})") == "");
+  BOOST_TEST(with("template", R"({"a":"{{WORDS"})") != "");
+  BOOST_TEST(with("content_type", "json") != "");
+  BOOST_TEST(with("headers", {"Authorization: …"}) != "");
+  auto named = integration_of("webhook", "{}");
+  named.name = "  ";
+  BOOST_TEST(!integrations::usable_settings(named, hook, "").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_secret_stays_and_is_not_shown) {
