@@ -18,8 +18,10 @@ std::set<std::string> names_in(store::Database& db, const std::string& kind) {
     for (const auto& row : store::load_devices(db)) names.insert(row.name.empty() ? row.id : row.name);
   if (kind == "ids")
     for (const auto& row : store::load_devices(db)) names.insert(row.id);
-  if (kind == "files")
-    for (const auto* module : store::load_library(db).all()) names.insert(module->file_name);
+  if (kind == "files") {
+    const auto library = store::load_library(db);
+    for (const auto* module : library.all()) names.insert(module->file_name);
+  }
   if (kind == "groups")
     for (const auto& group : store::load_groups(db)) names.insert(group.name);
   if (kind == "labels")

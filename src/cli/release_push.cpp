@@ -2,6 +2,7 @@
 #include "base/log.hpp"
 #include "cli/api_client.hpp"
 #include "cli/module_files.hpp"
+#include "server/releases.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -54,6 +55,8 @@ int release_push(const Context& context, const ReleasePush& push) {
   if (!token) return print_error(token.error().message);
   const auto curl = integrations::Libcurl::load();
   if (!curl) return print_error(curl.error().message);
+  // Before anything is sent.
+  if (const auto usable = server::usable_release_name(push.name); !usable) return print_error(usable.error().message);
   ApiClient api(**curl, push.url, *token, push.ca.string());
 
   auto modules = read_module_files(push.files);

@@ -21,8 +21,7 @@ constexpr std::size_t longest_name = 64;
 
 }  // namespace
 
-Result<store::ReleaseRow> create_release(store::Database& db, const std::string& name,
-    const std::vector<std::string>& files, const std::string& notes, std::int64_t utc_now) {
+Result<void> usable_release_name(const std::string& name) {
   const auto blank = [](char c) { return c == ' '; };
   const bool odd =
       name.empty() || blank(name.front()) || blank(name.back()) || name.front() == '-' || name.front() == '.';
@@ -32,6 +31,12 @@ Result<store::ReleaseRow> create_release(store::Database& db, const std::string&
         fmt::format("a release has a name of at most {} bytes, without '/' and control characters, that begins with a "
                     "letter or a digit",
             longest_name));
+  return {};
+}
+
+Result<store::ReleaseRow> create_release(store::Database& db, const std::string& name,
+    const std::vector<std::string>& files, const std::string& notes, std::int64_t utc_now) {
+  if (const auto usable = usable_release_name(name); !usable) return tl::unexpected(usable.error());
   if (store::load_release(db, name))
     return failure(ErrorKind::conflict, fmt::format("there is a release '{}', and releases do not change", name));
   store::ReleaseRow release;

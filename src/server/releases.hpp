@@ -8,6 +8,9 @@
 
 namespace drydock::server {
 
+/// ErrorKind::malformed says what a name must be.
+Result<void> usable_release_name(const std::string& name);
+
 /// From files of the library, by name or the beginning of their SHA-256. ErrorKind::conflict: there is one of that
 /// name, or two files fill one slot of a platform; ErrorKind::malformed: no usable name.
 Result<store::ReleaseRow> create_release(store::Database& db, const std::string& name,

@@ -57,6 +57,9 @@ class Wait(Page):
         self.assertEqual(self.ask("POST", f"devices/{0:024x}/hold")[0], 204)
         code, out, problem = self.ended(self.wait("--all", "--timeout", "10m"))
         self.assertEqual(code, 3, problem)
+        self.assertEqual(self.ask("POST", f"devices/{0:024x}/release")[0], 204)
+        self.assertEqual(self.ended(self.wait("--all", "--timeout", "10m"))[0], 0)
+        self.assertEqual(self.ask("POST", f"devices/{0:024x}/hold")[0], 204)
         code, out, _ = self.ended(self.wait("--all", "--json", "--timeout", "10m"))
         self.assertEqual((code, json.loads(out)["outcome"]), (3, "stuck"))
         for words in (["nobody"], ["--all", "--timeout", "soon"], []):
@@ -176,6 +179,14 @@ class Push(Page):
         self.assertEqual(run.returncode, 1)
         self.assertIn("damaged.bin: ", run.stderr)
         self.assertEqual(self.ask("GET", "releases")[1]["releases"], [])
+        # As a branch's: nothing is sent first.
+        run = self.push("feature/x", modules / "part1.bin", token=self.token("release"))
+        self.assertEqual((run.returncode, run.stdout), (1, ""))
+        self.assertIn("without '/'", run.stderr)
+        self.assertEqual(self.ask("GET", "firmware")[1]["modules"], [])
+        for module in ("part1", "next-application"):
+            self.run_drydock("firmware", "add", modules / f"{module}.bin")
+        self.assertEqual(self.run_drydock("names", "files").stdout.split(), ["next-application.bin", "part1.bin"])
 
     def test_a_token_ends(self):
         self.open()
