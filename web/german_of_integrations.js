@@ -3,7 +3,8 @@ export const ofIntegrations = {
   "Notifications and webhooks": "Benachrichtigungen und Webhooks",
   "a rollout stops by itself": "ein Rollout von selbst anhält",
   "a device failed too often and needs attention": "ein Gerät zu oft gescheitert ist und jemanden braucht",
-  "a device misses a file": "einem Gerät eine Datei fehlt",
+  "a device cannot be updated: a file is missing, say":
+    "ein Gerät nicht aktualisiert werden kann: eine Datei fehlt etwa",
   "a device came with another key": "ein Gerät mit einem anderen Schlüssel kam",
   "a module was not sent, or does not run": "ein Modul nicht gesendet wurde oder nicht läuft",
   "a device has all it needs": "ein Gerät alles hat, was es braucht",
@@ -122,6 +123,15 @@ export const sentencesOfIntegrations = {
     "Port 465 hat TLS von Anfang an: wählen Sie das, oder Port 587",
   "port 587 begins without TLS: choose STARTTLS, or port 465":
     "Port 587 beginnt ohne TLS: wählen Sie STARTTLS, oder Port 465",
+  "it sends packets that are too large, or messages that it never releases":
+    "er sendet zu große Pakete, oder Meldungen, die er nie freigibt",
+  "mqtt.ca is given, and mqtt.tls is not true: nothing would be encrypted":
+    "mqtt.ca ist angegeben, und mqtt.tls ist nicht true: nichts würde verschlüsselt",
+  "mqtt.ca: there is no file {0}": "mqtt.ca: es gibt keine Datei {0=}",
+  "mqtt.ca: {0} is not read as the PEM file of a certificate: {1}":
+    "mqtt.ca: {0=} ist nicht als PEM-Datei eines Zertifikats zu lesen: {1=}",
+  "it does not answer": "er antwortet nicht",
+  "give the value of the header {0}": "geben Sie den Wert des Headers {0=} an",
   "TLS failed: its certificate is not signed by {0}, or not of the name {1}, or there is no TLS at this port":
     "TLS ist gescheitert: sein Zertifikat ist nicht von {0=} unterschrieben, oder nicht auf den Namen {1=} ausgestellt, oder an diesem Port gibt es kein TLS",
   "a name of events has 1 to 64 characters": "ein Name von Ereignissen hat 1 bis 64 Zeichen",
@@ -132,6 +142,7 @@ export const sentencesOfIntegrations = {
   "the mail server": "der Mailserver",
   "the user": "der Benutzer",
   "the password": "das Passwort",
+  "the encryption": "die Verschlüsselung",
   "the sender": "der Absender",
   "the list of headers": "die Liste der Header",
   "the list of receivers": "die Liste der Empfänger",

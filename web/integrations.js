@@ -10,7 +10,7 @@ import { t, told } from "./text.js";
 const occasions = [
   ["drydock/rollout/stopped", t`a rollout stops by itself`],
   ["drydock/update/given_up", t`a device failed too often and needs attention`],
-  ["drydock/update/blocked", t`a device misses a file`],
+  ["drydock/update/blocked", t`a device cannot be updated: a file is missing, say`],
   ["drydock/device/changed_key", t`a device came with another key`],
   ["drydock/update/failed", t`a module was not sent, or does not run`],
   ["drydock/update/finished", t`a device has all it needs`],

@@ -132,14 +132,15 @@ inline constexpr int steps_per_device = 200;
 
 // What others are told of: webhooks, e-mail, ntfy.
 inline constexpr int integrations = 20;
-inline constexpr int deliveries_waiting = 1'000;      ///< for each; what comes beyond is counted and not kept
-inline constexpr int deliveries_dead = 200;           ///< likewise
-inline constexpr std::size_t deliveries_begun = 500;  ///< that are not written down yet, for a database that is away
-inline constexpr int deliveries_told = 100;           ///< in one digest, one by one
-inline constexpr auto delivery_time = 10s;            ///< for a message by HTTP, from its beginning to the answer
+inline constexpr int deliveries_waiting = 1'000;       ///< for each; what comes beyond is counted and not kept
+inline constexpr int urgent_deliveries_waiting = 100;  ///< beyond these, which must not be crowded out
+inline constexpr int deliveries_dead = 200;            ///< likewise
+inline constexpr std::size_t deliveries_begun = 500;   ///< that are not written down yet, for a database that is away
+inline constexpr int deliveries_told = 100;            ///< in one digest, one by one
+inline constexpr auto delivery_time = 10s;             ///< for a message by HTTP, from its beginning to the answer
 inline constexpr auto mail_time = 5min;  ///< for an e-mail: servers look into what they get (RFC 5321 §4.5.3.2)
-inline constexpr Rate waiting_event_rate{20, 2};   ///< events that a new device waits for approval
-inline constexpr int absences_told_at_once = 500;  ///< of devices that are away, in one look at them
+inline constexpr Rate waiting_event_rate{20, 2};  ///< events that a new device waits for approval
+inline constexpr int absences_told_at_once = 25;  ///< beginnings and ends, in one look: rows for each receiver
 inline constexpr int delivery_attempts = 10;
 inline constexpr Rate mqtt_command_rate{100, 120};  ///< commands and events of a broker's clients; others are left out
 inline constexpr auto longest_delivery_pause = 1h;  ///< between two of these; each is twice as long as the one before

@@ -10,6 +10,8 @@
 #include "base/metrics.hpp"
 #include "integrations/mqtt_publisher.hpp"
 #include "state/state_folder.hpp"
+#include "store/access.hpp"
+#include "store/integrations.hpp"
 #include "version.hpp"
 #include "web/web_service.hpp"
 
@@ -71,9 +73,16 @@ struct Broker {
   std::function<nlohmann::json()> status = [] { return nlohmann::json(); };
 };
 
+// For 'drydock status'.
+void note_broker(service::Service& service, const std::string& problem) {
+  service.writer().post(
+      [problem](store::Database& db) { store::save_setting(db, store::broker_problem_setting, problem); });
+}
+
 // Devices are served without a broker all the same.
-Broker without_broker(const state::Configuration& configuration, const std::string& why) {
+Broker without_broker(service::Service& service, const state::Configuration& configuration, const std::string& why) {
   log::error("no broker is told of anything: {}", why);
+  note_broker(service, why);
   return {nullptr, [host = configuration.mqtt.host, why] {
             return nlohmann::json{{"broker", host}, {"connected", false}, {"problem", why}};
           }};
@@ -83,8 +92,9 @@ Broker connect_to_broker(
     service::LoopBridge& bridge, service::Service& service, const state::Configuration& configuration) {
   if (configuration.mqtt.host.empty()) return {};
   broker_configured.set(1);
+  note_broker(service, "no connection has been made yet");
   const auto library = integrations::Libmosquitto::load();
-  if (!library) return without_broker(configuration, library.error().message);
+  if (!library) return without_broker(service, configuration, library.error().message);
   integrations::MqttPublisher::Services services{bridge, service.server().heard_events(), service.folder().location(),
       state::host_name(), configuration.web.url, configuration.away_days};
   try {
@@ -92,7 +102,7 @@ Broker connect_to_broker(
     auto* const told = publisher.get();
     return {std::move(publisher), [told] { return told->status(); }};
   } catch (const std::runtime_error& e) {
-    return without_broker(configuration, e.what());
+    return without_broker(service, configuration, e.what());
   }
 }
 

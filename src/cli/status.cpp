@@ -76,23 +76,24 @@ void print_some(const Shown& shown, const char* title, std::span<const char* con
 // Who is to be told of things, and is not.
 struct Unreached {
   std::string who;
-  std::string why;
+  std::string why;  ///< a sentence that begins with `who`
 };
 
 std::vector<Unreached> unreached(const Context& context, store::Database& db) {
   std::vector<Unreached> all;
   if (const auto& broker = context.configuration.mqtt.host; !broker.empty())
     if (const auto why = store::load_setting(db, store::broker_problem_setting); why && !why->empty())
-      all.push_back({"The MQTT broker " + broker, *why});
+      all.push_back({"The MQTT broker " + broker, "is not reached: " + *why});
   const auto counts = store::count_deliveries(db);
   for (const auto& each : store::load_integrations(db)) {
     const auto count = counts.find(each.id);
     const auto dead = count == counts.end() ? 0 : count->second.dead;
+    if (each.enabled && !each.last_error.empty())
+      all.push_back({"'" + each.name + "'", "is not reached: " + each.last_error});
     if (dead != 0)
-      all.push_back(
-          {"'" + each.name + "'", fmt::format("{} event{} given up. {}", dead, dead == 1 ? "" : "s", each.last_error)});
-    else if (each.enabled && !each.last_error.empty())
-      all.push_back({"'" + each.name + "'", each.last_error});
+      all.push_back({"'" + each.name + "'",
+          fmt::format("was not told of {} event{}, given up: the page tries again, or forgets them", dead,
+              dead == 1 ? "" : "s")});
   }
   return all;
 }
@@ -136,7 +137,7 @@ int status(const Context& context) {
   for (const auto& row : stopped)
     fmt::print("Rollout {} of '{}' has stopped by itself: {}. 'drydock rollouts show {}' says more.\n", row.id,
         log::printable(row.release), log::printable(row.rollout.words), row.id);
-  for (const auto& [who, why] : silent) fmt::print("{} is not reached: {}\n", log::printable(who), log::printable(why));
+  for (const auto& [who, why] : silent) fmt::print("{} {}\n", log::printable(who), log::printable(why));
   const auto states = store::count_devices(db, away_before);
   std::int64_t devices = 0;
   for (const auto& [state, count] : states) devices += count;

@@ -73,7 +73,7 @@ Result<Look> look(
     const auto& row = view->row;
     if ((!options.connected || (running && row.connected)) && (!options.current || needs_nothing(*view, library)))
       continue;
-    if (paused && options.current && row.state != "updating")
+    if (paused && options.current && row.state != "updating" && !needs_nothing(*view, library))
       seen.stuck.push_back(name_of(row) + " waits: all updates are paused, 'drydock resume' lets them go on");
     else if (waits_for_person(row, options))
       seen.stuck.push_back(name_of(row) + " " + server::state_in_words(row, 0));

@@ -65,7 +65,7 @@ struct Kind {
 };
 constexpr Kind kinds[] = {{"drydock/rollout/stopped", "rollout stopped", "rollouts stopped"},
     {"drydock/update/given_up", "device failed too often", "devices failed too often"},
-    {"drydock/update/blocked", "device misses a file", "devices miss a file"},
+    {"drydock/update/blocked", "device cannot be updated", "devices cannot be updated"},
     {"drydock/device/changed_key", "device came with another key", "devices came with another key"},
     {"drydock/update/failed", "module failed", "modules failed"},
     {"drydock/absence/began", "device went away", "devices went away"},

@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "integrations/event_words.hpp"
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
@@ -66,13 +67,7 @@ asio::awaitable<void> Integrations::load(std::uint64_t number) {
 
 void Integrations::take(const server::PublishedEvent& event) {
   // One that was just made wants it, perhaps.
-  if (loaded_ != loading_) {
-    if (meanwhile_.size() < limits::deliveries_begun)
-      meanwhile_.push_back(event);
-    else
-      lose(1);
-    return;
-  }
+  if (loaded_ != loading_ && meanwhile_.size() < limits::deliveries_begun) return meanwhile_.push_back(event);
   for (const auto& integration : list_) {
     if (!wants(integration, event.name)) continue;
     // A database that is away must not fill the memory.
@@ -95,7 +90,8 @@ void Integrations::take(const server::PublishedEvent& event) {
 asio::awaitable<void> Integrations::enqueue(store::Delivery delivery) {
   const std::weak_ptr<bool> alive = alive_;
   std::function<void(store::Database&)> work = [delivery = std::move(delivery)](store::Database& db) {
-    store::enqueue(db, delivery, limits::deliveries_waiting);
+    const auto more = is_urgent(delivery.event) ? limits::urgent_deliveries_waiting : 0;
+    store::enqueue(db, delivery, limits::deliveries_waiting + more);
   };
   const auto written = co_await services_.writer.perform(std::move(work));
   if (alive.expired()) co_return;

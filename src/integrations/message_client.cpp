@@ -23,7 +23,7 @@ namespace {
 
 // Many mail servers let who connects wait before they say a word.
 constexpr auto mail_greeting_time = std::chrono::seconds(60);
-constexpr auto goodbye_time = std::chrono::seconds(5);
+constexpr auto goodbye_time = std::chrono::seconds(15);
 // Of an answer, what is told when it is an error.
 constexpr std::size_t longest_answer = 200;
 constexpr std::size_t most_of_an_answer = 64 * 1024;
@@ -77,6 +77,8 @@ struct MessageClient::Transfer {
     const std::string_view line(data, size * count);
     const bool refuses = line.starts_with('4') || line.starts_with('5');
     self.refused_at = refuses ? Clock::now() : Clock::time_point{};
+    const bool goodbye = line.starts_with("221");
+    if (!refuses && !goodbye) self.answer.clear();  // it went on in another way
     if (!refuses) return line.size();
     self.answer = line.substr(0, longest_answer);
     while (self.answer.ends_with('\n') || self.answer.ends_with('\r')) self.answer.pop_back();
@@ -95,8 +97,9 @@ struct MessageClient::Transfer {
       return CURL_SOCKET_BAD;
     }
     const int opened = ::socket(where->family, where->socktype | SOCK_CLOEXEC, where->protocol);
+    if (opened < 0 || self.message.mail_from.empty()) return opened;
     const std::lock_guard lock(self.sockets_mutex);
-    if (opened >= 0) self.sockets.insert(opened);
+    self.sockets.insert(opened);
     return opened;
   }
   static int close(void* of, curl_socket_t socket) {
@@ -206,8 +209,6 @@ void MessageClient::prepare(Transfer& transfer) {
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
   set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::open);
   set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(&transfer));
-  set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::close);
-  set(CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&transfer));
   set(CURLOPT_PRIVATE, static_cast<void*>(&transfer));
   static const auto agent = fmt::format("drydock/{}", version);
   set(CURLOPT_USERAGENT, agent.c_str());
@@ -228,6 +229,9 @@ void MessageClient::prepare(Transfer& transfer) {
     set(CURLOPT_USERNAME, message.user.c_str());
     set(CURLOPT_PASSWORD, message.password.c_str());
   }
+  // Of others the connection may outlive the transfer.
+  set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::close);
+  set(CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&transfer));
   set(CURLOPT_HEADERFUNCTION, &Transfer::take_line);
   set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
   set(CURLOPT_NOPROGRESS, 0L);

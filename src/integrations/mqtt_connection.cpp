@@ -78,6 +78,9 @@ MqttConnection::~MqttConnection() {
 // For each connection anew: what a broker did not acknowledge would be kept, and sent again, for ever.
 void MqttConnection::create() {
   destroy();
+  if (std::error_code none;
+      configuration_.tls && !configuration_.ca.empty() && !std::filesystem::exists(configuration_.ca, none))
+    throw std::runtime_error(fmt::format("mqtt.ca: there is no file {}", configuration_.ca.string()));
   constexpr bool clean_session = true;
   client_ = library_.create(nullptr, clean_session, this);
   if (client_ == nullptr) throw std::runtime_error("libmosquitto has no memory");
@@ -89,8 +92,6 @@ void MqttConnection::create() {
     library_.username_pw_set(client_, configuration_.user.c_str(), password_.empty() ? nullptr : password_.c_str());
   if (configuration_.tls) {
     const auto ca = configuration_.ca.string();
-    if (std::error_code none; !ca.empty() && !std::filesystem::exists(configuration_.ca, none))
-      throw std::runtime_error(fmt::format("mqtt.ca: there is no file {}", ca));
     const auto set = library_.tls_set(
         client_, ca.empty() ? nullptr : ca.c_str(), ca.empty() ? "/etc/ssl/certs" : nullptr, nullptr, nullptr, nullptr);
     if (set != MOSQ_ERR_SUCCESS) {
@@ -162,7 +163,12 @@ void MqttConnection::connect() {
   began_ = Clock::now();
   const auto at = find_reachable_address(configuration_.host, port_, callbacks_.stopping);
   if (!at) return lost(at.error().message);
-  if (client_ == nullptr) create();
+  // A file may have gone, or may not be read any more.
+  try {
+    if (client_ == nullptr) create();
+  } catch (const std::runtime_error& e) {
+    return lost(e.what());
+  }
   const auto& host = configuration_.tls ? configuration_.host : at->address;
   const auto begun = configuration_.tls && !at->is_first
       ? library_.connect(client_, host.c_str(), port_, keep_alive)

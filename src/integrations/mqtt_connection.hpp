@@ -32,6 +32,7 @@ public:
 
   /// Whether a connection was ended because the broker sent more than can be meant for this.
   bool overfed() const { return overfed_; }
+  bool all_acknowledged() const { return connected_ && unacknowledged_ == 0; }
   /// Whether more may be published now: what the broker has not acknowledged is kept in memory.
   bool may_publish() const;
   /// At least once (QoS 1). False: not connected.

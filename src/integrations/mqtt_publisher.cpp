@@ -177,8 +177,11 @@ void MqttPublisher::note_changes() {
       seen_ = snapshot->revision;
     }
   }
-  for (const auto& [id, since] : resetting_)
-    if (now - since >= longest_reset) dirty_.insert(id);
+  for (auto& [id, until] : resetting_)
+    if (until && now >= *until) {
+      until.reset();
+      dirty_.insert(id);
+    }
   all_due_ |= std::exchange(membership_, snapshot->membership_revision) != snapshot->membership_revision;
   all_due_ |= std::exchange(others_, snapshot->others_revision) != snapshot->others_revision;
   if (all_due_ && now - listed_at_ >= (published_.empty() ? 0s : list_every)) {
@@ -242,8 +245,8 @@ bool MqttPublisher::resets(const std::string& id, const server::DeviceView& view
     resetting_.erase(id);
     return false;
   }
-  const auto since = resetting_.try_emplace(id, Clock::now()).first->second;
-  return Clock::now() - since < longest_reset;
+  const auto& until = resetting_.try_emplace(id, Clock::now() + longest_reset).first->second;
+  return until.has_value();
 }
 
 void MqttPublisher::forget(const std::string& id) {
@@ -257,11 +260,13 @@ void MqttPublisher::forget(const std::string& id) {
     published_.erase(topic);
   }
   vitals_.erase(id);
+  resetting_.erase(id);
 }
 
 void MqttPublisher::note_problem() {
   const auto now = Clock::now();
   const auto& problem = connection_->problem();
+  if (problem.empty() && !connection_->connected()) return;  // it tries again
   if (problem == noted_problem_ || now - problem_noted_at_ < problem_noted_every) return;
   noted_problem_ = problem;
   problem_noted_at_ = now;
@@ -277,7 +282,7 @@ void MqttPublisher::find_former_topics() {
   else
     former_ = former_topics(before, home_assistant_, store::device_ids(*lease));
   std::reverse(former_->begin(), former_->end());  // they are taken from the end
-  if (before != places_of(home_assistant_) && former_->empty()) remember_places();
+  places_known_ = before == places_of(home_assistant_);
 }
 
 void MqttPublisher::clear_former_topics() {
@@ -285,11 +290,10 @@ void MqttPublisher::clear_former_topics() {
   while (!former_->empty() && connection_->may_publish()) {
     if (!connection_->publish(former_->back(), "", true)) return;
     former_->pop_back();
-    if (former_->empty()) remember_places();
   }
-}
-
-void MqttPublisher::remember_places() {
+  // What the broker has not acknowledged may have to be cleared once more.
+  if (places_known_ || !former_->empty() || !connection_->all_acknowledged()) return;
+  places_known_ = true;
   services_.bridge.write_soon(
       [places = places_of(home_assistant_)](store::Database& db) { store::save_setting(db, places_setting, places); });
 }

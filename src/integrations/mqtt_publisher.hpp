@@ -66,7 +66,6 @@ private:
   /// What another configuration left at the broker.
   void find_former_topics();
   void clear_former_topics();
-  void remember_places();
   void publish_fleet();
   void publish_devices();
   void publish_device(const std::string& id, const std::optional<server::DeviceView>& view);
@@ -87,9 +86,10 @@ private:
   store::Readers readers_;
   std::unique_ptr<MqttConnection> connection_;
 
-  std::map<std::string, std::size_t> published_;        ///< by topic, a hash of what stands there
-  std::map<std::string, nlohmann::json> vitals_;        ///< diagnostics_of() them, by device
-  std::map<std::string, Clock::time_point> resetting_;  ///< within an update, since when
+  std::map<std::string, std::size_t> published_;  ///< by topic, a hash of what stands there
+  std::map<std::string, nlohmann::json> vitals_;  ///< diagnostics_of() them, by device
+  /// Within an update, until when it is believed; nothing: it is no more.
+  std::map<std::string, std::optional<Clock::time_point>> resetting_;
   Clock::time_point left_out_told_at_{};
   std::set<std::string> known_;  ///< devices that were told of
   std::set<std::string> dirty_;  ///< that are to be looked at
@@ -102,6 +102,7 @@ private:
   Clock::time_point looked_at_{};
   Clock::time_point listed_at_{};
   Clock::time_point fleet_at_{};
+  bool places_known_ = false;                       ///< the store has where the fleet is told of
   std::optional<std::vector<std::string>> former_;  ///< topics to be cleared; nothing: not looked for yet
   Clock::time_point tidy_until_{};                  ///< leftovers of devices that are gone are listened for
   TokenBucket command_budget_{limits::mqtt_command_rate};

@@ -29,7 +29,7 @@ constexpr auto longest_test = 30s;
 
 constexpr auto given_up_told_every = 1min;
 
-constexpr int most_in_a_digest = limits::deliveries_waiting;
+constexpr int most_in_a_digest = limits::deliveries_waiting + limits::urgent_deliveries_waiting;
 
 }  // namespace
 
@@ -168,14 +168,12 @@ void Sender::look() {
     const auto now = Clock::now();
     const bool urgent = !schedule.ready(now) && !schedule.under_way() && integration.digest != 0 &&
         store::waits_for_any(db, integration.id, options_.node, urgent_events());
-    if (schedule.ready(now) || (urgent && schedule.ready_for_urgent(now)))
-      begin(integration, db);
-    else if (urgent)
-      urgent_at_ = std::min(urgent_at_, schedule.urgent_not_before());
+    if (schedule.ready(now) || (urgent && schedule.ready_for_urgent(now))) begin(integration, db, urgent);
+    if (urgent && !schedule.under_way()) urgent_at_ = std::min(urgent_at_, schedule.urgent_not_before());
   }
 }
 
-void Sender::begin(const store::Integration& integration, store::Database& db) {
+void Sender::begin(const store::Integration& integration, store::Database& db, bool urgent) {
   Batch batch;
   batch.digest = std::chrono::milliseconds(integration.digest);
   batch.name = integration.name;
@@ -185,7 +183,8 @@ void Sender::begin(const store::Integration& integration, store::Database& db) {
   if (batch.deliveries.empty()) return schedule.hurry();
   if (schedule.fresh()) {
     schedule.resume(Clock::now(), batch.deliveries.front().attempts);
-    if (!schedule.ready(Clock::now())) return;
+    const auto now = Clock::now();
+    if (urgent ? !schedule.ready_for_urgent(now) : !schedule.ready(now)) return;
   }
   std::vector<Told> told;
   for (const auto& delivery : batch.deliveries) {

@@ -67,7 +67,7 @@ private:
   void run();
   void work(std::chrono::milliseconds longest);
   void look();
-  void begin(const store::Integration& integration, store::Database& db);
+  void begin(const store::Integration& integration, store::Database& db, bool urgent);
   void begin_tests();
   void take(std::int64_t key, Outcome outcome);
   void write_down();

@@ -7,6 +7,7 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <cstdlib>
 
 namespace drydock::server {
 namespace {
@@ -15,15 +16,18 @@ using namespace std::chrono_literals;
 
 // Absences begin with the look that finds them.
 constexpr std::chrono::milliseconds look_every = 30s;
+constexpr std::chrono::milliseconds look_soon = 1s;
 
 }  // namespace
 
-AbsenceWatch::AbsenceWatch(
-    asio::io_context& loop, store::Writer& writer, int minutes, std::function<void(const PublishedEvent&)> publish)
-    : loop_(loop), writer_(writer), longest_(minutes), publish_(std::move(publish)), timer_(loop) {}
+AbsenceWatch::AbsenceWatch(asio::io_context& loop, store::Writer& writer, int minutes, bool alone,
+    std::function<void(const PublishedEvent&)> publish)
+    : loop_(loop), writer_(writer), longest_(minutes), alone_(alone), publish_(std::move(publish)), timer_(loop) {}
 
 void AbsenceWatch::start() {
-  writer_.post([](store::Database& db) { store::restart_absences(db, utc_milliseconds()); });
+  if (longest_ == 0min) return writer_.post([](store::Database& db) { store::forget_absences(db); });
+  // Others have watched meanwhile.
+  if (alone_) writer_.post([](store::Database& db) { store::restart_absences(db, utc_milliseconds()); });
   asio::co_spawn(loop_, run(), asio::detached);
 }
 
@@ -32,9 +36,23 @@ void AbsenceWatch::stop() {
   timer_.cancel();
 }
 
+// A machine without a clock of its own learns the time behind its start, and then it is hours later at once.
+std::int64_t AbsenceWatch::clock_jump() {
+  constexpr std::int64_t meant = 5'000;
+  const auto now = Clock::now();
+  const auto utc = utc_milliseconds();
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(now - looked_at_).count();
+  const auto jump = looked_at_utc_ == 0 ? 0 : utc - looked_at_utc_ - passed;
+  looked_at_ = now;
+  looked_at_utc_ = utc;
+  return alone_ && std::abs(jump) > meant ? jump : 0;
+}
+
 asio::awaitable<void> AbsenceWatch::run() {
   while (!stopped_) {
-    std::function<store::AbsenceNews(store::Database&)> look = [longest = longest_](store::Database& db) {
+    const auto jump = clock_jump();
+    std::function<store::AbsenceNews(store::Database&)> look = [longest = longest_, jump](store::Database& db) {
+      if (jump != 0) store::shift_absences(db, jump);
       return store::look_at_absences(
           db, utc_milliseconds(), std::chrono::milliseconds(longest).count(), limits::absences_told_at_once);
     };
@@ -48,7 +66,9 @@ asio::awaitable<void> AbsenceWatch::run() {
         if (const auto id = transport::DeviceId::parse(device)) publish_(absence_event(*id, "ended", now - since));
     }
     if (stopped_) break;
-    timer_.expires_after(look_every);
+    constexpr std::size_t most = limits::absences_told_at_once;
+    const bool more = news && (news->begun.size() == most || news->ended.size() == most);
+    timer_.expires_after(more ? look_soon : look_every);
     (void)co_await timer_.async_wait(as_result);
   }
 }

@@ -168,8 +168,9 @@ void check_broker(
     return report.good("broker", mqtt.host + " (whether it is reached, 'drydock status' says while it runs)");
   try {
     auto db = store::Database::open(folder.location(), store::Access::read_only);
-    if (const auto why = store::load_setting(db, store::broker_problem_setting); why && !why->empty())
-      return report.bad("broker", fmt::format("{} is not reached: {}", mqtt.host, *why));
+    const auto why =
+        store::load_setting(db, store::broker_problem_setting).value_or("the service must be restarted first");
+    if (!why.empty()) return report.bad("broker", fmt::format("{} is not reached: {}", mqtt.host, why));
   } catch (const store::StoreError&) {
     return;  // has a line of its own
   }

@@ -86,9 +86,8 @@ Service::Service(asio::io_context& loop, const state::Configuration& configurati
       crypto::Workers(pool_.get_executor()), *server_, configuration_.connections,
       [this] { return heartbeat_ == nullptr || heartbeat_->may_send(); }};
   udp_ = std::make_unique<server::UdpFrontend>(udp);
-  if (configuration_.away_minutes != 0)
-    absences_ = std::make_unique<server::AbsenceWatch>(loop_, *writer_, configuration_.away_minutes,
-        [this](const server::PublishedEvent& event) { server_->publish(event); });
+  absences_ = std::make_unique<server::AbsenceWatch>(loop_, *writer_, configuration_.away_minutes, node_.id == 0,
+      [this](const server::PublishedEvent& event) { server_->publish(event); });
   if (node_.id != 0) begin_to_beat();
 }
 
@@ -173,7 +172,7 @@ asio::awaitable<Result<void>> Service::start() {
   if (const auto saved = state::save_listening(folder_, {tcp_port(), udp_port()}); !saved)
     log::warning("'drydock keys export' may print other ports than these: {}", saved.error().message);
   if (database_watcher_) asio::co_spawn(loop_, watch_changes(), rethrow);
-  if (absences_) absences_->start();
+  absences_->start();
   systemd_.ready();
   co_return Result<void>{};
 }
@@ -254,7 +253,7 @@ void Service::stop() {
   if (listener_) listener_->stop();
   udp_->stop();
   if (database_watcher_) database_watcher_->stop();
-  if (absences_) absences_->stop();
+  absences_->stop();
   notifications_.reset();
   server_->begin_shutdown();
   const auto running = server_->transfers();

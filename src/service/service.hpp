@@ -84,7 +84,7 @@ private:
   firmware::ModuleFiles files_;
   std::unique_ptr<server::DeviceServer> server_;
   std::unique_ptr<server::UdpFrontend> udp_;
-  std::unique_ptr<server::AbsenceWatch> absences_;  ///< nothing when nobody wants to know
+  std::unique_ptr<server::AbsenceWatch> absences_;
   std::unique_ptr<transport::TcpListener> listener_;
   std::unique_ptr<DatabaseWatcher> database_watcher_;    ///< of a SQLite file
   std::shared_ptr<store::Notifications> notifications_;  ///< of a PostgreSQL

@@ -216,7 +216,7 @@ const std::map<std::string, Option, std::less<>>& options() {
           {[](const toml::node& n, Configuration& c) {
              const auto url = n.value<std::string>();
              if (!url || (!url->empty() && !is_page_url(*url))) return false;
-             c.web.url = *url;
+             c.web.url = url->substr(0, url->find_last_not_of('/') + 1);
              while (c.web.url.ends_with('/')) c.web.url.pop_back();
              return true;
            },

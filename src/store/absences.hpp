@@ -22,8 +22,12 @@ struct AbsenceNews {
 
 /// The service begins: whoever is not here had no chance to come.
 void restart_absences(Database& db, std::int64_t now);
+/// The clock was set, by so many milliseconds.
+void shift_absences(Database& db, std::int64_t by);
+/// Nobody watches any more.
+void forget_absences(Database& db);
 /// Writes down who is not connected and who is again. `longest`: milliseconds that one may be away before anybody is
-/// told; of several machines that share the database one is told. `most`: absences that are told of at once.
+/// told; of several machines that share the database one is told. `most`: beginnings, and ends, at once.
 AbsenceNews look_at_absences(Database& db, std::int64_t now, std::int64_t longest, int most);
 
 }  // namespace drydock::store

@@ -77,7 +77,7 @@ std::string told(const Request& request, const Response& response) {
   if (request.method == "POST" && path == std::vector<std::string>{"firmware"}) {
     const auto file = nlohmann::json::parse(response.body, nullptr, false);
     if (file.is_object() && file.contains("sha256"))
-      return fmt::format("{} {} (SHA-256 {})", words, file.value("file_name", ""), file.value("sha256", ""));
+      return fmt::format("{} {} (SHA-256 {})", words, file.value("file", ""), file.value("sha256", ""));
   }
   const bool may_be_told = !path.empty() && std::find(open.begin(), open.end(), path[0]) != open.end();
   if (!may_be_told || request.body.empty()) return words;

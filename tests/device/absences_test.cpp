@@ -21,8 +21,8 @@ const std::vector<Bytes>& current() {
 struct Absences : TestSystem {
   Absences()
       : writer(store::Writer::on_loop(std::make_shared<store::Database>(database()), world.loop.get_executor())) {
-    watch =
-        std::make_unique<server::AbsenceWatch>(world.loop, *writer, 10, [this](const server::PublishedEvent& event) {
+    watch = std::make_unique<server::AbsenceWatch>(
+        world.loop, *writer, 10, true, [this](const server::PublishedEvent& event) {
           heard.push_back(event.from->text() + " " + event.name + " " + event.data);
         });
   }
@@ -83,6 +83,20 @@ BOOST_AUTO_TEST_CASE(a_device_that_is_back_in_time_is_no_news) {
   BOOST_TEST(heard.empty());
 }
 
+// A Raspberry Pi has no clock of its own: hours pass at once when it is told the time.
+BOOST_AUTO_TEST_CASE(a_clock_that_is_set_is_no_absence) {
+  auto& kitchen = start_device(1, current());
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  watch->start();
+  kitchen.stop();
+  world.advance(2min);
+  Clock::manual_wall_jump = 3 * 3600 * 1000;
+  world.advance(7min);
+  BOOST_TEST(heard.empty());
+  world.advance(2min);
+  BOOST_TEST((heard == std::vector<std::string>{id_of(1) + R"( drydock/absence/began {"minutes":10})"}));
+}
+
 // A power cut of the whole site: devices get the time to come.
 BOOST_AUTO_TEST_CASE(the_time_that_the_service_was_away_does_not_count) {
   auto& kitchen = start_device(1, current());
@@ -93,13 +107,14 @@ BOOST_AUTO_TEST_CASE(the_time_that_the_service_was_away_does_not_count) {
   watch->stop();
   world.advance(2h);
   server::AbsenceWatch next(
-      world.loop, *writer, 10, [this](const server::PublishedEvent& event) { heard.push_back(event.name); });
+      world.loop, *writer, 10, true, [this](const server::PublishedEvent& event) { heard.push_back(event.name); });
   next.start();
   world.advance(9min);
   BOOST_TEST(heard.empty());
   world.advance(2min);
   BOOST_TEST(heard.size() == 1U);
   next.stop();
+  world.run_until_idle();
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -123,6 +138,17 @@ BOOST_AUTO_TEST_CASE(those_that_were_let_in_and_were_here_before_one_machine_tel
   store::update_device(db, device_row('a', true, 1200, "approved"));
   BOOST_TEST(look(1300).ended.size() == 1U);
   BOOST_TEST(look(1300).ended.empty());
+  // Now and then it is here, between two looks.
+  for (std::int64_t now = 1350; now < 2000; now += 50) {
+    store::update_device(db, device_row('a', false, now - 5, "approved"));
+    BOOST_TEST(look(now).begun.empty());
+  }
+  BOOST_TEST(look(2100).begun.size() == 1U);
+  store::update_device(db, device_row('a', false, 2150, "approved"));
+  BOOST_TEST(look(2200).ended.size() == 1U);
+  // Who is let in no more is nobody's.
+  store::set_approval(db, std::string(24, 'a'), "refused");
+  BOOST_TEST(look(9000).begun.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -187,6 +187,35 @@ BOOST_AUTO_TEST_CASE(of_two_keys_for_one_unknown_id_only_the_first_is_served) {
   world.run_until_idle();
 }
 
+// Whoever approved two of them is to see the third.
+BOOST_AUTO_TEST_CASE(a_key_that_comes_behind_approved_ones_is_told_too) {
+  auto& first = start_device(1, {system_part(1, 3), user_part(1, {4, 1, 3})});
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  first.stop();
+  for (const int key : {2, 3, 4}) {
+    Options options;
+    options.id[11] = 1;
+    options.server_key = server_key().public_key_spki();
+    virtual_device::VirtualDevice other(options, device_key(key), virtual_device::Flash(6));
+    world.spawn([&]() -> asio::awaitable<void> {
+      co_await other.run([&]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
+        auto pair = testing::connect(world);
+        server().serve(pair.server);
+        co_return std::shared_ptr<transport::ByteStream>(pair.device);
+      });
+    });
+    world.advance(10s);
+    const auto came = device_key(key).public_key_spki();
+    BOOST_TEST((row(1).changed_key == came), "key " << key);
+    other.stop();
+    world.run_until_idle();
+    auto db = database();
+    BOOST_TEST(server::commands::approve(db, id_of(1), to_hex(crypto::sha256(came)).substr(0, 16)).has_value());
+    world.spawn([this]() -> asio::awaitable<void> { (void)co_await server().apply_changes(); });
+    world.run_until_idle();
+  }
+}
+
 // It is told once, kept in sight, and pushes nothing out; and only the one that was looked at is trusted.
 BOOST_AUTO_TEST_CASE(a_changed_key_is_told_once_and_approved_by_its_fingerprint) {
   auto& device = start_device(1, {system_part(1, 3), user_part(1, {4, 1, 3})});

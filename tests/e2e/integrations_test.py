@@ -111,6 +111,15 @@ class Integrations(Page):
         )
         self.assertEqual(code, 200, answer)
 
+    def serve(self, handler):
+        """Connections by such handlers, at the port that this gives."""
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server.server_address[1]
+
     def begun(self, **options):
         self.open()
         self.enter()
@@ -368,12 +377,8 @@ class Harm(Integrations):
                     pass
                 taken.append(sent)
 
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Endless)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        endless = self.add(url=f"http://127.0.0.1:{server.server_address[1]}/")
+        port = self.serve(Endless)
+        endless = self.add(url=f"http://127.0.0.1:{port}/")
         self.assertEqual(self.ask("POST", f"integrations/{endless['id']}/test")[0], 204)  # it has said that it has it
         self.wait_for(lambda: taken)
         self.assertLess(taken[0], 50_000_000)
@@ -473,16 +478,12 @@ class Notifications(Integrations):
 
         go_on = threading.Event()
         self.addCleanup(go_on.set)
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        port = self.serve(Silent)
         made, token = self.begun()
         mail = self.add(
             kind="email",
             events=["door/"],
-            server=f"127.0.0.1:{server.server_address[1]}",
+            server=f"127.0.0.1:{port}",
             tls="off",
             to=["one@example.org"],
             **{"from": "drydock@example.org"},
@@ -513,16 +514,12 @@ class Notifications(Integrations):
 
         go_on = threading.Event()
         self.addCleanup(go_on.set)
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Impolite)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        port = self.serve(Impolite)
         self.open()
         self.enter()
         mail = self.add(
             kind="email",
-            server=f"127.0.0.1:{server.server_address[1]}",
+            server=f"127.0.0.1:{port}",
             tls="off",
             to=["one@example.org"],
             **{"from": "drydock@example.org"},
@@ -593,18 +590,14 @@ class Notifications(Integrations):
                         return
                     say("250 ok")
 
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Smtp)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        port = self.serve(Smtp)
         self.open()
         self.enter()
         made = self.add(
             kind="email",
             events=["door/"],
             digest=15,
-            server=f"127.0.0.1:{server.server_address[1]}",
+            server=f"127.0.0.1:{port}",
             tls="off",
             to=["one@example.org", "two@example.org"],
             **{"from": "drydock@example.org"},
@@ -626,7 +619,7 @@ class Notifications(Integrations):
         secret = self.add(
             kind="email",
             events=["nothing/"],
-            server=f"127.0.0.1:{server.server_address[1]}",
+            server=f"127.0.0.1:{port}",
             tls="starttls",
             to=["secret@example.org"],
             **{"from": "drydock@example.org"},

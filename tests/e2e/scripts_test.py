@@ -144,6 +144,8 @@ class Push(Page):
         self.assertIn("was there already", done.stdout)
         self.assertEqual([r["name"] for r in self.ask("GET", "releases")[1]["releases"]], ["1.4.0"])
         self.assertEqual(len(self.ask("GET", "releases/1.4.0")[1]["modules"]), 2)
+        noted = lambda: [change["what"] for change in self.ask("GET", "audit")[1]["changes"]]
+        self.wait_for(lambda: [w for w in noted() if re.match(r"firmware part1.bin \(SHA-256 [0-9a-f]{64}\)$", w)])
         other = self.push("1.4.0", modules / "part1.bin", token=token)
         self.assertEqual(other.returncode, 1)
         self.assertIn("releases do not change", other.stderr)

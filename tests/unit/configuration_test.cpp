@@ -39,6 +39,11 @@ BOOST_AUTO_TEST_CASE(the_printed_default_configuration_is_the_default) {
   BOOST_TEST((parsed->log_level == usual.log_level));
 }
 
+BOOST_AUTO_TEST_CASE(links_are_made_from_an_address_without_its_end) {
+  BOOST_TEST(state::parse_configuration("[web]\nurl = \"https://h/\"\n", "f")->web.url == "https://h");
+  BOOST_TEST(state::parse_configuration("[mqtt]\nhost = \"::1\"\n", "f")->mqtt.host == "::1");
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_configuration_says_where_and_what) {
   BOOST_TEST(problem("[listen]\ntcp_prot = 1\n") == "drydock.toml, line 2: there is no option 'listen.tcp_prot'");
   BOOST_TEST(problem("[listen]\ntcp_port = 70000\n") ==
@@ -47,6 +52,9 @@ BOOST_AUTO_TEST_CASE(a_wrong_configuration_says_where_and_what) {
       "drydock.toml, line 2: 'devices.policy' must be \"approve\", \"open\" or \"closed\"");
   BOOST_TEST(problem("[devices\n").starts_with("drydock.toml, line 1: "));
   BOOST_TEST(problem("surprise = 1\n") == "drydock.toml, line 1: there is no option 'surprise'");
+  for (const auto* wrong : {"[mqtt]\nhost = \"mqtt://h\"\n", "[mqtt]\nhost = \"h:1883\"\n",
+           "[mqtt]\nevents = [\"#\"]\n", "[web]\nurl = \"h\"\n", "[web]\nurl = \"https://\"\n"})
+    BOOST_TEST(problem(wrong) != "", wrong);
   BOOST_TEST((state::load_configuration("/nowhere/drydock.toml").error().kind == ErrorKind::not_found));
 }
 
