@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -464,6 +465,29 @@ class OverTls(Mqtt):
         self.configure("tls = true", f'ca = "{self.folder}/broker.pem"')
         self.udp_port = 0
         self.open()
+        self.wait_for(lambda: self.ask("GET", "system")[1]["mqtt"]["connected"])
+        # Its file goes away while it runs: nothing is sent in the clear then, not even a greeting.
+        ca = self.folder / "broker.pem"
+        content = ca.read_bytes()
+        self.broker.stop()
+        came = []
+
+        class Listener(socketserver.StreamRequestHandler):
+            def handle(self):
+                came.append(self.rfile.read(1))
+
+        socketserver.ThreadingTCPServer.allow_reuse_address = True
+        with socketserver.ThreadingTCPServer(("127.0.0.1", self.broker.port), Listener) as listener:
+            threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True).start()
+            ca.unlink()
+            problem = f"mqtt.ca: there is no file {ca}"
+            self.wait_for(lambda: self.ask("GET", "system")[1]["mqtt"]["problem"] == problem)
+            tries = len(came)
+            self.wait_for(lambda: len(came) > tries + 1)
+            listener.shutdown()
+        self.assertEqual(set(came), {b""})
+        ca.write_bytes(content)
+        self.broker.start()
         self.wait_for(lambda: self.ask("GET", "system")[1]["mqtt"]["connected"])
 
 
