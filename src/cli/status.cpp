@@ -36,8 +36,6 @@ std::vector<store::HistoryRow> recent_refusals(store::Database& db, std::int64_t
   return rows;
 }
 
-// What a person has to do something about, and what is under way, as the page has it.
-constexpr std::array needs_person{"unknown_key", "awaiting_approval", "parked", "blocked", "away"};
 constexpr std::array under_way{"updating"};
 
 struct Shown {
@@ -147,7 +145,7 @@ int status(const Context& context) {
   fmt::print("{}.\n", fmt::join(words, ", "));
   if (devices == 0) fmt::print("'drydock keys export' says how to point one here.\n");
   const Shown shown{db, states, away_before, running};
-  print_some(shown, "Somebody has to look at", needs_person);
+  print_some(shown, "Somebody has to look at", server::states_that_need_a_person());
   print_some(shown, "Under way", under_way);
   if (!refusals.empty()) fmt::print("\nTurned away in the last day:\n");
   for (const auto& refusal : refusals) fmt::print("  {}  {}\n", ago(refusal.at, now), log::printable(refusal.words));

@@ -193,7 +193,7 @@ json HomeAssistant::fleet() const {
 }
 
 bool needs_attention(const std::string& shown_state) {
-  constexpr std::array states{"parked", "blocked", "unknown_key", "awaiting_approval", "away"};
+  const auto states = server::states_that_need_a_person();
   return std::find(states.begin(), states.end(), shown_state) != states.end();
 }
 

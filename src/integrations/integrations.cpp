@@ -16,7 +16,6 @@ namespace {
 
 metrics::Counter events_dropped(
     "drydock_messages_dropped_total", "Events that nobody was told of, as they could not be written down.");
-constexpr auto lost_told_every = std::chrono::minutes(1);
 
 // Names of the system's events are whole ones, unless they end with '/': who is told of "spark/status" is not told of
 // spark/status/safe-mode.
@@ -72,7 +71,7 @@ void Integrations::take(const server::PublishedEvent& event) {
     if (!wants(integration, event.name)) continue;
     // A database that is away must not fill the memory.
     if (begun_ >= limits::deliveries_begun) {
-      lose(1);
+      lose_event("the database takes too long");
       continue;
     }
     store::Delivery delivery;
@@ -96,21 +95,19 @@ asio::awaitable<void> Integrations::enqueue(store::Delivery delivery) {
   const auto written = co_await services_.writer.perform(std::move(work));
   if (alive.expired()) co_return;
   --begun_;
-  if (!written) lose(1, written.error().message);
+  if (!written) lose_event(written.error().message);
   const std::lock_guard lock(mutex_);
   if (sender_) sender_->wake();
 }
 
 // A line for each would fill the log.
-void Integrations::lose(std::size_t events, const std::string& why) {
-  events_dropped.add(events);
-  lost_ += events;
-  if (const auto now = Clock::now(); now - lost_told_at_ >= lost_told_every) {
-    lost_told_at_ = now;
-    log::error("{} event{} could not be written down for webhooks, e-mail and ntfy: {}", lost_, lost_ == 1 ? "" : "s",
-        why.empty() ? "the database takes too long" : why);
-    lost_ = 0;
-  }
+void Integrations::lose_event(const std::string& why) {
+  events_dropped.add();
+  ++lost_;
+  if (!lost_lines_.take(Clock::now())) return;
+  log::error(
+      "{} event{} could not be written down for webhooks, e-mail and ntfy: {}", lost_, lost_ == 1 ? "" : "s", why);
+  lost_ = 0;
 }
 
 bool Integrations::write(std::function<void(store::Database&)> work) {

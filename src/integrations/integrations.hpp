@@ -3,6 +3,7 @@
 #pragma once
 
 #include "integrations/sender.hpp"
+#include "base/token_bucket.hpp"
 #include "server/device_server.hpp"
 #include "store/writer.hpp"
 
@@ -40,7 +41,7 @@ private:
   void take(const server::PublishedEvent& event);
   asio::awaitable<void> load(std::uint64_t number);
   /// Counts, and tells from time to time.
-  void lose(std::size_t events, const std::string& why = "");
+  void lose_event(const std::string& why);
   asio::awaitable<void> enqueue(store::Delivery delivery);
   bool write(std::function<void(store::Database&)> work);
   Sender& sender();
@@ -53,7 +54,7 @@ private:
   std::uint64_t loaded_ = 0;
   std::vector<server::PublishedEvent> meanwhile_;  ///< while the list is read anew
   std::size_t lost_ = 0;                           ///< events, and not told yet
-  Clock::time_point lost_told_at_{};
+  TokenBucket lost_lines_{limits::Rate{1, 1}};
   std::uint64_t loading_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::atomic<bool> stopping_{false};

@@ -9,11 +9,7 @@
 namespace drydock::integrations {
 namespace {
 
-using namespace std::chrono_literals;
-
 metrics::Counter commands_left_out("drydock_mqtt_commands_left_out_total", "What came by topics and was not usable.");
-
-constexpr auto left_out_told_every = 10s;
 
 }  // namespace
 
@@ -69,10 +65,8 @@ void MqttPublisher::on_received(const std::string& topic, std::string payload, b
 // Whoever sent it is told nothing by MQTT; a line for each would be one more thing that a client can make this do.
 void MqttPublisher::left_out(const std::string& topic, const std::string& why) {
   commands_left_out.add();
-  if (const auto now = Clock::now(); now - left_out_told_at_ >= left_out_told_every) {
-    left_out_told_at_ = now;
+  if (left_out_lines_.take(Clock::now()))
     log::warning("MQTT: what came at {} is left out: {}", log::printable(shorten(topic, 200)), why);
-  }
 }
 
 // Whatever kept the update back: a pause of this device's, failures before, its application, the hours.

@@ -277,12 +277,11 @@ void MqttPublisher::note_problem() {
 void MqttPublisher::find_former_topics() {
   auto lease = readers_.lease();
   const auto before = store::load_setting(*lease, places_setting).value_or("");
-  if (before.empty() || before == places_of(home_assistant_))
-    former_.emplace();
-  else
-    former_ = former_topics(before, home_assistant_, store::device_ids(*lease));
-  std::reverse(former_->begin(), former_->end());  // they are taken from the end
   places_known_ = before == places_of(home_assistant_);
+  former_.emplace();
+  if (places_known_) return;
+  former_ = former_topics(before, home_assistant_, store::device_ids(*lease));
+  std::reverse(former_->begin(), former_->end());  // they are taken from the end
 }
 
 void MqttPublisher::clear_former_topics() {

@@ -90,7 +90,7 @@ private:
   std::map<std::string, nlohmann::json> vitals_;  ///< diagnostics_of() them, by device
   /// Within an update, until when it is believed; nothing: it is no more.
   std::map<std::string, std::optional<Clock::time_point>> resetting_;
-  Clock::time_point left_out_told_at_{};
+  TokenBucket left_out_lines_{limits::Rate{1, 6}};
   std::set<std::string> known_;  ///< devices that were told of
   std::set<std::string> dirty_;  ///< that are to be looked at
   std::uint64_t seen_ = 0;

@@ -27,7 +27,8 @@ constexpr auto adopting_pause = 30s;
 // A person waits for it, and so does one of the page's threads.
 constexpr auto longest_test = 30s;
 
-constexpr auto given_up_told_every = 1min;
+// Each event wakes the sender; what is urgent is looked for among all that waits.
+constexpr auto urgent_every = 1s;
 
 constexpr int most_in_a_digest = limits::deliveries_waiting + limits::urgent_deliveries_waiting;
 
@@ -145,7 +146,10 @@ std::chrono::milliseconds Sender::time_to_next() const {
 }
 
 void Sender::look() {
-  urgent_at_ = Clock::time_point::max();
+  const auto began = Clock::now();
+  const bool for_urgent = began >= urgent_at_ || began - urgent_looked_at_ >= urgent_every;
+  if (for_urgent) urgent_looked_at_ = began;
+  urgent_at_ = for_urgent ? Clock::time_point::max() : std::min(urgent_at_, urgent_looked_at_ + urgent_every);
   auto lease = readers_.lease();
   auto& db = *lease;
   std::set<std::int64_t> hurried;
@@ -166,7 +170,7 @@ void Sender::look() {
       if (!fresh) schedule.hurry();
     if (!integration.enabled) continue;
     const auto now = Clock::now();
-    const bool urgent = !schedule.ready(now) && !schedule.under_way() && integration.digest != 0 &&
+    const bool urgent = for_urgent && !schedule.ready(now) && !schedule.under_way() && integration.digest != 0 &&
         store::waits_for_any(db, integration.id, options_.node, urgent_events());
     if (schedule.ready(now) || (urgent && schedule.ready_for_urgent(now))) begin(integration, db, urgent);
     if (urgent && !schedule.under_way()) urgent_at_ = std::min(urgent_at_, schedule.urgent_not_before());
@@ -227,9 +231,7 @@ void Sender::take(std::int64_t key, Outcome outcome) {
 void Sender::tell_given_up(const Ended& ended, std::size_t events) {
   auto& told = given_up_[ended.integration];
   told.events += events;
-  const auto now = Clock::now();
-  if (told.at != Clock::time_point{} && now - told.at < given_up_told_every) return;
-  told.at = now;
+  if (!told.lines.take(Clock::now())) return;
   const auto count = std::exchange(told.events, 0);
   log::warning("{}: {} event{} given up: {}", log::printable(ended.batch.name), count, count == 1 ? " was" : "s were",
       ended.outcome.error->message);

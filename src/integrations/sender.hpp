@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/token_bucket.hpp"
 #include "integrations/delivery_schedule.hpp"
 #include "integrations/message_client.hpp"
 #include "store/integrations.hpp"
@@ -76,8 +77,9 @@ private:
 
   Options options_;
   store::Readers readers_;
-  std::map<std::int64_t, DeliverySchedule> schedules_;      ///< by integration
-  std::map<std::int64_t, std::string> settings_;            ///< likewise, with the digest, as they were last
+  std::map<std::int64_t, DeliverySchedule> schedules_;  ///< by integration
+  std::map<std::int64_t, std::string> settings_;        ///< likewise, with the digest, as they were last
+  Clock::time_point urgent_looked_at_{};
   Clock::time_point urgent_at_ = Clock::time_point::max();  ///< when to look for what cannot wait for its digest
   std::map<std::int64_t, Batch> under_way_;                 ///< likewise
   std::deque<Ended> ended_;                                 ///< and not written down yet
@@ -85,7 +87,7 @@ private:
   std::int64_t last_test_ = 0;
   struct GivenUp {
     std::size_t events = 0;  ///< and not told yet
-    Clock::time_point at{};  ///< told last
+    TokenBucket lines{limits::Rate{1, 1}};
   };
   std::map<std::int64_t, GivenUp> given_up_;  ///< by integration
 

@@ -163,11 +163,10 @@ std::string wrong_together(const std::string& kind, const json& settings) {
     if (const auto type = settings.value("content_type", ""); !type.empty() && type.find('/') == std::string::npos)
       return "a content type is written as application/json";
     for (const auto& header : settings.value("headers", json::array())) {
-      if (!is_header(header.get<std::string>())) return "a header is written as 'Name: value'";
-      if (header.get<std::string>().ends_with(hidden))
-        return "give the value of the header " +
-            header.get<std::string>().substr(0, header.get<std::string>().find(':'));
-      if (is_ours(header.get<std::string>())) return "this header is Drydock's own: " + header.get<std::string>();
+      const auto text = header.get<std::string>();
+      if (!is_header(text)) return "a header is written as 'Name: value'";
+      if (text.ends_with(hidden)) return "give the value of the header " + text.substr(0, text.find(':'));
+      if (is_ours(text)) return "this header is Drydock's own: " + text;
     }
     const auto secret = settings.value("secret", "");
     if (!secret.empty() && !is_signing_secret(secret))
@@ -176,8 +175,8 @@ std::string wrong_together(const std::string& kind, const json& settings) {
   if (kind == "email") {
     if (const auto tls = settings.value("tls", ""); tls != "tls" && tls != "starttls" && tls != "off")
       return "the encryption is one of starttls, tls and off";
-    if (!is_mail_server(settings.value("server", ""))) return "the mail server is a name, or name:port";
     const auto server = settings.value("server", "");
+    if (!is_mail_server(server)) return "the mail server is a name, or name:port";
     if (server.ends_with(":465") && settings.value("tls", "") == "starttls")
       return "port 465 has TLS from the beginning: choose that, or port 587";
     if (server.ends_with(":587") && settings.value("tls", "") == "tls")
@@ -202,12 +201,12 @@ Result<std::string> usable_settings(
   if (integration.kind != "webhook" && integration.kind != "email" && integration.kind != "ntfy")
     return failure(ErrorKind::malformed, "'kind' is one of webhook, email and ntfy");
   if (integration.events.empty()) return failure(ErrorKind::malformed, "choose what it is told of");
-  for (const auto& event : integration.events)
+  for (const auto& event : integration.events) {
     if (event.find_first_of("*#+") != std::string::npos)
       return failure(ErrorKind::malformed, "names of events are written as they begin, without *, # and +");
-  for (const auto& event : integration.events)
     if (event.empty() || event.size() > 64 || !is_one_line(event))
       return failure(ErrorKind::malformed, "a name of events has 1 to 64 characters");
+  }
   if (!given.is_object()) return failure(ErrorKind::malformed, "'settings' must be an object");
   const auto fields = fields_of(integration.kind);
   for (const auto& [key, value] : given.items())

@@ -2,6 +2,7 @@
 
 #include "store/device_list.hpp"
 
+#include <array>
 #include <fmt/format.h>
 #include <map>
 
@@ -28,6 +29,11 @@ std::string counted_state(const std::string& shown_state, std::int64_t count) {
 std::vector<std::string> device_states() {
   return {"unknown", "away", "awaiting_approval", "refused", "unknown_key", "held", "current", "updating", "waiting",
       "blocked", "parked", "updates_disabled"};
+}
+
+std::span<const char* const> states_that_need_a_person() {
+  static constexpr std::array states{"unknown_key", "awaiting_approval", "parked", "blocked", "away"};
+  return states;
 }
 
 std::string state_in_words(const store::DeviceRow& row, std::int64_t away_before) {

@@ -166,14 +166,7 @@ BOOST_AUTO_TEST_CASE(of_two_keys_for_one_unknown_id_only_the_first_is_served) {
   };
   auto first = start(1), second = start(2);
   link.delay_max = 50ms;
-  for (auto* device : {first.get(), second.get()})
-    world.spawn([this, device]() -> asio::awaitable<void> {
-      co_await device->run([this]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
-        auto pair = testing::connect(world, link);
-        server().serve(pair.server);
-        co_return std::shared_ptr<transport::ByteStream>(pair.device);
-      });
-    });
+  for (auto* device : {first.get(), second.get()}) run(*device);
   world.advance(5min);
   const bool first_won = row(9).public_key == device_key(1).public_key_spki();
   const auto& winner = first_won ? *first : *second;
@@ -197,13 +190,7 @@ BOOST_AUTO_TEST_CASE(a_key_that_comes_behind_approved_ones_is_told_too) {
     options.id[11] = 1;
     options.server_key = server_key().public_key_spki();
     virtual_device::VirtualDevice other(options, device_key(key), virtual_device::Flash(6));
-    world.spawn([&]() -> asio::awaitable<void> {
-      co_await other.run([&]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
-        auto pair = testing::connect(world);
-        server().serve(pair.server);
-        co_return std::shared_ptr<transport::ByteStream>(pair.device);
-      });
-    });
+    run(other);
     world.advance(10s);
     const auto came = device_key(key).public_key_spki();
     BOOST_TEST((row(1).changed_key == came), "key " << key);
@@ -224,13 +211,7 @@ BOOST_AUTO_TEST_CASE(a_changed_key_is_told_once_and_approved_by_its_fingerprint)
   options.id[11] = 1;
   options.server_key = server_key().public_key_spki();
   virtual_device::VirtualDevice other(options, device_key(2), virtual_device::Flash(6));
-  world.spawn([&]() -> asio::awaitable<void> {
-    co_await other.run([&]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
-      auto pair = testing::connect(world);
-      server().serve(pair.server);
-      co_return std::shared_ptr<transport::ByteStream>(pair.device);
-    });
-  });
+  run(other);
   world.advance(10min);
   BOOST_TEST(other.connections > 100);
   BOOST_TEST(number("SELECT count(*) FROM history WHERE kind = 'changed_key'") == 1);

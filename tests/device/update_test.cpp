@@ -224,13 +224,7 @@ BOOST_AUTO_TEST_CASE(a_changed_key_is_refused_and_shown) {
   options.id[11] = 1;
   options.server_key = server_key().public_key_spki();
   virtual_device::VirtualDevice thief(options, device_key(2), virtual_device::Flash(6));
-  world.spawn([&]() -> asio::awaitable<void> {
-    co_await thief.run([&]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
-      auto pair = testing::connect(world);
-      server().serve(pair.server);
-      co_return std::shared_ptr<transport::ByteStream>(pair.device);
-    });
-  });
+  run(thief);
   world.advance(30s);
   BOOST_TEST(!thief.connected);
   BOOST_TEST(first.connected);

@@ -174,14 +174,17 @@ virtual_device::VirtualDevice& TestSystem::start_device(
   for (const auto& module : modules) flash.put(module);
   devices_.push_back(
       std::make_unique<virtual_device::VirtualDevice>(std::move(options), device_key(number), std::move(flash)));
-  auto& device = *devices_.back();
+  run(*devices_.back());
+  return *devices_.back();
+}
+
+void TestSystem::run(virtual_device::VirtualDevice& device) {
   virtual_device::Connect dial = [this]() -> asio::awaitable<std::shared_ptr<transport::ByteStream>> {
     auto pair = testing::connect(world, link);
-    running_->server.serve(pair.server);
+    server().serve(pair.server);
     co_return std::shared_ptr<transport::ByteStream>(pair.device);
   };
   world.spawn([&device, dial]() -> asio::awaitable<void> { co_await device.run(dial); });
-  return device;
 }
 
 virtual_device::UdpDevice& TestSystem::start_udp_device(

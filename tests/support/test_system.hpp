@@ -51,6 +51,8 @@ public:
   /// A Photon with these modules, connecting from now on.
   virtual_device::VirtualDevice& start_device(
       int number, const std::vector<Bytes>& modules, virtual_device::Options options = {});
+  /// One of the test's own, connecting from now on.
+  void run(virtual_device::VirtualDevice& device);
   static std::string id_of(int number);
 
   /// A UDP device with these modules, on the network below, connecting from now on.
