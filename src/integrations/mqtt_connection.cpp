@@ -3,13 +3,11 @@
 #include "base/log.hpp"
 #include "firmware/files.hpp"
 #include "integrations/reachable_address.hpp"
-#include "integrations/received_bytes.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fmt/core.h>
-#include <poll.h>
 #include <stdexcept>
 
 namespace drydock::integrations {
@@ -33,7 +31,6 @@ constexpr int at_least_once = 1;
 constexpr std::uint64_t most_kept = 256 * 1024;
 constexpr std::uint64_t most_kept_each_second = 4;  // answers to pings, of which nobody tells
 constexpr std::size_t packet_overhead = 64;         // with TLS'
-constexpr int receive_buffer = 64 * 1024;
 
 std::string password_in(const std::filesystem::path& file) {
   if (file.empty()) return "";
@@ -107,6 +104,7 @@ void MqttConnection::create() {
 
 void MqttConnection::destroy() {
   if (client_ != nullptr) library_.destroy(std::exchange(client_, nullptr));
+  socket_.reset();
   connected_ = false;
 }
 
@@ -174,7 +172,9 @@ void MqttConnection::connect() {
       ? library_.connect(client_, host.c_str(), port_, keep_alive)
       : library_.connect_async(client_, host.c_str(), port_, keep_alive);
   if (begun != MOSQ_ERR_SUCCESS) return lost(words_of(begun));
-  limit_receive_buffer(library_.socket(client_), receive_buffer);
+  auto socket = MeteredSocket::take_over(library_.socket(client_));
+  if (!socket) return lost(socket.error().message);
+  socket_ = std::move(*socket);
 }
 
 // Its words for TLS say nothing of what to do.
@@ -204,29 +204,25 @@ void MqttConnection::lost(const std::string& why) {
 
 // As mosquitto_loop(), which uses select() and so takes no descriptor beyond 1023.
 int MqttConnection::exchange(std::chrono::milliseconds longest) {
-  pollfd waited{library_.socket(client_), POLLIN, 0};
-  if (waited.fd < 0) return MOSQ_ERR_NO_CONN;
-  if (library_.want_write(client_)) waited.events |= POLLOUT;
+  if (library_.socket(client_) < 0) return MOSQ_ERR_NO_CONN;
   constexpr int packets = 1;  // not used
-  if (::poll(&waited, 1, static_cast<int>(longest.count())) > 0) {
-    if ((waited.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-      if (const auto read = library_.loop_read(client_, packets); read != MOSQ_ERR_SUCCESS) return read;
-      if (keeps_too_much()) {
-        overfed_ = true;
-        problem_ = "it sends packets that are too large, or messages that it never releases";
-        return MOSQ_ERR_PAYLOAD_SIZE;
-      }
+  const auto ready = socket_->exchange(library_.want_write(client_), longest);
+  if (ready.to_read) {
+    if (const auto read = library_.loop_read(client_, packets); read != MOSQ_ERR_SUCCESS) return read;
+    if (keeps_too_much()) {
+      overfed_ = true;
+      problem_ = "it sends packets that are too large, or messages that it never releases";
+      return MOSQ_ERR_PAYLOAD_SIZE;
     }
-    if ((waited.revents & POLLOUT) != 0)
-      if (const auto written = library_.loop_write(client_, packets); written != MOSQ_ERR_SUCCESS) return written;
   }
+  if (ready.to_write)
+    if (const auto written = library_.loop_write(client_, packets); written != MOSQ_ERR_SUCCESS) return written;
   return library_.loop_misc(client_);
 }
 
 bool MqttConnection::keeps_too_much() const {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began_).count();
-  return received_bytes(library_.socket(client_)) >
-      understood_ + most_kept + most_kept_each_second * static_cast<std::uint64_t>(seconds);
+  return socket_->received() > understood_ + most_kept + most_kept_each_second * static_cast<std::uint64_t>(seconds);
 }
 
 bool MqttConnection::work(std::chrono::milliseconds longest) {

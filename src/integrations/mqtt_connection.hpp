@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "integrations/libmosquitto.hpp"
+#include "integrations/metered_socket.hpp"
 #include "state/configuration.hpp"
 
 #include <functional>
@@ -63,6 +64,7 @@ private:
   std::string will_;
   Callbacks callbacks_;
   mosquitto* client_ = nullptr;  ///< while a connection is there, or being made
+  std::unique_ptr<MeteredSocket> socket_;
   bool connected_ = false;
   bool overfed_ = false;
   std::string problem_;

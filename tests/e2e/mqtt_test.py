@@ -378,7 +378,7 @@ class AtHome(Mqtt):
         # And is told of the fleet all the same.
         self.wait_for(lambda: self.ask("GET", "system")[1]["mqtt"]["connected"])
         self.wait_for(lambda: client.now.get("drydock/status") == "online")
-        self.assertLess(status(self.process.pid, "VmHWM"), 90_000)
+        self.assertLess(status(self.process.pid, "VmHWM"), 60_000)
 
     def test_the_broker_dies_during_ten_updates(self):
         self.stock(60_000)
