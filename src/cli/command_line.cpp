@@ -331,17 +331,23 @@ private:
     target->add_flag("--clear", clear_, "Clear the target firmware of this device");
   }
   void add_wait() {
-    auto* sub = registry_.command(app_, "wait", "Wait until devices have all they need, or are connected",
-        [this](const Context& c) { return wait(c, wait_); });
+    auto* sub =
+        registry_.command(app_, "wait", "Wait until devices have all they need, or are connected, or a rollout is done",
+            [this](const Context& c) { return wait(c, wait_); });
     auto& chosen = wait_.devices;
-    sub->add_option("devices,--device", chosen.names, "Ids or names");
-    sub->add_option("--group", chosen.group, "All devices of this group");
-    sub->add_option("--platform", chosen.platform, "All devices of this platform: photon, p1, …");
-    sub->add_flag("--all", chosen.all, "All devices that were let in");
-    sub->add_flag("--current", wait_.current, "Until they have all they need (the default)");
-    sub->add_flag("--connected", wait_.connected, "Until they are connected");
+    const auto of_devices = {sub->add_option("devices,--device", chosen.names, "Ids or names"),
+        sub->add_option("--group", chosen.group, "All devices of this group"),
+        sub->add_option("--platform", chosen.platform, "All devices of this platform: photon, p1, …"),
+        sub->add_flag("--all", chosen.all, "All devices that were let in"),
+        sub->add_flag("--current", wait_.current, "Until they have all they need (the default)"),
+        sub->add_flag("--connected", wait_.connected, "Until they are connected")};
+    auto* rollout =
+        sub->add_option("--rollout", wait_.rollout, "Instead of devices: until the rollout of this number is done")
+            ->check(CLI::PositiveNumber);
+    for (auto* option : of_devices) rollout->excludes(option);
     sub->add_option("--timeout", wait_.timeout, "How long, as 90s, 10m or 2h: behind that it ends with status 124")
         ->capture_default_str();
+    registry_.with_remote(sub, wait_.remote, "read");
     sub->footer("Ends with 0 when they are; 1: an error; 3: somebody has to do something first; 124: not in time.");
     registry_.with_json(sub);
   }

@@ -18,6 +18,16 @@ public:
     return sub;
   }
   void with_json(CLI::App* sub) { sub->add_flag("--json", json, "As JSON"); }
+  /// The option of its URL.
+  static CLI::Option* with_remote(CLI::App* sub, RemoteDrydock& remote, const std::string& scope) {
+    sub->add_option("--token-file", remote.token_file,
+        "A file with an API token of the scope " + scope + "; without it the token is in DRYDOCK_TOKEN");
+    sub->add_option("--ca", remote.ca, "The page's certificate, or that of who signed it, as a PEM file")
+        ->check(CLI::ExistingFile);
+    return sub
+        ->add_option("--url", remote.url, "Where the page of a Drydock elsewhere is: https://drydock.example.org:8080")
+        ->envname("DRYDOCK_URL");
+  }
 
   Action chosen;  ///< by the command line that was parsed
   bool json = false;

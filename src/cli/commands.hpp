@@ -179,19 +179,26 @@ struct PlanOptions {
 int plan(const Context& context, const PlanOptions& options);
 
 /// Firmware files that become a release at a Drydock on another machine.
+/// One on another machine.
+struct RemoteDrydock {
+  std::string url;                   ///< of its page
+  std::filesystem::path token_file;  ///< empty: the environment has the token
+  std::filesystem::path ca;          ///< PEM of the page's certificate, or who signed it
+};
+
 struct ReleasePush {
   std::string name;
   std::vector<std::filesystem::path> files;  ///< or folders, or archives
-  std::string url;                           ///< of its page
-  std::filesystem::path token_file;          ///< empty: the environment has the token
-  std::filesystem::path ca;                  ///< PEM of the page's certificate, or who signed it
+  RemoteDrydock remote;
   std::string notes;
 };
 int release_push(const Context& context, const ReleasePush& push);
 
 struct WaitOptions {
   DeviceSelection devices;
-  bool current = false;  ///< they have all they need; the default
+  std::int64_t rollout = 0;  ///< instead of devices: until it is done
+  RemoteDrydock remote;      ///< no URL: it is this machine's
+  bool current = false;      ///< they have all they need; the default
   bool connected = false;
   std::string timeout = "10m";
 };

@@ -23,9 +23,16 @@ Result<std::vector<std::string>> ids_of(store::Database& db, const std::vector<s
   return ids;
 }
 
-Result<std::vector<store::DeviceRow>> select_devices(store::Database& db, const DeviceSelection& selection) {
+Result<void> check_selection(const DeviceSelection& selection) {
   if (!selection.names.empty() + !selection.group.empty() + !selection.platform.empty() + selection.all != 1)
     return failure(ErrorKind::malformed, "say which devices: by name, --group, --platform, or --all");
+  if (!selection.platform.empty() && firmware::find_platform(selection.platform) == nullptr)
+    return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", selection.platform));
+  return {};
+}
+
+Result<std::vector<store::DeviceRow>> select_devices(store::Database& db, const DeviceSelection& selection) {
+  if (const auto right = check_selection(selection); !right) return tl::unexpected(right.error());
   std::vector<store::DeviceRow> rows;
   for (const auto& name : selection.names) {
     auto row = find_device(db, name);
@@ -34,8 +41,6 @@ Result<std::vector<store::DeviceRow>> select_devices(store::Database& db, const 
   }
   if (!selection.names.empty()) return rows;
   const auto* platform = selection.platform.empty() ? nullptr : firmware::find_platform(selection.platform);
-  if (platform == nullptr && !selection.platform.empty())
-    return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", selection.platform));
   for (auto& row : store::load_devices(db))
     if (row.approval == "approved" && (selection.group.empty() || row.group == selection.group) &&
         (platform == nullptr || row.platform == platform->id))

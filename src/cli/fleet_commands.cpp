@@ -92,13 +92,7 @@ void add_releases(CLI::App& app, CommandRegistry& registry, const Shared& given)
   pushing->add_option("files", push.files, "Module files (.bin), folders, or zip archives with such")
       ->required()
       ->check(CLI::ExistingPath);
-  pushing->add_option("--url", push.url, "Where its page is: https://drydock.example.org:8080")
-      ->required()
-      ->envname("DRYDOCK_URL");
-  pushing->add_option("--token-file", push.token_file,
-      "A file with an API token of the scope release; without it the token is in DRYDOCK_TOKEN");
-  pushing->add_option("--ca", push.ca, "The page's certificate, or that of who signed it, as a PEM file")
-      ->check(CLI::ExistingFile);
+  registry.with_remote(pushing, push.remote, "release")->required();
   pushing->add_option("--notes", push.notes, "What it is for");
   registry.with_json(pushing);
   registry.with_json(

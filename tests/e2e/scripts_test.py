@@ -66,6 +66,111 @@ class Wait(Page):
             self.assertEqual(self.ended(self.wait(*words))[0], 1, words)
 
 
+    def test_a_rollout_is_waited_for_to_its_end(self):
+        self.stock()
+        self.open()
+        self.enter()
+        fleet = self.launch(3, current=True, peace=600_000, chunk=1)
+        self.run_drydock("firmware", "add", self.folder / "modules/next-application.bin")
+        self.run_drydock("releases", "create", "seven", "next-application.bin")
+        current = lambda: [d["state"] for d in self.ask("GET", "devices")[1]["devices"]] == ["current"] * 3
+        self.wait_for(current)
+        self.assertIn("no rollout 1", self.ended(self.wait("--rollout", "1"))[2])
+        self.run_drydock("rollouts", "start", "seven", "--all", "--waves", "1, all", "--soak", "10")
+        self.run_drydock("rollouts", "pause", "1")
+        code, out, _ = self.ended(self.wait("--rollout", "1", "--json"))
+        self.assertEqual((code, json.loads(out)["outcome"], len(json.loads(out)["left"])), (3, "stuck", 3))
+        self.run_drydock("rollouts", "resume", "1")
+        code, _, problem = self.ended(self.wait("--rollout", "1", "--timeout", "1s"))
+        self.assertEqual((code, problem.count("not in time: ")), (124, 3), problem)
+        self.run_drydock("rollouts", "abort", "1")
+        code, _, problem = self.ended(self.wait("--rollout", "1"))
+        self.assertEqual((code, problem), (3, "drydock: rollout 1 of 'seven' was taken back, or given up: aborted\n"))
+        begun = self.run_drydock("rollouts", "start", "seven", "--all", "--waves", "1, all", "--soak", "0")
+        self.assertEqual(begun.returncode, 0, begun.stderr)
+        code, out, problem = self.ended(self.wait("--rollout", "2"))
+        self.assertEqual((code, problem), (0, ""))
+        self.assertRegex(out.splitlines()[-1], r"rollout 2 of 'seven' is done: (\d) of \1 devices run it")
+        self.assertEqual(self.ended(self.wait("--rollout", "2", "--all"))[0], 2)
+        fleet.kill()
+
+
+class WaitElsewhere(Wait):
+    def token(self, scopes="read"):
+        code, answer, _ = self.ask("POST", "tokens", {"name": "ci", "scopes": scopes})
+        self.assertEqual(code, 201, answer)
+        return answer["token"]
+
+    def wait(self, *words, token=None):
+        return subprocess.Popen(
+            [program, "--state", self.folder / "elsewhere", "wait", "--url", f"http://127.0.0.1:{self.web}", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "DRYDOCK_TOKEN": token or self.token()},
+        )
+
+    def test_names_mean_one_device(self):
+        self.stock()
+        self.open()
+        self.enter()
+        self.updated(2)
+        for device, name in enumerate(("Boiler", "boiler 2")):
+            self.assertEqual(self.ask("PATCH", f"devices/{device:024x}", {"name": name})[0], 204)
+        self.assertEqual(self.ended(self.wait("boiler", f"{1:024X}"))[0], 0)
+        for words, token, said in (
+            (["nobody"], None, "no device 'nobody' there"),
+            (["boil"], None, "no device 'boil' there"),
+            (["--platform", "toaster"], None, "there is no platform"),
+            (["--group", "none"], None, "no device is like that"),
+            ([], None, "say which devices"),
+            (["--all"], "wrong", "this token is unknown"),
+            (["--all"], self.token("metrics"), "needs the scope 'read'"),
+        ):
+            code, _, problem = self.ended(self.wait(*words, token=token))
+            self.assertEqual(code, 1, words)
+            self.assertIn(said, problem)
+        # Another key than the one on file.
+        fleet = self.launch(1, peace=20_000)
+        code, _, problem = self.ended(self.wait("Boiler", "--connected"))
+        self.assertEqual(
+            (code, problem), (3, "drydock: Boiler came with another key than the one on file, and was refused\n")
+        )
+        fleet.kill()
+
+    def test_a_restart_is_waited_for(self):
+        self.stock(60_000)
+        self.open()
+        self.enter()
+        fleet = self.launch(1, chunk=20, peace=20_000)
+        progress = lambda: [d["progress"] for d in self.ask("GET", "devices")[1]["devices"] if d["state"] == "updating"]
+        self.wait_for(progress)
+        waiting = self.wait("--all")
+        self.assertIn("waits for ", waiting.stdout.readline())
+        self.stop(self.process)
+        self.assertIn("was not reached", waiting.stderr.readline())
+        self.page = ("--web-port", str(self.web))
+        self.start("--policy", "open", port=self.port)
+        code, out, problem = self.ended(waiting)
+        self.assertEqual((code, out.splitlines()[-1], problem), (0, "1 device is up to date", ""))
+        fleet.kill()
+
+    def test_an_absent_device_with_another_target_is_not_what_it_was(self):
+        self.stock()
+        self.open()
+        self.enter()
+        self.updated(1)
+        self.wait_for(lambda: self.query("SELECT connected FROM devices") == [(0,)])
+        self.assertEqual(self.ended(self.wait("--all"))[0], 0)
+        self.run_drydock("firmware", "add", self.folder / "modules/next-application.bin")
+        listed = lambda: [m for m in self.ask("GET", "firmware")[1]["modules"] if m["file"] == "next-application.bin"]
+        (module,) = self.wait_for(listed)
+        device = f"devices/{0:024x}"
+        self.assertEqual(self.ask("PUT", device + "/targets", {"modules": [module["sha256"]]})[0], 204)
+        self.assertEqual(self.ended(self.wait("--all", "--timeout", "1s"))[0], 124)
+        self.assertEqual(self.ended(self.wait("--device", f"{0:024x}", "--timeout", "0"))[0], 124)
+
+
 class Watch(Page):
     def test_a_table_that_follows_and_leaves_the_terminal_as_it_was(self):
         self.stock(60_000)
