@@ -121,4 +121,15 @@ std::string headline(const std::vector<Told>& told) {
   return words;
 }
 
+std::string fleet_in_words(const std::map<std::string, std::int64_t>& devices_by_state) {
+  std::int64_t current = 0;
+  std::int64_t all = 0;
+  for (const auto& [state, count] : devices_by_state) {
+    if (state == "awaiting_approval" || state == "refused") continue;
+    all += count;
+    if (state == "current") current = count;
+  }
+  return all == 0 ? "" : fmt::format("{} of {} device{} up to date", current, all, all == 1 ? " is" : "s are");
+}
+
 }  // namespace drydock::integrations

@@ -3,6 +3,8 @@
 
 #include "integrations/message.hpp"
 
+#include <cstdint>
+#include <map>
 #include <span>
 
 namespace drydock::integrations {
@@ -14,5 +16,8 @@ bool is_urgent(const std::string& event);
 void sort_by_gravity(std::vector<Told>& told);
 /// Of a digest: how many there were of what, "3 devices failed, 1 rollout stopped". For one it is its line.
 std::string headline(const std::vector<Told>& told);
+/// "97 of 100 devices are up to date": of devices by store::shown_state(), without those that nobody let in. Empty:
+/// there are none.
+std::string fleet_in_words(const std::map<std::string, std::int64_t>& devices_by_state);
 
 }  // namespace drydock::integrations

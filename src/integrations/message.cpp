@@ -142,7 +142,8 @@ std::string link_of(const std::vector<Told>& told, const std::string& page) {
 Message ntfy(const json& settings, const std::vector<Told>& told, const Appliance& from) {
   Message message;
   message.url = text_in(settings, "url");
-  message.body = told.size() == 1 ? headline(told) : headline(told) + "\n\n" + lines_of(told, longest_ntfy);
+  message.body = headline(told);
+  if (told.size() > 1) message.body += (from.fleet.empty() ? "" : "\n" + from.fleet) + "\n\n" + lines_of(told, longest_ntfy);
   const bool urgent =
       std::any_of(told.begin(), told.end(), [](const Told& each) { return is_urgent(each.delivery.event); });
   message.headers = {"Content-Type: text/plain; charset=utf-8", "Title: " + header_words("Drydock on " + from.host)};
@@ -170,6 +171,7 @@ Message email(const json& settings, const std::vector<Told>& told, const Applian
       fmt::format("Message-ID: <drydock-{}-{}@{}>", told.front().delivery.id, utc_now, from.host),
       "Auto-Submitted: auto-generated"};
   auto text = lines_of(told, longest_mail);
+  if (told.size() > 1 && !from.fleet.empty()) text += "\n" + from.fleet + "\n";
   if (!from.page.empty()) text += "\n" + link_of(told, from.page) + "\n";
   for (const char c : text) {
     if (c == '\n') message.body += '\r';  // as lines of mails end

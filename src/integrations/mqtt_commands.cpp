@@ -23,6 +23,11 @@ void MqttPublisher::on_received(const std::string& topic, std::string payload, b
     }
     return;
   }
+  // A client that wrote there, or a connection of before whose end the broker has found only now.
+  if (topic == topics.status()) {
+    status_due_ |= payload != "online";
+    return;
+  }
   // Of a device that was forgotten while nobody could be told.
   if (const auto id = topics.device_of_state(topic); !id.empty()) {
     if (retained && !payload.empty()) {

@@ -140,6 +140,7 @@ void MqttPublisher::on_connected() {
   former_.reset();
   all_due_ = true;
   fleet_at_ = {};
+  connection_->subscribe(home_assistant_.topics.status());
   if (!home_assistant_.discovery.empty()) connection_->subscribe(home_assistant_.birth_topic());
   if (home_assistant_.commands) {
     connection_->subscribe(home_assistant_.topics.every_install());
@@ -301,6 +302,7 @@ void MqttPublisher::publish_fleet() {
   const auto now = Clock::now();
   if (now - fleet_at_ < look_every || !connection_->may_publish()) return;
   fleet_at_ = now;
+  if (std::exchange(status_due_, false)) connection_->publish(home_assistant_.topics.status(), "online", true);
   if (!home_assistant_.discovery.empty()) publish(home_assistant_.fleet_topic(), printed(home_assistant_.fleet()));
   const auto snapshot = services_.bridge.snapshot();
   auto lease = readers_.lease();

@@ -97,6 +97,7 @@ private:
   std::uint64_t membership_ = 0;
   std::uint64_t others_ = 0;
   bool all_due_ = true;
+  bool status_due_ = false;  ///< somebody else has written there
   std::optional<std::string> noted_problem_;
   Clock::time_point problem_noted_at_{};
   Clock::time_point looked_at_{};

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "integrations/event_words.hpp"
+#include "store/device_list.hpp"
 #include "store/devices.hpp"
 
 #include <algorithm>
@@ -195,7 +196,10 @@ void Sender::begin(const store::Integration& integration, store::Database& db, b
     const auto row = delivery.device_id.empty() ? std::nullopt : store::load_device(db, delivery.device_id);
     told.push_back({delivery, row ? row->name : ""});
   }
-  client_->start(integration.id, make_message(integration, told, options_.appliance, utc_milliseconds()));
+  auto from = options_.appliance;
+  constexpr std::int64_t nobody_is_away = 0;  // whether they have what they need is meant
+  if (told.size() > 1) from.fleet = fleet_in_words(store::count_devices(db, nobody_is_away));
+  client_->start(integration.id, make_message(integration, told, from, utc_milliseconds()));
   schedule.begin();
   under_way_[integration.id] = std::move(batch);
 }

@@ -365,6 +365,17 @@ class AtHome(Mqtt):
         self.wait_for(lambda: any("lamp/on" in line for line in heard))
         self.assertFalse([line for line in heard if re.search("spark|drydock|other", line)])
 
+    def test_nobody_else_says_that_it_is_away(self):
+        client = Client(self, self.broker, "drydock/status")
+        self.open()
+        self.wait_for(lambda: client.now.get("drydock/status") == "online")
+        for payload in ("offline", "", "away"):
+            self.say("drydock/status", payload, "-r")
+            said = ("drydock/status", payload, False)
+            self.wait_for(lambda: said in client.all)
+            online = ("drydock/status", "online", False)
+            self.wait_for(lambda: online in client.all[client.all.index(said) :])
+
     def test_what_is_too_large_is_not_taken(self):
         large = self.folder / "large"
         large.write_bytes(bytes(100_000_000))

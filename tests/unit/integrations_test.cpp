@@ -219,6 +219,22 @@ BOOST_AUTO_TEST_CASE(what_needs_somebody_is_told_first) {
   BOOST_TEST(std::count(message.headers.begin(), message.headers.end(), "Priority: high") == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_digest_says_how_the_fleet_is_doing) {
+  const auto fleet = integrations::fleet_in_words(
+      {{"current", 97}, {"updating", 2}, {"held", 1}, {"awaiting_approval", 5}, {"refused", 1}});
+  BOOST_TEST(fleet == "97 of 100 devices are up to date");
+  BOOST_TEST(integrations::fleet_in_words({{"blocked", 1}}) == "0 of 1 device is up to date");
+  BOOST_TEST(integrations::fleet_in_words({{"awaiting_approval", 1}}) == "");
+  for (const auto* kind : {"ntfy", "email"}) {
+    const auto integration = integration_of(kind, R"({"url":"https://ntfy.sh/x"})");
+    const auto body = [&](std::vector<Told> told) {
+      return integrations::make_message(integration, std::move(told), {"pi", "", fleet}, 0).body;
+    };
+    BOOST_TEST(body({told_of("door", "x"), told_of("door", "y")}).find(fleet) != std::string::npos);
+    BOOST_TEST(body({told_of("door", "x")}).find(fleet) == std::string::npos);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_urgent_does_not_wait_for_the_digest) {
   integrations::DeliverySchedule schedule(5s);
   const Clock::time_point now{1h};
