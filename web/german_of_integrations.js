@@ -43,6 +43,8 @@ export const ofIntegrations = {
     "sofort, und dann alles einer Stunde in einem; was Sie braucht, sofort",
   "at once, and then all of a day in one; what needs you at once":
     "sofort, und dann alles eines Tages in einem; was Sie braucht, sofort",
+  "at once, and then all of {0} minutes in one; what needs you at once":
+    "sofort, und dann alles von {0} Minuten in einem; was Sie braucht, sofort",
   "each at once": "jedes sofort",
   "Each event is sent by POST, signed as standardwebhooks.com describes. What fails is tried again, in order.":
     "Jedes Ereignis geht als POST hinaus, unterschrieben, wie standardwebhooks.com es beschreibt. Was scheitert, wird der Reihe nach wieder versucht.",
@@ -97,6 +99,8 @@ export const sentencesOfIntegrations = {
     "der Empfänger hat {0} geantwortet und weist auf {1=}: wenn das stimmt, tragen Sie es ein",
   "the receiver answered {0}: {1}": "der Empfänger hat {0} geantwortet: {1=}",
   "the receiver answered {0}": "der Empfänger hat {0} geantwortet",
+  "the mail server refused {0}; the others have it": "der Mailserver hat {0=} abgelehnt; die anderen haben es",
+  "the mail server refused {0}": "der Mailserver hat {0=} abgelehnt",
   "the mail server answered {0}": "der Mailserver hat geantwortet: {0=}",
   "it was not sent: {0} (it answered {1})": "es wurde nicht gesendet: {0=} (Antwort {1})",
   "it was not sent: {0}": "es wurde nicht gesendet: {0=}",
@@ -146,6 +150,7 @@ export const sentencesOfIntegrations = {
   "the sender": "der Absender",
   "the list of headers": "die Liste der Header",
   "the list of receivers": "die Liste der Empfänger",
+  "{0} has a blank in it: it is written as %20": "in {0} ist ein Leerzeichen: es wird als %20 geschrieben",
   "{0} must begin with https:// or http://": "{0} muss mit https:// oder http:// beginnen",
   "{0} is too long, or not one line": "{0} ist zu lang, oder mehr als eine Zeile",
   "{0} must be a list of texts, {1} at the most": "{0} darf höchstens {1} Einträge haben",
@@ -157,7 +162,11 @@ export const sentencesOfIntegrations = {
   "this is another receiver: give the token, the password and the headers' values again":
     "das ist ein anderer Empfänger: geben Sie Token, Passwort und die Werte der Header noch einmal an",
   "this header is Drydock's own: {0}": "dieser Header gehört Drydock: {0=}",
-  "the mail server is a name, or name:port": "der Mailserver ist ein Name, oder Name:Port",
+  "the mail server is a name, or name:port, a port up to 65535":
+    "der Mailserver ist ein Name, oder Name:Port, ein Port bis 65535",
+  "the address is that of a topic: https://ntfy.sh/my-topic":
+    "die Adresse ist die eines Themas: https://ntfy.sh/mein-thema",
+  "there is no event of Drydock's that begins so: {0}": "kein Ereignis von Drydock beginnt so: {0=}",
   "the sender must be an e-mail address": "der Absender muss eine E-Mail-Adresse sein",
   "this is no e-mail address: {0}": "das ist keine E-Mail-Adresse: {0=}",
   "a password is sent over TLS only: choose starttls or tls":

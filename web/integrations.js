@@ -135,7 +135,14 @@ const digests = [
   ["0", t`each at once`],
 ];
 
+// One that a program has set is not among these.
+function digestsWith(every) {
+  if (digests.some(([value]) => value === String(every))) return digests;
+  return [...digests, [String(every), t`at once, and then all of ${every} minutes in one; what needs you at once`]];
+}
+
 function editor(kind, integration, saved, close) {
+  const every = integration?.digest_minutes ?? 15;
   const element = form(
     "",
     kind === "webhook"
@@ -145,7 +152,7 @@ function editor(kind, integration, saved, close) {
       field(t`Name`, { name: "name", maxlength: "100", value: integration?.name ?? nameOfKind(kind) }),
       settingsFields(kind, integration?.settings ?? {}),
       occasionFields(kind, integration?.events ?? chosenAtFirst),
-      kind === "webhook" ? [] : choice(t`How often`, "digest", digests),
+      kind === "webhook" ? [] : choice(t`How often`, "digest", digestsWith(every)),
     ],
     integration ? t`Save` : t`Add`,
     async (values) => {
@@ -172,7 +179,7 @@ function editor(kind, integration, saved, close) {
     " ",
     action(t`Cancel`, async () => close()),
   );
-  if (kind !== "webhook") element.elements.digest.value = String(integration?.digest_minutes ?? 15);
+  if (kind !== "webhook") element.elements.digest.value = String(every);
   return element;
 }
 

@@ -129,6 +129,8 @@ inline constexpr std::size_t describe_file = 1024 * 1024;  ///< for `plan --desc
 // Rows kept for each device, and of the history in total for unknown devices.
 inline constexpr int history_per_device = 500;
 inline constexpr int steps_per_device = 200;
+// CI may bring one for each commit.
+inline constexpr std::int64_t releases = 1'000;
 
 // What others are told of: webhooks, e-mail, ntfy.
 inline constexpr int integrations = 20;

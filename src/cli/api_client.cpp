@@ -66,6 +66,8 @@ ErrorKind kind_of(long status) {
 Result<ApiClient> ApiClient::open(const RemoteDrydock& remote, const char* scope) {
   if (!remote.url.starts_with("https://") && !remote.url.starts_with("http://"))
     return failure(ErrorKind::malformed, "--url is where the page is: https://drydock.example.org:8080");
+  if (remote.url.find_first_of("#?") != std::string::npos)
+    return failure(ErrorKind::malformed, "--url is where the page is, without what stands behind # or ? in a browser");
   auto token = token_of(remote.token_file, scope);
   if (!token) return tl::unexpected(token.error());
   const auto curl = integrations::Libcurl::load();

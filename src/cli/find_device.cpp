@@ -24,11 +24,19 @@ Result<std::vector<std::string>> ids_of(store::Database& db, const std::vector<s
 }
 
 Result<void> check_selection(const DeviceSelection& selection) {
-  if (!selection.names.empty() + !selection.group.empty() + !selection.platform.empty() + selection.all != 1)
-    return failure(ErrorKind::malformed, "say which devices: by name, --group, --platform, or --all");
+  const auto ways = !selection.names.empty() + !selection.group.empty() + !selection.platform.empty() + selection.all;
+  if (ways != 1)
+    return failure(ErrorKind::malformed,
+        fmt::format("say which devices{}: by name, --group, --platform, or --all", ways == 0 ? "" : " in one way"));
   if (!selection.platform.empty() && firmware::find_platform(selection.platform) == nullptr)
     return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", selection.platform));
   return {};
+}
+
+std::string nobody_is(const DeviceSelection& selection) {
+  if (!selection.group.empty()) return fmt::format("no device is in group '{}'", selection.group);
+  if (!selection.platform.empty()) return fmt::format("there is no {}", selection.platform);
+  return "there is no device";
 }
 
 Result<std::vector<store::DeviceRow>> select_devices(store::Database& db, const DeviceSelection& selection) {
@@ -45,7 +53,7 @@ Result<std::vector<store::DeviceRow>> select_devices(store::Database& db, const 
     if (row.approval == "approved" && (selection.group.empty() || row.group == selection.group) &&
         (platform == nullptr || row.platform == platform->id))
       rows.push_back(std::move(row));
-  if (rows.empty()) return failure(ErrorKind::not_found, "no device is like that");
+  if (rows.empty()) return failure(ErrorKind::not_found, nobody_is(selection));
   return rows;
 }
 

@@ -15,6 +15,8 @@ namespace drydock::cli {
 Result<store::DeviceRow> find_device(store::Database& db, const std::string& name);
 /// ErrorKind::malformed when it is said in two ways, or not at all; ErrorKind::not_found: of the platform.
 Result<void> check_selection(const DeviceSelection& selection);
+/// In words.
+std::string nobody_is(const DeviceSelection& selection);
 /// What a person chose. The same errors; ErrorKind::not_found.
 Result<std::vector<store::DeviceRow>> select_devices(store::Database& db, const DeviceSelection& selection);
 /// The ids of all of them, or what is wrong with the first that is not found.

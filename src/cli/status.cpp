@@ -121,7 +121,9 @@ int status(const Context& context) {
   }
   fmt::print("Drydock {}.\n", running ? "is running" : "is not running: 'drydock serve' starts it");
   if (const auto page = state::load_page_listening(folder_of(context)); running && page) {
-    fmt::print("The page is at {}://{}:{}\n", page->tls ? "https" : "http", state::host_name(), page->port);
+    const auto& url = context.configuration.web.url;
+    fmt::print("The page is at {}\n",
+        url.empty() ? fmt::format("{}://{}:{}", page->tls ? "https" : "http", state::host_name(), page->port) : url);
     if (const auto certificate = state::load_page_certificate(folder_of(context), context.configuration);
         page->tls && certificate)
       fmt::print("Its certificate has the SHA-256 fingerprint {}\n", certificate->fingerprint);

@@ -11,42 +11,58 @@ namespace drydock::cli {
 namespace {
 
 // Nothing that is waited for happens before a person does something.
-bool waits_for_person(const store::DeviceRow& row, const WaitOptions& options) {
-  const auto state = store::shown_state(row, 0);
-  return state == "refused" || state == "unknown_key" || state == "awaiting_approval" ||
-      (options.current && (state == "parked" || state == "blocked" || state == "held"));
-}
-
 std::string name_of(const store::DeviceRow& row) {
   return row.name.empty() ? row.id : log::printable(row.name);
 }
 
 std::string reached_words(std::size_t count, const WaitOptions& options) {
   return fmt::format("{} device{} {} {}", count, count == 1 ? "" : "s", count == 1 ? "is" : "are",
-      options.current ? "up to date" : "connected");
+      !options.connected     ? "up to date"
+          : options.current  ? "connected and up to date"
+                             : "connected");
+}
+
+/// Of a device that is not as it should be.
+struct Missing {
+  std::string words;
+  bool needs_person = false;  ///< nothing happens before one does something
+};
+
+Missing missing_of(const WaitedDevice& device, const WaitedDevices& seen, const WaitOptions& options) {
+  const auto& row = device.row;
+  const auto state = store::shown_state(row, 0);
+  const auto words = server::state_in_words(row, 0);
+  if (state == "refused" || state == "unknown_key" || state == "awaiting_approval") return {words, true};
+  if (options.current && !device.needs_nothing) {
+    if (state == "parked" || state == "blocked" || state == "held") return {words, true};
+    if (seen.paused && row.state != "updating")
+      return {"waits: all updates are paused, 'drydock resume' lets them go on", true};
+    return {words, false};
+  }
+  if (options.current && device.rollout)
+    return {fmt::format("waits for its turn in rollout {}, which is {}", device.rollout->id, device.rollout->stage),
+        device.rollout->stage != planning::stage_name(planning::RolloutStage::running)};
+  return {"is not connected", false};
 }
 
 Standing standing_of(const WaitedDevices& seen, const WaitOptions& options) {
   Standing standing;
-  const store::DeviceRow* first = nullptr;
   standing.running = seen.running;
-  for (const auto& [row, needs_nothing] : seen.devices) {
-    if ((!options.connected || row.connected) && (!options.current || needs_nothing)) continue;
-    const auto words = name_of(row) + " " + server::state_in_words(row, 0);
-    if (seen.paused && options.current && row.state != "updating" && !needs_nothing)
-      standing.stuck.push_back(name_of(row) + " waits: all updates are paused, 'drydock resume' lets them go on");
-    else if (waits_for_person(row, options))
-      standing.stuck.push_back(words);
-    if (first == nullptr) first = &row;
-    standing.missing.push_back(words);
-    standing.left.push_back(
-        {{"id", row.id}, {"name", row.name}, {"state", row.state}, {"state_words", row.state_words}});
+  for (const auto& device : seen.devices) {
+    const auto& row = device.row;
+    const bool current = device.needs_nothing && !device.rollout;
+    if ((!options.connected || row.connected) && (!options.current || current)) continue;
+    const auto [words, needs_person] = missing_of(device, seen, options);
+    const auto line = name_of(row) + " " + words;
+    if (needs_person) standing.stuck.push_back(line);
+    if (standing.missing.empty()) standing.words = name_of(row) + ": " + words;
+    standing.missing.push_back(line);
+    standing.left.push_back({{"id", row.id}, {"name", row.name}, {"state", row.state},
+        {"shown_state", store::shown_state(row, 0)}, {"state_words", words}});
   }
   const auto count = standing.missing.size();
-  if (first != nullptr)
-    standing.words = fmt::format("{}{}: {}", name_of(*first), count == 1 ? "" : fmt::format(" and {} more", count - 1),
-        server::state_in_words(*first, 0));
   if (count == 0) standing.reached = reached_words(seen.devices.size(), options);
+  if (count > 1) standing.words += fmt::format(", and for {} more", count - 1);
   // Others still go on.
   if (standing.stuck.size() < count) standing.stuck.clear();
   return standing;

@@ -4,8 +4,10 @@
 #include "base/result.hpp"
 #include "cli/commands.hpp"
 #include "store/devices.hpp"
+#include "store/rollouts.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,7 @@ namespace drydock::cli {
 struct WaitedDevice {
   store::DeviceRow row;  ///< of one elsewhere: id, name, approval, connected, and what shown_state() is made of
   bool needs_nothing = false;
+  std::optional<store::AwaitedRollout> rollout = {};
 };
 
 struct WaitedDevices {

@@ -33,6 +33,10 @@ WaitedDevice device_of(const json& told) {
   row.platform = told.value("platform", json()).is_number_unsigned() ? told["platform"].get<std::uint16_t>() : 0;
   device.needs_nothing =
       store::shown_state(row, 0) == "current" && list_of(told, "plan").empty() && list_of(told, "missing").empty();
+  // Only one alone is told of with it.
+  if (const auto rollout = told.find("awaited_rollout"); rollout != told.end() && rollout->is_object())
+    device.rollout = {rollout->value("id", json()).is_number_integer() ? (*rollout)["id"].get<std::int64_t>() : 0,
+        log::printable(text_of(*rollout, "stage"))};
   return device;
 }
 
@@ -49,7 +53,7 @@ public:
     }
     const auto seen = look();
     if (!seen) return tl::unexpected(seen.error());
-    if (seen->devices.empty()) return failure(ErrorKind::not_found, "no device is like that");
+    if (seen->devices.empty()) return failure(ErrorKind::not_found, nobody_is(chosen_));
     return {};
   }
 
@@ -101,12 +105,12 @@ private:
     return devices;
   }
 
-  // A list has of absent devices what was planned last, which may be older than what somebody said just now.
+  // A list says nothing of rollouts that are to come, and has of absent devices what was planned last, which may be
+  // older than what somebody said just now.
   Result<WaitedDevices> confirmed(WaitedDevices seen) {
     for (const auto& device : seen.devices)
       if (!device.needs_nothing) return seen;
     for (auto& device : seen.devices) {
-      if (device.row.connected) continue;
       auto now = one(device.row.id);
       if (!now) return tl::unexpected(now.error());
       device = std::move(*now);

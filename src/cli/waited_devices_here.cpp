@@ -25,7 +25,7 @@ Result<WaitedDevices> look(const Context& context, const std::vector<std::string
     if (!view) return failure(ErrorKind::not_found, "device " + id + " was forgotten meanwhile");
     const bool done = needs_nothing(*view, library);
     view->row.connected = view->row.connected && seen.running;
-    seen.devices.push_back({std::move(view->row), done});
+    seen.devices.push_back({std::move(view->row), done, store::load_awaited_rollout(db, id)});
   }
   return seen;
 }

@@ -2,10 +2,12 @@
 #include "base/clock.hpp"
 #include "cli/open_store.hpp"
 #include "cli/pause.hpp"
+#include "server/commands.hpp"
 #include "server/state_words.hpp"
 #include "cli/table.hpp"
 #include "firmware/platforms.hpp"
 #include "store/device_list.hpp"
+#include "store/rollouts.hpp"
 #include "store/updates.hpp"
 
 #include <algorithm>
@@ -73,6 +75,9 @@ std::vector<std::string> lines_of(const Context& context, std::size_t most) {
   if (!page) return lines;
   const bool running = is_running(context, db);
   if (!running) lines.front() += ". Drydock is not running: 'drydock serve' starts it";
+  if (server::commands::is_paused(db)) lines.front() += ". All updates are paused: 'drydock resume'";
+  if (const auto stopped = store::load_stopped_rollouts(db); !stopped.empty())
+    lines.front() += fmt::format(". Rollout {} has stopped by itself", stopped.front().id);
   std::vector<std::vector<std::string>> cells{{"DEVICE", "PLATFORM", "SEEN", "STATE"}};
   for (const auto& [row, shown, session] : page->devices)
     cells.push_back({row.name.empty() ? row.id : row.name, firmware::platform_name(row.platform),

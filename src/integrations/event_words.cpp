@@ -92,6 +92,12 @@ bool is_urgent(const std::string& event) {
   return std::find(urgent.begin(), urgent.end(), event) != urgent.end();
 }
 
+bool may_come(const std::string& beginning) {
+  return !beginning.starts_with("drydock/") || std::any_of(std::begin(kinds), std::end(kinds), [&](const Kind& kind) {
+    return std::string_view(kind.event).starts_with(beginning);
+  });
+}
+
 void sort_by_gravity(std::vector<Told>& told) {
   std::stable_sort(told.begin(), told.end(), [](const Told& a, const Told& b) { return gravity(a) < gravity(b); });
 }

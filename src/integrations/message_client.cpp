@@ -82,7 +82,22 @@ struct MessageClient::Transfer {
     if (!refuses) return line.size();
     self.answer = line.substr(0, longest_answer);
     while (self.answer.ends_with('\n') || self.answer.ends_with('\r')) self.answer.pop_back();
+    if (self.recipient.empty()) return line.size();
+    self.refused_recipients +=
+        fmt::format("{}{} ({})", self.refused_recipients.empty() ? "" : ", ", self.recipient, self.answer);
+    self.recipient.clear();
     return line.size();
+  }
+  // What the lines of a mail server are answers to.
+  static int note_command(CURL*, curl_infotype type, char* data, std::size_t size, void* of) {
+    if (type != CURLINFO_HEADER_OUT) return 0;
+    constexpr std::string_view names_recipient = "RCPT TO:<";
+    const std::string_view line(data, size);
+    auto& recipient = static_cast<Transfer*>(of)->recipient;
+    recipient.clear();
+    if (line.starts_with(names_recipient))
+      recipient = line.substr(names_recipient.size(), line.find('>') - names_recipient.size());
+    return 0;
   }
   // Asked about once a second, whatever is waited for.
   static int look(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -128,6 +143,8 @@ struct MessageClient::Transfer {
   std::string refused;       ///< an address that is not allowed
   // Of an e-mail.
   std::thread thread;
+  std::string recipient;           ///< that the server was asked to take
+  std::string refused_recipients;  ///< with its words
   std::atomic<bool> abort{false};
   std::atomic<Clock::time_point> refused_at{};  ///< when the server said no last
   std::mutex sockets_mutex;
@@ -224,6 +241,10 @@ void MessageClient::prepare(Transfer& transfer) {
     transfer.recipients = curl_.slist_append(transfer.recipients, address.c_str());
   set(CURLOPT_MAIL_FROM, message.mail_from.c_str());
   set(CURLOPT_MAIL_RCPT, transfer.recipients);
+  set(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);  // one that is gone must not keep it from the others
+  set(CURLOPT_VERBOSE, 1L);
+  set(CURLOPT_DEBUGFUNCTION, &Transfer::note_command);
+  set(CURLOPT_DEBUGDATA, static_cast<void*>(&transfer));
   set(CURLOPT_USE_SSL, static_cast<long>(message.needs_tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
   if (!message.user.empty()) {
     set(CURLOPT_USERNAME, message.user.c_str());
@@ -289,6 +310,11 @@ Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
   curl_.easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
   const bool cut_off = result == CURLE_WRITE_ERROR && transfer.answered > most_of_an_answer;
   const bool by_mail = !transfer.message.mail_from.empty();
+  const auto refused = log::printable(shorten(transfer.refused_recipients, longest_answer));
+  if (result != CURLE_OK && by_mail && !refused.empty()) {
+    fail(ErrorKind::refused, "the mail server refused " + refused);
+    return outcome;
+  }
   if (result != CURLE_OK && by_mail && !transfer.answer.empty()) {
     fail(ErrorKind::refused, "the mail server answered " + log::printable(transfer.answer));
     return outcome;
@@ -298,6 +324,8 @@ Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
     fail(ErrorKind::closed, fmt::format("it was not sent: {}{}", curl_.easy_strerror(result), said));
     return outcome;
   }
+  if (by_mail && !refused.empty())
+    outcome.left_out = fmt::format("the mail server refused {}; the others have it", refused);
   if (by_mail || (status >= 200 && status < 300)) return outcome;
   curl_off_t wait = 0;
   curl_.easy_getinfo(transfer.handle, CURLINFO_RETRY_AFTER, &wait);

@@ -20,6 +20,7 @@ struct Outcome {
   std::optional<Error> error;
   std::optional<Clock::duration> asked_to_wait;  ///< Retry-After
   bool for_good = false;                         ///< this message will never be taken
+  std::string left_out;  ///< of an e-mail that was sent: whom the server refused; empty: nobody
 };
 
 class MessageClient {

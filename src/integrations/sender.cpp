@@ -218,6 +218,7 @@ void Sender::begin_tests() {
 
 void Sender::take(std::int64_t key, Outcome outcome) {
   if (const auto test = tests_.find(key); test != tests_.end()) {
+    if (!outcome.error && !outcome.left_out.empty()) outcome.error = Error{ErrorKind::refused, outcome.left_out};
     {
       const std::lock_guard lock(mutex_);
       test->second->outcome = outcome.error ? Result<void>(tl::unexpected(*outcome.error)) : Result<void>();
@@ -262,7 +263,8 @@ void Sender::write_down() {
                  store::Database& db) { store::mark_failed(db, deliveries, words, most, limits::deliveries_dead); };
     } else {
       after.sent(Clock::now(), ended.batch.digest);
-      work = [deliveries](store::Database& db) { store::mark_sent(db, deliveries, utc_milliseconds()); };
+      work = [deliveries, left_out = ended.outcome.left_out](
+                 store::Database& db) { store::mark_sent(db, deliveries, utc_milliseconds(), left_out); };
     }
     if (!options_.write(std::move(work))) return;
     if (dead != 0) {

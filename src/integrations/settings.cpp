@@ -1,6 +1,7 @@
 // What people may set, and what they are shown of it.
 #include "base/text.hpp"
 #include "crypto/base64.hpp"
+#include "integrations/event_words.hpp"
 #include "integrations/message.hpp"
 
 #include <algorithm>
@@ -121,6 +122,8 @@ std::string wrong(const Field& field, const json& value) {
   if (field.needed && text.empty()) return fmt::format("{} is needed", field.words);
   if (field.kind == Kind::body) return text.size() <= longest_template ? "" : "the body is too long";
   if (text.size() > longest || !is_one_line(text)) return fmt::format("{} is too long, or not one line", field.words);
+  if (field.kind == Kind::url && text.find(' ') != std::string::npos)
+    return fmt::format("{} has a blank in it: it is written as %20", field.words);
   if (field.kind == Kind::url && !is_http_url(text))
     return fmt::format("{} must begin with https:// or http://", field.words);
   return "";
@@ -143,9 +146,13 @@ bool is_mail_server(const std::string& text) {
   const auto port = text.substr(host_end);
   constexpr auto usable = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_[]:";
   if (host.empty() || host.find_first_not_of(usable) != std::string::npos) return false;
-  return port.empty() ||
-      (port.size() >= 2 && port.size() <= 6 && port[0] == ':' &&
-          port.find_first_not_of("0123456789", 1) == std::string::npos);
+  if (port.empty()) return true;
+  constexpr std::size_t most_digits = 5;
+  if (port.size() < 2 || port.size() > 1 + most_digits || port[0] != ':' ||
+      port.find_first_not_of("0123456789", 1) != std::string::npos)
+    return false;
+  const auto number = std::stoi(port.substr(1));
+  return number > 0 && number <= 65'535;
 }
 
 bool braces_match(const std::string& body) {
@@ -172,11 +179,17 @@ std::string wrong_together(const std::string& kind, const json& settings) {
     if (!secret.empty() && !is_signing_secret(secret))
       return "a secret is whsec_ and 24 to 64 bytes in Base64: leave it empty, and one is made";
   }
+  if (kind == "ntfy") {
+    const auto url = settings.value("url", "");
+    const auto path = url.find('/', url.find("://") + 3);
+    if (path == std::string::npos || path + 1 == url.size())
+      return "the address is that of a topic: https://ntfy.sh/my-topic";
+  }
   if (kind == "email") {
     if (const auto tls = settings.value("tls", ""); tls != "tls" && tls != "starttls" && tls != "off")
       return "the encryption is one of starttls, tls and off";
     const auto server = settings.value("server", "");
-    if (!is_mail_server(server)) return "the mail server is a name, or name:port";
+    if (!is_mail_server(server)) return "the mail server is a name, or name:port, a port up to 65535";
     if (server.ends_with(":465") && settings.value("tls", "") == "starttls")
       return "port 465 has TLS from the beginning: choose that, or port 587";
     if (server.ends_with(":587") && settings.value("tls", "") == "tls")
@@ -206,6 +219,7 @@ Result<std::string> usable_settings(
       return failure(ErrorKind::malformed, "names of events are written as they begin, without *, # and +");
     if (event.empty() || event.size() > 64 || !is_one_line(event))
       return failure(ErrorKind::malformed, "a name of events has 1 to 64 characters");
+    if (!may_come(event)) return failure(ErrorKind::malformed, "there is no event of Drydock's that begins so: " + event);
   }
   if (!given.is_object()) return failure(ErrorKind::malformed, "'settings' must be an object");
   const auto fields = fields_of(integration.kind);

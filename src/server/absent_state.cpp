@@ -10,6 +10,7 @@
 #include "store/access.hpp"
 #include "store/modules.hpp"
 #include "store/policies.hpp"
+#include "store/rollouts.hpp"
 #include "store/updates.hpp"
 
 #include <fmt/core.h>
@@ -18,6 +19,7 @@ namespace drydock::server {
 namespace {
 
 constexpr int devices_in_a_page = 200;
+constexpr auto failed_in_rollout = "failed, needs attention: in a rollout, ";
 
 Restated state_of_planned(store::Database& db, const store::DeviceRow& row, const planning::UpdatePolicy& policy,
     const planning::Plan& plan) {
@@ -51,6 +53,9 @@ Restated state_of(store::Database& db, const store::DeviceRow& row, const firmwa
     return {row.id, "unknown",
         never_came ? "its key is on file; it has not come yet" : "approved: what it runs is known when it is back"};
   }
+  if (row.state == "parked" && row.state_words.starts_with(failed_in_rollout) &&
+      store::load_rollout_orders(db, row.id).failed)
+    return {row.id, row.state, row.state_words};
   const auto policy = store::load_update_policy(db, row.id);
   const auto plan = planning::plan(reported, library, policy.targets);
   if (plan.blocked()) return {row.id, "blocked", planning::missing_words(plan)};
@@ -69,6 +74,10 @@ bool restate(store::Database& db, const store::DeviceRow& row, const firmware::L
 }
 
 }  // namespace
+
+void note_rollout_failure(store::Database& db, const std::string& device_id, const std::string& why) {
+  store::set_absent_state(db, device_id, "parked", shorten(failed_in_rollout + why, limits::message_length));
+}
 
 void restate_absent(store::Database& db, const std::string& device_id) {
   const auto row = store::load_device(db, device_id);

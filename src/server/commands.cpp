@@ -58,6 +58,10 @@ Result<store::DeviceRow> find_device(store::Database& db, const std::string& nam
   if (found.size() > 1 && named != found.end()) return std::move(*named);
   if (found.empty() && names != ByBeginning::no)
     found = store::find_devices_by_beginning(db, name, most, names == ByBeginning::yes);
+  if (found.empty() && names == ByBeginning::other_letters)
+    if (const auto begun = store::find_devices_by_beginning(db, name, most, true); begun.size() == 1)
+      return failure(ErrorKind::not_found,
+          fmt::format("no device '{}'; {} begins so: a script has to give the whole name", name, first_names(begun)));
   if (found.empty())
     return failure(ErrorKind::not_found, fmt::format("no device '{}': see 'drydock devices list'", name));
   if (found.size() > 1)

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "firmware/releases.hpp"
+#include "server/absent_state.hpp"
 #include "server/service_uptime.hpp"
 #include "store/access.hpp"
 #include "store/audit.hpp"
@@ -160,6 +161,10 @@ RolloutLook look_at_rollouts(
     }
     store::save_rollout_devices(db, *row, before.devices);
     set_forced(db, row->rollout, before.devices);
+    for (std::size_t i = 0; i < before.devices.size(); ++i)
+      if (const auto& device = row->rollout.devices[i];
+          device.stage == planning::DeviceStage::failed && before.devices[i].stage != device.stage)
+        note_rollout_failure(db, device.id, device.words);
   }
   // Behind a power cut it goes on from here: what was decided must not lie in times to come.
   if (look.changed) store::save_setting(db, ServiceUptime::setting, std::to_string(running_time));

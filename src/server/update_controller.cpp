@@ -250,7 +250,8 @@ asio::awaitable<Result<Decision>> DeviceUpdateController::plan_next_step(const d
   m->plan = planning::plan(inventory, server_.library_, m->policy.targets);
   resets_without_reply_ = reported.resets_without_reply();
 
-  if (auto words = held_back(*m); !words.empty())
+  // One that has all it needs is not waiting for anything.
+  if (auto words = held_back(*m); !words.empty() && !m->plan.current())
     co_return co_await finish_update("waiting", std::move(words), "superseded");
   if (m->plan.blocked()) co_return co_await finish_update("blocked", planning::missing_words(m->plan), "blocked");
   if (m->plan.current()) {

@@ -19,6 +19,7 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/ip/udp.hpp>
 #include <fmt/core.h>
+#include <pwd.h>
 #include <sys/stat.h>
 
 namespace drydock::service {
@@ -32,6 +33,25 @@ public:
 
   std::vector<CheckLine> lines;
 };
+
+struct stat status_of(const std::filesystem::path& file) {
+  struct stat found {};
+  ::stat(file.c_str(), &found);
+  return found;
+}
+
+// What makes a file one that the service, whose the state folder is, may read and nobody else. Empty: it is.
+std::string to_be_its_own(const std::filesystem::path& file, const state::StateFolder& folder) {
+  const auto of_file = status_of(file);
+  const auto of_folder = status_of(folder.root);
+  const bool may_all = (of_file.st_mode & 077) != 0;
+  const bool another = of_file.st_uid != of_folder.st_uid;
+  if (!may_all && !another) return "";
+  const auto* owner = another ? ::getpwuid(of_folder.st_uid) : nullptr;
+  return fmt::format("{} {}: '{}sudo chmod 600 {}'", file.string(),
+      may_all ? "may be read by others" : "cannot be read by the service",
+      owner == nullptr ? "" : fmt::format("sudo chown {} {} && ", owner->pw_name, file.string()), file.string());
+}
 
 bool others_may(const std::filesystem::path& file) {
   struct stat found {};
@@ -151,15 +171,16 @@ void check_broker(
     Report& report, const state::Configuration::Mqtt& mqtt, const state::StateFolder& folder, bool running) {
   if (mqtt.host.empty()) return;
   constexpr std::size_t largest = 1024 * 1024;
+  std::error_code none;
+  if (!mqtt.password_file.empty() && std::filesystem::exists(mqtt.password_file, none))
+    if (const auto words = to_be_its_own(mqtt.password_file, folder); !words.empty())
+      return report.bad("broker", words);
   for (const auto& [option, file] :
       {std::pair("mqtt.password_file", &mqtt.password_file), std::pair("mqtt.ca", &mqtt.ca)}) {
     if (file->empty()) continue;
     if (const auto content = firmware::read_file(*file, largest); !content)
       return report.bad("broker", fmt::format("{}: {}", option, content.error().message));
   }
-  if (!mqtt.password_file.empty() && others_may(mqtt.password_file))
-    return report.bad(
-        "broker", fmt::format("{0} may be read by others: 'sudo chmod 600 {0}'", mqtt.password_file.string()));
   if (!mqtt.ca.empty() && !mqtt.tls)
     return report.bad("broker", "mqtt.ca is given, and mqtt.tls is not true: nothing would be encrypted");
   if (!mqtt.password_file.empty() && std::filesystem::file_size(mqtt.password_file) == 0)

@@ -192,7 +192,8 @@ void adopt_deliveries(Database& db, std::int64_t node) {
   s.execute();
 }
 
-void mark_sent(Database& db, const std::vector<Delivery>& deliveries, std::int64_t utc_now) {
+void mark_sent(
+    Database& db, const std::vector<Delivery>& deliveries, std::int64_t utc_now, const std::string& problem) {
   if (deliveries.empty()) return;
   Statement s(db, "DELETE FROM deliveries WHERE id = ?");
   for (const auto& delivery : deliveries) {
@@ -200,9 +201,10 @@ void mark_sent(Database& db, const std::vector<Delivery>& deliveries, std::int64
     s.execute();
     s.reset();
   }
-  Statement note(db, "UPDATE integrations SET last_sent = ?, last_error = '' WHERE id = ?");
+  Statement note(db, "UPDATE integrations SET last_sent = ?, last_error = ? WHERE id = ?");
   note.bind(1, utc_now);
-  note.bind(2, deliveries.front().integration);
+  note.bind(2, shorten(problem, limits::message_length));
+  note.bind(3, deliveries.front().integration);
   note.execute();
 }
 

@@ -59,7 +59,8 @@ std::vector<Delivery> waiting_deliveries(Database& db, std::int64_t integration,
 bool waits_for_any(Database& db, std::int64_t integration, std::int64_t node, std::span<const char* const> events);
 /// Deliveries of machines that are gone are this one's from now on.
 void adopt_deliveries(Database& db, std::int64_t node);
-void mark_sent(Database& db, const std::vector<Delivery>& deliveries, std::int64_t utc_now);
+/// `problem`: what was wrong all the same, for people.
+void mark_sent(Database& db, const std::vector<Delivery>& deliveries, std::int64_t utc_now, const std::string& problem = "");
 /// Those that have failed `most_attempts` times now are not tried again. Of such, the oldest beyond `most_dead` go, and
 /// count as dropped.
 void mark_failed(Database& db, const std::vector<Delivery>& deliveries, const std::string& error,

@@ -47,6 +47,11 @@ std::vector<ReleaseRow> load_releases(Database& db) {
   return releases;
 }
 
+std::int64_t count_releases(Database& db) {
+  Statement s(db, "SELECT count(*) FROM releases");
+  return s.step() ? s.integer(0) : 0;
+}
+
 std::optional<ReleaseRow> load_release(Database& db, const std::string& name) {
   Statement s(db, "SELECT name, notes, created FROM releases WHERE name = ?");
   s.bind(1, name);

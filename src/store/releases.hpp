@@ -19,6 +19,7 @@ struct ReleaseRow {
 
 void add_release(Database& db, const ReleaseRow& release);
 std::vector<ReleaseRow> load_releases(Database& db);
+std::int64_t count_releases(Database& db);
 std::optional<ReleaseRow> load_release(Database& db, const std::string& name);
 bool remove_release(Database& db, const std::string& name);
 /// The names of those that have this file.

@@ -263,6 +263,15 @@ void note_health(Database& db, std::int64_t rollout, const std::string& device_i
   s.execute();
 }
 
+std::optional<AwaitedRollout> load_awaited_rollout(Database& db, const std::string& device_id) {
+  Statement s(db,
+      "SELECT o.id, o.stage FROM rollout_devices r JOIN rollouts o ON o.id = r.rollout_id WHERE r.device_id = ? AND "
+      "r.stage = 'waiting' AND o.stage IN ('running', 'paused', 'stopped') ORDER BY o.id DESC LIMIT 1");
+  s.bind(1, device_id);
+  if (!s.step()) return std::nullopt;
+  return AwaitedRollout{s.integer(0), s.text(1)};
+}
+
 RolloutOrders load_rollout_orders(Database& db, const std::string& device_id) {
   Statement s(db,
       "SELECT r.rollout_id, r.stage, o.release_name, d.platform, d.product_id, o.bytes_per_second, o.hours, "

@@ -76,6 +76,12 @@ struct RolloutOrders {
   std::string health_event;            ///< that it waits for, from this device
   std::uint64_t bytes_per_second = 0;  ///< likewise; 0: any
 };
+/// One that is not over and has not begun with the device yet.
+struct AwaitedRollout {
+  std::int64_t id = 0;
+  std::string stage;  ///< planning::stage_name()
+};
+std::optional<AwaitedRollout> load_awaited_rollout(Database& db, const std::string& device_id);
 RolloutOrders load_rollout_orders(Database& db, const std::string& device_id);
 /// The device has published the event of its health, while it had connected `reconnections` times.
 void note_health(Database& db, std::int64_t rollout, const std::string& device_id, std::int64_t reconnections);

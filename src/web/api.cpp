@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "web/audit_note.hpp"
+#include "web/json_body.hpp"
 
 #include <algorithm>
 #include <array>
@@ -63,6 +64,21 @@ Scope needed_scope(const Request& request, const std::vector<std::string>& path)
 
 constexpr std::size_t longest_body_told = 200;
 
+std::string plain_text_in(const nlohmann::json& object, const char* name) {
+  return object.is_object() && object.contains(name) && object[name].is_string() ? object[name].get<std::string>() : "";
+}
+
+// Of what has secrets in it, that which people call it by.
+std::string name_told(const Request& request, const Response& response) {
+  const auto body = parse_body(request.body);
+  if (plain_text_in(body, "name").empty()) return "";
+  const auto answer = nlohmann::json::parse(response.body, nullptr, false);
+  const auto id = answer.is_object() && request.method == "POST" && answer.contains("id") ? answer["id"].dump() : "";
+  auto sort = plain_text_in(body, "kind") + plain_text_in(body, "scopes");
+  return fmt::format("{}{} '{}'{}", id.empty() ? "" : "/", id, plain_text_in(body, "name"),
+      sort.empty() ? "" : " (" + sort + ")");
+}
+
 // What a change was about: "set targets/fleet {…}". Only what is known to hold no secret and no file is told with its
 // body.
 std::string told(const Request& request, const Response& response) {
@@ -79,6 +95,8 @@ std::string told(const Request& request, const Response& response) {
     if (file.is_object() && file.contains("sha256"))
       return fmt::format("{} {} (SHA-256 {})", words, file.value("file", ""), file.value("sha256", ""));
   }
+  if (!path.empty() && (path[0] == "integrations" || path[0] == "tokens") && !request.body.empty())
+    return words + shorten(log::printable(name_told(request, response)), longest_body_told);
   const bool may_be_told = !path.empty() && std::find(open.begin(), open.end(), path[0]) != open.end();
   if (!may_be_told || request.body.empty()) return words;
   const auto lower = lower_ascii(request.body);

@@ -125,6 +125,8 @@ Response Api::test_integration(const std::string& id) {
   if (place.number() > most_tests) return problem(409, "Another one is under way", "try again in a moment");
   const auto sent = options_.test_integration(*found);
   if (!sent) return problem(502, "It was not sent", sent.error().message);
+  // What failed before need not wait for its next turn; what is to be told later does.
+  if (!found->last_error.empty()) options_.hurry_integration(found->id);
   return done();
 }
 

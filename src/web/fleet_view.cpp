@@ -104,6 +104,9 @@ Result<std::string> FleetView::device(const std::string& id) const {
   const auto application = json::parse(view.row.application, nullptr, false);
   body["application"] = application.is_object() ? application : json();
   body["history"] = json::parse(server::history_as_json(store::recent_history(db, id, history_shown)));
+  body["awaited_rollout"] = nullptr;
+  if (const auto rollout = store::load_awaited_rollout(db, id))
+    body["awaited_rollout"] = {{"id", rollout->id}, {"stage", rollout->stage}};
   body["labels"] = store::load_labels(db, id);
   body["steps"] = json::parse(server::steps_as_json(store::recent_steps(db, id, steps_shown)));
   return body.dump();

@@ -132,6 +132,26 @@ BOOST_AUTO_TEST_CASE(a_device_that_refuses_it_stops_it_and_nobody_else_gets_it) 
   }
 }
 
+BOOST_AUTO_TEST_CASE(one_that_does_not_come_back_needs_a_person_until_it_is_back) {
+  virtual_device::Options slow;
+  slow.reset_time = 30min;
+  start_device(5, {system_part(1, 3), system_part(2, 3), user_part(6, {4, 2, 3})}, slow);
+  BOOST_REQUIRE(run_until_state(5, "current", 1min));
+  const auto id = begin("1, all", {{}, "", "", {id_of(5)}});
+  BOOST_REQUIRE(run_until_stage(id, RolloutStage::stopped, 20min));
+  const auto is_given_up = [&] {
+    return row(5).state == "parked" && row(5).state_words.find("did not come back") != std::string::npos;
+  };
+  BOOST_TEST(is_given_up());
+  for (int time = 0; time < 2; ++time) {
+    kill();
+    restart();
+    run_until(1min, [] { return false; });
+    BOOST_TEST(is_given_up());
+  }
+  BOOST_TEST(run_until_state(5, "current", 1h));
+}
+
 BOOST_AUTO_TEST_CASE(a_group_gets_it_and_what_a_person_chose_for_a_device_stays) {
   change([](store::Database& db) {
     store::set_group(db, id_of(1), "greenhouse");
@@ -143,6 +163,19 @@ BOOST_AUTO_TEST_CASE(a_group_gets_it_and_what_a_person_chose_for_a_device_stays)
   BOOST_REQUIRE(run_until(2min, [&] { return application(2) == 7; }));
   BOOST_TEST(rollout(id).devices.size() == 1u);  // one has what was chosen for it
   for (const int number : {1, 3, 4}) BOOST_TEST(application(number) == 6);
+}
+
+BOOST_AUTO_TEST_CASE(there_is_an_end_to_releases) {
+  change([](store::Database& db) {
+    for (std::int64_t number = 0; number < limits::releases; ++number)
+      BOOST_REQUIRE(server::create_release(db, std::to_string(number), {"app7.bin"}, "", 1).has_value());
+    const auto one_more = server::create_release(db, "one more", {"app7.bin"}, "", 1);
+    BOOST_REQUIRE(!one_more.has_value());
+    BOOST_TEST(one_more.error().message.find("remove some") != std::string::npos);
+    BOOST_TEST(store::remove_release(db, "0"));
+    BOOST_TEST(server::create_release(db, "one more", {"app7.bin"}, "", 1).has_value());
+    return 0;
+  });
 }
 
 BOOST_AUTO_TEST_CASE(what_would_happen_is_said_before_anything_does) {

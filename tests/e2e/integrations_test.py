@@ -566,9 +566,7 @@ class Notifications(Integrations):
         self.assertEqual(self.ask("POST", f"integrations/{made['id']}/retry")[0], 204)
         self.wait_for(lambda: [r["path"] for r in self.receiver.requests].count("/hook") == 2)
 
-    def test_mail_arrives(self):
-        mails = []
-
+    def mail_server(self, mails, refused="nothing"):
         class Smtp(socketserver.StreamRequestHandler):
             def handle(self):
                 say = lambda line: self.wfile.write(line.encode() + b"\r\n")
@@ -578,6 +576,9 @@ class Notifications(Integrations):
                     word = line.upper()
                     if word.startswith("MAIL FROM"):
                         mail = {"from": line, "to": []}  # one connection may bring several
+                    elif word.startswith("RCPT TO") and refused in line:
+                        say("550 5.1.1 no such user")
+                        continue
                     elif word.startswith("RCPT TO"):
                         mail["to"].append(line)
                     elif word == "DATA":
@@ -590,7 +591,46 @@ class Notifications(Integrations):
                         return
                     say("250 ok")
 
-        port = self.serve(Smtp)
+        return self.serve(Smtp)
+
+    def test_an_address_that_is_gone_keeps_no_mail_from_the_others(self):
+        mails = []
+        port = self.mail_server(mails, refused="nobody@")
+        self.open()
+        self.enter()
+        mail = {"kind": "email", "events": ["door/"], "server": f"127.0.0.1:{port}", "tls": "off"}
+        sender = {"from": "drydock@example.org"}
+        made = self.add(**mail, **sender, to=["nobody@example.org", "one@example.org"])
+        self.publish(self.token(), "door/open", "x")
+        self.wait_for(lambda: mails)
+        self.assertEqual(mails[0]["to"], ["RCPT TO:<one@example.org>"])
+        said = "the mail server refused nobody@example.org (550 5.1.1 no such user); the others have it"
+        self.wait_for(lambda: self.shown(made["id"])["last_error"] == said)
+        self.assertEqual(self.shown(made["id"])["waiting"], 0)
+        tested = self.ask("POST", f"integrations/{made['id']}/test")
+        self.assertEqual((tested[0], tested[1]["detail"]), (502, said))
+        alone = self.add(**mail, **sender, to=["nobody@example.org"])
+        tested = self.ask("POST", f"integrations/{alone['id']}/test")
+        self.assertEqual(tested[1]["detail"], "the mail server refused nobody@example.org (550 5.1.1 no such user)")
+
+    def test_a_good_test_lets_what_waits_go_on(self):
+        self.configuration.write_text(
+            self.configuration.read_text().replace("retry_seconds = 1", "retry_seconds = 3600")
+        )
+        self.open()
+        self.enter()
+        receiver = Receiver(self)
+        receiver.answer = lambda _: (500, {}, b"")
+        made = self.add(url=f"http://127.0.0.1:{receiver.port}/hook")
+        self.publish(self.token(), "door/open", "x")
+        self.wait_for(lambda: self.shown(made["id"])["last_error"])
+        receiver.answer = lambda _: (200, {}, b"")
+        self.assertEqual(self.ask("POST", f"integrations/{made['id']}/test")[0], 204)
+        self.wait_for(lambda: self.shown(made["id"])["waiting"] == 0)
+
+    def test_mail_arrives(self):
+        mails = []
+        port = self.mail_server(mails)
         self.open()
         self.enter()
         made = self.add(

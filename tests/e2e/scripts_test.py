@@ -122,7 +122,7 @@ class WaitElsewhere(Wait):
             (["nobody"], None, "no device 'nobody' there"),
             (["boil"], None, "no device 'boil' there"),
             (["--platform", "toaster"], None, "there is no platform"),
-            (["--group", "none"], None, "no device is like that"),
+            (["--group", "none"], None, "no device is in group 'none'"),
             ([], None, "say which devices"),
             (["--all"], "wrong", "this token is unknown"),
             (["--all"], self.token("metrics"), "needs the scope 'read'"),

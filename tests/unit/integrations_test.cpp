@@ -255,7 +255,7 @@ BOOST_AUTO_TEST_CASE(settings_that_cannot_work_are_refused) {
   };
   nlohmann::json mail{{"server", "h"}, {"tls", "starttls"}, {"from", "a@b"}, {"to", {"a@b"}}};
   BOOST_TEST(refused("email", mail) == "");
-  for (const auto* server : {"127.0.0.1:1x", "h:25:25", "h?x", "h#x", "h:", "a@h", ""}) {
+  for (const auto* server : {"127.0.0.1:1x", "h:25:25", "h?x", "h#x", "h:", "a@h", "", "h:0", "h:99999"}) {
     mail["server"] = server;
     BOOST_TEST(refused("email", mail) != "", server);
   }
@@ -271,6 +271,19 @@ BOOST_AUTO_TEST_CASE(settings_that_cannot_work_are_refused) {
   BOOST_TEST(with("template", R"({"a":"{{WORDS"})") != "");
   BOOST_TEST(with("content_type", "json") != "");
   BOOST_TEST(with("headers", {"Authorization: …"}) != "");
+  BOOST_TEST(with("url", "https://h/a b").find("%20") != std::string::npos);
+  for (const auto* url : {"https://ntfy.sh", "https://ntfy.sh/"})
+    BOOST_TEST(refused("ntfy", {{"url", url}}).find("topic") != std::string::npos);
+  BOOST_TEST(refused("ntfy", {{"url", "https://ntfy.sh/x"}}) == "");
+  const auto told_of_events = [&](const char* beginning) {
+    auto chosen = integration_of("webhook", "{}");
+    chosen.events = {beginning};
+    return integrations::usable_settings(chosen, hook, "").has_value();
+  };
+  for (const auto* beginning : {"drydock/", "drydock/abs", "drydock/absence/began", "dry", "spark/status"})
+    BOOST_TEST(told_of_events(beginning), beginning);
+  for (const auto* beginning : {"drydock/absense", "drydock/absence/began/x"})
+    BOOST_TEST(!told_of_events(beginning), beginning);
   auto named = integration_of("webhook", "{}");
   named.name = "  ";
   BOOST_TEST(!integrations::usable_settings(named, hook, "").has_value());
