@@ -134,13 +134,15 @@ inline constexpr std::int64_t releases = 1'000;
 
 // What others are told of: webhooks, e-mail, ntfy.
 inline constexpr int integrations = 20;
-inline constexpr int deliveries_waiting = 1'000;       ///< for each; what comes beyond is counted and not kept
-inline constexpr int urgent_deliveries_waiting = 100;  ///< beyond these, which must not be crowded out
-inline constexpr int deliveries_dead = 200;            ///< likewise
-inline constexpr std::size_t deliveries_begun = 500;   ///< that are not written down yet, for a database that is away
-inline constexpr int deliveries_told = 100;            ///< in one digest, one by one
-inline constexpr auto delivery_time = 10s;             ///< for a message by HTTP, from its beginning to the answer
-inline constexpr auto mail_time = 5min;  ///< for an e-mail: servers look into what they get (RFC 5321 §4.5.3.2)
+inline constexpr int deliveries_waiting = 1'000;        ///< for each; what comes beyond is counted and not kept
+inline constexpr int urgent_deliveries_waiting = 100;   ///< beyond these, which must not be crowded out
+inline constexpr int deliveries_dead = 200;             ///< likewise
+inline constexpr std::size_t deliveries_begun = 1'000;  ///< for each, not written down yet: the database may be away
+inline constexpr std::size_t bytes_begun = 8 * 1024 * 1024;  ///< likewise, of all
+inline constexpr std::size_t deliveries_written = 200;       ///< at once: others wait for the database too
+inline constexpr int deliveries_told = 100;                  ///< in one digest, one by one
+inline constexpr auto delivery_time = 10s;  ///< for a message by HTTP, from its beginning to the answer
+inline constexpr auto mail_time = 5min;     ///< for an e-mail: servers look into what they get (RFC 5321 §4.5.3.2)
 inline constexpr Rate waiting_event_rate{20, 2};  ///< events that a new device waits for approval
 inline constexpr int absences_told_at_once = 25;  ///< beginnings and ends, in one look: rows for each receiver
 inline constexpr int delivery_attempts = 10;

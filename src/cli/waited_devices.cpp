@@ -17,9 +17,9 @@ std::string name_of(const store::DeviceRow& row) {
 
 std::string reached_words(std::size_t count, const WaitOptions& options) {
   return fmt::format("{} device{} {} {}", count, count == 1 ? "" : "s", count == 1 ? "is" : "are",
-      !options.connected     ? "up to date"
-          : options.current  ? "connected and up to date"
-                             : "connected");
+      !options.connected    ? "up to date"
+          : options.current ? "connected and up to date"
+                            : "connected");
 }
 
 /// Of a device that is not as it should be.

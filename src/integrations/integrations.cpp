@@ -29,6 +29,10 @@ bool wants(const store::Integration& integration, const std::string& event) {
           integration.events.begin(), integration.events.end(), [&](const auto& name) { return means(name, event); });
 }
 
+std::size_t size_of(const store::Delivery& delivery) {
+  return sizeof delivery + delivery.event.size() + delivery.data.size();
+}
+
 }  // namespace
 
 Integrations::Integrations(Services services, const state::Configuration::Integrations& configuration)
@@ -69,11 +73,6 @@ void Integrations::take(const server::PublishedEvent& event) {
   if (loaded_ != loading_ && meanwhile_.size() < limits::deliveries_begun) return meanwhile_.push_back(event);
   for (const auto& integration : list_) {
     if (!wants(integration, event.name)) continue;
-    // A database that is away must not fill the memory.
-    if (begun_ >= limits::deliveries_begun) {
-      lose_event("the database takes too long");
-      continue;
-    }
     store::Delivery delivery;
     delivery.integration = integration.id;
     delivery.node = services_.server.node();
@@ -81,33 +80,65 @@ void Integrations::take(const server::PublishedEvent& event) {
     delivery.data = event.data;
     delivery.device_id = event.from ? event.from->text() : "";
     delivery.published_at = event.published_at;
-    ++begun_;
-    asio::co_spawn(services_.loop, enqueue(std::move(delivery)), asio::detached);
+    auto& begun = begun_[integration.id];
+    // A database that is away must not fill the memory.
+    if (begun >= limits::deliveries_begun || begun_bytes_ + size_of(delivery) > limits::bytes_begun) {
+      lose(integration.id, "the database takes too long");
+      continue;
+    }
+    ++begun;
+    begun_bytes_ += size_of(delivery);
+    to_write_.push_back(std::move(delivery));
   }
+  if (to_write_.empty() || std::exchange(writing_, true)) return;
+  asio::co_spawn(services_.loop, write_down(), asio::detached);
 }
 
-asio::awaitable<void> Integrations::enqueue(store::Delivery delivery) {
+// What has come meanwhile is written together.
+asio::awaitable<void> Integrations::write_down() {
   const std::weak_ptr<bool> alive = alive_;
-  std::function<void(store::Database&)> work = [delivery = std::move(delivery)](store::Database& db) {
-    const auto more = is_urgent(delivery.event) ? limits::urgent_deliveries_waiting : 0;
-    store::enqueue(db, delivery, limits::deliveries_waiting + more);
-  };
-  const auto written = co_await services_.writer.perform(std::move(work));
-  if (alive.expired()) co_return;
-  --begun_;
-  if (!written) lose_event(written.error().message);
-  const std::lock_guard lock(mutex_);
-  if (sender_) sender_->wake();
+  while (!to_write_.empty()) {
+    const auto count = std::min(to_write_.size(), limits::deliveries_written);
+    const auto end = to_write_.begin() + static_cast<std::ptrdiff_t>(count);
+    auto some = std::make_shared<std::vector<store::Delivery>>(
+        std::make_move_iterator(to_write_.begin()), std::make_move_iterator(end));
+    to_write_.erase(to_write_.begin(), end);
+    std::function<void(store::Database&)> work = [some, lost = lost_](store::Database& db) {
+      store::enqueue(db, *some, [](const store::Delivery& delivery) {
+        return limits::deliveries_waiting + (is_urgent(delivery.event) ? limits::urgent_deliveries_waiting : 0);
+      });
+      for (const auto& [integration, events] : lost) store::count_dropped(db, integration, events);
+    };
+    const auto counted = std::exchange(lost_, {});
+    const auto written = co_await services_.writer.perform(std::move(work));
+    if (alive.expired()) co_return;
+    if (!written)
+      for (const auto& [integration, events] : counted) lost_[integration] += events;
+    for (const auto& delivery : *some) {
+      if (--begun_[delivery.integration] == 0) begun_.erase(delivery.integration);
+      begun_bytes_ -= size_of(delivery);
+      if (!written) lose(delivery.integration, written.error().message);
+    }
+    tell_lost();
+    const std::lock_guard lock(mutex_);
+    if (sender_) sender_->wake();
+  }
+  writing_ = false;
+}
+
+void Integrations::lose(std::int64_t integration, const std::string& why) {
+  events_dropped.add();
+  ++lost_[integration];
+  ++untold_;
+  why_lost_ = why;
 }
 
 // A line for each would fill the log.
-void Integrations::lose_event(const std::string& why) {
-  events_dropped.add();
-  ++lost_;
-  if (!lost_lines_.take(Clock::now())) return;
-  log::error(
-      "{} event{} could not be written down for webhooks, e-mail and ntfy: {}", lost_, lost_ == 1 ? "" : "s", why);
-  lost_ = 0;
+void Integrations::tell_lost() {
+  if (untold_ == 0 || !lost_lines_.take(Clock::now())) return;
+  log::error("{} event{} could not be written down for webhooks, e-mail and ntfy: {}", untold_, untold_ == 1 ? "" : "s",
+      why_lost_);
+  untold_ = 0;
 }
 
 bool Integrations::write(std::function<void(store::Database&)> work) {

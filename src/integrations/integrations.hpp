@@ -8,6 +8,8 @@
 #include "store/writer.hpp"
 
 #include <asio/io_context.hpp>
+#include <deque>
+#include <map>
 #include <memory>
 
 namespace drydock::integrations {
@@ -40,9 +42,10 @@ private:
   void reload();
   void take(const server::PublishedEvent& event);
   asio::awaitable<void> load(std::uint64_t number);
-  /// Counts, and tells from time to time.
-  void lose_event(const std::string& why);
-  asio::awaitable<void> enqueue(store::Delivery delivery);
+  asio::awaitable<void> write_down();
+  /// One event.
+  void lose(std::int64_t integration, const std::string& why);
+  void tell_lost();
   bool write(std::function<void(store::Database&)> work);
   Sender& sender();
 
@@ -50,10 +53,15 @@ private:
   state::Configuration::Integrations configuration_;
   std::vector<std::shared_ptr<void>> listening_;
   std::vector<store::Integration> list_;
-  std::size_t begun_ = 0;  ///< rows that the writer has and has not written yet
+  std::deque<store::Delivery> to_write_;
+  bool writing_ = false;
+  std::map<std::int64_t, std::size_t> begun_;  ///< by receiver, what is not written down yet
+  std::size_t begun_bytes_ = 0;
+  std::map<std::int64_t, std::int64_t> lost_;  ///< by receiver, events that are not counted yet
+  std::string why_lost_;
+  std::int64_t untold_ = 0;  ///< lost events of which the log says nothing yet
   std::uint64_t loaded_ = 0;
   std::vector<server::PublishedEvent> meanwhile_;  ///< while the list is read anew
-  std::size_t lost_ = 0;                           ///< events, and not told yet
   TokenBucket lost_lines_{limits::Rate{1, 1}};
   std::uint64_t loading_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

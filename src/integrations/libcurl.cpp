@@ -23,14 +23,6 @@ Result<Libcurl> load_library() {
   library.find(curl.mime_data, "curl_mime_data");
   library.find(curl.mime_type, "curl_mime_type");
   library.find(curl.mime_encoder, "curl_mime_encoder");
-  library.find(curl.multi_init, "curl_multi_init");
-  library.find(curl.multi_cleanup, "curl_multi_cleanup");
-  library.find(curl.multi_add_handle, "curl_multi_add_handle");
-  library.find(curl.multi_remove_handle, "curl_multi_remove_handle");
-  library.find(curl.multi_perform, "curl_multi_perform");
-  library.find(curl.multi_poll, "curl_multi_poll");
-  library.find(curl.multi_wakeup, "curl_multi_wakeup");
-  library.find(curl.multi_info_read, "curl_multi_info_read");
   if (!library.complete() || curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
     return failure(ErrorKind::not_found,
         "webhooks, e-mail and ntfy are sent with libcurl, which is not there: 'sudo apt install libcurl4' (Debian 12) "

@@ -26,14 +26,6 @@ struct Libcurl {
   decltype(&::curl_mime_data) mime_data;
   decltype(&::curl_mime_type) mime_type;
   decltype(&::curl_mime_encoder) mime_encoder;
-  decltype(&::curl_multi_init) multi_init;
-  decltype(&::curl_multi_cleanup) multi_cleanup;
-  decltype(&::curl_multi_add_handle) multi_add_handle;
-  decltype(&::curl_multi_remove_handle) multi_remove_handle;
-  decltype(&::curl_multi_perform) multi_perform;
-  decltype(&::curl_multi_poll) multi_poll;
-  decltype(&::curl_multi_wakeup) multi_wakeup;
-  decltype(&::curl_multi_info_read) multi_info_read;
 
   /// ErrorKind::not_found: it is not installed.
   static Result<const Libcurl*> load();

@@ -143,7 +143,8 @@ Message ntfy(const json& settings, const std::vector<Told>& told, const Applianc
   Message message;
   message.url = text_in(settings, "url");
   message.body = headline(told);
-  if (told.size() > 1) message.body += (from.fleet.empty() ? "" : "\n" + from.fleet) + "\n\n" + lines_of(told, longest_ntfy);
+  if (told.size() > 1)
+    message.body += (from.fleet.empty() ? "" : "\n" + from.fleet) + "\n\n" + lines_of(told, longest_ntfy);
   const bool urgent =
       std::any_of(told.begin(), told.end(), [](const Told& each) { return is_urgent(each.delivery.event); });
   message.headers = {"Content-Type: text/plain; charset=utf-8", "Title: " + header_words("Drydock on " + from.host)};

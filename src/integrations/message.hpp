@@ -36,7 +36,7 @@ struct Told {
 /// Whose messages these are, for people.
 struct Appliance {
   std::string host;
-  std::string page;   ///< its address; empty: there is no link to it
+  std::string page;        ///< its address; empty: there is no link to it
   std::string fleet = {};  ///< how it is doing, as fleet_in_words() says; empty: digests do not tell
 };
 

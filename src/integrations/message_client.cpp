@@ -15,6 +15,7 @@
 #include <set>
 #include <stdexcept>
 #include <sys/socket.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 
@@ -24,6 +25,11 @@ namespace {
 // Many mail servers let who connects wait before they say a word.
 constexpr auto mail_greeting_time = std::chrono::seconds(60);
 constexpr auto goodbye_time = std::chrono::seconds(15);
+// libcurl's own end of a transfer is not seen while a server keeps TLS busy, with new keys without end say.
+constexpr auto time_to_end = std::chrono::seconds(2);
+constexpr auto look_every = std::chrono::seconds(1);
+// What is read behind the end of a connection, too.
+constexpr int receive_buffer = 64 * 1024;
 // Of an answer, what is told when it is an error.
 constexpr std::size_t longest_answer = 200;
 constexpr std::size_t most_of_an_answer = 64 * 1024;
@@ -112,10 +118,15 @@ struct MessageClient::Transfer {
       return CURL_SOCKET_BAD;
     }
     const int opened = ::socket(where->family, where->socktype | SOCK_CLOEXEC, where->protocol);
-    if (opened < 0 || self.message.mail_from.empty()) return opened;
+    if (opened < 0) return opened;
+    ::setsockopt(opened, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     const std::lock_guard lock(self.sockets_mutex);
-    self.sockets.insert(opened);
-    return opened;
+    if (!self.abort) {
+      self.sockets.insert(opened);
+      return opened;
+    }
+    ::close(opened);
+    return CURL_SOCKET_BAD;
   }
   static int close(void* of, curl_socket_t socket) {
     auto& self = *static_cast<Transfer*>(of);
@@ -123,10 +134,10 @@ struct MessageClient::Transfer {
     self.sockets.erase(socket);
     return ::close(socket);
   }
-  // Of an e-mail, from another thread: libcurl waits for the server's goodbye, and asks nobody whether to go on.
+  // From another thread: libcurl waits for a mail server's goodbye, and for TLS, and asks nobody whether to go on.
   void break_off() {
-    abort = true;
     const std::lock_guard lock(sockets_mutex);
+    abort = true;
     for (const int socket : sockets) ::shutdown(socket, SHUT_RDWR);
   }
 
@@ -141,8 +152,10 @@ struct MessageClient::Transfer {
   std::string answer;
   std::size_t answered = 0;  ///< bytes
   std::string refused;       ///< an address that is not allowed
-  // Of an e-mail.
   std::thread thread;
+  Clock::time_point deadline{};
+  std::atomic<bool> late{false};  ///< and was broken off
+  // Of an e-mail.
   std::string recipient;           ///< that the server was asked to take
   std::string refused_recipients;  ///< with its words
   std::atomic<bool> abort{false};
@@ -153,55 +166,51 @@ struct MessageClient::Transfer {
 };
 
 MessageClient::MessageClient(const Libcurl& curl, PrivateNetworks networks)
-    : curl_(curl), networks_(std::move(networks)), multi_(curl.multi_init()) {
-  if (multi_ == nullptr) throw std::runtime_error("libcurl has no memory");
-}
+    : curl_(curl), networks_(std::move(networks)) {}
 
 MessageClient::~MessageClient() {
   for (auto& transfer : leaving_) transfer->break_off();
-  for (auto& [key, transfer] : transfers_) {
-    transfer->break_off();
-    if (transfer->message.mail_from.empty()) curl_.multi_remove_handle(multi_, transfer->handle);
-  }
+  for (auto& [key, transfer] : transfers_) transfer->break_off();
   transfers_.clear();
   leaving_.clear();
-  curl_.multi_cleanup(multi_);
 }
 
 void MessageClient::start(std::int64_t key, Message message) {
   auto transfer = std::make_unique<Transfer>(curl_, networks_, key, std::move(message));
   prepare(*transfer);
   auto& kept = *(transfers_[key] = std::move(transfer));
-  if (kept.message.mail_from.empty())
-    curl_.multi_add_handle(multi_, kept.handle);
-  else
-    kept.thread = std::thread([this, &kept] { send_mail(kept); });
+  try {
+    kept.thread = std::thread([this, &kept] { send(kept); });
+  } catch (const std::system_error& e) {
+    const std::lock_guard lock(mutex_);
+    ended_.emplace_back(
+        key, Outcome{Error{ErrorKind::internal, fmt::format("no thread is to be had: {}", e.what())}, {}, false, {}});
+    kept.over = true;
+  }
 }
 
-// That it was taken is told before the server is told goodbye, which it may not answer. One that refuses is told so by
-// libcurl before.
-void MessageClient::send_mail(Transfer& transfer) {
+// That a mail was taken is told before the server is told goodbye, which it may not answer. One that refuses is told so
+// by libcurl before.
+void MessageClient::send(Transfer& transfer) {
   const auto result = curl_.easy_perform(transfer.handle);
   {
     const std::lock_guard lock(mutex_);
-    mailed_.emplace_back(transfer.key, outcome_of(transfer, result));
+    ended_.emplace_back(transfer.key, outcome_of(transfer, result));
   }
-  wake();
+  news_.notify_one();
   curl_.easy_cleanup(std::exchange(transfer.handle, nullptr));
   transfer.over = true;
 }
 
-void MessageClient::take_mails(std::vector<std::pair<std::int64_t, Outcome>>& to) {
+std::vector<std::pair<std::int64_t, Outcome>> MessageClient::take_ended() {
   std::erase_if(leaving_, [](const auto& transfer) { return transfer->over.load(); });
-  std::vector<std::pair<std::int64_t, Outcome>> mailed;
+  std::vector<std::pair<std::int64_t, Outcome>> ended;
   {
     const std::lock_guard lock(mutex_);
-    mailed.swap(mailed_);
+    ended.swap(ended_);
   }
-  for (auto& [key, outcome] : mailed) {
-    leaving_.push_back(std::move(transfers_.extract(key).mapped()));
-    to.emplace_back(key, std::move(outcome));
-  }
+  for (const auto& [key, outcome] : ended) leaving_.push_back(std::move(transfers_.extract(key).mapped()));
+  return ended;
 }
 
 void MessageClient::prepare(Transfer& transfer) {
@@ -217,16 +226,19 @@ void MessageClient::prepare(Transfer& transfer) {
   const std::chrono::milliseconds time_to_connect = by_mail ? mail_greeting_time : limits::delivery_time;
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(time.count()));
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(time_to_connect.count()));
-  // Another one's connection may have begun without TLS, or have answers of another message in it. That of a mail is
-  // nobody else's anyway, and left open until its outcome is told.
-  set(CURLOPT_FRESH_CONNECT, 1L);
+  transfer.deadline = Clock::now() + time + time_to_end;
+  // Left open until the outcome is told; nobody else uses it.
   set(CURLOPT_FORBID_REUSE, by_mail ? 0L : 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // a name server that does not answer holds up nobody else
   set(CURLOPT_WRITEFUNCTION, &Transfer::take);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
   set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::open);
   set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(&transfer));
-  set(CURLOPT_PRIVATE, static_cast<void*>(&transfer));
+  set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::close);
+  set(CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&transfer));
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, &Transfer::look);
+  set(CURLOPT_XFERINFODATA, static_cast<void*>(&transfer));
   static const auto agent = fmt::format("drydock/{}", version);
   set(CURLOPT_USERAGENT, agent.c_str());
   for (const auto& header : message.headers) transfer.headers = curl_.slist_append(transfer.headers, header.c_str());
@@ -250,14 +262,8 @@ void MessageClient::prepare(Transfer& transfer) {
     set(CURLOPT_USERNAME, message.user.c_str());
     set(CURLOPT_PASSWORD, message.password.c_str());
   }
-  // Of others the connection may outlive the transfer.
-  set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::close);
-  set(CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&transfer));
   set(CURLOPT_HEADERFUNCTION, &Transfer::take_line);
   set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
-  set(CURLOPT_NOPROGRESS, 0L);
-  set(CURLOPT_XFERINFOFUNCTION, &Transfer::look);
-  set(CURLOPT_XFERINFODATA, static_cast<void*>(&transfer));
   transfer.mime = curl_.mime_init(transfer.handle);
   auto* part = curl_.mime_addpart(transfer.mime);
   curl_.mime_data(part, message.body.data(), message.body.size());
@@ -268,32 +274,22 @@ void MessageClient::prepare(Transfer& transfer) {
 }
 
 std::vector<std::pair<std::int64_t, Outcome>> MessageClient::wait(std::chrono::milliseconds longest) {
-  std::vector<std::pair<std::int64_t, Outcome>> ended;
-  int running = 0;
-  curl_.multi_perform(multi_, &running);
-  int left = 0;
-  while (const auto* told = curl_.multi_info_read(multi_, &left)) {
-    if (told->msg != CURLMSG_DONE) continue;
-    void* of = nullptr;
-    curl_.easy_getinfo(told->easy_handle, CURLINFO_PRIVATE, &of);
-    end(*static_cast<Transfer*>(of), told->data.result, ended);
-  }
-  take_mails(ended);
+  const auto now = Clock::now();
   for (auto& [key, transfer] : transfers_) {
-    if (!transfer->thread.joinable()) continue;
-    longest = std::min<std::chrono::milliseconds>(longest, std::chrono::seconds(1));
-    // libcurl waits for its goodbye before it tells.
+    // libcurl waits for a mail server's goodbye before it tells.
     const auto refused_at = transfer->refused_at.load();
-    if (refused_at != Clock::time_point{} && Clock::now() - refused_at >= goodbye_time) transfer->break_off();
+    const bool refused = refused_at != Clock::time_point{} && now - refused_at >= goodbye_time;
+    if (!refused && now < transfer->deadline) continue;
+    transfer->late = !refused;
+    transfer->break_off();
   }
-  if (ended.empty()) curl_.multi_poll(multi_, nullptr, 0, static_cast<int>(longest.count()), nullptr);
-  return ended;
-}
-
-void MessageClient::end(Transfer& transfer, CURLcode result, std::vector<std::pair<std::int64_t, Outcome>>& to) {
-  to.emplace_back(transfer.key, outcome_of(transfer, result));
-  curl_.multi_remove_handle(multi_, transfer.handle);
-  transfers_.erase(transfer.key);
+  if (!transfers_.empty()) longest = std::min<std::chrono::milliseconds>(longest, look_every);
+  {
+    std::unique_lock lock(mutex_);
+    news_.wait_for(lock, longest, [this] { return woken_ || !ended_.empty(); });
+    woken_ = false;
+  }
+  return take_ended();
 }
 
 Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
@@ -304,6 +300,10 @@ Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
     fail(ErrorKind::refused,
         fmt::format("{} is a private address: if it is meant, name its network in integrations.private_networks",
             transfer.refused));
+    return outcome;
+  }
+  if (result != CURLE_OK && transfer.late) {
+    fail(ErrorKind::timed_out, "it took too long, and was broken off");
     return outcome;
   }
   long status = 0;
@@ -348,7 +348,11 @@ Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
 }
 
 void MessageClient::wake() {
-  curl_.multi_wakeup(multi_);
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  news_.notify_one();
 }
 
 }  // namespace drydock::integrations

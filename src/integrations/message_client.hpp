@@ -1,5 +1,5 @@
-// Sends messages with libcurl, any number at the same time: by HTTP on the thread that calls wait(), e-mail each on one
-// of its own, for there libcurl waits for the server's word without giving way to others.
+// Sends messages with libcurl, any number at the same time, each on a thread of its own: where libcurl waits for the
+// word of a mail server, or reads what TLS has to say, it does not give way to others, nor look at the time.
 #pragma once
 
 #include "base/clock.hpp"
@@ -7,6 +7,7 @@
 #include "integrations/message.hpp"
 #include "integrations/private_networks.hpp"
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,7 +21,7 @@ struct Outcome {
   std::optional<Error> error;
   std::optional<Clock::duration> asked_to_wait;  ///< Retry-After
   bool for_good = false;                         ///< this message will never be taken
-  std::string left_out;  ///< of an e-mail that was sent: whom the server refused; empty: nobody
+  std::string left_out;                          ///< of an e-mail that was sent: whom the server refused; empty: nobody
 };
 
 class MessageClient {
@@ -31,26 +32,26 @@ public:
   /// `key` names it in wait(), and is not used by another one that is under way.
   void start(std::int64_t key, Message message);
 
-  /// Works on what is under way until something has ended, wake() was called, or that time is over.
+  /// Until something has ended, wake() was called, or that time is over.
   std::vector<std::pair<std::int64_t, Outcome>> wait(std::chrono::milliseconds longest);
   /// Any thread.
   void wake();
 
 private:
   struct Transfer;
-  void end(Transfer& transfer, CURLcode result, std::vector<std::pair<std::int64_t, Outcome>>& to);
   Outcome outcome_of(Transfer& transfer, CURLcode result);
   void prepare(Transfer& transfer);
-  void send_mail(Transfer& transfer);
-  void take_mails(std::vector<std::pair<std::int64_t, Outcome>>& to);
+  void send(Transfer& transfer);
+  std::vector<std::pair<std::int64_t, Outcome>> take_ended();
 
   const Libcurl& curl_;
   PrivateNetworks networks_;
-  CURLM* multi_;
   std::map<std::int64_t, std::unique_ptr<Transfer>> transfers_;
-  std::vector<std::unique_ptr<Transfer>> leaving_;  ///< mails that are sent, and say goodbye
+  std::vector<std::unique_ptr<Transfer>> leaving_;  ///< whose outcome was told
   std::mutex mutex_;
-  std::vector<std::pair<std::int64_t, Outcome>> mailed_;  ///< guarded
+  std::condition_variable news_;
+  bool woken_ = false;                                   ///< guarded
+  std::vector<std::pair<std::int64_t, Outcome>> ended_;  ///< guarded
 };
 
 }  // namespace drydock::integrations

@@ -76,7 +76,7 @@ MqttConnection::~MqttConnection() {
 void MqttConnection::create() {
   destroy();
   if (std::error_code none;
-      configuration_.tls && !configuration_.ca.empty() && !std::filesystem::exists(configuration_.ca, none))
+      configuration_.tls && !configuration_.ca.empty() && !std::filesystem::is_regular_file(configuration_.ca, none))
     throw std::runtime_error(fmt::format("mqtt.ca: there is no file {}", configuration_.ca.string()));
   constexpr bool clean_session = true;
   client_ = library_.create(nullptr, clean_session, this);

@@ -219,7 +219,8 @@ Result<std::string> usable_settings(
       return failure(ErrorKind::malformed, "names of events are written as they begin, without *, # and +");
     if (event.empty() || event.size() > 64 || !is_one_line(event))
       return failure(ErrorKind::malformed, "a name of events has 1 to 64 characters");
-    if (!may_come(event)) return failure(ErrorKind::malformed, "there is no event of Drydock's that begins so: " + event);
+    if (!may_come(event))
+      return failure(ErrorKind::malformed, "there is no event of Drydock's that begins so: " + event);
   }
   if (!given.is_object()) return failure(ErrorKind::malformed, "'settings' must be an object");
   const auto fields = fields_of(integration.kind);

@@ -41,8 +41,8 @@ Result<store::ReleaseRow> create_release(store::Database& db, const std::string&
     return failure(ErrorKind::conflict, fmt::format("there is a release '{}', and releases do not change", name));
   if (store::count_releases(db) >= limits::releases)
     return failure(ErrorKind::conflict,
-        fmt::format("there are {} releases, as many as may be: remove some that no device needs any more",
-            limits::releases));
+        fmt::format(
+            "there are {} releases, as many as may be: remove some that no device needs any more", limits::releases));
   store::ReleaseRow release;
   release.name = name;
   release.notes = shorten(notes, limits::notes);

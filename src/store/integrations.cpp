@@ -6,6 +6,7 @@
 #include "store/statement.hpp"
 
 #include <fmt/core.h>
+#include <map>
 
 namespace drydock::store {
 namespace {
@@ -82,13 +83,6 @@ void bind_said(Statement& s, const Integration& integration) {
   s.bind(6, integration.enabled ? 1 : 0);
 }
 
-void count_dropped(Database& db, std::int64_t integration, std::int64_t deliveries) {
-  Statement s(db, "UPDATE integrations SET dropped = dropped + ? WHERE id = ?");
-  s.bind(1, deliveries);
-  s.bind(2, integration);
-  s.execute();
-}
-
 tl::unexpected<Error> taken() {
   return failure(ErrorKind::conflict, "there is an integration of this name already");
 }
@@ -145,20 +139,43 @@ Result<void> remove_integration(Database& db, std::int64_t id) {
   return {};
 }
 
-void enqueue(Database& db, const Delivery& delivery, std::int64_t most) {
+void count_dropped(Database& db, std::int64_t integration, std::int64_t deliveries) {
+  Statement s(db, "UPDATE integrations SET dropped = dropped + ? WHERE id = ?");
+  s.bind(1, deliveries);
+  s.bind(2, integration);
+  s.execute();
+}
+
+void enqueue(
+    Database& db, const std::vector<Delivery>& deliveries, const std::function<std::int64_t(const Delivery&)>& most) {
+  Statement count(db, "SELECT count(*) FROM deliveries WHERE integration_id = ? AND state = 'waiting'");
   Statement s(db,
       "INSERT INTO deliveries (integration_id, node, event, data, device_id, published_at, state, attempts, error) "
-      "SELECT id, ?2, ?3, ?4, ?5, ?6, 'waiting', 0, '' FROM integrations WHERE id = ?1 AND (SELECT count(*) FROM "
-      "deliveries WHERE integration_id = ?1 AND state = 'waiting') < ?7");
-  s.bind(1, delivery.integration);
-  s.bind(2, delivery.node);
-  s.bind(3, delivery.event);
-  s.bind(4, delivery.data);
-  s.bind(5, delivery.device_id);
-  s.bind(6, delivery.published_at);
-  s.bind(7, most);
-  if (s.execute() != 0) return;
-  count_dropped(db, delivery.integration, 1);
+      "SELECT id, ?2, ?3, ?4, ?5, ?6, 'waiting', 0, '' FROM integrations WHERE id = ?1");
+  std::map<std::int64_t, std::int64_t> waiting;  // counted once for all
+  std::map<std::int64_t, std::int64_t> dropped;
+  for (const auto& delivery : deliveries) {
+    const auto [found, fresh] = waiting.try_emplace(delivery.integration, 0);
+    if (fresh) {
+      count.bind(1, delivery.integration);
+      count.step();
+      found->second = count.integer(0);
+      count.reset();
+    }
+    if (found->second >= most(delivery)) {
+      ++dropped[delivery.integration];
+      continue;
+    }
+    s.bind(1, delivery.integration);
+    s.bind(2, delivery.node);
+    s.bind(3, delivery.event);
+    s.bind(4, delivery.data);
+    s.bind(5, delivery.device_id);
+    s.bind(6, delivery.published_at);
+    found->second += s.execute();
+    s.reset();
+  }
+  for (const auto& [integration, events] : dropped) count_dropped(db, integration, events);
 }
 
 std::vector<Delivery> waiting_deliveries(Database& db, std::int64_t integration, std::int64_t node, int limit) {

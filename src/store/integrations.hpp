@@ -5,6 +5,7 @@
 #include "store/database.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -51,8 +52,10 @@ Result<void> save_integration(Database& db, const Integration& integration);
 /// With all that waits. ErrorKind::not_found.
 Result<void> remove_integration(Database& db, std::int64_t id);
 
-/// Unless `most` wait already: then it is counted as dropped.
-void enqueue(Database& db, const Delivery& delivery, std::int64_t most);
+/// Of one or several receivers, in this order, each unless `most` wait already: then it is counted as dropped.
+void enqueue(
+    Database& db, const std::vector<Delivery>& deliveries, const std::function<std::int64_t(const Delivery&)>& most);
+void count_dropped(Database& db, std::int64_t integration, std::int64_t deliveries);
 /// What waits to be sent by this machine, the oldest first.
 std::vector<Delivery> waiting_deliveries(Database& db, std::int64_t integration, std::int64_t node, int limit);
 /// Whether one of these events is among them.
@@ -60,7 +63,8 @@ bool waits_for_any(Database& db, std::int64_t integration, std::int64_t node, st
 /// Deliveries of machines that are gone are this one's from now on.
 void adopt_deliveries(Database& db, std::int64_t node);
 /// `problem`: what was wrong all the same, for people.
-void mark_sent(Database& db, const std::vector<Delivery>& deliveries, std::int64_t utc_now, const std::string& problem = "");
+void mark_sent(
+    Database& db, const std::vector<Delivery>& deliveries, std::int64_t utc_now, const std::string& problem = "");
 /// Those that have failed `most_attempts` times now are not tried again. Of such, the oldest beyond `most_dead` go, and
 /// count as dropped.
 void mark_failed(Database& db, const std::vector<Delivery>& deliveries, const std::string& error,

@@ -75,8 +75,8 @@ std::string name_told(const Request& request, const Response& response) {
   const auto answer = nlohmann::json::parse(response.body, nullptr, false);
   const auto id = answer.is_object() && request.method == "POST" && answer.contains("id") ? answer["id"].dump() : "";
   auto sort = plain_text_in(body, "kind") + plain_text_in(body, "scopes");
-  return fmt::format("{}{} '{}'{}", id.empty() ? "" : "/", id, plain_text_in(body, "name"),
-      sort.empty() ? "" : " (" + sort + ")");
+  return fmt::format(
+      "{}{} '{}'{}", id.empty() ? "" : "/", id, plain_text_in(body, "name"), sort.empty() ? "" : " (" + sort + ")");
 }
 
 // What a change was about: "set targets/fleet {…}". Only what is known to hold no secret and no file is told with its

@@ -74,8 +74,10 @@ void print_process(std::string& to, bool open) {
   one("process_start_time_seconds", "When it was started, since 1970.", "gauge", started_at(number(started) / ticks));
 }
 
+// A number that no table knows may be anybody's: each would be a series.
 std::string platform_of(std::uint16_t platform) {
-  return metrics::label_value(firmware::platform_name(platform));
+  return firmware::find_platform(platform) == nullptr ? "other"
+                                                      : metrics::label_value(firmware::platform_name(platform));
 }
 
 }  // namespace
@@ -116,14 +118,16 @@ std::string MetricsPage::text(bool open, int event_streams) const {
   family("drydock_database_up", "0 while the database cannot be read: then the fleet is not counted here.",
       {{"", counted ? 1.0 : 0.0}});
   std::vector<Sample> devices, in_safe_mode;
-  std::map<std::uint16_t, std::int64_t> safe_by_platform;
+  std::map<std::string, std::int64_t> by_labels;
+  std::map<std::string, std::int64_t> safe_by_platform;
   for (const auto& count : counts.devices) {
-    devices.push_back({fmt::format("platform=\"{}\",state=\"{}\"", platform_of(count.platform), count.shown_state),
-        static_cast<double>(count.devices)});
-    safe_by_platform[count.platform] += count.in_safe_mode;
+    const auto platform = platform_of(count.platform);
+    by_labels[fmt::format("platform=\"{}\",state=\"{}\"", platform, count.shown_state)] += count.devices;
+    safe_by_platform[platform] += count.in_safe_mode;
   }
+  for (const auto& [labels, count] : by_labels) devices.push_back({labels, static_cast<double>(count)});
   for (const auto& [platform, count] : safe_by_platform)
-    in_safe_mode.push_back({fmt::format("platform=\"{}\"", platform_of(platform)), static_cast<double>(count)});
+    in_safe_mode.push_back({fmt::format("platform=\"{}\"", platform), static_cast<double>(count)});
   family("drydock_devices", "Devices by where they stand, as the page shows it.", devices);
   family("drydock_devices_in_safe_mode", "Devices that said so last.", in_safe_mode);
   family("drydock_devices_connected", "Devices that are connected.", {{"", static_cast<double>(snapshot->connected)}});

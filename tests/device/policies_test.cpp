@@ -243,6 +243,21 @@ BOOST_AUTO_TEST_CASE(a_forced_rollout_that_is_aborted_leaves_no_force_behind) {
   BOOST_TEST(!row(1).forced);
 }
 
+BOOST_AUTO_TEST_CASE(a_pause_leaves_those_alone_that_have_all_they_need) {
+  start(1);
+  BOOST_REQUIRE(run_until_state(1, "current", 1min));
+  change([&](store::Database& db) { server::commands::pause(db, true); });
+  run_until(1min, [] { return false; });
+  BOOST_TEST(row(1).state == "current");
+  change([&](store::Database& db) {
+    BOOST_TEST(server::commands::add_target(db, *store::load_device(db, id_of(1)), "app7.bin").has_value());
+  });
+  BOOST_TEST(run_until_state(1, "waiting", 1min));
+  BOOST_TEST(row(1).state_words == "paused: a person has paused all updates");
+  change([&](store::Database& db) { server::commands::pause(db, false); });
+  BOOST_TEST(run_until(5min, [&] { return row(1).state == "current"; }));
+}
+
 BOOST_AUTO_TEST_CASE(a_release_with_system_parts_is_taken_back) {
   start(1);
   planning::RolloutRules rules;

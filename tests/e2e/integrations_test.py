@@ -613,6 +613,22 @@ class Notifications(Integrations):
         tested = self.ask("POST", f"integrations/{alone['id']}/test")
         self.assertEqual(tested[1]["detail"], "the mail server refused nobody@example.org (550 5.1.1 no such user)")
 
+    def test_a_whole_fleet_that_goes_is_told_to_all(self):
+        self.stock()
+        self.open()
+        self.enter()
+        receivers = [self.add(url="http://127.0.0.1:1/", events=["spark/status"])["id"] for _ in range(12)]
+        devices = 100
+        fleet = self.launch(devices, current=True, peace=600_000, **{"one-key": True})
+        self.wait_for(lambda: self.query("SELECT count(*) FROM devices WHERE connected = 1") == [(devices,)])
+        fleet.kill()
+        told = (
+            "SELECT integration_id, count(DISTINCT device_id) FROM deliveries WHERE data = 'offline' "
+            "GROUP BY integration_id ORDER BY integration_id"
+        )
+        self.wait_for(lambda: self.query(told) == [(number, devices) for number in receivers])
+        self.assertEqual({self.shown(number)["dropped"] for number in receivers}, {0})
+
     def test_a_good_test_lets_what_waits_go_on(self):
         self.configuration.write_text(
             self.configuration.read_text().replace("retry_seconds = 1", "retry_seconds = 3600")

@@ -65,7 +65,6 @@ class Wait(Page):
         for words in (["nobody"], ["--all", "--timeout", "soon"], []):
             self.assertEqual(self.ended(self.wait(*words))[0], 1, words)
 
-
     def test_a_rollout_is_waited_for_to_its_end(self):
         self.stock()
         self.open()
@@ -77,7 +76,15 @@ class Wait(Page):
         self.wait_for(current)
         self.assertIn("no rollout 1", self.ended(self.wait("--rollout", "1"))[2])
         self.run_drydock("rollouts", "start", "seven", "--all", "--waves", "1, all", "--soak", "10")
+        # One whose turn has not come has all it needs, and is not through all the same.
+        last = f"{2:024x}"
+        code, _, problem = self.ended(self.wait(last, "--timeout", "1s"))
+        self.assertEqual(code, 124, problem)
+        self.assertIn("waits for its turn in rollout 1, which is running", problem)
+        self.assertEqual(self.ended(self.wait("--all", "--timeout", "1s"))[0], 124)
         self.run_drydock("rollouts", "pause", "1")
+        code, _, problem = self.ended(self.wait(last))
+        self.assertEqual((code, problem.count("rollout 1, which is paused")), (3, 1), problem)
         code, out, _ = self.ended(self.wait("--rollout", "1", "--json"))
         self.assertEqual((code, json.loads(out)["outcome"], len(json.loads(out)["left"])), (3, "stuck", 3))
         self.run_drydock("rollouts", "resume", "1")

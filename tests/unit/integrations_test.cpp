@@ -312,7 +312,7 @@ BOOST_AUTO_TEST_CASE(rows_keep_their_order_their_bound_and_what_was_given_up) {
   delivery.event = "door";
   for (int i = 0; i < 5; ++i) {
     delivery.data = std::to_string(i);
-    store::enqueue(db, delivery, 3);
+    store::enqueue(db, {delivery}, [](const store::Delivery&) { return 3; });
   }
   auto waiting = store::waiting_deliveries(db, *id, 0, 10);
   BOOST_TEST(waiting.size() == 3U);
