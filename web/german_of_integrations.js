@@ -127,8 +127,10 @@ export const sentencesOfIntegrations = {
     "Port 465 hat TLS von Anfang an: wählen Sie das, oder Port 587",
   "port 587 begins without TLS: choose STARTTLS, or port 465":
     "Port 587 beginnt ohne TLS: wählen Sie STARTTLS, oder Port 465",
-  "it sends packets that are too large, or messages that it never releases":
-    "er sendet zu große Pakete, oder Meldungen, die er nie freigibt",
+  "it took too long, and was broken off": "es hat zu lange gedauert und wurde abgebrochen",
+  "no thread is to be had: {0}": "es ist kein Thread zu bekommen: {0=}",
+  "it sends packets that are too large, what nobody asked for, or messages that it never releases":
+    "er sendet zu große Pakete, wonach niemand gefragt hat, oder Meldungen, die er nie freigibt",
   "mqtt.ca is given, and mqtt.tls is not true: nothing would be encrypted":
     "mqtt.ca ist angegeben, und mqtt.tls ist nicht true: nichts würde verschlüsselt",
   "mqtt.ca: there is no file {0}": "mqtt.ca: es gibt keine Datei {0=}",

@@ -129,11 +129,13 @@ void MqttConnection::on_publish(mosquitto*, void* of, int) {
 }
 
 void MqttConnection::on_message(mosquitto*, void* of, const mosquitto_message* message) {
-  connection(of).understood_ +=
-      packet_overhead + std::strlen(message->topic) + static_cast<std::size_t>(std::max(message->payloadlen, 0));
-  if (message->payloadlen < 0 || static_cast<std::size_t>(message->payloadlen) > largest_payload) return;
-  std::string payload(static_cast<const char*>(message->payload), static_cast<std::size_t>(message->payloadlen));
-  connection(of).callbacks_.received(message->topic, std::move(payload), message->retain);
+  auto& self = connection(of);
+  const std::string topic(message->topic);
+  if (!self.callbacks_.asks_for(topic)) return;
+  const auto size = static_cast<std::size_t>(std::max(message->payloadlen, 0));
+  self.understood_ += packet_overhead + topic.size() + size;
+  if (size > largest_payload) return;
+  self.callbacks_.received(topic, std::string(static_cast<const char*>(message->payload), size), message->retain);
 }
 
 bool MqttConnection::may_publish() const {
@@ -211,7 +213,7 @@ int MqttConnection::exchange(std::chrono::milliseconds longest) {
     if (const auto read = library_.loop_read(client_, packets); read != MOSQ_ERR_SUCCESS) return read;
     if (keeps_too_much()) {
       overfed_ = true;
-      problem_ = "it sends packets that are too large, or messages that it never releases";
+      problem_ = "it sends packets that are too large, what nobody asked for, or messages that it never releases";
       return MOSQ_ERR_PAYLOAD_SIZE;
     }
   }

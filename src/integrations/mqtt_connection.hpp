@@ -16,7 +16,8 @@ class MqttConnection {
 public:
   struct Callbacks {
     std::function<void()> connected;  ///< to subscribe, and publish what is to be there
-    /// Must be quick, and not throw: libmosquitto holds its locks.
+    /// Must be quick, and not throw, both: libmosquitto holds its locks.
+    std::function<bool(const std::string& topic)> asks_for;
     std::function<void(const std::string& topic, std::string payload, bool retained)> received;
     std::function<bool()> stopping;  ///< then nothing is waited for
   };

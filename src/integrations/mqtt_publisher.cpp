@@ -50,6 +50,10 @@ MqttPublisher::MqttPublisher(
       readers_(services_.location),
       connection_(std::make_unique<MqttConnection>(library, configuration, home_assistant_.topics.status(),
           MqttConnection::Callbacks{[this] { on_connected(); },
+              [this](const std::string& topic) {
+                return topic == home_assistant_.birth_topic() ||
+                    topic.starts_with(home_assistant_.topics.beginning() + "/");
+              },
               [this](const std::string& topic, std::string payload, bool retained) {
                 if (received_.size() < most_received) received_.push_back({topic, std::move(payload), retained});
               },

@@ -391,6 +391,29 @@ class AtHome(Mqtt):
         self.wait_for(lambda: client.now.get("drydock/status") == "online")
         self.assertLess(status(self.process.pid, "VmHWM"), 60_000)
 
+    def test_what_nobody_asked_for_is_not_taken_for_long(self):
+        class Talker(socketserver.StreamRequestHandler):
+            def handle(self):
+                if not self.request.recv(1000):
+                    return  # only whether it is reached
+                self.request.sendall(b"\x20\x02\x00\x00")
+                try:
+                    for _ in range(2_000):
+                        self.request.sendall(b"\x30\x04\x00\x01ax" * 500)
+                except OSError:
+                    pass
+
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talker)
+        server.daemon_threads = True
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.broker.port = server.server_address[1]
+        self.configure()
+        self.open()
+        self.wait_for(lambda: "what nobody asked for" in self.log.read_text())
+        self.assertLess(status(self.process.pid, "VmHWM"), 60_000)
+
     def test_the_broker_dies_during_ten_updates(self):
         self.stock(60_000)
         self.open()
