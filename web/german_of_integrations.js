@@ -168,7 +168,8 @@ export const sentencesOfIntegrations = {
     "der Mailserver ist ein Name, oder Name:Port, ein Port bis 65535",
   "the address is that of a topic: https://ntfy.sh/my-topic":
     "die Adresse ist die eines Themas: https://ntfy.sh/mein-thema",
-  "there is no event of Drydock's that begins so: {0}": "kein Ereignis von Drydock beginnt so: {0=}",
+  "Drydock has no event of this name, or that begins so up to a '/': {0}":
+    "kein Ereignis von Drydock heißt so, oder beginnt so bis zu einem '/': {0=}",
   "the sender must be an e-mail address": "der Absender muss eine E-Mail-Adresse sein",
   "this is no e-mail address: {0}": "das ist keine E-Mail-Adresse: {0=}",
   "a password is sent over TLS only: choose starttls or tls":

@@ -186,7 +186,9 @@ function editor(kind, integration, saved, close) {
 function stateOf(integration) {
   const parts = [];
   if (!integration.enabled) parts.push(t`is off`);
-  if (integration.last_error) parts.push(t`the last try failed: ${told(integration.last_error)}`);
+  if (integration.last_error.endsWith("; the others have it"))
+    parts.push(t`last sent ${time(integration.last_sent)}`, told(integration.last_error));
+  else if (integration.last_error) parts.push(t`the last try failed: ${told(integration.last_error)}`);
   else if (integration.last_sent) parts.push(t`last sent ${time(integration.last_sent)}`);
   else parts.push(t`nothing sent yet`);
   if (integration.waiting) parts.push(plural(integration.waiting, t`message waits`, t`messages wait`));

@@ -178,7 +178,6 @@ struct PlanOptions {
 };
 int plan(const Context& context, const PlanOptions& options);
 
-/// Firmware files that become a release at a Drydock on another machine.
 /// One on another machine.
 struct RemoteDrydock {
   std::string url;                   ///< of its page
@@ -186,6 +185,7 @@ struct RemoteDrydock {
   std::filesystem::path ca;          ///< PEM of the page's certificate, or who signed it
 };
 
+/// Firmware files that become a release at a Drydock on another machine.
 struct ReleasePush {
   std::string name;
   std::vector<std::filesystem::path> files;  ///< or folders, or archives

@@ -28,6 +28,8 @@ Result<void> check_selection(const DeviceSelection& selection) {
   if (ways != 1)
     return failure(ErrorKind::malformed,
         fmt::format("say which devices{}: by name, --group, --platform, or --all", ways == 0 ? "" : " in one way"));
+  for (const auto& name : selection.names)
+    if (name.empty()) return failure(ErrorKind::malformed, "a device's name is empty");
   if (!selection.platform.empty() && firmware::find_platform(selection.platform) == nullptr)
     return failure(ErrorKind::not_found, fmt::format("there is no platform '{}'", selection.platform));
   return {};

@@ -87,7 +87,9 @@ std::vector<Unreached> unreached(const Context& context, store::Database& db) {
     const auto count = counts.find(each.id);
     const auto dead = count == counts.end() ? 0 : count->second.dead;
     if (each.enabled && !each.last_error.empty())
-      all.push_back({"'" + each.name + "'", "is not reached: " + each.last_error});
+      all.push_back({"'" + each.name + "'",
+          (each.last_error.ends_with("; the others have it") ? "does not reach all: " : "is not reached: ") +
+              each.last_error});
     if (dead != 0)
       all.push_back({"'" + each.name + "'",
           fmt::format("was not told of {} event{}, given up: the page tries again, or forgets them", dead,

@@ -10,7 +10,6 @@
 namespace drydock::cli {
 namespace {
 
-// Nothing that is waited for happens before a person does something.
 std::string name_of(const store::DeviceRow& row) {
   return row.name.empty() ? row.id : log::printable(row.name);
 }
@@ -34,11 +33,14 @@ Missing missing_of(const WaitedDevice& device, const WaitedDevices& seen, const 
   const auto words = server::state_in_words(row, 0);
   if (state == "refused" || state == "unknown_key" || state == "awaiting_approval") return {words, true};
   if (options.current && !device.needs_nothing) {
-    if (state == "parked" || state == "blocked" || state == "held") return {words, true};
+    if (state == "held") return {"is paused: updates of it wait until a person resumes them", true};
+    if (state == "parked" || state == "blocked") return {words, true};
     if (seen.paused && row.state != "updating")
       return {"waits: all updates are paused, 'drydock resume' lets them go on", true};
     return {words, false};
   }
+  if (options.current && device.rollout && seen.paused)
+    return {"waits: all updates are paused, 'drydock resume' lets them go on", true};
   if (options.current && device.rollout)
     return {fmt::format("waits for its turn in rollout {}, which is {}", device.rollout->id, device.rollout->stage),
         device.rollout->stage != planning::stage_name(planning::RolloutStage::running)};

@@ -7,6 +7,7 @@
 #include "store/device_list.hpp"
 
 #include <fmt/core.h>
+#include <set>
 
 namespace drydock::cli {
 namespace {
@@ -44,7 +45,7 @@ class Elsewhere {
 public:
   Elsewhere(ApiClient api, DeviceSelection chosen) : api_(std::move(api)), chosen_(std::move(chosen)) {}
 
-  // Names stand for the same devices from then on.
+  // What was chosen stands for the same devices from then on.
   Result<void> find() {
     for (const auto& name : chosen_.names) {
       auto id = find(name);
@@ -54,6 +55,7 @@ public:
     const auto seen = look();
     if (!seen) return tl::unexpected(seen.error());
     if (seen->devices.empty()) return failure(ErrorKind::not_found, nobody_is(chosen_));
+    for (const auto& device : seen->devices) meant_.insert(device.row.id);
     return {};
   }
 
@@ -72,9 +74,19 @@ public:
     }
     auto all = list(chosen_.group.empty() ? "" : "&group=" + api_.escaped(chosen_.group));
     if (!all) return tl::unexpected(all.error());
-    for (auto& device : *all)
-      if (device.row.approval == "approved" && (chosen_.platform.empty() || device.row.platform == platform()))
-        seen.devices.push_back(std::move(device));
+    std::set<std::string> missing = meant_;
+    for (auto& device : *all) {
+      const bool chosen = meant_.empty()
+          ? device.row.approval == "approved" && (chosen_.platform.empty() || device.row.platform == platform())
+          : missing.erase(device.row.id) != 0;
+      if (chosen) seen.devices.push_back(std::move(device));
+    }
+    // It is in another group now, or was forgotten.
+    for (const auto& id : missing) {
+      auto device = one(id);
+      if (!device) return tl::unexpected(device.error());
+      seen.devices.push_back(std::move(*device));
+    }
     return confirmed(std::move(seen));
   }
 
@@ -114,6 +126,7 @@ private:
       auto now = one(device.row.id);
       if (!now) return tl::unexpected(now.error());
       device = std::move(*now);
+      if (!device.needs_nothing || device.rollout) break;  // the others wait with it
     }
     return seen;
   }
@@ -137,6 +150,7 @@ private:
   ApiClient api_;
   DeviceSelection chosen_;
   std::vector<std::string> ids_;  ///< of the names
+  std::set<std::string> meant_;   ///< of the others; empty: not known yet
 };
 
 }  // namespace

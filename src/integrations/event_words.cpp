@@ -94,7 +94,7 @@ bool is_urgent(const std::string& event) {
 
 bool may_come(const std::string& beginning) {
   return !beginning.starts_with("drydock/") || std::any_of(std::begin(kinds), std::end(kinds), [&](const Kind& kind) {
-    return std::string_view(kind.event).starts_with(beginning);
+    return kind.event == beginning || (beginning.ends_with('/') && kind.event.starts_with(beginning));
   });
 }
 

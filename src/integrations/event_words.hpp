@@ -12,7 +12,8 @@ namespace drydock::integrations {
 /// Events that somebody has to do something about: the names of them all.
 std::span<const char* const> urgent_events();
 bool is_urgent(const std::string& event);
-/// Whether a name can begin so: of those that begin with drydock/ all are known.
+/// Whether somebody who is told of this, a name or its beginning up to a '/', can be told of anything: of what begins
+/// with drydock/ all names are known.
 bool may_come(const std::string& beginning);
 /// The gravest first, else as it was.
 void sort_by_gravity(std::vector<Told>& told);

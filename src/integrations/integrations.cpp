@@ -80,13 +80,14 @@ void Integrations::take(const server::PublishedEvent& event) {
     delivery.data = event.data;
     delivery.device_id = event.from ? event.from->text() : "";
     delivery.published_at = event.published_at;
-    auto& begun = begun_[integration.id];
+    const auto before = begun_.find(integration.id);
     // A database that is away must not fill the memory.
-    if (begun >= limits::deliveries_begun || begun_bytes_ + size_of(delivery) > limits::bytes_begun) {
+    if ((before != begun_.end() && before->second >= limits::deliveries_begun) ||
+        begun_bytes_ + size_of(delivery) > limits::bytes_begun) {
       lose(integration.id, "the database takes too long");
       continue;
     }
-    ++begun;
+    ++begun_[integration.id];
     begun_bytes_ += size_of(delivery);
     to_write_.push_back(std::move(delivery));
   }
@@ -97,7 +98,8 @@ void Integrations::take(const server::PublishedEvent& event) {
 // What has come meanwhile is written together.
 asio::awaitable<void> Integrations::write_down() {
   const std::weak_ptr<bool> alive = alive_;
-  while (!to_write_.empty()) {
+  bool written_before = true;
+  while (!to_write_.empty() || (!lost_.empty() && written_before)) {
     const auto count = std::min(to_write_.size(), limits::deliveries_written);
     const auto end = to_write_.begin() + static_cast<std::ptrdiff_t>(count);
     auto some = std::make_shared<std::vector<store::Delivery>>(
@@ -112,6 +114,7 @@ asio::awaitable<void> Integrations::write_down() {
     const auto counted = std::exchange(lost_, {});
     const auto written = co_await services_.writer.perform(std::move(work));
     if (alive.expired()) co_return;
+    written_before = written.has_value();
     if (!written)
       for (const auto& [integration, events] : counted) lost_[integration] += events;
     for (const auto& delivery : *some) {

@@ -32,6 +32,7 @@ constexpr auto look_every = std::chrono::seconds(1);
 constexpr int receive_buffer = 64 * 1024;
 // Of an answer, what is told when it is an error.
 constexpr std::size_t longest_answer = 200;
+constexpr std::size_t longest_refusal = 60;
 constexpr std::size_t most_of_an_answer = 64 * 1024;
 // What is wrong with one message need not be with the next one.
 constexpr std::array<long, 4> refusals_of_a_body{400, 413, 415, 422};
@@ -88,10 +89,7 @@ struct MessageClient::Transfer {
     if (!refuses) return line.size();
     self.answer = line.substr(0, longest_answer);
     while (self.answer.ends_with('\n') || self.answer.ends_with('\r')) self.answer.pop_back();
-    if (self.recipient.empty()) return line.size();
-    self.refused_recipients +=
-        fmt::format("{}{} ({})", self.refused_recipients.empty() ? "" : ", ", self.recipient, self.answer);
-    self.recipient.clear();
+    self.refused_recipient = self.recipient;
     return line.size();
   }
   // What the lines of a mail server are answers to.
@@ -141,6 +139,27 @@ struct MessageClient::Transfer {
     for (const int socket : sockets) ::shutdown(socket, SHUT_RDWR);
   }
 
+  // One that is gone must not keep a mail from the others. Who is refused for now only is one of all that get it later.
+  bool leave_out_refused() {
+    auto& to = message.mail_to;
+    if (abort || refused_recipient.empty() || !answer.starts_with('5') || to.size() < 2) return false;
+    if (std::erase(to, refused_recipient) == 0) return false;
+    left_out += words_of_refused() + ", ";
+    answer.clear();
+    refused_recipient.clear();
+    refused_at = Clock::time_point{};
+    address_recipients();
+    return true;
+  }
+  std::string words_of_refused() const {
+    return fmt::format("{} ({})", refused_recipient, shorten(answer, longest_refusal));
+  }
+  void address_recipients() {
+    curl.slist_free_all(std::exchange(recipients, nullptr));
+    for (const auto& address : message.mail_to) recipients = curl.slist_append(recipients, address.c_str());
+    curl.easy_setopt(handle, CURLOPT_MAIL_RCPT, recipients);
+  }
+
   const Libcurl& curl;
   const PrivateNetworks& networks;
   std::int64_t key;
@@ -155,14 +174,15 @@ struct MessageClient::Transfer {
   std::thread thread;
   Clock::time_point deadline{};
   std::atomic<bool> late{false};  ///< and was broken off
-  // Of an e-mail.
-  std::string recipient;           ///< that the server was asked to take
-  std::string refused_recipients;  ///< with its words
   std::atomic<bool> abort{false};
-  std::atomic<Clock::time_point> refused_at{};  ///< when the server said no last
   std::mutex sockets_mutex;
   std::set<int> sockets;          ///< guarded: that are open
   std::atomic<bool> over{false};  ///< the thread has ended, or is about to
+  // Of an e-mail.
+  std::string recipient;                        ///< that the server was asked to take
+  std::string refused_recipient;                ///< for that `answer` is
+  std::string left_out;                         ///< those who were refused before, each with ", " behind it
+  std::atomic<Clock::time_point> refused_at{};  ///< when the server said no last
 };
 
 MessageClient::MessageClient(const Libcurl& curl, PrivateNetworks networks)
@@ -192,7 +212,8 @@ void MessageClient::start(std::int64_t key, Message message) {
 // That a mail was taken is told before the server is told goodbye, which it may not answer. One that refuses is told so
 // by libcurl before.
 void MessageClient::send(Transfer& transfer) {
-  const auto result = curl_.easy_perform(transfer.handle);
+  auto result = curl_.easy_perform(transfer.handle);
+  while (result != CURLE_OK && transfer.leave_out_refused()) result = curl_.easy_perform(transfer.handle);
   {
     const std::lock_guard lock(mutex_);
     ended_.emplace_back(transfer.key, outcome_of(transfer, result));
@@ -209,7 +230,11 @@ std::vector<std::pair<std::int64_t, Outcome>> MessageClient::take_ended() {
     const std::lock_guard lock(mutex_);
     ended.swap(ended_);
   }
-  for (const auto& [key, outcome] : ended) leaving_.push_back(std::move(transfers_.extract(key).mapped()));
+  for (const auto& [key, outcome] : ended) {
+    auto transfer = std::move(transfers_.extract(key).mapped());
+    transfer->deadline = Clock::now() + goodbye_time;
+    leaving_.push_back(std::move(transfer));
+  }
   return ended;
 }
 
@@ -249,11 +274,8 @@ void MessageClient::prepare(Transfer& transfer) {
     set(CURLOPT_HTTPHEADER, transfer.headers);
     return;
   }
-  for (const auto& address : message.mail_to)
-    transfer.recipients = curl_.slist_append(transfer.recipients, address.c_str());
   set(CURLOPT_MAIL_FROM, message.mail_from.c_str());
-  set(CURLOPT_MAIL_RCPT, transfer.recipients);
-  set(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);  // one that is gone must not keep it from the others
+  transfer.address_recipients();
   set(CURLOPT_VERBOSE, 1L);
   set(CURLOPT_DEBUGFUNCTION, &Transfer::note_command);
   set(CURLOPT_DEBUGDATA, static_cast<void*>(&transfer));
@@ -283,7 +305,9 @@ std::vector<std::pair<std::int64_t, Outcome>> MessageClient::wait(std::chrono::m
     transfer->late = !refused;
     transfer->break_off();
   }
-  if (!transfers_.empty()) longest = std::min<std::chrono::milliseconds>(longest, look_every);
+  for (auto& transfer : leaving_)
+    if (now >= transfer->deadline) transfer->break_off();
+  if (!transfers_.empty() || !leaving_.empty()) longest = std::min<std::chrono::milliseconds>(longest, look_every);
   {
     std::unique_lock lock(mutex_);
     news_.wait_for(lock, longest, [this] { return woken_ || !ended_.empty(); });
@@ -310,9 +334,9 @@ Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
   curl_.easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
   const bool cut_off = result == CURLE_WRITE_ERROR && transfer.answered > most_of_an_answer;
   const bool by_mail = !transfer.message.mail_from.empty();
-  const auto refused = log::printable(shorten(transfer.refused_recipients, longest_answer));
-  if (result != CURLE_OK && by_mail && !refused.empty()) {
-    fail(ErrorKind::refused, "the mail server refused " + refused);
+  if (result != CURLE_OK && by_mail && !transfer.refused_recipient.empty()) {
+    fail(ErrorKind::refused,
+        "the mail server refused " + log::printable(transfer.left_out + transfer.words_of_refused()));
     return outcome;
   }
   if (result != CURLE_OK && by_mail && !transfer.answer.empty()) {
@@ -324,8 +348,9 @@ Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
     fail(ErrorKind::closed, fmt::format("it was not sent: {}{}", curl_.easy_strerror(result), said));
     return outcome;
   }
-  if (by_mail && !refused.empty())
-    outcome.left_out = fmt::format("the mail server refused {}; the others have it", refused);
+  if (by_mail && !transfer.left_out.empty())
+    outcome.left_out = fmt::format("the mail server refused {}; the others have it",
+        log::printable(transfer.left_out.substr(0, transfer.left_out.size() - 2)));
   if (by_mail || (status >= 200 && status < 300)) return outcome;
   curl_off_t wait = 0;
   curl_.easy_getinfo(transfer.handle, CURLINFO_RETRY_AFTER, &wait);

@@ -55,9 +55,13 @@ MeteredSocket::Ready MeteredSocket::exchange(bool wants_to_write, std::chrono::m
   if (waited[0].events == 0) waited[0].fd = -1;  // an end would be told of again and again
   if (::poll(waited.data(), waited.size(), static_cast<int>(longest.count())) <= 0) return {};
   carry_out();
-  carry_in();
   pollfd library{library_, events(true, wants_to_write), 0};
   ::poll(&library, 1, 0);
+  // It may read one packet at a time.
+  if ((library.revents & POLLIN) == 0) {
+    carry_in();
+    ::poll(&library, 1, 0);
+  }
   return {(library.revents & (POLLIN | POLLHUP | POLLERR)) != 0, (library.revents & POLLOUT) != 0};
 }
 

@@ -220,7 +220,8 @@ Result<std::string> usable_settings(
     if (event.empty() || event.size() > 64 || !is_one_line(event))
       return failure(ErrorKind::malformed, "a name of events has 1 to 64 characters");
     if (!may_come(event))
-      return failure(ErrorKind::malformed, "there is no event of Drydock's that begins so: " + event);
+      return failure(
+          ErrorKind::malformed, "Drydock has no event of this name, or that begins so up to a '/': " + event);
   }
   if (!given.is_object()) return failure(ErrorKind::malformed, "'settings' must be an object");
   const auto fields = fields_of(integration.kind);

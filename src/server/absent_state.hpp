@@ -10,7 +10,8 @@ namespace drydock::server {
 /// For one device, which may be connected: then nothing is done. Loads the library.
 void restate_absent(store::Database& db, const std::string& device_id);
 
-/// It went away within a rollout and is given up: until it is back, or the rollout is taken back or forgotten.
+/// It failed in a rollout and is not connected: so it stands until it is back, or the rollout is taken back or
+/// forgotten. Nothing is done for one that is connected.
 void note_rollout_failure(store::Database& db, const std::string& device_id, const std::string& why);
 
 /// One that was restated.

@@ -42,6 +42,20 @@ void set_forced(
   }
 }
 
+void note_failures(
+    store::Database& db, const planning::Rollout& rollout, const std::vector<planning::RolloutDevice>& before) {
+  for (std::size_t i = 0; i < before.size(); ++i)
+    if (const auto& device = rollout.devices[i];
+        device.stage == planning::DeviceStage::failed && before[i].stage != device.stage)
+      note_rollout_failure(db, device.id, device.words);
+}
+
+// What failed in it is no reason any more.
+void restate_failed(store::Database& db, const std::vector<planning::RolloutDevice>& before) {
+  for (const auto& device : before)
+    if (device.stage == planning::DeviceStage::failed) restate_absent(db, device.id);
+}
+
 // Those that cannot go back, so that the others do not wait for them.
 void give_up_without_file(store::Database& db, store::RolloutRow& row) {
   const auto library = store::load_library(db);
@@ -104,6 +118,8 @@ Result<store::RolloutRow> steer_rollout(store::Database& db, std::int64_t id, Ro
   store::save_rollout(db, *row);
   store::save_rollout_devices(db, *row, before);
   set_forced(db, row->rollout, before);
+  note_failures(db, row->rollout, before);
+  if (action == RolloutAction::revert) restate_failed(db, before);
   if (action == RolloutAction::revert && force)
     for (const auto& device : row->rollout.devices)
       if (device.stage == planning::DeviceStage::reverting) store::set_forced(db, device.id, true);
@@ -120,6 +136,7 @@ Result<void> remove_rollout(store::Database& db, std::int64_t id) {
   if (!store::remove_rollout(db, id))
     return failure(ErrorKind::conflict,
         fmt::format("rollout {} is {}: abort it first", id, planning::stage_name(row->rollout.stage)));
+  restate_failed(db, row->rollout.devices);
   return {};
 }
 
@@ -161,10 +178,7 @@ RolloutLook look_at_rollouts(
     }
     store::save_rollout_devices(db, *row, before.devices);
     set_forced(db, row->rollout, before.devices);
-    for (std::size_t i = 0; i < before.devices.size(); ++i)
-      if (const auto& device = row->rollout.devices[i];
-          device.stage == planning::DeviceStage::failed && before.devices[i].stage != device.stage)
-        note_rollout_failure(db, device.id, device.words);
+    note_failures(db, row->rollout, before.devices);
   }
   // Behind a power cut it goes on from here: what was decided must not lie in times to come.
   if (look.changed) store::save_setting(db, ServiceUptime::setting, std::to_string(running_time));

@@ -34,28 +34,28 @@ public:
   std::vector<CheckLine> lines;
 };
 
-struct stat status_of(const std::filesystem::path& file) {
+std::optional<struct stat> status_of(const std::filesystem::path& file) {
   struct stat found {};
-  ::stat(file.c_str(), &found);
-  return found;
+  return ::stat(file.c_str(), &found) == 0 ? std::optional(found) : std::nullopt;
 }
 
 // What makes a file one that the service, whose the state folder is, may read and nobody else. Empty: it is.
 std::string to_be_its_own(const std::filesystem::path& file, const state::StateFolder& folder) {
   const auto of_file = status_of(file);
   const auto of_folder = status_of(folder.root);
-  const bool may_all = (of_file.st_mode & 077) != 0;
-  const bool another = of_file.st_uid != of_folder.st_uid;
+  if (!of_file || !of_folder) return "";
+  const bool may_all = (of_file->st_mode & 077) != 0;
+  const bool another = of_file->st_uid != of_folder->st_uid;
   if (!may_all && !another) return "";
-  const auto* owner = another ? ::getpwuid(of_folder.st_uid) : nullptr;
+  const auto* owner = another ? ::getpwuid(of_folder->st_uid) : nullptr;
   return fmt::format("{} {}: '{}sudo chmod 600 {}'", file.string(),
       may_all ? "may be read by others" : "cannot be read by the service",
       owner == nullptr ? "" : fmt::format("sudo chown {} {} && ", owner->pw_name, file.string()), file.string());
 }
 
 bool others_may(const std::filesystem::path& file) {
-  struct stat found {};
-  return ::stat(file.c_str(), &found) == 0 && (found.st_mode & 077) != 0;
+  const auto found = status_of(file);
+  return found && (found->st_mode & 077) != 0;
 }
 
 void check_folder(Report& report, const state::StateFolder& folder) {

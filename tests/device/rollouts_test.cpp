@@ -149,6 +149,10 @@ BOOST_AUTO_TEST_CASE(one_that_does_not_come_back_needs_a_person_until_it_is_back
     run_until(1min, [] { return false; });
     BOOST_TEST(is_given_up());
   }
+  steer(id, server::RolloutAction::abort);
+  BOOST_TEST(is_given_up());
+  change([&](store::Database& db) { return server::remove_rollout(db, id); });
+  BOOST_TEST(!is_given_up());  // nobody wants anything of it any more
   BOOST_TEST(run_until_state(5, "current", 1h));
 }
 

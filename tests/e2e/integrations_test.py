@@ -566,7 +566,7 @@ class Notifications(Integrations):
         self.assertEqual(self.ask("POST", f"integrations/{made['id']}/retry")[0], 204)
         self.wait_for(lambda: [r["path"] for r in self.receiver.requests].count("/hook") == 2)
 
-    def mail_server(self, mails, refused="nothing"):
+    def mail_server(self, mails, refused="nothing", words="550 5.1.1 no such user"):
         class Smtp(socketserver.StreamRequestHandler):
             def handle(self):
                 say = lambda line: self.wfile.write(line.encode() + b"\r\n")
@@ -577,7 +577,7 @@ class Notifications(Integrations):
                     if word.startswith("MAIL FROM"):
                         mail = {"from": line, "to": []}  # one connection may bring several
                     elif word.startswith("RCPT TO") and refused in line:
-                        say("550 5.1.1 no such user")
+                        say(words)
                         continue
                     elif word.startswith("RCPT TO"):
                         mail["to"].append(line)
@@ -609,6 +609,14 @@ class Notifications(Integrations):
         self.assertEqual(self.shown(made["id"])["waiting"], 0)
         tested = self.ask("POST", f"integrations/{made['id']}/test")
         self.assertEqual((tested[0], tested[1]["detail"]), (502, said))
+        # Refused for now only: nobody gets it twice.
+        mails.clear()
+        mail["server"] = f"127.0.0.1:{self.mail_server(mails, 'later@', '450 4.2.1 try later')}"
+        later = self.add(**mail, **sender, to=["one@example.org", "later@example.org"])
+        tested = self.ask("POST", f"integrations/{later['id']}/test")
+        self.assertEqual(tested[1]["detail"], "the mail server refused later@example.org (450 4.2.1 try later)")
+        self.assertEqual(mails, [])
+        mail["server"] = f"127.0.0.1:{port}"
         alone = self.add(**mail, **sender, to=["nobody@example.org"])
         tested = self.ask("POST", f"integrations/{alone['id']}/test")
         self.assertEqual(tested[1]["detail"], "the mail server refused nobody@example.org (550 5.1.1 no such user)")

@@ -280,9 +280,9 @@ BOOST_AUTO_TEST_CASE(settings_that_cannot_work_are_refused) {
     chosen.events = {beginning};
     return integrations::usable_settings(chosen, hook, "").has_value();
   };
-  for (const auto* beginning : {"drydock/", "drydock/abs", "drydock/absence/began", "dry", "spark/status"})
+  for (const auto* beginning : {"drydock/", "drydock/absence/", "drydock/absence/began", "dry", "spark/status"})
     BOOST_TEST(told_of_events(beginning), beginning);
-  for (const auto* beginning : {"drydock/absense", "drydock/absence/began/x"})
+  for (const auto* beginning : {"drydock/absense", "drydock/update", "drydock/absence/began/x"})
     BOOST_TEST(!told_of_events(beginning), beginning);
   auto named = integration_of("webhook", "{}");
   named.name = "  ";
