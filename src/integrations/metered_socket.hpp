@@ -27,7 +27,8 @@ public:
     bool to_read = false;  ///< something, or an end
     bool to_write = false;
   };
-  /// Waits for either side, and carries what is there: one portion at most to the library. Then, what that may do.
+  /// Waits for either side, and carries what is there: one portion at most to the library, once it has read what it was
+  /// given before. Then, what that may do.
   Ready exchange(bool wants_to_write, std::chrono::milliseconds longest);
   /// From the network, since the beginning.
   std::uint64_t received() const { return received_; }

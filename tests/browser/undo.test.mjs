@@ -13,7 +13,9 @@ test("what was done to many at once is taken back, and what was so before stays"
     const [first, second] = ["0", "1"].map((digit) => "0".repeat(23) + digit);
     test_system.drydock("devices", "hold", first);
     test_system.drydock("devices", "group", "pumps", first);
-    const all = () => JSON.parse(test_system.drydock("devices", "list", "--json"));
+    // The list has whoever came first at its head.
+    const listed = () => JSON.parse(test_system.drydock("devices", "list", "--json"));
+    const all = () => listed().sort((a, b) => (a.id < b.id ? -1 : 1));
     const held = () => all().map((device) => device.held);
     const groups = () => all().map((device) => device.group);
     const select = () => page.getByLabel("Select every device of this page").check();
