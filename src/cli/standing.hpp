@@ -11,6 +11,9 @@
 
 namespace drydock::cli {
 
+/// Of whatever waits while a person has paused all updates.
+inline constexpr auto paused_words = "waits: all updates are paused, 'drydock resume' lets them go on";
+
 struct Standing {
   std::string reached;               ///< in words; empty: it is not
   std::vector<std::string> stuck;    ///< why nothing goes on before somebody does something; empty: it goes on

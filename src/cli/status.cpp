@@ -2,6 +2,7 @@
 #include "server/as_json.hpp"
 #include "server/commands.hpp"
 #include "cli/open_store.hpp"
+#include "integrations/message.hpp"
 #include "state/listening.hpp"
 #include "state/page_certificate.hpp"
 #include "server/state_words.hpp"
@@ -88,7 +89,7 @@ std::vector<Unreached> unreached(const Context& context, store::Database& db) {
     const auto dead = count == counts.end() ? 0 : count->second.dead;
     if (each.enabled && !each.last_error.empty())
       all.push_back({"'" + each.name + "'",
-          (each.last_error.ends_with("; the others have it") ? "does not reach all: " : "is not reached: ") +
+          (each.last_error.ends_with(integrations::others_have_it) ? "does not reach all: " : "is not reached: ") +
               each.last_error});
     if (dead != 0)
       all.push_back({"'" + each.name + "'",

@@ -21,6 +21,10 @@ std::string reached_words(std::size_t count, const WaitOptions& options) {
                             : "connected");
 }
 
+bool is_current(const WaitedDevice& device) {
+  return device.needs_nothing && !device.rollout;
+}
+
 /// Of a device that is not as it should be.
 struct Missing {
   std::string words;
@@ -32,19 +36,13 @@ Missing missing_of(const WaitedDevice& device, const WaitedDevices& seen, const 
   const auto state = store::shown_state(row, 0);
   const auto words = server::state_in_words(row, 0);
   if (state == "refused" || state == "unknown_key" || state == "awaiting_approval") return {words, true};
-  if (options.current && !device.needs_nothing) {
-    if (state == "held") return {"is paused: updates of it wait until a person resumes them", true};
-    if (state == "parked" || state == "blocked") return {words, true};
-    if (seen.paused && row.state != "updating")
-      return {"waits: all updates are paused, 'drydock resume' lets them go on", true};
-    return {words, false};
-  }
-  if (options.current && device.rollout && seen.paused)
-    return {"waits: all updates are paused, 'drydock resume' lets them go on", true};
-  if (options.current && device.rollout)
-    return {fmt::format("waits for its turn in rollout {}, which is {}", device.rollout->id, device.rollout->stage),
-        device.rollout->stage != planning::stage_name(planning::RolloutStage::running)};
-  return {"is not connected", false};
+  if (!options.current || is_current(device)) return {"is not connected", false};
+  if (state == "held") return {"is paused: updates of it wait until a person resumes them", true};
+  if (state == "parked" || state == "blocked") return {words, true};
+  if (seen.paused && row.state != "updating") return {paused_words, true};
+  if (!device.needs_nothing) return {words, false};
+  return {fmt::format("waits for its turn in rollout {}, which is {}", device.rollout->id, device.rollout->stage),
+      device.rollout->stage != planning::stage_name(planning::RolloutStage::running)};
 }
 
 Standing standing_of(const WaitedDevices& seen, const WaitOptions& options) {
@@ -52,8 +50,7 @@ Standing standing_of(const WaitedDevices& seen, const WaitOptions& options) {
   standing.running = seen.running;
   for (const auto& device : seen.devices) {
     const auto& row = device.row;
-    const bool current = device.needs_nothing && !device.rollout;
-    if ((!options.connected || row.connected) && (!options.current || current)) continue;
+    if ((!options.connected || row.connected) && (!options.current || is_current(device))) continue;
     const auto [words, needs_person] = missing_of(device, seen, options);
     const auto line = name_of(row) + " " + words;
     if (needs_person) standing.stuck.push_back(line);

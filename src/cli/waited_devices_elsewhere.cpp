@@ -22,7 +22,6 @@ WaitedDevice device_of(const json& told) {
   auto& row = device.row;
   row.id = text_of(told, "id");
   row.name = text_of(told, "name");
-  row.group = text_of(told, "group");
   row.approval = text_of(told, "approval");
   row.connected = flag_of(told, "connected");
   row.held = flag_of(told, "held");

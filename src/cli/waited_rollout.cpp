@@ -73,7 +73,7 @@ Standing standing_of(const Look& seen, std::int64_t id) {
   else if (stage != "running")
     standing.stuck.push_back(fmt::format("{} was taken back, or given up: {}", rollout, log::printable(stage)));
   else if (seen.paused)
-    standing.stuck.push_back(rollout + " waits: all updates are paused, 'drydock resume' lets them go on");
+    standing.stuck.push_back(rollout + " " + paused_words);
   return standing;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "server/events.hpp"
 
 #include <algorithm>
 #include <array>
@@ -92,9 +93,13 @@ bool is_urgent(const std::string& event) {
   return std::find(urgent.begin(), urgent.end(), event) != urgent.end();
 }
 
+bool means(const std::string& name, const std::string& event) {
+  return event == name || (event.starts_with(name) && (name.ends_with('/') || !server::is_system_event(event)));
+}
+
 bool may_come(const std::string& beginning) {
   return !beginning.starts_with("drydock/") || std::any_of(std::begin(kinds), std::end(kinds), [&](const Kind& kind) {
-    return kind.event == beginning || (beginning.ends_with('/') && kind.event.starts_with(beginning));
+    return means(beginning, std::string(kind.event));
   });
 }
 

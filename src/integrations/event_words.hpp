@@ -12,6 +12,10 @@ namespace drydock::integrations {
 /// Events that somebody has to do something about: the names of them all.
 std::span<const char* const> urgent_events();
 bool is_urgent(const std::string& event);
+/// Whether who is told of `name` is told of this event. Names of the system's events are whole ones, unless they end
+/// with
+/// '/': "spark/status" does not mean spark/status/safe-mode. Others are beginnings.
+bool means(const std::string& name, const std::string& event);
 /// Whether somebody who is told of this, a name or its beginning up to a '/', can be told of anything: of what begins
 /// with drydock/ all names are known.
 bool may_come(const std::string& beginning);

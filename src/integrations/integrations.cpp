@@ -17,12 +17,6 @@ namespace {
 metrics::Counter events_dropped(
     "drydock_messages_dropped_total", "Events that nobody was told of, as they could not be written down.");
 
-// Names of the system's events are whole ones, unless they end with '/': who is told of "spark/status" is not told of
-// spark/status/safe-mode.
-bool means(const std::string& name, const std::string& event) {
-  return event == name || (event.starts_with(name) && (name.ends_with('/') || !server::is_system_event(event)));
-}
-
 bool wants(const store::Integration& integration, const std::string& event) {
   return integration.enabled &&
       std::any_of(

@@ -12,6 +12,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace drydock::integrations {
@@ -26,6 +27,9 @@ struct Message {
   std::vector<std::string> mail_to;  ///< addresses
   bool needs_tls = false;            ///< over SMTP, which begins without
 };
+
+/// How it ends when a mail was sent and is not with all: Outcome::left_out, and an integration's last error then.
+inline constexpr std::string_view others_have_it = "; the others have it";
 
 /// A delivery, and what people call its device.
 struct Told {

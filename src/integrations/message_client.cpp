@@ -349,8 +349,8 @@ Outcome MessageClient::outcome_of(Transfer& transfer, CURLcode result) {
     return outcome;
   }
   if (by_mail && !transfer.left_out.empty())
-    outcome.left_out = fmt::format("the mail server refused {}; the others have it",
-        log::printable(transfer.left_out.substr(0, transfer.left_out.size() - 2)));
+    outcome.left_out = fmt::format("the mail server refused {}{}",
+        log::printable(transfer.left_out.substr(0, transfer.left_out.size() - 2)), others_have_it);
   if (by_mail || (status >= 200 && status < 300)) return outcome;
   curl_off_t wait = 0;
   curl_.easy_getinfo(transfer.handle, CURLINFO_RETRY_AFTER, &wait);
